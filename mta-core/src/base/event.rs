@@ -1,0 +1,151 @@
+//! Every fact that is logged, counted or streamed: one closed enum.
+//!
+//! The log line, the counter and the trace are all made from the same value, so they can't disagree. Texts that come
+//! from outside are made printable by whoever builds the event.
+
+use super::mail::id::QueueId;
+use serde::Serialize;
+use std::net::{IpAddr, SocketAddr};
+
+/// A fact. Serialised with its name under `event`; every field is part of the log's contract (docs/operating.md).
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the fields are the log's own words; docs/operating.md explains each")]
+pub enum Event<'a> {
+    /// The configuration is checked, the ports are bound, mail is served.
+    Started { version: &'a str, hostname: &'a str },
+    /// A port is open.
+    Listening { listener: &'a str, address: SocketAddr },
+    /// The configuration was read again and is in force.
+    Reloaded { path: &'a str },
+    /// The configuration was read again and refused; the old one stays in force.
+    ReloadRefused { path: &'a str, why: &'a str },
+    /// No new mail; running transactions may end.
+    Draining { sessions: u64, attempts: u64, limit_ms: u64 },
+    /// The end; what was cut off when the limit passed.
+    Stopped { sessions_cut: u64, attempts_cut: u64 },
+
+    /// A session was let in.
+    SessionOpened { session: &'a str, listener: &'a str, peer: SocketAddr },
+    /// A session was refused by a limit or by policy.
+    SessionRefused { session: &'a str, listener: &'a str, peer: SocketAddr, reply: &'a str, why: &'a str },
+    /// A session ended.
+    SessionClosed { session: &'a str, peer: SocketAddr, messages: u32, commands: u32, errors: u32, why: &'a str },
+    /// A command was answered with 4xx or 5xx.
+    CommandRefused { session: &'a str, peer: SocketAddr, verb: &'a str, reply: &'a str },
+
+    /// A message is durable and its 250 is on the way.
+    Accepted { session: &'a str, id: QueueId, sender: &'a str, recipients: u32, bytes: u64, peer: SocketAddr },
+    /// A message was refused after its content had come.
+    MessageRefused {
+        session: &'a str,
+        id: QueueId,
+        sender: &'a str,
+        recipients: u32,
+        bytes: u64,
+        reply: &'a str,
+        plugin: Option<&'a str>,
+    },
+    /// A message was accepted and dropped by policy.
+    MessageDiscarded { session: &'a str, id: QueueId, plugin: &'a str, reason: &'a str },
+    /// A message was accepted and is held for an operator.
+    MessageHeld { id: QueueId, plugin: &'a str, reason: &'a str },
+
+    /// A recipient was delivered to the next hop.
+    Delivered {
+        id: QueueId,
+        recipient: &'a str,
+        hop: &'a str,
+        remote: &'a str,
+        reply: &'a str,
+        attempt: u32,
+        took_ms: u64,
+        age_ms: u64,
+    },
+    /// A recipient is to be tried again.
+    Deferred {
+        id: QueueId,
+        recipient: &'a str,
+        hop: &'a str,
+        remote: &'a str,
+        reply: &'a str,
+        attempt: u32,
+        again_in_ms: u64,
+    },
+    /// A recipient failed for good.
+    Bounced { id: QueueId, recipient: &'a str, hop: &'a str, remote: &'a str, reply: &'a str, attempt: u32 },
+    /// A recipient's age passed the maximum.
+    Expired { id: QueueId, recipient: &'a str, attempts: u32, age_ms: u64 },
+    /// A recipient was dropped by policy before an attempt.
+    Discarded { id: QueueId, recipient: &'a str, plugin: &'a str, reason: &'a str },
+    /// A recipient is held by policy before an attempt.
+    Held { id: QueueId, recipient: &'a str, plugin: &'a str, reason: &'a str },
+    /// A notification was queued (RFC 3464).
+    NotificationQueued { id: QueueId, about: QueueId, kind: &'a str, to: &'a str },
+    /// An operator acted on a message.
+    Operated { id: QueueId, action: &'a str },
+    /// The message has ended for every recipient and its content is given back.
+    Finished { id: QueueId },
+
+    /// The next hop could not be reached at an address.
+    ConnectFailed { hop: &'a str, address: SocketAddr, why: &'a str },
+    /// The next hop's names could not be looked up.
+    LookupFailed { hop: &'a str, name: &'a str, why: &'a str },
+    /// A mail loop: the best exchanger is this machine.
+    LoopFound { hop: &'a str, address: IpAddr },
+
+    /// The spool was opened.
+    SpoolOpened { messages: u64, replayed: u64, damaged: u64, took_ms: u64 },
+    /// The index was lost or damaged and is being rebuilt from the journal.
+    SpoolRebuilding { why: &'a str },
+    /// A record can't be read and was set aside; its message, if its name could be read.
+    RecordDamaged { id: Option<QueueId>, position: u64, why: &'a str, kept_in: &'a str },
+    /// Free space fell below the threshold: new mail gets 452.
+    DiskLow { free_bytes: u64, threshold_bytes: u64 },
+    /// Free space is back.
+    DiskRecovered { free_bytes: u64 },
+    /// A commit failed; its messages were not acknowledged.
+    CommitFailed { messages: u64, why: &'a str },
+    /// The store writes again after failures.
+    CommitRecovered { failures: u64 },
+    /// Journal space was given back.
+    Reclaimed { bytes: u64, moved: u64 },
+
+    /// A plugin was loaded and serves.
+    PluginLoaded { plugin: &'a str, version: &'a str, sha256: &'a str, hooks: &'a str, generation: u64 },
+    /// A plugin said something through its `log` grant.
+    PluginLog {
+        plugin: &'a str,
+        level: &'a str,
+        message: &'a str,
+        fields: &'a [(String, String)],
+        session: Option<&'a str>,
+        id: Option<QueueId>,
+    },
+    /// A plugin failed; what the operator's `on_failure` made of it.
+    PluginFault {
+        plugin: &'a str,
+        hook: &'a str,
+        kind: &'a str,
+        why: &'a str,
+        session: Option<&'a str>,
+        id: Option<QueueId>,
+        answered: &'a str,
+    },
+    /// An internal error that should not be: a bug in Mailwright.
+    Bug { place: &'a str, why: &'a str },
+}
+
+/// How loud an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Somebody must act.
+    Error,
+    /// Somebody may have to act.
+    Warn,
+    /// The life of messages.
+    Info,
+    /// The life of sessions and connections.
+    Debug,
+}

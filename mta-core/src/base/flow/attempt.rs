@@ -1,0 +1,88 @@
+//! Attempt: some recipients of one message to one next hop, now; and the doors of deliver.
+
+use super::Answer;
+use super::report::Report;
+use crate::base::flow::entry::Entry;
+use crate::base::mail::content::Content;
+use crate::base::mail::domain::Domain;
+use crate::base::mail::envelope::RecipientSet;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where mail goes next: what recipients must share to travel in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum NextHop {
+    /// The domain's mail exchangers (RFC 5321 5.1).
+    Mx(Domain),
+    /// A configured relay, by SMTP.
+    Smarthost(Endpoint),
+    /// A mail store, by LMTP (RFC 2033).
+    Lmtp(Endpoint),
+    /// A Maildir on this machine.
+    Maildir(PathBuf),
+    /// No way can be found; the attempt fails for good with a reply that says so.
+    Nowhere,
+}
+
+/// A configured host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Endpoint {
+    /// An address with its port: `127.0.0.1:2526`, `[::1]:24`.
+    Address(SocketAddr),
+    /// A name to be looked up (A and AAAA), and a port.
+    Host(Box<str>, u16),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+            Self::Host(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
+impl fmt::Display for NextHop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mx(domain) => write!(f, "mx:{domain}"),
+            Self::Smarthost(endpoint) => write!(f, "smtp:{endpoint}"),
+            Self::Lmtp(endpoint) => write!(f, "lmtp:{endpoint}"),
+            Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
+            Self::Nowhere => f.write_str("nowhere"),
+        }
+    }
+}
+
+/// One transaction to make.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The message, as it stands now.
+    pub entry: Arc<Entry>,
+    /// Its octets.
+    pub content: Content,
+    /// Which of its recipients.
+    pub recipients: RecipientSet,
+    /// Where to.
+    pub hop: Arc<NextHop>,
+    /// Which attempt for these recipients, from 1.
+    pub number: u32,
+}
+
+/// The deliver stage, as the queue sees it.
+pub trait Deliver: Send + Sync {
+    /// Makes the attempt; every recipient of it is in the report. Ends within the stage's time limits.
+    fn attempt(&self, attempt: Attempt) -> Answer<'_, Report>;
+
+    /// Closes idle connections, for a drain.
+    fn close_idle(&self) -> Answer<'_, ()>;
+}
+
+/// The route table, as the queue sees it: which way a recipient domain goes.
+pub trait Routes: Send + Sync {
+    /// The next hop for a recipient's domain; none is `postmaster` without one.
+    fn next_hop(&self, domain: Option<&Domain>) -> NextHop;
+}

@@ -1,0 +1,100 @@
+//! A queued message: what was accepted, and how far each recipient has come.
+
+use crate::base::mail::edits::Edits;
+use crate::base::mail::envelope::{Envelope, RecipientSet};
+use crate::base::mail::id::QueueId;
+use crate::base::smtp::reply::Reply;
+use crate::base::time::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+/// A durable message without its content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its name.
+    pub id: QueueId,
+    /// When its 250 became due; its age counts from here.
+    pub accepted: UnixMillis,
+    /// As accepted, after the envelope edits of policy.
+    pub envelope: Envelope,
+    /// Our Received field, with CRLF, that precedes the content on its way out (RFC 5321 4.4).
+    pub trace: Box<str>,
+    /// Header edits of policy.
+    pub edits: Edits,
+    /// Length of the content in octets, without `trace` and `edits`.
+    pub size_bytes: u64,
+    /// Length of the content's header section in octets, with the empty line.
+    pub head_bytes: u32,
+    /// The tenant it belongs to.
+    pub tenant: Option<Box<str>>,
+    /// Tags that policy set.
+    pub tags: Vec<(Box<str>, Box<str>)>,
+    /// How far each recipient has come: as many as `envelope.recipients`, in their order.
+    pub progress: Vec<Progress>,
+}
+
+/// One recipient's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Progress {
+    /// To be tried at `due`.
+    Pending {
+        /// Attempts made.
+        attempts: u16,
+        /// Not before this.
+        due: UnixMillis,
+        /// What came of the last attempt.
+        last: Option<Box<LastFailure>>,
+        /// A delay notification was sent (RFC 3461 5.2.3).
+        delay_told: bool,
+    },
+    /// Kept until an operator decides: held or quarantined by policy, with the reason.
+    Held(Box<str>),
+    /// Ended.
+    Done(Fate),
+}
+
+/// Why the last attempt did not deliver: shown to operators and in notifications.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// When.
+    pub at: UnixMillis,
+    /// The remote's reply, or ours where it never said one.
+    pub reply: Reply,
+    /// The remote's name, where one was reached (RFC 3464 2.3.5).
+    pub remote: Option<Box<str>>,
+}
+
+/// How a recipient ended: exactly one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fate {
+    /// The next hop took it.
+    Delivered,
+    /// Refused for good; the sender was told where RFC 3461 asks for it.
+    Bounced,
+    /// Dropped by policy.
+    Discarded,
+    /// Too old.
+    Expired,
+    /// Taken out by an operator.
+    Cancelled,
+}
+
+impl Progress {
+    /// A recipient that was just accepted.
+    #[must_use]
+    pub fn fresh(now: UnixMillis) -> Self {
+        Self::Pending { attempts: 0, due: now, last: None, delay_told: false }
+    }
+}
+
+impl Entry {
+    /// Every recipient has ended: the message can go.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.progress.iter().all(|p| matches!(p, Progress::Done(_)))
+    }
+
+    /// The recipients that wait for an attempt.
+    pub fn pending(&self) -> RecipientSet {
+        (0u32..).zip(&self.progress).filter(|(_, p)| matches!(p, Progress::Pending { .. })).map(|(i, _)| i).collect()
+    }
+}

@@ -1,0 +1,22 @@
+//! Offer: a complete message that policy let in and that is not yet durable.
+
+use super::entry::Entry;
+use bytes::Bytes;
+
+/// A message to be made durable.
+#[derive(Debug)]
+pub struct Offer {
+    /// Everything but the content; `progress` is fresh or held.
+    pub entry: Entry,
+    /// The octets.
+    pub content: OfferedContent,
+}
+
+/// Where an offered message's octets are.
+#[derive(Debug)]
+pub enum OfferedContent {
+    /// In memory, header section first.
+    Memory(Bytes),
+    /// Streamed to the store while it arrived; named by the entry's id.
+    Blob,
+}

@@ -1,0 +1,170 @@
+//! Question and Verdict: what the stages ask of plugins, what plugins may answer, and policy's door.
+
+use super::Answer;
+use crate::base::flow::entry::Entry;
+use crate::base::mail::address::Address;
+use crate::base::mail::content::Content;
+use crate::base::mail::edits::{Edits, EnvelopeEdit};
+use crate::base::mail::envelope::{Envelope, Recipient};
+use crate::base::mail::id::QueueId;
+use crate::base::smtp::reply::Reply;
+use crate::base::time::UnixMillis;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// The moments at which plugins are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hook {
+    /// Before the greeting.
+    Connect,
+    /// After each RCPT's own checks.
+    Rcpt,
+    /// The whole message is here, nothing answered yet.
+    Data,
+    /// Before each attempt, for each recipient.
+    PreSend,
+}
+
+/// Verdict of the envelope hooks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// No opinion.
+    Next,
+    /// Yes, and the rest of this hook's chain is skipped.
+    Accept,
+    /// 4xx.
+    Tempfail(Reply),
+    /// 5xx.
+    Reject(Reply),
+    /// The reply (421 or 5xx), then the connection is closed.
+    Disconnect(Reply),
+}
+
+/// Verdict on a whole message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// No opinion.
+    Next,
+    /// Yes, and the rest of the chain is skipped.
+    Accept,
+    /// 4xx.
+    Tempfail(Reply),
+    /// 5xx.
+    Reject(Reply),
+    /// 250, then held until an operator decides; the reason.
+    Quarantine(Box<str>),
+    /// 250, then dropped; the reason.
+    Discard(Box<str>),
+}
+
+/// Verdict on one recipient's next attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// Go.
+    Next,
+    /// Keep until an operator decides; the reason.
+    Hold(Box<str>),
+    /// Try again at that time; counts as no attempt.
+    NotBefore(UnixMillis),
+    /// Bounce with this reply (or, with a 4xx code, count as a failed attempt).
+    Fail(Reply),
+    /// Drop; the reason.
+    Discard(Box<str>),
+}
+
+/// What plugins made of a message: the verdict and every edit of the chain, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataVerdict {
+    /// What becomes of it.
+    pub disposition: Disposition,
+    /// Who said so, where it was not `Next`.
+    pub plugin: Option<Arc<str>>,
+    /// Header edits.
+    pub edits: Edits,
+    /// Envelope edits, where granted.
+    pub envelope: Vec<EnvelopeEdit>,
+    /// Tags set.
+    pub tags: Vec<(Box<str>, Box<str>)>,
+}
+
+/// What plugins made of one recipient's attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendVerdict {
+    /// What becomes of the attempt.
+    pub sending: Sending,
+    /// Who said so, where it was not `Next`.
+    pub plugin: Option<Arc<str>>,
+    /// Header edits for this recipient alone.
+    pub edits: Edits,
+}
+
+/// A session as plugins may know it.
+#[derive(Clone, Debug)]
+pub struct SessionInfo {
+    /// Names the session in logs.
+    pub id: Box<str>,
+    /// The listener's configured name.
+    pub listener: Arc<str>,
+    /// The client.
+    pub peer: SocketAddr,
+    /// The name given in EHLO or HELO, once there is one.
+    pub helo: Option<Box<str>>,
+}
+
+/// A message under decision at `on-data`.
+#[derive(Clone, Copy, Debug)]
+pub struct Submission<'a> {
+    /// The id that it will have.
+    pub id: QueueId,
+    /// Its envelope.
+    pub envelope: &'a Envelope,
+    /// Its content.
+    pub content: &'a Content,
+}
+
+/// One recipient's attempt under decision at `on-pre-send`.
+#[derive(Clone, Debug)]
+pub struct Sendout<'a> {
+    /// The message.
+    pub entry: &'a Entry,
+    /// Its content.
+    pub content: &'a Content,
+    /// Which recipient.
+    pub recipient: u32,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// Where it is to go, as shown to people.
+    pub site: &'a str,
+}
+
+/// The policy stage, as the other stages see it.
+pub trait Policy: Send + Sync {
+    /// Whether any plugin has this hook now: an absent hook costs this question alone.
+    fn has(&self, hook: Hook) -> bool;
+
+    /// Opens policy's side of an SMTP session.
+    fn session(&self, info: SessionInfo) -> Box<dyn SessionPolicy>;
+
+    /// `on-pre-send` for one recipient.
+    fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict>;
+}
+
+/// Policy's side of one SMTP session: keeps its notes, and its instances for as long as a transaction lives.
+pub trait SessionPolicy: Send {
+    /// The client named itself.
+    fn helo(&mut self, name: &str);
+
+    /// `on-connect`.
+    fn connect(&mut self) -> Answer<'_, Gate>;
+
+    /// `on-rcpt`.
+    fn rcpt<'a>(&'a mut self, sender: Option<&'a Address>, to: &'a Recipient) -> Answer<'a, Gate>;
+
+    /// `on-data`.
+    fn data<'a>(&'a mut self, submission: Submission<'a>) -> Answer<'a, DataVerdict>;
+
+    /// The transaction ended, or the session fell idle: instances go, and the next transaction begins with the newest
+    /// generation of the plugins.
+    fn transaction_ended(&mut self);
+}

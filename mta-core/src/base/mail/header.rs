@@ -1,0 +1,108 @@
+//! The header section as fields, found without copying (RFC 5322 2.2).
+
+use memchr::memmem;
+use std::borrow::Cow;
+
+/// One field as it stands in the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The name, without the colon.
+    pub name: &'a str,
+    /// The value behind the colon, still folded, without its final CRLF.
+    pub value: &'a [u8],
+    /// The whole field with its final CRLF.
+    pub raw: &'a [u8],
+}
+
+/// Length of the header section with its empty line; none while the empty line has not come.
+#[must_use]
+pub fn section_bytes(content: &[u8]) -> Option<usize> {
+    if content.starts_with(b"\r\n") {
+        return Some(2);
+    }
+    memmem::find(content, b"\r\n\r\n").map(|at| at + 4)
+}
+
+/// The fields from the top; ends at the empty line, or at the first line that is no field.
+pub fn fields(head: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    let mut rest = head;
+    std::iter::from_fn(move || {
+        let length = field_bytes(rest)?;
+        let (raw, behind) = rest.split_at(length);
+        rest = behind;
+        parse(raw)
+    })
+}
+
+/// The `nth` field (from 0) of that name, compared without case.
+#[must_use]
+pub fn find<'a>(head: &'a [u8], name: &str, nth: usize) -> Option<Field<'a>> {
+    fields(head).filter(|field| field.name.eq_ignore_ascii_case(name)).nth(nth)
+}
+
+impl<'a> Field<'a> {
+    /// The value on one line, without the white space around it (RFC 5322 2.2.3); octets that are not UTF-8 are
+    /// replaced.
+    #[must_use]
+    pub fn unfolded(&self) -> Cow<'a, str> {
+        match String::from_utf8_lossy(self.value) {
+            Cow::Borrowed(text) if !text.contains(['\r', '\n']) => Cow::Borrowed(text.trim()),
+            text => Cow::Owned(text.replace("\r\n", "").trim().to_owned()),
+        }
+    }
+}
+
+/// Length of the first field with its continuation lines.
+fn field_bytes(text: &[u8]) -> Option<usize> {
+    if text.is_empty() || text.starts_with(b"\r\n") {
+        return None;
+    }
+    let mut length = 0;
+    loop {
+        length += line_bytes(&text[length..]);
+        match text.get(length) {
+            Some(b' ' | b'\t') => {}
+            _ => return Some(length),
+        }
+    }
+}
+
+fn line_bytes(text: &[u8]) -> usize {
+    memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1)
+}
+
+fn parse(raw: &[u8]) -> Option<Field<'_>> {
+    let colon = memchr::memchr(b':', raw)?;
+    let name = std::str::from_utf8(&raw[..colon]).ok()?.trim_end_matches([' ', '\t']);
+    let is_name = !name.is_empty() && name.bytes().all(|octet| (33..=126).contains(&octet));
+    let value = &raw[colon + 1..];
+    let value = value.strip_suffix(b"\r\n").unwrap_or(value);
+    is_name.then_some(Field { name, value, raw })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &[u8] = b"Subject: one\r\n two\r\nTo:x\r\nSUBJECT: again\r\n\r\n";
+
+    #[test]
+    fn folded_fields_are_one_rfc5322_2_2_3() {
+        let found: Vec<_> = fields(HEAD).map(|f| (f.name, f.unfolded().into_owned())).collect();
+        let wanted = [("Subject", "one two"), ("To", "x"), ("SUBJECT", "again")];
+        assert_eq!(found, wanted.map(|(n, v)| (n, v.to_owned())));
+        assert_eq!(find(HEAD, "subject", 1).map(|f| f.raw), Some(&b"SUBJECT: again\r\n"[..]));
+    }
+
+    #[test]
+    fn the_section_ends_behind_the_first_empty_line() {
+        assert_eq!(section_bytes(HEAD), Some(HEAD.len()));
+        assert_eq!(section_bytes(b"\r\nbody"), Some(2));
+        assert_eq!(section_bytes(b"A: b\r\n"), None);
+    }
+
+    #[test]
+    fn a_line_that_is_no_field_ends_the_fields() {
+        assert_eq!(fields(b"A: b\r\nnonsense\r\nC: d\r\n\r\n").count(), 1);
+    }
+}

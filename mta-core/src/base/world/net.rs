@@ -1,0 +1,39 @@
+//! The network: byte streams, in and out.
+
+use crate::base::flow::Answer;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A connected byte stream.
+pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {
+    /// The other end.
+    fn peer(&self) -> SocketAddr;
+
+    /// This end.
+    fn local(&self) -> SocketAddr;
+}
+
+/// A bound port.
+pub trait Listener: Send {
+    /// The next connection. An error is of that connection or of the process's limits, never of the listener's end.
+    fn accept(&mut self) -> Answer<'_, io::Result<Box<dyn Socket>>>;
+
+    /// Where it is bound: the port is known even when 0 was asked for.
+    fn local(&self) -> SocketAddr;
+}
+
+/// Opens ports and connections.
+pub trait Net: Send + Sync {
+    /// Binds and listens.
+    ///
+    /// # Errors
+    /// What the system said: in use, not permitted.
+    fn listen(&self, at: SocketAddr) -> io::Result<Box<dyn Listener>>;
+
+    /// Connects, from `source` if given. The caller sets the time limit.
+    fn connect(&self, to: SocketAddr, source: Option<IpAddr>) -> Answer<'_, io::Result<Box<dyn Socket>>>;
+
+    /// Whether this machine itself has that address (RFC 5321 5.1: mail loops).
+    fn is_local(&self, ip: IpAddr) -> bool;
+}

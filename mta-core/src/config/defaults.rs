@@ -1,0 +1,111 @@
+//! What holds where the file is silent. Values that are not the obvious ones name their source.
+
+use super::model::{Budget, ClientTimeouts, Delivery, Engine, Limits, Log, LogFormat, Queue, Storage};
+use crate::base::event::Level;
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions_max: 10_000,
+            sessions_per_peer_max: 100,
+            // RFC 5321 4.5.3.1.4 asks for 512; RFC 3461 5 adds 500 to RCPT and RFC 6531 3.4 lengthens paths.
+            command_line_bytes_max: 2048,
+            commands_per_session_max: 100_000,
+            errors_per_session_max: 20,
+            messages_per_session_max: 10_000,
+            recipients_per_message_max: 1000,
+            message_bytes_max: 50 * MIB as u64,
+            header_bytes_max: 256 * KIB,
+            received_hops_max: 50,
+            content_memory_bytes_max: 64 * MIB,
+            // RFC 5321 4.5.3.2.7.
+            command_idle: 5 * MINUTE,
+            data_idle: 5 * MINUTE,
+            data_total: HOUR,
+            session_total: 6 * HOUR,
+            drain: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            paused: false,
+            attempts_max: 1000,
+            attempts_per_destination_max: 50,
+            connection_idle: Duration::from_secs(2),
+            messages_per_connection_max: 1000,
+            recipients_per_transaction_max: 100,
+            timeouts: ClientTimeouts::default(),
+            mx_port: 25,
+            dns_servers: Vec::new(),
+        }
+    }
+}
+
+impl Default for ClientTimeouts {
+    /// RFC 5321 4.5.3.2, but for `connect`, which no RFC names (Postfix: 30 s).
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            greeting: 5 * MINUTE,
+            command: 5 * MINUTE,
+            data: 2 * MINUTE,
+            content: 3 * MINUTE,
+            final_reply: 10 * MINUTE,
+        }
+    }
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self {
+            retry: vec![MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 4 * HOUR],
+            jitter_percent: 10,
+            // RFC 5321 4.5.4.1: at least 4 to 5 days.
+            age_max: 5 * DAY,
+            notification_age_max: DAY,
+            delay_notice: Some(4 * HOUR),
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            engine: Engine::Sled,
+            free_bytes_min: 256 * MIB as u64,
+            cache_bytes: 64 * MIB as u64,
+            segment_bytes: 64 * MIB as u64,
+            blob_bytes_min: 256 * KIB as u64,
+        }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            cpu_envelope: Duration::from_millis(10),
+            cpu_message: Duration::from_millis(50),
+            cpu_message_per_mib: Duration::from_millis(4),
+            wall: Duration::from_secs(5),
+            memory_bytes_max: 16 * MIB,
+            log_lines_per_second_max: 100,
+            edits_max: 64,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, level: Level::Info }
+    }
+}

@@ -1,0 +1,88 @@
+//! What networks and domain patterns match.
+
+use super::model::{Config, DomainPattern, Network};
+use crate::base::flow::attempt::{NextHop, Routes};
+use crate::base::mail::domain::Domain;
+use std::net::IpAddr;
+
+impl Network {
+    /// Whether the address lies in the block; an IPv4-mapped IPv6 address counts as IPv4.
+    #[must_use]
+    pub fn contains(&self, ip: IpAddr) -> bool {
+        match (self.base, ip.to_canonical()) {
+            (IpAddr::V4(base), IpAddr::V4(ip)) => {
+                leading_bits_agree(u32::from(base).into(), u32::from(ip).into(), 96 + u32::from(self.prefix))
+            }
+            (IpAddr::V6(base), IpAddr::V6(ip)) => {
+                leading_bits_agree(u128::from(base), u128::from(ip), u32::from(self.prefix))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn leading_bits_agree(one: u128, other: u128, bits: u32) -> bool {
+    bits == 0 || (one ^ other).leading_zeros() >= bits.min(128)
+}
+
+impl DomainPattern {
+    /// A pattern from its text in lower case: a name, `*.` and a name (its subdomains), or `*`.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_lowercase().into())
+    }
+
+    /// Whether the domain matches. `*` matches address literals too.
+    #[must_use]
+    pub fn matches(&self, domain: &Domain) -> bool {
+        match (&*self.0, domain) {
+            ("*", _) => true,
+            (pattern, Domain::Name(name)) => match pattern.strip_prefix('*') {
+                Some(suffix) => name.len() > suffix.len() && name.ends_with(suffix),
+                None => pattern == &**name,
+            },
+            (pattern, literal @ Domain::Literal(_)) => pattern == literal.to_string().to_lowercase(),
+        }
+    }
+}
+
+impl Routes for Config {
+    fn next_hop(&self, domain: Option<&Domain>) -> NextHop {
+        let own = Domain::Name(self.hostname.to_lowercase().into());
+        let domain = domain.unwrap_or(&own);
+        match self.routes.iter().find(|route| route.to.matches(domain)) {
+            Some(route) => route.via.clone(),
+            None => NextHop::Mx(domain.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(base: &str, prefix: u8) -> Network {
+        Network { base: base.parse().expect("a literal"), prefix }
+    }
+
+    #[test]
+    fn a_network_holds_its_addresses_and_no_other() {
+        let net = network("192.0.2.0", 24);
+        assert!(net.contains("192.0.2.255".parse().expect("a literal")));
+        assert!(net.contains("::ffff:192.0.2.1".parse().expect("a literal")));
+        assert!(!net.contains("192.0.3.0".parse().expect("a literal")));
+        assert!(!net.contains("2001:db8::1".parse().expect("a literal")));
+        assert!(network("::", 0).contains("2001:db8::1".parse().expect("a literal")));
+        assert!(!network("2001:db8::", 32).contains("2001:db9::1".parse().expect("a literal")));
+    }
+
+    #[test]
+    fn a_starred_pattern_matches_subdomains_alone() {
+        let pattern = DomainPattern::new("*.Example.org");
+        let name = |text: &str| Domain::Name(text.into());
+        assert!(pattern.matches(&name("a.example.org")));
+        assert!(!pattern.matches(&name("example.org")));
+        assert!(!pattern.matches(&name("badexample.org")));
+        assert!(DomainPattern::new("*").matches(&Domain::Literal(IpAddr::from([127, 0, 0, 1]))));
+    }
+}

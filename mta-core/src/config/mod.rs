@@ -1,0 +1,5 @@
+//! TOML as written, checked, then typed: what comes out of here needs no further checks.
+
+mod defaults;
+mod matching;
+pub mod model;

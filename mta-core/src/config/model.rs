@@ -1,0 +1,284 @@
+//! The configuration after its check: every value is in range, every name resolves.
+
+use crate::base::event::Level;
+use crate::base::flow::attempt::NextHop;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Our name: greeting, EHLO, trace headers, notifications.
+    pub hostname: Arc<str>,
+    /// Where the spool lives; relative paths are relative to the working directory.
+    pub data_dir: PathBuf,
+    /// Ports to serve.
+    pub listeners: Vec<Listener>,
+    /// Who may send where.
+    pub relay: Relay,
+    /// Ways out; the first match wins.
+    pub routes: Vec<Route>,
+    /// How mail is delivered.
+    pub delivery: Delivery,
+    /// When mail is tried again and given up.
+    pub queue: Queue,
+    /// The spool's thresholds.
+    pub storage: Storage,
+    /// Limits of the SMTP server.
+    pub limits: Limits,
+    /// Plugins, in the order of their chains.
+    pub plugins: Vec<Plugin>,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// A port to serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name in logs.
+    pub name: Arc<str>,
+    /// Its address.
+    pub bind: SocketAddr,
+}
+
+/// Relay rules: without them nobody may relay (RFC 5321 7.1 and 7.9).
+#[derive(Clone, Debug, Default)]
+pub struct Relay {
+    /// Networks that may send to any domain.
+    pub networks: Vec<Network>,
+    /// Domain patterns accepted from anyone.
+    pub domains: Vec<DomainPattern>,
+}
+
+/// An address block, as `192.0.2.0/24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The base address; bits behind the prefix are zero.
+    pub base: IpAddr,
+    /// How many leading bits must be equal.
+    pub prefix: u8,
+}
+
+/// A pattern for domains: `example.org`, `*.example.org` or `*`, compared in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainPattern(pub(super) Box<str>);
+
+/// One way out.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Which recipient domains.
+    pub to: DomainPattern,
+    /// Where they go.
+    pub via: NextHop,
+}
+
+/// `[delivery]`.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Accept and queue, deliver nothing.
+    pub paused: bool,
+    /// Transactions under way at once, in all.
+    pub attempts_max: usize,
+    /// Transactions under way at once to one next hop.
+    pub attempts_per_destination_max: usize,
+    /// How long an unused connection is kept for the next message.
+    pub connection_idle: Duration,
+    /// Messages over one connection.
+    pub messages_per_connection_max: u32,
+    /// Recipients in one transaction (RFC 5321 4.5.3.1.8 asks servers for at least 100).
+    pub recipients_per_transaction_max: usize,
+    /// Limits of each step, by the step's name in RFC 5321 4.5.3.2.
+    pub timeouts: ClientTimeouts,
+    /// The port of mail exchangers: 25, but for tests.
+    pub mx_port: u16,
+    /// Name servers to ask instead of the system's.
+    pub dns_servers: Vec<SocketAddr>,
+}
+
+/// How long the client waits (RFC 5321 4.5.3.2).
+#[derive(Clone, Copy, Debug)]
+pub struct ClientTimeouts {
+    /// TCP.
+    pub connect: Duration,
+    /// The greeting and the answer to EHLO.
+    pub greeting: Duration,
+    /// The answers to MAIL, RCPT, RSET and QUIT.
+    pub command: Duration,
+    /// The answer to DATA.
+    pub data: Duration,
+    /// Any progress while content is sent.
+    pub content: Duration,
+    /// The answer to the final dot.
+    pub final_reply: Duration,
+}
+
+/// `[queue]`.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Waits between attempts; the last repeats. Never empty.
+    pub retry: Vec<Duration>,
+    /// How far a wait is spread to either side, in per cent.
+    pub jitter_percent: u8,
+    /// After this age what is left bounces.
+    pub age_max: Duration,
+    /// The same for notifications.
+    pub notification_age_max: Duration,
+    /// After this age the sender is told of the delay, once; none: never (RFC 3461 5.2.3).
+    pub delay_notice: Option<Duration>,
+}
+
+/// `[storage]`.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// The engine.
+    pub engine: Engine,
+    /// Below this much free space new mail gets 452.
+    pub free_bytes_min: u64,
+    /// Memory for sled's cache, in bytes.
+    pub cache_bytes: u64,
+    /// The size of a journal segment, in bytes.
+    pub segment_bytes: u64,
+    /// Content above this goes to a blob of its own, in bytes.
+    pub blob_bytes_min: u64,
+}
+
+/// Storage engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Journal and sled; survives power cuts.
+    Sled,
+    /// Nothing survives; for tests and as the benchmarks' floor. Named `danger_memory` in the file.
+    Memory,
+}
+
+/// `[limits]`: the SMTP server's. Beyond each of them the answer is 421, 452 or 552.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Sessions at once, in all.
+    pub sessions_max: usize,
+    /// Sessions at once from one address.
+    pub sessions_per_peer_max: usize,
+    /// A command line, in octets with CRLF (RFC 5321 4.5.3.1.4 asks for 512, extensions for more).
+    pub command_line_bytes_max: usize,
+    /// Commands in a session.
+    pub commands_per_session_max: u32,
+    /// Commands answered with 5xx in a session.
+    pub errors_per_session_max: u32,
+    /// Messages in a session.
+    pub messages_per_session_max: u32,
+    /// Recipients of a message; at least 100 (RFC 5321 4.5.3.1.8).
+    pub recipients_per_message_max: usize,
+    /// A message, in octets; announced by SIZE (RFC 1870).
+    pub message_bytes_max: u64,
+    /// A message's header section, in octets.
+    pub header_bytes_max: usize,
+    /// Received fields in a message; more is a loop (RFC 5321 6.3).
+    pub received_hops_max: usize,
+    /// Content kept in memory by all sessions together, in octets; beyond, it goes to disk as it arrives.
+    pub content_memory_bytes_max: usize,
+    /// Between two commands (RFC 5321 4.5.3.2.7).
+    pub command_idle: Duration,
+    /// Between two pieces of content.
+    pub data_idle: Duration,
+    /// From DATA to its end.
+    pub data_total: Duration,
+    /// From accept to close.
+    pub session_total: Duration,
+    /// How long running transactions may go on when the server is told to end.
+    pub drain: Duration,
+}
+
+/// `[[plugin]]`.
+#[derive(Clone, Debug)]
+pub struct Plugin {
+    /// Its name: in logs, and of its kv space.
+    pub name: Arc<str>,
+    /// Where its component is.
+    pub source: PluginSource,
+    /// Granted capabilities, as `log` or `kv:bucket`.
+    pub allow: Vec<Box<str>>,
+    /// What it may edit.
+    pub edit: Vec<EditGrant>,
+    /// What its failure means.
+    pub on_failure: OnFailure,
+    /// Its own configuration, as JSON.
+    pub config_json: String,
+    /// Budgets.
+    pub budget: Budget,
+    /// Hooks whose failure means something else.
+    pub on_failure_by_hook: BTreeMap<Box<str>, OnFailure>,
+}
+
+/// Where a component comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PluginSource {
+    /// Compiled into the program.
+    Builtin(Box<str>),
+    /// A `.wasm` file.
+    File(PathBuf),
+}
+
+/// Parts of a message that a plugin may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditGrant {
+    /// Header fields.
+    Headers,
+    /// The reverse path.
+    Sender,
+    /// The recipients.
+    Recipients,
+    /// The body.
+    Body,
+}
+
+/// What a plugin's failure means for the mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// 451 4.3.0: the client tries again.
+    #[default]
+    Tempfail,
+    /// As if it had said `next`.
+    Open,
+    /// 550: refused.
+    Closed,
+}
+
+/// What one hook call may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    /// CPU time of envelope hooks.
+    pub cpu_envelope: Duration,
+    /// CPU time of message hooks.
+    pub cpu_message: Duration,
+    /// And this more for each MiB of message.
+    pub cpu_message_per_mib: Duration,
+    /// Wall time, with all waiting.
+    pub wall: Duration,
+    /// Linear memory, in bytes.
+    pub memory_bytes_max: usize,
+    /// Log lines a second.
+    pub log_lines_per_second_max: u32,
+    /// Recorded edits in one call.
+    pub edits_max: usize,
+}
+
+/// `[log]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// What is written: this loud and louder.
+    pub level: Level,
+}
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `2026-01-01T00:00:00.000Z info accepted id=… sender=…`
+    Text,
+    /// One JSON object a line.
+    Json,
+}

@@ -1,0 +1,5 @@
+//! Where the outside touches us: sockets, disks, clocks, logs and operators.
+
+pub mod observe;
+pub mod store;
+pub mod world;

@@ -1,0 +1,1 @@
+//! The real clock, dice, DNS and sockets.

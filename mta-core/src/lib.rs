@@ -1,0 +1,9 @@
+//! Mailwright's core: the life of a message, from the socket it comes in by to the next hop.
+//!
+//! `docs/ARCHITECTURE.md` is the map. Three layers, each importing only from those before it: [`base`] (the words),
+//! [`config`], [`path`] (the stages) and [`edge`] (the outside).
+
+pub mod base;
+pub mod config;
+pub mod edge;
+pub mod path;

@@ -1,0 +1,8 @@
+//! The life of a message: six stages, none of which imports another.
+
+pub mod deliver;
+pub mod policy;
+pub mod queue;
+pub mod receive;
+pub mod settle;
+pub mod spool;

@@ -1,0 +1,1 @@
+//! Policy: plugins are asked, within their budgets and grants.

@@ -1,0 +1,1 @@
+//! Queue: when, how fast and in which order mail goes out.

@@ -1,0 +1,1 @@
+//! Receive: mail comes in by SMTP (RFC 5321).

@@ -1,0 +1,1 @@
+//! Settle: what a report means for the message.

@@ -1,0 +1,1 @@
+//! Spool: accepted mail is made durable and its state is kept.

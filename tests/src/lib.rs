@@ -1,0 +1,1 @@
+//! mailwright-tests.
