@@ -38,7 +38,7 @@ pub fn line_ends(entry: &Entry) -> LineEnds {
 
 /// What the recipient gets. No failure of a disk is for good: the mail waits until somebody has seen to it.
 #[must_use]
-pub fn outcome(put: Result<(), MaildirFault>) -> Outcome {
+pub fn outcome(put: &Result<(), MaildirFault>) -> Outcome {
     let deferred = |detail: (u16, u16), text: &'static str| {
         let code = if matches!(detail, (3, 1) | (2, 2)) { 452 } else { 451 };
         Outcome::Deferred(Reply::new(code, EnhancedStatus::new(4, detail.0, detail.1), text))
@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_defers_rfc3463_3_4() {
-        let Outcome::Deferred(reply) = outcome(Err(MaildirFault::DiskFull)) else { panic!("deferred") };
+        let Outcome::Deferred(reply) = outcome(&Err(MaildirFault::DiskFull)) else { panic!("deferred") };
         assert_eq!(reply.to_string(), "452 4.3.1 the disk of the Maildir is full");
-        assert!(matches!(outcome(Err(MaildirFault::Denied(String::new()))), Outcome::Deferred(_)));
+        assert!(matches!(outcome(&Err(MaildirFault::Denied(String::new()))), Outcome::Deferred(_)));
     }
 }

@@ -22,6 +22,9 @@ pub struct Group {
     pub hosts: Vec<Box<str>>,
 }
 
+/// A host, and what DNS said of its addresses.
+pub type Found = (Box<str>, Result<Vec<IpAddr>, DnsFault>);
+
 /// One address to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -129,15 +132,10 @@ impl Plan {
     ///
     /// # Errors
     /// A loop (RFC 5321 5.1).
-    pub fn admit(
-        &mut self,
-        found: Vec<(Box<str>, Result<Vec<IpAddr>, DnsFault>)>,
-        ourselves: Ourselves<'_>,
-        dice: &dyn Dice,
-    ) -> Result<Vec<Target>, Loop> {
+    pub fn admit(&mut self, found: Vec<Found>, ourselves: Ourselves<'_>, dice: &dyn Dice) -> Result<Vec<Target>, Loop> {
         let best = std::mem::take(&mut self.at_best);
         self.failed |= found.iter().any(|(_, answer)| *answer == Err(DnsFault::Failed));
-        let ours = |(host, answer): &(Box<str>, Result<Vec<IpAddr>, DnsFault>)| {
+        let ours = |(host, answer): &Found| {
             ourselves.is_named(host) || answer.iter().flatten().any(|ip| ourselves.is_at(ip.to_canonical()))
         };
         if let Some((_, answer)) = found.iter().find(|host| ours(host)) {

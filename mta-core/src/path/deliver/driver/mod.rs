@@ -173,7 +173,7 @@ impl Deliverer {
             let put = self.parts.maildirs.put(path, name, message, maildir::line_ends(entry)).await;
             let trouble = put.is_err().then_some(Scope::Site);
             carried.trouble = carried.trouble.max(trouble);
-            carried.outcomes.push((*index, maildir::outcome(put)));
+            carried.outcomes.push((*index, maildir::outcome(&put)));
         }
         carried
     }

@@ -8,9 +8,9 @@ use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::dns::DnsFault;
 use crate::config::model::Config;
-use crate::path::deliver::mx::{self, Group, Ourselves, Plan, Target};
+use crate::path::deliver::mx::{self, Found, Group, Ourselves, Plan, Target};
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// A way to a next hop.
 pub(super) struct Way<'a> {
@@ -122,7 +122,7 @@ impl<'a> Way<'a> {
         Ok(())
     }
 
-    fn take(&mut self, plan: &mut Plan, found: Vec<(Box<str>, Result<Vec<IpAddr>, DnsFault>)>) -> Result<(), Reply> {
+    fn take(&mut self, plan: &mut Plan, found: Vec<Found>) -> Result<(), Reply> {
         let listening: Vec<SocketAddr> = self.config.listeners.iter().map(|listener| listener.bind).collect();
         let net = &self.parts.net;
         let ourselves = Ourselves {
