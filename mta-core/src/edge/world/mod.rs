@@ -1,1 +1,6 @@
 //! The real clock, dice, DNS and sockets.
+
+pub mod clock;
+pub mod dice;
+pub mod net;
+pub mod signals;
