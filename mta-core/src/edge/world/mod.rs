@@ -2,5 +2,7 @@
 
 pub mod clock;
 pub mod dice;
+pub mod dns;
+pub mod maildir;
 pub mod net;
 pub mod signals;
