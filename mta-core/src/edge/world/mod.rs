@@ -1,1 +1,4 @@
 //! The real clock, dice, DNS and sockets.
+
+pub mod dns;
+pub mod maildir;
