@@ -183,6 +183,7 @@ kinds! {
     Discarded "discarded" Info,
     Held "held" Info,
     NotificationQueued "notification-queued" Info,
+    MessageUnreadable "message-unreadable" Error,
     Operated "operated" Info,
     Finished "finished" Debug,
     ConnectFailed "connect-failed" Info,
