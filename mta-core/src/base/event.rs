@@ -82,6 +82,8 @@ pub enum Event<'a> {
     Held { id: QueueId, recipient: &'a str, plugin: &'a str, reason: &'a str },
     /// A notification was queued (RFC 3464).
     NotificationQueued { id: QueueId, about: QueueId, kind: &'a str, to: &'a str },
+    /// A message's content can't be read: it is set aside until the server starts again.
+    MessageUnreadable { id: QueueId, why: &'a str },
     /// An operator acted on a message.
     Operated { id: QueueId, action: &'a str },
     /// The message has ended for every recipient and its content is given back.
@@ -180,6 +182,7 @@ kinds! {
     Discarded "discarded" Info,
     Held "held" Info,
     NotificationQueued "notification-queued" Info,
+    MessageUnreadable "message-unreadable" Error,
     Operated "operated" Info,
     Finished "finished" Debug,
     ConnectFailed "connect-failed" Info,
