@@ -1,0 +1,1 @@
+//! The scenarios: one story a file, named as a sentence, against the running program.
