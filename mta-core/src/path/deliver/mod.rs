@@ -1,1 +1,3 @@
-//! Deliver: one message to one next hop, now.
+//! One message to one next hop: exchangers, connections, the client's side of SMTP and LMTP, and Maildirs.
+
+pub mod mx;
