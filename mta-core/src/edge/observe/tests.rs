@@ -208,5 +208,7 @@ fn the_operating_page_explains_every_event_with_its_level_and_fields() {
         let listed: Vec<&str> =
             row.split(" | ").nth(2).unwrap_or("").split(", ").map(|f| f.trim_matches('`')).collect();
         assert_eq!(&listed, fields, "the fields of {name} in docs/operating.md");
+        let told = row.split(" | ").nth(1).unwrap_or("");
+        assert_eq!(told, format!("{level:?}").to_lowercase(), "the level of {name} in docs/operating.md");
     }
 }
