@@ -1,1 +1,54 @@
-//! mailwright-plugin.
+//! Write Mailwright plugins in Rust: put hooks into one `impl` block, mark it, build it for WebAssembly.
+//!
+//! ```
+//! use mailwright_plugin::{Fault, Gate, Reply, Rcpt, message, Disposition};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Config {
+//!     header: String,
+//! }
+//!
+//! struct Stamp {
+//!     header: String,
+//! }
+//!
+//! #[mailwright_plugin::plugin]
+//! impl Stamp {
+//!     fn configure(config: Config) -> Result<Self, Fault> {
+//!         Ok(Self { header: config.header })
+//!     }
+//!
+//!     fn on_rcpt(&mut self, rcpt: &Rcpt) -> Gate {
+//!         match rcpt.to.local.as_str() {
+//!             "nobody" => Gate::Reject(Reply::reject("nobody lives here")),
+//!             _ => Gate::Next,
+//!         }
+//!     }
+//!
+//!     fn on_data(&mut self) -> Result<Disposition, Fault> {
+//!         let length = message::header("Subject")?.map_or(0, |subject| subject.len());
+//!         message::add_header(&self.header, &format!("subject={length}"))?;
+//!         Ok(Disposition::Next)
+//!     }
+//! }
+//! # fn main() {}
+//! ```
+//!
+//! The component exports exactly the hooks that are written and imports exactly the capabilities that are used.
+//! Compiled for another target than WebAssembly, the same functions work on an in-memory stand-in ([`testing`]), so
+//! that `cargo test` needs no server.
+
+#[cfg(target_arch = "wasm32")]
+mod alloc;
+mod bindings;
+pub mod hooks;
+mod host;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+mod types;
+
+pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStatus, Fault, Gate, Priority, Reply};
+pub use hooks::{Rcpt, Sending};
+pub use host::{clock, delivery, kv, log, message, patterns, session};
+pub use mailwright_plugin_macros::plugin;
+pub use serde;

@@ -1,1 +1,185 @@
-//! mailwright-plugin-macros.
+//! The attribute that turns an `impl` block into a plugin. See the crate `mailwright-plugin`.
+
+mod hooks;
+
+use hooks::Hook;
+use proc_macro2::{Span, TokenStream};
+use quote::{format_ident, quote};
+use syn::spanned::Spanned;
+use syn::{Error, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReturnType, Type};
+
+/// Makes a plugin of the marked `impl` block: its functions are the hooks that the component exports, and no others.
+///
+/// A function that is no hook is an error that names the nearest one; other functions go into another `impl` block.
+#[proc_macro_attribute]
+pub fn plugin(arguments: proc_macro::TokenStream, block: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let block = syn::parse_macro_input!(block as ItemImpl);
+    let arguments = TokenStream::from(arguments);
+    let expanded = match arguments.is_empty() {
+        true => expand(&block),
+        false => Err(Error::new(arguments.span(), "#[plugin] takes no arguments")),
+    };
+    let errors = expanded.unwrap_or_else(|error| error.into_compile_error());
+    quote! { #block #errors }.into()
+}
+
+fn expand(block: &ItemImpl) -> syn::Result<TokenStream> {
+    let name = plugin_type(block)?;
+    let mut found = Vec::new();
+    let mut problems: Option<Error> = None;
+    for item in &block.items {
+        let one = match item {
+            ImplItem::Fn(function) => {
+                Hook::of(function).and_then(|hook| check(hook, function).map(|()| (hook, function)))
+            }
+            other => Err(Error::new(other.span(), "only hooks here; the rest goes into another `impl` block")),
+        };
+        match (one, &mut problems) {
+            (Ok(one), _) => found.push(one),
+            (Err(error), Some(others)) => others.combine(error),
+            (Err(error), none) => *none = Some(error),
+        }
+    }
+    match problems {
+        Some(problems) => Err(problems),
+        None if found.is_empty() => Err(Error::new(block.span(), "a plugin has at least one hook, as `fn on_data`")),
+        None => Ok(component(&name, &found)),
+    }
+}
+
+fn plugin_type(block: &ItemImpl) -> syn::Result<Ident> {
+    let plain = match (&*block.self_ty, &block.trait_) {
+        (Type::Path(path), None) if block.generics.params.is_empty() => path.path.get_ident().cloned(),
+        _ => None,
+    };
+    plain.ok_or_else(|| Error::new(block.self_ty.span(), "#[plugin] goes on `impl MyPlugin { … }` for a plain type"))
+}
+
+/// Checks what the compiler would say less well about generated code.
+fn check(hook: Hook, function: &ImplItemFn) -> syn::Result<()> {
+    let signature = &function.sig;
+    if let Some(asyncness) = signature.asyncness {
+        return Err(Error::new(asyncness.span(), "hooks are not async: the host suspends them where it waits"));
+    }
+    let takes_self = matches!(signature.inputs.first(), Some(FnArg::Receiver(_)));
+    let arguments = signature.inputs.len() - usize::from(takes_self);
+    if takes_self == hook.takes_self() && arguments == hook.arguments() {
+        return Ok(());
+    }
+    Err(Error::new(signature.span(), format!("expected `{}`", hook.signature())))
+}
+
+/// The exports: for each hook a function that hands the call to the plugin of this instance.
+fn component(name: &Ident, found: &[(Hook, &ImplItemFn)]) -> TokenStream {
+    let has = |hook: Hook| found.iter().find(|(one, _)| *one == hook).map(|(_, function)| *function);
+    let lifecycle = lifecycle(name, has(Hook::Configure), has(Hook::SelfTest));
+    let calls = found.iter().filter_map(|(hook, _)| call(name, *hook));
+    // Without `configure` there is nothing to wait for: the plugin begins as its default.
+    let begin = match has(Hook::Configure) {
+        Some(_) => quote! { ::core::option::Option::None },
+        None => quote! { ::core::option::Option::Some(<#name as ::core::default::Default>::default()) },
+    };
+    let methods = found.iter().map(|(hook, _)| hook.ident());
+    quote! {
+        // Elsewhere only tests call the hooks; this keeps the compiler from calling them unused.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: () = {
+            #(let _ = <#name>::#methods;)*
+        };
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            ::std::thread_local! {
+                static PLUGIN: ::core::cell::RefCell<::core::option::Option<#name>> =
+                    ::core::cell::RefCell::new(#begin);
+            }
+            struct Component;
+            #lifecycle
+            #(#calls)*
+        };
+    }
+}
+
+fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
+    let module = hook.module()?;
+    let method = hook.ident();
+    let module = Ident::new(module, Span::call_site());
+    let export = format_ident!("export_{module}");
+    let hooks = quote! { ::mailwright_plugin::hooks };
+    let verdict = match hook {
+        Hook::Data => quote! { ::mailwright_plugin::Disposition },
+        Hook::PreSend => quote! { ::mailwright_plugin::Sending },
+        _ => quote! { ::mailwright_plugin::Gate },
+    };
+    let (parameters, arguments) = match hook {
+        Hook::Rcpt => (
+            quote! {
+                sender: ::core::option::Option<::mailwright_plugin::Address>,
+                to: ::mailwright_plugin::Address,
+                params: ::std::vec::Vec<(::std::string::String, ::std::string::String)>,
+            },
+            quote! { &#hooks::Rcpt { sender, to, params } },
+        ),
+        _ => (quote! {}, quote! {}),
+    };
+    Some(quote! {
+        impl #hooks::#module::exports::mailwright::plugin::#module::Guest for Component {
+            fn handle(#parameters) -> ::core::result::Result<#verdict, ::mailwright_plugin::Fault> {
+                PLUGIN.with_borrow_mut(|plugin| match plugin {
+                    ::core::option::Option::Some(plugin) => {
+                        #hooks::Answer::<#verdict>::answer(<#name>::#method(plugin, #arguments))
+                    }
+                    ::core::option::Option::None => ::core::result::Result::Err(#hooks::not_configured()),
+                })
+            }
+        }
+        #hooks::#module::#export!(Component with_types_in #hooks::#module);
+    })
+}
+
+fn lifecycle(name: &Ident, configure: Option<&ImplItemFn>, self_test: Option<&ImplItemFn>) -> TokenStream {
+    if configure.is_none() && self_test.is_none() {
+        return TokenStream::new();
+    }
+    let hooks = quote! { ::mailwright_plugin::hooks };
+    let configured = configure.map(|function| {
+        let returns_self = match &function.sig.output {
+            ReturnType::Type(_, returned) => match &**returned {
+                Type::Path(path) => path.path.is_ident("Self") || path.path.is_ident(name),
+                _ => false,
+            },
+            ReturnType::Default => false,
+        };
+        let made = quote! { <#name>::configure(#hooks::parse_config(&config_json)?) };
+        let plugin = match returns_self {
+            true => made,
+            false => quote! { #hooks::Configured::<#name>::configured(#made)? },
+        };
+        quote! {
+            let plugin = #plugin;
+            PLUGIN.set(::core::option::Option::Some(plugin));
+        }
+    });
+    let tested = match self_test {
+        Some(_) => quote! {
+            PLUGIN.with_borrow_mut(|plugin| match plugin {
+                ::core::option::Option::Some(plugin) => <#name>::self_test(plugin),
+                ::core::option::Option::None => ::core::result::Result::Err("not configured".into()),
+            })
+        },
+        None => quote! { ::core::result::Result::Ok(()) },
+    };
+    quote! {
+        impl #hooks::lifecycle::exports::mailwright::plugin::lifecycle::Guest for Component {
+            fn configure(
+                config_json: ::std::string::String,
+            ) -> ::core::result::Result<(), ::mailwright_plugin::Fault> {
+                #configured
+                ::core::result::Result::Ok(())
+            }
+            fn self_test() -> ::core::result::Result<(), ::std::string::String> {
+                #tested
+            }
+        }
+        #hooks::lifecycle::export_lifecycle!(Component with_types_in #hooks::lifecycle);
+    }
+}

@@ -1,0 +1,156 @@
+//! Commands as a client writes them (RFC 5321 4.1.1), each with its CRLF.
+
+use super::command::Mail;
+use super::xtext;
+use crate::base::mail::envelope::{BodyType, Notify, Recipient, Ret};
+use std::io::Write as _;
+
+/// `EHLO name` (RFC 5321 4.1.1.1).
+pub fn ehlo(name: &str, out: &mut Vec<u8>) {
+    word("EHLO", name, out);
+}
+
+/// `HELO name` (RFC 5321 4.1.1.1).
+pub fn helo(name: &str, out: &mut Vec<u8>) {
+    word("HELO", name, out);
+}
+
+/// `LHLO name` (RFC 2033 4.1).
+pub fn lhlo(name: &str, out: &mut Vec<u8>) {
+    word("LHLO", name, out);
+}
+
+/// `MAIL FROM:<…>` with the parameters that are set; what the remote can't is left out by the caller.
+pub fn mail(mail: &Mail, out: &mut Vec<u8>) {
+    // Writing to a Vec can't fail, here and below.
+    let _ = match &mail.sender {
+        Some(sender) => write!(out, "MAIL FROM:<{sender}>"),
+        None => write!(out, "MAIL FROM:<>"),
+    };
+    if let Some(size) = mail.size {
+        let _ = write!(out, " SIZE={size}");
+    }
+    if let Some(body) = mail.body {
+        let value = match body {
+            BodyType::SevenBit => "7BIT",
+            BodyType::EightBitMime => "8BITMIME",
+            BodyType::BinaryMime => "BINARYMIME",
+        };
+        let _ = write!(out, " BODY={value}");
+    }
+    if mail.smtputf8 {
+        out.extend_from_slice(b" SMTPUTF8");
+    }
+    match mail.ret {
+        Some(Ret::Full) => out.extend_from_slice(b" RET=FULL"),
+        Some(Ret::Hdrs) => out.extend_from_slice(b" RET=HDRS"),
+        None => {}
+    }
+    if let Some(envid) = &mail.envid {
+        out.extend_from_slice(b" ENVID=");
+        xtext::encode(envid, out);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `RCPT TO:<…>`; a caller whose remote has no DSN leaves `notify` and `orcpt` out.
+pub fn rcpt(recipient: &Recipient, out: &mut Vec<u8>) {
+    let _ = write!(out, "RCPT TO:<{}>", recipient.address);
+    if let Some(notify) = recipient.notify {
+        out.extend_from_slice(b" NOTIFY=");
+        words(notify, out);
+    }
+    if let Some((kind, address)) = recipient.orcpt.as_deref().and_then(|orcpt| orcpt.split_once(';')) {
+        let _ = write!(out, " ORCPT={kind};");
+        if kind.eq_ignore_ascii_case("utf-8") {
+            xtext::encode_utf8(address, out);
+        } else {
+            xtext::encode(address, out);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// `BDAT octets [LAST]` (RFC 3030 2).
+pub fn bdat(octets: u64, last: bool, out: &mut Vec<u8>) {
+    let _ = write!(out, "BDAT {octets}{}\r\n", if last { " LAST" } else { "" });
+}
+
+/// `DATA` (RFC 5321 4.1.1.4).
+pub const DATA: &[u8] = b"DATA\r\n";
+
+/// `RSET` (RFC 5321 4.1.1.5).
+pub const RSET: &[u8] = b"RSET\r\n";
+
+/// `QUIT` (RFC 5321 4.1.1.10).
+pub const QUIT: &[u8] = b"QUIT\r\n";
+
+fn word(verb: &str, name: &str, out: &mut Vec<u8>) {
+    let _ = write!(out, "{verb} {name}\r\n");
+}
+
+/// RFC 3461 4.1.
+fn words(notify: Notify, out: &mut Vec<u8>) {
+    let asked = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
+    let mut first = true;
+    for (_, name) in asked.into_iter().filter(|(asked, _)| *asked) {
+        if !std::mem::take(&mut first) {
+            out.push(b',');
+        }
+        out.extend_from_slice(name.as_bytes());
+    }
+    if first {
+        out.extend_from_slice(b"NEVER");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command::Command;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(wire: &[u8]) -> Command {
+        let line = wire.strip_suffix(b"\r\n").expect("CRLF at the end");
+        Command::parse(line, true).expect("well formed")
+    }
+
+    fn notify() -> impl Strategy<Value = Option<Notify>> {
+        any::<Option<(bool, bool, bool)>>()
+            .prop_map(|asked| asked.map(|(success, failure, delay)| Notify { success, failure, delay }))
+    }
+
+    #[test]
+    fn commands_are_written_as_rfc5321_4_1_1_says() {
+        let mut wire = Vec::new();
+        ehlo("a.example", &mut wire);
+        mail(&Mail::default(), &mut wire);
+        bdat(7, true, &mut wire);
+        assert_eq!(wire, b"EHLO a.example\r\nMAIL FROM:<>\r\nBDAT 7 LAST\r\n");
+    }
+
+    proptest! {
+        #[test]
+        fn mail_is_read_as_it_was_meant(
+            size: Option<u64>, body in 0_u8..4, smtputf8: bool, ret: Option<bool>, envid in proptest::option::of("[ -~]{1,30}"),
+        ) {
+            let body = [None, Some(BodyType::SevenBit), Some(BodyType::EightBitMime), Some(BodyType::BinaryMime)]
+                [usize::from(body)];
+            let ret = ret.map(|full| if full { Ret::Full } else { Ret::Hdrs });
+            let sender = "\"a b>\"@example.org".parse().ok();
+            let meant = Mail { sender, size, body, smtputf8, ret, envid: envid.map(Into::into) };
+            let mut wire = Vec::new();
+            mail(&meant, &mut wire);
+            prop_assert_eq!(read(&wire), Command::Mail(meant));
+        }
+
+        #[test]
+        fn rcpt_is_read_as_it_was_meant(notify in notify(), orcpt in proptest::option::of("(rfc822;[ -~]|utf-8;\\PC){1}[ -~]{0,30}")) {
+            let address = "jörg@bücher.example".parse().expect("a mailbox");
+            let meant = Recipient { address, notify, orcpt: orcpt.map(Into::into) };
+            let mut wire = Vec::new();
+            rcpt(&meant, &mut wire);
+            prop_assert_eq!(read(&wire), Command::Rcpt(meant));
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The hooks: one generated module each, so that a component exports the ones that a plugin has and no other.
+
+use crate::bindings::mailwright::plugin::types::{Address, Disposition, Fault, Gate};
+
+pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Send as Sending;
+
+/// One RCPT command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rcpt {
+    /// The transaction's reverse path; none is the null sender.
+    pub sender: Option<Address>,
+    /// The recipient.
+    pub to: Address,
+    /// The parameters of RFC 3461 that came with it, as `("NOTIFY", "SUCCESS,FAILURE")`.
+    pub params: Vec<(String, String)>,
+}
+
+/// What a hook may return for its verdict `T`: the verdict, or a result whose error becomes a fault.
+///
+/// After a fault the operator's `on_failure` decides what SMTP answers.
+pub trait Answer<T> {
+    /// The verdict or the fault.
+    ///
+    /// # Errors
+    /// The plugin could not decide.
+    fn answer(self) -> Result<T, Fault>;
+}
+
+macro_rules! answers {
+    ($($verdict:ty),*) => {$(
+        impl Answer<$verdict> for $verdict {
+            fn answer(self) -> Result<$verdict, Fault> {
+                Ok(self)
+            }
+        }
+    )*};
+}
+answers!(Gate, Disposition, Sending);
+
+impl<T, E: Into<Fault>> Answer<T> for Result<T, E> {
+    fn answer(self) -> Result<T, Fault> {
+        self.map_err(Into::into)
+    }
+}
+
+/// What `configure` may return: the plugin, or a result.
+pub trait Configured<P> {
+    /// The plugin, ready for hooks.
+    ///
+    /// # Errors
+    /// The configuration can't be used; the plugin is not loaded.
+    fn configured(self) -> Result<P, Fault>;
+}
+
+impl<P, E: Into<Fault>> Configured<P> for Result<P, E> {
+    fn configured(self) -> Result<P, Fault> {
+        self.map_err(Into::into)
+    }
+}
+
+/// Reads the operator's `config = { … }` as the plugin's own type.
+///
+/// # Errors
+/// It does not fit; the words name the field.
+pub fn parse_config<C: serde::de::DeserializeOwned>(json: &str) -> Result<C, Fault> {
+    serde_json::from_str(json).map_err(|error| Fault::InvalidConfig(error.to_string()))
+}
+
+/// The fault of a hook that is called while the plugin is not configured.
+#[must_use]
+pub fn not_configured() -> Fault {
+    Fault::Internal("the hook was called before configure".to_owned())
+}
+
+/// `on-connect`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+pub mod on_connect {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-connect { export mailwright:plugin/on-connect@0.1.0; }",
+        world: "has-on-connect",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_connect",
+        default_bindings_module: "mailwright_plugin::hooks::on_connect",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-rcpt`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+pub mod on_rcpt {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-rcpt { export mailwright:plugin/on-rcpt@0.1.0; }",
+        world: "has-on-rcpt",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_rcpt",
+        default_bindings_module: "mailwright_plugin::hooks::on_rcpt",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-data`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+pub mod on_data {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-data { export mailwright:plugin/on-data@0.1.0; }",
+        world: "has-on-data",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_data",
+        default_bindings_module: "mailwright_plugin::hooks::on_data",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-pre-send`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+pub mod on_pre_send {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-pre-send { export mailwright:plugin/on-pre-send@0.1.0; }",
+        world: "has-on-pre-send",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_pre_send",
+        default_bindings_module: "mailwright_plugin::hooks::on_pre_send",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `lifecycle`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+pub mod lifecycle {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-lifecycle { export mailwright:plugin/lifecycle@0.1.0; }",
+        world: "has-lifecycle",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_lifecycle",
+        default_bindings_module: "mailwright_plugin::hooks::lifecycle",
+        additional_derives: [PartialEq],
+    });
+}
+
+#[doc(hidden)]
+pub use wit_bindgen::rt;

@@ -1,0 +1,67 @@
+//! Values that outlive sessions, in buckets; each bucket needs its grant, as `kv:greylist`.
+
+use super::backend;
+
+pub use crate::bindings::mailwright::plugin::kv::{Entry, Error, Taken};
+
+/// A bucket by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bucket<'a>(pub &'a str);
+
+impl Bucket<'_> {
+    /// The value and its version.
+    ///
+    /// # Errors
+    /// `NoSuchBucket` where it is not granted.
+    pub fn get(self, key: &str) -> Result<Option<Entry>, Error> {
+        backend::kv::get(self.0, key)
+    }
+
+    /// Writes a value, for `ttl_ms` or for good.
+    ///
+    /// # Errors
+    /// `TooLarge` and `Quota` beyond the limits.
+    pub fn set(self, key: &str, value: &[u8], ttl_ms: Option<u64>) -> Result<(), Error> {
+        backend::kv::set(self.0, key, value, ttl_ms)
+    }
+
+    /// Removes a value; whether there was one.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn delete(self, key: &str) -> Result<bool, Error> {
+        backend::kv::delete(self.0, key)
+    }
+
+    /// Writes only if the version is still `expected` (none: there must be no value); the new version.
+    ///
+    /// # Errors
+    /// `Conflict` when another was faster.
+    pub fn cas(self, key: &str, expected: Option<u64>, value: &[u8], ttl_ms: Option<u64>) -> Result<u64, Error> {
+        backend::kv::cas(self.0, key, expected, value, ttl_ms)
+    }
+
+    /// Adds to a counter and returns the sum. The time to live counts from its first use.
+    ///
+    /// # Errors
+    /// `Conflict` when the value is no counter.
+    pub fn incr(self, key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<i64, Error> {
+        backend::kv::incr(self.0, key, delta, ttl_ms)
+    }
+
+    /// Takes `cost` from a limit of `limit` per `window_ms`: what is left, or when to come back.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn take(self, key: &str, cost: u32, limit: u32, window_ms: u64) -> Result<Taken, Error> {
+        backend::kv::take(self.0, key, cost, limit, window_ms)
+    }
+
+    /// Keys with the prefix, in order, behind `after`; at most 1,000 a call.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn list_keys(self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
+        backend::kv::list_keys(self.0, prefix, after, limit)
+    }
+}

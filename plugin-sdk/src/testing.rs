@@ -1,0 +1,71 @@
+//! The server's stand-in for native tests: a scene that the test sets and that the host functions act on.
+//!
+//! Each test thread has its own scene. It grants everything; what the server refuses for want of a grant is not shown.
+
+use crate::Address;
+use crate::bindings::mailwright::plugin::{delivery, session};
+use crate::log::Level;
+use crate::session::Note;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+pub(crate) mod backend;
+
+/// What the hooks see, and what they did.
+#[derive(Clone, Debug, Default)]
+pub struct Scene {
+    /// The session; none answers `NotHere`.
+    pub session: Option<session::Info>,
+    /// The message; none answers `NotHere`.
+    pub message: Option<Message>,
+    /// The attempt; none answers `NotHere`.
+    pub delivery: Option<delivery::Info>,
+    /// Notes of the session.
+    pub notes: BTreeMap<String, Note>,
+    /// Values by bucket and key: the value, its version, and when it expires.
+    pub kv: BTreeMap<(String, String), (Vec<u8>, u64, Option<u64>)>,
+    /// What `take` keeps by bucket and key: the time in milliseconds at which the limit is whole again.
+    pub limits: BTreeMap<(String, String), f64>,
+    /// The clock.
+    pub now_ms: u64,
+    /// Log lines written.
+    pub log: Vec<(Level, String)>,
+}
+
+/// A message on the stage.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Message {
+    /// The reverse path.
+    pub sender: Option<Address>,
+    /// The recipients.
+    pub recipients: Vec<Address>,
+    /// Header fields from the top; edits change them here.
+    pub headers: Vec<(String, String)>,
+    /// The octets behind the header section.
+    pub body: Vec<u8>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+thread_local! {
+    static SCENE: RefCell<Scene> = RefCell::new(Scene::default());
+}
+
+/// Sets or reads the scene of this thread.
+pub fn scene<T>(look: impl FnOnce(&mut Scene) -> T) -> T {
+    SCENE.with_borrow_mut(look)
+}
+
+/// A session as most tests want it.
+#[must_use]
+pub fn session(peer_ip: &str) -> session::Info {
+    session::Info {
+        id: "test".to_owned(),
+        listener: "mx".to_owned(),
+        tenant: None,
+        peer_ip: peer_ip.to_owned(),
+        helo: None,
+        tls_version: None,
+        auth_user: None,
+    }
+}

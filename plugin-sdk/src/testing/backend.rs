@@ -1,0 +1,260 @@
+//! The host functions on the scene, with the signatures of the generated ones.
+
+use super::{Scene, scene};
+
+pub(crate) mod clock {
+    //! The scene's clock.
+    pub(crate) fn now_ms() -> u64 {
+        super::scene(|scene| scene.now_ms)
+    }
+
+    pub(crate) fn monotonic_ns() -> u64 {
+        now_ms().saturating_mul(1_000_000)
+    }
+}
+
+pub(crate) mod delivery {
+    //! The scene's attempt.
+    use crate::delivery::{Error, Info};
+
+    pub(crate) fn current() -> Result<Info, Error> {
+        super::scene(|scene| scene.delivery.clone()).ok_or(Error::NotHere)
+    }
+}
+
+pub(crate) mod log {
+    //! Lines are kept in the scene.
+    use crate::log::Level;
+
+    pub(crate) fn write(level: Level, message: &str, _fields: &[(String, String)]) {
+        super::scene(|scene| scene.log.push((level, message.to_owned())));
+    }
+}
+
+pub(crate) mod patterns {
+    //! There is no expression engine here: a set compiles and matches nothing.
+    pub(crate) fn compile(_expressions: &[String]) -> Result<u32, String> {
+        Ok(0)
+    }
+
+    pub(crate) fn matches(_set: u32, _text: &str) -> Vec<u32> {
+        Vec::new()
+    }
+}
+
+pub(crate) mod session {
+    //! The scene's session and notes.
+    use crate::session::{Error, Info, Note};
+
+    pub(crate) fn current() -> Result<Info, Error> {
+        super::scene(|scene| scene.session.clone()).ok_or(Error::NotHere)
+    }
+
+    pub(crate) fn get_note(key: &str) -> Result<Option<Note>, Error> {
+        super::scene(|scene| match scene.session {
+            Some(_) => Ok(scene.notes.get(key).cloned()),
+            None => Err(Error::NotHere),
+        })
+    }
+
+    pub(crate) fn set_note(key: &str, value: &Note) -> Result<(), Error> {
+        super::scene(|scene| match scene.session {
+            Some(_) => {
+                scene.notes.insert(key.to_owned(), value.clone());
+                Ok(())
+            }
+            None => Err(Error::NotHere),
+        })
+    }
+}
+
+pub(crate) mod kv {
+    //! Buckets in the scene.
+    use super::{Scene, scene};
+    use crate::kv::{Entry, Error, Taken};
+
+    fn name(bucket: &str, key: &str) -> (String, String) {
+        (bucket.to_owned(), key.to_owned())
+    }
+
+    fn live(scene: &Scene, bucket: &str, key: &str) -> Option<Entry> {
+        let (value, version, expires) = scene.kv.get(&name(bucket, key))?;
+        let lives = expires.is_none_or(|at| at > scene.now_ms);
+        lives.then(|| Entry { value: value.clone(), version: *version, expires_ms: *expires })
+    }
+
+    fn put(scene: &mut Scene, bucket: &str, key: &str, value: &[u8], expires: Option<u64>) -> u64 {
+        let version = scene.kv.get(&name(bucket, key)).map_or(1, |(_, version, _)| version + 1);
+        scene.kv.insert(name(bucket, key), (value.to_vec(), version, expires));
+        version
+    }
+
+    pub(crate) fn get(bucket: &str, key: &str) -> Result<Option<Entry>, Error> {
+        Ok(scene(|scene| live(scene, bucket, key)))
+    }
+
+    pub(crate) fn set(bucket: &str, key: &str, value: &[u8], ttl_ms: Option<u64>) -> Result<(), Error> {
+        scene(|scene| put(scene, bucket, key, value, ttl_ms.map(|ttl| scene.now_ms.saturating_add(ttl))));
+        Ok(())
+    }
+
+    pub(crate) fn delete(bucket: &str, key: &str) -> Result<bool, Error> {
+        Ok(scene(|scene| live(scene, bucket, key).is_some() && scene.kv.remove(&name(bucket, key)).is_some()))
+    }
+
+    pub(crate) fn cas(
+        bucket: &str,
+        key: &str,
+        expected: Option<u64>,
+        value: &[u8],
+        ttl_ms: Option<u64>,
+    ) -> Result<u64, Error> {
+        scene(|scene| match live(scene, bucket, key).map(|entry| entry.version) == expected {
+            true => Ok(put(scene, bucket, key, value, ttl_ms.map(|ttl| scene.now_ms.saturating_add(ttl)))),
+            false => Err(Error::Conflict),
+        })
+    }
+
+    pub(crate) fn incr(bucket: &str, key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<i64, Error> {
+        scene(|scene| {
+            let entry = live(scene, bucket, key);
+            let expires = match &entry {
+                Some(entry) => entry.expires_ms,
+                None => ttl_ms.map(|ttl| scene.now_ms.saturating_add(ttl)),
+            };
+            let before = match entry {
+                Some(entry) => i64::from_le_bytes(entry.value.try_into().map_err(|_| Error::Conflict)?),
+                None => 0,
+            };
+            let sum = before.saturating_add(delta);
+            put(scene, bucket, key, &sum.to_le_bytes(), expires);
+            Ok(sum)
+        })
+    }
+
+    pub(crate) fn take(bucket: &str, key: &str, cost: u32, limit: u32, window_ms: u64) -> Result<Taken, Error> {
+        scene(|scene| {
+            let now = scene.now_ms as f64;
+            let step = window_ms as f64 / f64::from(limit.max(1));
+            let whole_at = scene.limits.get(&name(bucket, key)).copied().unwrap_or(now).max(now);
+            let after = whole_at + step * f64::from(cost);
+            if after > now + window_ms as f64 {
+                return Ok(Taken::RetryAfterMs((after - now - window_ms as f64).ceil() as u64));
+            }
+            scene.limits.insert(name(bucket, key), after);
+            Ok(Taken::Remaining(((now + window_ms as f64 - after) / step) as u32))
+        })
+    }
+
+    pub(crate) fn list_keys(bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
+        Ok(scene(|scene| {
+            let keys = scene.kv.keys().filter(|(b, key)| b == bucket && key.starts_with(prefix));
+            let behind = keys.filter(|(_, key)| after.is_none_or(|after| key.as_str() > after));
+            behind.map(|(_, key)| key.clone()).take(limit as usize).collect()
+        }))
+    }
+}
+
+pub(crate) mod message {
+    //! The scene's message; edits change it at once.
+    use crate::Address;
+    use crate::message::{Error, Info};
+    use crate::testing::Message;
+
+    fn with<T>(look: impl FnOnce(&mut Message) -> Result<T, Error>) -> Result<T, Error> {
+        super::scene(|scene| scene.message.as_mut().ok_or(Error::NotHere).and_then(look))
+    }
+
+    fn octets(message: &Message) -> Vec<u8> {
+        let head: String = message.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        [head.as_bytes(), b"\r\n", &message.body].concat()
+    }
+
+    pub(crate) fn current() -> Result<Info, Error> {
+        with(|message| {
+            Ok(Info {
+                queue_id: None,
+                sender: message.sender.clone(),
+                recipients: message.recipients.clone(),
+                size: octets(message).len() as u64,
+            })
+        })
+    }
+
+    pub(crate) fn header(name: &str) -> Result<Option<String>, Error> {
+        Ok(headers(Some(name))?.into_iter().next().map(|(_, value)| value))
+    }
+
+    pub(crate) fn headers(name: Option<&str>) -> Result<Vec<(String, String)>, Error> {
+        let wanted = |field: &&(String, String)| name.is_none_or(|name| field.0.eq_ignore_ascii_case(name));
+        with(|message| Ok(message.headers.iter().filter(wanted).cloned().collect()))
+    }
+
+    pub(crate) fn read(offset: u64, len: u32) -> Result<Vec<u8>, Error> {
+        with(|message| Ok(octets(message).into_iter().skip(offset as usize).take(len.min(65_536) as usize).collect()))
+    }
+
+    pub(crate) fn find(needle: &[u8], offset: u64) -> Result<Option<u64>, Error> {
+        with(|message| {
+            let octets = octets(message);
+            let mut places = octets.windows(needle.len().max(1)).skip(offset as usize);
+            Ok(places.position(|place| place == needle).map(|at| at as u64 + offset))
+        })
+    }
+
+    pub(crate) fn matches(_patterns: u32) -> Result<Vec<u32>, Error> {
+        with(|_| Ok(Vec::new()))
+    }
+
+    pub(crate) fn tag(name: &str) -> Result<Option<String>, Error> {
+        with(|message| Ok(message.tags.get(name).cloned()))
+    }
+
+    pub(crate) fn add_header(name: &str, value: &str) -> Result<(), Error> {
+        with(|message| {
+            message.headers.insert(0, (name.to_owned(), value.to_owned()));
+            Ok(())
+        })
+    }
+
+    pub(crate) fn set_header(name: &str, nth: u32, value: Option<&str>) -> Result<(), Error> {
+        with(|message| {
+            let mut named = message.headers.iter().enumerate().filter(|(_, field)| field.0.eq_ignore_ascii_case(name));
+            let at = named.nth(nth as usize).map(|(at, _)| at).ok_or(Error::NoSuchItem)?;
+            match value {
+                Some(value) => message.headers[at].1 = value.to_owned(),
+                None => drop(message.headers.remove(at)),
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn set_sender(to: Option<&Address>) -> Result<(), Error> {
+        with(|message| {
+            message.sender = to.cloned();
+            Ok(())
+        })
+    }
+
+    pub(crate) fn add_recipient(to: &Address) -> Result<(), Error> {
+        with(|message| {
+            message.recipients.push(to.clone());
+            Ok(())
+        })
+    }
+
+    pub(crate) fn remove_recipient(to: &Address) -> Result<(), Error> {
+        with(|message| {
+            let at = message.recipients.iter().position(|one| one == to).ok_or(Error::NoSuchItem)?;
+            message.recipients.remove(at);
+            Ok(())
+        })
+    }
+
+    pub(crate) fn set_tag(name: &str, value: &str) -> Result<(), Error> {
+        with(|message| {
+            message.tags.insert(name.to_owned(), value.to_owned());
+            Ok(())
+        })
+    }
+}
