@@ -45,6 +45,9 @@ pub(super) fn content() -> Content {
     Content { head: Bytes::from_static(HEAD), body: Body::Memory(Bytes::from_static(BODY)) }
 }
 
+/// An answer that never comes.
+pub(super) const SILENCE: &str = "silence";
+
 /// What the server says.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
@@ -99,6 +102,11 @@ impl ScriptedServer {
             messages: Vec::new(),
             closed: false,
         }
+    }
+
+    /// Says something else from here on.
+    pub(super) fn change(&mut self, script: Script) {
+        self.script = script;
     }
 
     pub(super) fn greeting(&self) -> Vec<u8> {
@@ -182,6 +190,9 @@ impl ScriptedServer {
             Some("QUIT") => said.unwrap_or("221 bye"),
             _ => said.unwrap_or("250 fine"),
         };
+        if answer == SILENCE {
+            return;
+        }
         out.push_str(answer);
         out.push_str("\r\n");
         if answer.starts_with("354") {

@@ -188,14 +188,14 @@ impl Transaction {
         match awaited {
             Awaited::Reset if reply.is_positive() => {}
             Awaited::Reset => return Step::Abandon(reply),
-            Awaited::Mail => return self.mail_answered(reply),
+            Awaited::Mail => return self.mail_answered(&reply),
             Awaited::Rcpt(place) => return self.rcpt_answered(place, reply),
-            Awaited::Data => return self.data_answered(reply, out),
+            Awaited::Data => return self.data_answered(&reply, out),
             Awaited::Final => {
                 if reply.code / 100 == 3 {
                     return Step::Abandon(replies::OUT_OF_PLACE);
                 }
-                self.settle(Stand::Accepted, &reply, Scope::Message);
+                self.settle(&Stand::Accepted, &reply, Scope::Message);
                 self.clean = true;
             }
             Awaited::FinalFor(place) => {
@@ -211,13 +211,13 @@ impl Transaction {
         Step::Continue
     }
 
-    fn mail_answered(&mut self, reply: Reply) -> Step {
+    fn mail_answered(&mut self, reply: &Reply) -> Step {
         self.answered = true;
         if reply.code / 100 == 3 {
             return Step::Abandon(replies::OUT_OF_PLACE);
         }
         if !reply.is_positive() {
-            self.settle(Stand::Open, &reply, Scope::Message);
+            self.settle(&Stand::Open, reply, Scope::Message);
             if self.awaited.is_empty() {
                 self.next = Next::Over;
             }
@@ -242,7 +242,7 @@ impl Transaction {
         Step::Continue
     }
 
-    fn data_answered(&mut self, reply: Reply, out: &mut Vec<u8>) -> Step {
+    fn data_answered(&mut self, reply: &Reply, out: &mut Vec<u8>) -> Step {
         let wanted = self.is_any_accepted();
         match reply.code {
             354 if wanted => {
@@ -258,7 +258,7 @@ impl Transaction {
             }
             200..400 => return Step::Abandon(replies::OUT_OF_PLACE),
             _ => {
-                self.settle(Stand::Accepted, &reply, Scope::Message);
+                self.settle(&Stand::Accepted, reply, Scope::Message);
                 self.next = Next::Over;
             }
         }
@@ -269,16 +269,16 @@ impl Transaction {
     /// used on, because the server may read the rest as commands.
     fn early(&mut self, reply: Reply) -> Step {
         if self.next == Next::Content && matches!(reply.code, 400..) {
-            self.settle(Stand::Accepted, &reply, Scope::Message);
+            self.settle(&Stand::Accepted, &reply, Scope::Message);
             return Step::Abandon(reply);
         }
         Step::Abandon(replies::OUT_OF_PLACE)
     }
 
     /// Every recipient that stands so gets what the reply says.
-    fn settle(&mut self, which: Stand, reply: &Reply, scope: Scope) {
+    fn settle(&mut self, which: &Stand, reply: &Reply, scope: Scope) {
         for place in 0..self.stands.len() {
-            if self.stands[place] == which {
+            if self.stands[place] == *which {
                 let outcome = self.outcome(reply.clone());
                 self.settle_one(place, outcome, scope);
             }
