@@ -73,7 +73,7 @@ fn a_refused_chunk_is_consumed_and_not_run_rfc3030_2() {
     let mut client = server.client();
     client.hello();
     // No MAIL was given: the octets are no commands all the same.
-    client.send(b"BDAT 32 LAST\r\nMAIL FROM:<evil@from.example>\r\nNOOP\r\n");
+    client.send(b"BDAT 31 LAST\r\nMAIL FROM:<evil@from.example>\r\nNOOP\r\n");
     client.reply().expect_code(503);
     client.reply().expect_code(250);
     client.command("RCPT TO:<b@to.example>").expect_code(503);

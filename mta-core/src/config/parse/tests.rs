@@ -306,6 +306,17 @@ proptest! {
     }
 
     #[test]
+    fn no_spoilt_file_panics(from in 0..2000_usize, cut in 0..40_usize, instead in "[\\[\\]{}\"'=.,#0-9a-z \n-]{0,20}") {
+        let mut spoilt: Vec<char> = include_str!("../../../../config/dev.toml").chars().collect();
+        let from = from.min(spoilt.len());
+        let to = spoilt.len().min(from + cut);
+        spoilt.splice(from..to, instead.chars());
+        if let Err(problems) = parse("f", &spoilt.into_iter().collect::<String>(), &[]) {
+            prop_assert!(problems.to_string().lines().all(|line| line.starts_with("f:")), "{}", problems);
+        }
+    }
+
+    #[test]
     fn no_value_of_any_key_panics(index in 0..keys().len(), value in any::<String>()) {
         let key = keys()[index].clone();
         let key = ["listener", "route", "plugin"].iter().fold(key, |key, list| key.replace(&format!("{list}."), &format!("{list}.0.")));

@@ -13,6 +13,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
+/// Where a checkpoint leaves its position in sled itself.
+const MARK_TREE: &str = "checkpoint";
+const MARK_KEY: &[u8] = b"upto";
+
 /// All trees of one data directory.
 #[derive(Debug)]
 pub(super) struct Trees {
@@ -39,7 +43,7 @@ impl Trees {
         };
         let was_there = trees.path().join("db").exists();
         let why = match (checkpointed, was_there) {
-            (Some(_), true) => match trees.open_db() {
+            (Some(noted), true) => match trees.open_db().and_then(|()| trees.check_mark(noted)) {
                 Ok(()) => return Ok(trees),
                 Err(fault @ StoreFault::Full) => return Err(fault),
                 Err(fault) => Some(fault.to_string()),
@@ -66,6 +70,17 @@ impl Trees {
         let db = caught(|| config.open())?;
         *self.db.write().unwrap_or_else(PoisonError::into_inner) = Some(db);
         Ok(())
+    }
+
+    /// sled takes a damaged file for the end of its log, and comes up with what was before it, or empty, without a
+    /// word. What was noted as durable must be there: the mark tells.
+    fn check_mark(&self, noted: Position) -> Result<(), StoreFault> {
+        let found = self.get(MARK_TREE, &[Bytes::from_static(MARK_KEY)])?;
+        let mark = found.first().and_then(Option::as_ref).and_then(|mark| mark[..].try_into().ok());
+        match mark.map(u64::from_be_bytes) {
+            Some(mark) if mark >= noted.0 => Ok(()),
+            _ => Err(StoreFault::IndexLost("it came up without its last checkpoint".to_owned())),
+        }
     }
 
     pub(super) fn lost(&self) -> Option<String> {
@@ -136,7 +151,10 @@ impl Trees {
         {
             let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
             let db = db.as_ref().ok_or_else(not_open)?;
-            caught(|| db.flush())?;
+            caught(|| {
+                db.open_tree(MARK_TREE)?.insert(MARK_KEY, &upto.0.to_be_bytes())?;
+                db.flush()
+            })?;
         }
         sync_all(&self.path()).map_err(|e| fault(&e))?;
         note::write(&self.dir, upto)?;

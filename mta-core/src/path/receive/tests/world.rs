@@ -40,7 +40,7 @@ pub(super) fn config() -> Config {
         storage: Storage { blob_bytes_min: 4096, ..Storage::default() },
         limits: Limits::default(),
         plugins: Vec::new(),
-        log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug },
+        log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, ..Log::default() },
     }
 }
 
