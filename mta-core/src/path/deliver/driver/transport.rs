@@ -118,8 +118,8 @@ impl<'a> Transport<'a> {
         }
     }
 
-    /// Connects and exchanges greetings. A refusal is of this host alone: the next one may take the mail (RFC 5321 5.1,
-    /// RFC 7504 4).
+    /// Connects and exchanges greetings. A refusal is of this host alone: the next one may take the mail (RFC 5321 3.1
+    /// and 5.1).
     async fn open(&mut self, target: &Target) -> Option<Connection> {
         self.carried.remote = Some(label(target));
         let socket = match self.dial(target).await {
