@@ -217,7 +217,7 @@ impl Client {
     fn reply(&mut self, reply: RemoteReply, now: Instant) {
         let positive = reply.code / 100 == 2;
         match &mut self.phase {
-            // RFC 5321 3.1: 220, or a refusal (554, 421, and 521 of RFC 7504).
+            // RFC 5321 3.1: 220, or a refusal (554, 421, 521).
             Phase::Greeting if positive => {
                 match self.protocol {
                     Protocol::Smtp => encode::ehlo(&self.hostname, &mut self.out),
