@@ -1,1 +1,1 @@
-//! Tests.
+//! The machine on a virtual clock: what starts, when, and what must not.
