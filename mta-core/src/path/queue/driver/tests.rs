@@ -135,6 +135,8 @@ async fn a_panic_in_an_attempt_is_told_and_the_message_is_tried_again() {
     house.accept(message(1, "a@from.example", &["b@to.example"])).await;
     house.attempt().await.panic();
     house.event("Bug").await;
+    house.clock.sleeper(Duration::from_secs(1)).await;
+    house.clock.advance(Duration::from_secs(1));
     house.quiet().await;
     house.clock.advance(Duration::from_secs(30));
     house.attempt().await.end(delivered());
