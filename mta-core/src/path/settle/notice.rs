@@ -67,7 +67,7 @@ pub(super) fn status_of(reply: &Reply, class: u8) -> Option<EnhancedStatus> {
 pub(super) fn date(at: UnixMillis) -> String {
     let timestamp = i64::try_from(at.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
     let zoned = timestamp.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC);
-    jiff::fmt::rfc2822::to_string(&zoned).unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 +0000".to_owned())
+    zoned.strftime("%a, %-d %b %Y %H:%M:%S %z").to_string()
 }
 
 /// The address as it is written in the message: with A-labels (RFC 5890 2.3.2.1) where that makes it ASCII, because

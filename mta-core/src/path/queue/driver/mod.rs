@@ -5,6 +5,8 @@
 
 mod attempt;
 mod doors;
+#[cfg(test)]
+mod fakes;
 mod listing;
 mod operate;
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The driver against a spool, a deliver and a clock in memory: from the inbox to the ruling, and down again.
 
-mod fakes;
-
+use super::fakes::{self, House, config, message};
 use super::{Doors, start};
 use crate::base::fault::{Scope, SpoolFault};
 use crate::base::flow::entry::{Fate, Progress};
@@ -10,7 +9,6 @@ use crate::base::flow::report::Outcome;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::config::model::Config;
-use fakes::{House, config, message};
 use std::sync::Arc;
 use std::time::Duration;
 

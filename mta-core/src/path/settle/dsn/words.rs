@@ -1,4 +1,4 @@
-//! The part for people.
+//! The part for people (RFC 6522 3).
 
 use crate::path::settle::notice::{Action, EXPIRED, Notice, Notification, date, mailbox};
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! A spool, a deliver, a clock and an event log in memory, and a house that runs the driver on them.
 
-use super::super::{Doors, start};
+use super::{Doors, start};
 use crate::base::event::Event;
 use crate::base::fault::{Scope, SpoolFault};
 use crate::base::flow::Answer;
