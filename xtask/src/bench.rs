@@ -34,6 +34,8 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     if names.is_empty() {
         return Err(format!("no bench in {FOLDER} has `{wanted}` in its name"));
     }
+    // Benches of the whole program start the built program itself.
+    command::run(command::cargo(root).args(["build", "--quiet", "--release", "--package", "mta-core", "--bins"]))?;
     let mut rows = Vec::new();
     for name in &names {
         let mut bench = command::cargo(root);

@@ -145,14 +145,17 @@ impl Settings {
         if listeners.is_empty() {
             return Err("no [[listener]]".to_owned());
         }
-        Ok(Self { listeners, maildir: each("route", "maildir").into_iter().next() })
+        // A route's Maildir is relative to the data directory (docs/configuration.md).
+        let data_dir = file.get("data_dir").and_then(toml::Value::as_str).unwrap_or(".");
+        let maildir = each("route", "maildir").into_iter().next();
+        Ok(Self { listeners, maildir: maildir.map(|folder| Path::new(data_dir).join(folder).display().to_string()) })
     }
 
     fn what_to_try(&self, config: &Path, program: &Path) -> String {
         let (server, config, program) = (self.listeners[0], config.display(), program.display());
         let (host, port) = (server.ip(), server.port());
         let mail = match &self.maildir {
-            Some(folder) => format!("It lands in a Maildir:\n\n    ls {folder}/new {folder}/*/new\n"),
+            Some(folder) => format!("It lands in a Maildir:\n\n    ls {folder}/new\n"),
             None => String::new(),
         };
         format!(
@@ -172,8 +175,7 @@ mod tests {
 
     #[test]
     fn the_words_come_from_the_configuration() {
-        let text =
-            "[[listener]]\nname = \"mx\"\nbind = \"127.0.0.1:2525\"\n[[route]]\nto = \"*\"\nmaildir = \"var/mail\"\n";
+        let text = "data_dir = \"var\"\n[[listener]]\nname = \"mx\"\nbind = \"127.0.0.1:2525\"\n[[route]]\nto = \"*\"\nmaildir = \"mail\"\n";
         let settings = Settings::parse(text).expect("a good file");
         let words = settings.what_to_try(Path::new("config/dev.toml"), Path::new("target/debug/mailwright"));
         for expected in [
