@@ -2,6 +2,8 @@
 
 mod session;
 
+pub use super::doors::Phase;
+
 use super::doors::Doors;
 use super::replies;
 use super::slots::NoSlot;
@@ -19,17 +21,6 @@ use tokio::sync::watch;
 /// How long an accept loop rests after a failure: the process is then out of descriptors or memory, and trying at
 /// once again would only burn the processor.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
-
-/// Where the server is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Mail is served.
-    Serving,
-    /// No new sessions; idle ones end, transactions may end first.
-    Draining,
-    /// The limit has passed: whatever still waits for its client is cut.
-    Cutting,
-}
 
 /// Accepts sessions until `phase` leaves [`Phase::Serving`], then closes the port and returns; the sessions go on by
 /// themselves, and [`drained`] waits for them.
