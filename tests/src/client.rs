@@ -70,11 +70,19 @@ impl Client {
     /// When nobody listens.
     #[must_use]
     pub fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&to, PATIENCE).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a limit can be set");
-        stream.set_write_timeout(Some(PATIENCE)).expect("a limit can be set");
-        stream.set_nodelay(true).expect("Nagle can be switched off");
-        Self { stream: BufReader::new(stream) }
+        Self::try_connect(to).expect("the server listens")
+    }
+
+    /// Connects, if somebody listens.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn try_connect(to: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream: BufReader::new(stream) })
     }
 
     /// Sends these octets. A connection that was closed shows in the next reply.
@@ -93,6 +101,8 @@ impl Client {
             let mut line = String::new();
             match self.stream.read_line(&mut line) {
                 Ok(0) => return Reply { code: 0, lines },
+                // A server that was killed in the middle of a line.
+                Ok(_) if !line.ends_with('\n') => return Reply { code: 0, lines },
                 Ok(_) => {}
                 Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return Reply { code: 0, lines },
                 Err(e) => panic!("no reply: {e}; so far {lines:?}"),

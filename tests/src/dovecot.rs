@@ -98,17 +98,14 @@ impl Owner {
 }
 
 fn settings(dir: &Path, address: SocketAddr, owner: &Owner) -> String {
+    let mut version = Command::new(program("dovecot"));
+    version.arg("--version");
+    let version = crate::peers::lossy(&crate::peers::run(version).stdout);
     let (dir, ip, port) = (dir.display(), address.ip(), address.port());
     let Owner { uid, gid, unprivileged } = owner;
-    format!(
-        "base_dir = {dir}/run
-state_dir = {dir}/state
-log_path = {dir}/log
-protocols = lmtp
-listen = {ip}
-ssl = no
-mail_location = maildir:{dir}/mail/%n
-first_valid_uid = 1
+    let mailboxes = if version.starts_with("2.3") {
+        format!(
+            "mail_location = maildir:{dir}/mail/%n
 passdb {{
   driver = static
   args = nopassword=y
@@ -122,7 +119,45 @@ service lmtp {{
     address = {ip}
     port = {port}
   }}
+}}"
+        )
+    } else {
+        format!(
+            "dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+mail_driver = maildir
+mail_path = {dir}/mail/%{{user | username}}
+passdb static {{
+  fields {{
+    nopassword = yes
+  }}
 }}
+userdb static {{
+  userdb_static_allow_all_users = yes
+  fields {{
+    uid = {uid}
+    gid = {gid}
+    home = {dir}/mail/%{{user | username}}
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    listen = {ip}
+    port = {port}
+  }}
+}}"
+        )
+    };
+    // From 2.4 on the version has to come first.
+    format!(
+        "{mailboxes}
+base_dir = {dir}/run
+state_dir = {dir}/state
+log_path = {dir}/log
+protocols = lmtp
+listen = {ip}
+ssl = no
+first_valid_uid = 1
 {unprivileged}"
     )
 }

@@ -177,7 +177,6 @@ impl Sink {
     ///
     /// # Panics
     /// When that does not come.
-    #[must_use]
     pub fn wait<R>(&self, what: &str, mut wanted: impl FnMut(&[Received]) -> Option<R>) -> R {
         let found = self.state.wait(PATIENCE, |state| wanted(&state.messages));
         found.unwrap_or_else(|| panic!("{what}: did not come; {} messages did", self.messages().len()))

@@ -175,8 +175,7 @@ mod tests {
 
     #[test]
     fn the_words_come_from_the_configuration() {
-        let text =
-            "[[listener]]\nname = \"mx\"\nbind = \"127.0.0.1:2525\"\n[[route]]\nto = \"*\"\nmaildir = \"mail\"\n";
+        let text = "data_dir = \"var\"\n[[listener]]\nname = \"mx\"\nbind = \"127.0.0.1:2525\"\n[[route]]\nto = \"*\"\nmaildir = \"mail\"\n";
         let settings = Settings::parse(text).expect("a good file");
         let words = settings.what_to_try(Path::new("config/dev.toml"), Path::new("target/debug/mailwright"));
         for expected in [

@@ -146,16 +146,15 @@ macro_rules! kinds {
         /// The name of every event, in the order of the enum: as in the log, and of its counter.
         pub const NAMES: &[&str] = &[$($name),*];
 
+        /// How loud each of them is, in the same order.
+        pub const LEVELS: &[Level] = &[$(Level::$level),*];
+
         #[derive(Clone, Copy)]
         enum Kind { $($variant),* }
 
         impl Event<'_> {
             fn kind(&self) -> Kind {
                 match self { $(Self::$variant { .. } => Kind::$variant),* }
-            }
-
-            fn usual_level(&self) -> Level {
-                match self { $(Self::$variant { .. } => Level::$level),* }
             }
         }
     };
@@ -224,7 +223,7 @@ impl Event<'_> {
             Self::PluginLog { level: "error", .. } => Level::Error,
             Self::PluginLog { level: "warn", .. } => Level::Warn,
             Self::PluginLog { level: "debug", .. } => Level::Debug,
-            _ => self.usual_level(),
+            _ => LEVELS[self.index()],
         }
     }
 }

@@ -138,7 +138,7 @@ pub fn field(name: &str, value: &str) -> Option<Vec<u8>> {
             out.extend_from_slice(b"\r\n");
             line_bytes = 0;
         }
-        line_bytes = put_word(&mut out, word, line_bytes);
+        line_bytes = put_word(&mut out, &word, line_bytes);
         line_has_text = true;
     }
     out.extend_from_slice(b"\r\n");
@@ -161,8 +161,8 @@ fn words(value: &str) -> impl Iterator<Item = Cow<'_, str>> {
 
 /// Writes a word that begins with white space; one too long for any line is cut, at the price of a space in it
 /// (RFC 5322 2.1.1 leaves no other way). The length of the line so far.
-fn put_word(out: &mut Vec<u8>, word: Cow<'_, str>, line_bytes: usize) -> usize {
-    let mut rest = &*word;
+fn put_word(out: &mut Vec<u8>, word: &str, line_bytes: usize) -> usize {
+    let mut rest = word;
     let mut line_bytes = line_bytes;
     while line_bytes + rest.len() > LINE_BYTES_MAX {
         let cut = rest.floor_char_boundary(LINE_BYTES_MAX - line_bytes);

@@ -21,7 +21,7 @@ use section::{Key, Value};
 /// # Errors
 /// Everything that is wrong with it, with file, line, column and key.
 pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Config, Problems> {
-    let mut gathered = Gathered::new(name, text, sets);
+    let mut gathered = Gathered::new(name, text, sets, sections_with);
     let mut config = sections::unset();
     if let Some(root) = tree::read(text, sets, &mut gathered) {
         sections::config(&mut config, &mut Value { node: &root, path: String::new(), gathered: &mut gathered });

@@ -48,13 +48,15 @@ pub(super) struct Gathered<'a> {
     name: &'a str,
     text: &'a str,
     sets: &'a [String],
+    /// The sections that have a key of this name: for keys that stand in the wrong one.
+    pub(super) homes: fn(&str) -> Vec<String>,
     found: Vec<Problem>,
 }
 
 impl<'a> Gathered<'a> {
     /// Nothing wrong yet. `name` is the file's, as people gave it.
-    pub(super) fn new(name: &'a str, text: &'a str, sets: &'a [String]) -> Self {
-        Self { name, text, sets, found: Vec::new() }
+    pub(super) fn new(name: &'a str, text: &'a str, sets: &'a [String], homes: fn(&str) -> Vec<String>) -> Self {
+        Self { name, text, sets, homes, found: Vec::new() }
     }
 
     /// One more thing that is wrong with the value of `key` (empty: with the file as such).
@@ -104,6 +106,11 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
         (distance <= 1 + candidate.len() / 4).then_some((distance, candidate))
     };
     candidates.into_iter().filter_map(near).min().map(|(_, candidate)| candidate)
+}
+
+/// A question that names the nearest word, or nothing.
+pub(super) fn did_you_mean<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> String {
+    nearest(text, words).map(|near| format!("did you mean {near:?}?")).unwrap_or_default()
 }
 
 /// Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment) from one to the other.

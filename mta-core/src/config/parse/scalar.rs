@@ -1,9 +1,10 @@
 //! Single values from their text. Errors are the mend (`did you mean "64MiB"?`), or empty where none is known.
 
 use super::super::model::{DomainPattern, Network, PluginSource};
-use super::section::did_you_mean;
+use super::problem::did_you_mean;
 use crate::base::flow::attempt::Endpoint;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use crate::base::mail::domain::Domain;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 const SIZE_UNITS: [(&str, i128); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
@@ -90,27 +91,18 @@ pub(super) fn domain_pattern(text: &str) -> Result<DomainPattern, String> {
     if text == "*" {
         return Ok(DomainPattern::new(text));
     }
-    if let Some(literal) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        let ip = match literal.get(..5) {
-            Some(tag) if tag.eq_ignore_ascii_case("IPv6:") => literal[5..].parse::<Ipv6Addr>().map(IpAddr::V6).ok(),
-            _ => literal.parse::<Ipv4Addr>().map(IpAddr::V4).ok(),
-        };
-        let ip = ip.ok_or_else(|| "an address literal is [192.0.2.1] or [IPv6:2001:db8::1]".to_owned())?;
-        return Ok(DomainPattern::new(&crate::base::mail::domain::Domain::Literal(ip).to_string()));
+    let (star, name) = text.strip_prefix("*.").map_or(("", text), |name| ("*.", name));
+    match Domain::parse(name) {
+        Ok(Domain::Literal(_)) if !star.is_empty() => Err("an address has no subdomains".to_owned()),
+        Ok(domain) => Ok(DomainPattern::new(&format!("{star}{domain}"))),
+        Err(error) => {
+            let star = if name.starts_with('.') { "*." } else { "" };
+            match Domain::parse(name.trim_start_matches(['@', '.'])) {
+                Ok(domain) => Err(format!("did you mean \"{star}{domain}\"?")),
+                Err(_) => Err(error.to_string()),
+            }
+        }
     }
-    let (star, name) = match text.strip_prefix("*.") {
-        Some(name) => ("*.", name),
-        None => ("", text),
-    };
-    if let Some(name) = name.strip_prefix('@').or_else(|| name.strip_prefix('.')) {
-        let star = if text.starts_with('.') { "*." } else { "" };
-        return Err(format!("did you mean \"{star}{name}\"?"));
-    }
-    // Names are compared as U-labels (RFC 6531 3.3, RFC 5890 2.3.2.1).
-    let ascii = idna::domain_to_ascii(name).map_err(|_| String::new())?;
-    host_name(&ascii)?;
-    let (unicode, _) = idna::domain_to_unicode(&ascii);
-    Ok(DomainPattern::new(&format!("{star}{unicode}")))
 }
 
 /// A CIDR block; an address alone is a block of one.

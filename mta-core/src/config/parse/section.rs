@@ -1,6 +1,6 @@
 //! The walker: tables of keys, each with the function that reads its value and says what it expected.
 
-use super::problem::{Gathered, Position, nearest};
+use super::problem::{Gathered, Position, did_you_mean, nearest};
 use super::tree::{Data, Entry, Node};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -190,7 +190,7 @@ fn unknown<'k>(entry: &Entry, path: &str, known: impl Iterator<Item = &'k str> +
     let key = format!("{path}{}", entry.key.escape_debug());
     let mend = match nearest(&entry.key, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => match super::sections_with(&entry.key).as_slice() {
+        None => match (gathered.homes)(&entry.key).as_slice() {
             [] => format!("expected {}", one_of(known)),
             sections => format!("it belongs in {}", sections.join(" or ")),
         },
@@ -220,9 +220,4 @@ fn one_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
         Some((last, before)) => format!("{} or {last}", before.join(", ")),
         None => "nothing".to_owned(),
     }
-}
-
-/// A question that names the nearest word, or nothing.
-pub(super) fn did_you_mean<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> String {
-    nearest(text, words).map(|near| format!("did you mean {near:?}?")).unwrap_or_default()
 }

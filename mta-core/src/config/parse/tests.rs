@@ -116,91 +116,92 @@ bad.toml:6:16: limits.sessions_max: expected an integer from 1 to 1000000, found
     );
 }
 
+/// Lines behind LEAST, and a part of what they get.
+const WRONG_VALUES: &[(&str, &str)] = &[
+    ("[limits]\nmessage_bytes_max = \"64MB\"", "did you mean \"64MiB\"?"),
+    (
+        "[limits]\nmessage_bytes_max = 1",
+        "expected a size from 64KiB to 4GiB (an integer in bytes, or text as \"64MiB\"), found 1",
+    ),
+    ("[limits]\nrecipients_per_message_max = 99", "expected an integer from 100 to 100000, found 99"),
+    (
+        "[limits]\nsessions_max = 99999999999999999999999999999999999999999",
+        "expected an integer from 1 to 1000000, found 9999",
+    ),
+    (
+        "[limits]\ncommand_idle = 60",
+        "mx.toml:8:16: limits.command_idle: expected a duration from \"1s\" to \"1d\", with its unit (ms, s, m, h, d), found 60; did you mean \"60s\"?",
+    ),
+    (
+        "[queue]\nretry = [\"5min\"]",
+        "queue.retry.0: expected a duration from \"1s\" to \"30d\", with its unit (ms, s, m, h, d), found \"5min\"; did you mean \"5m\"?",
+    ),
+    ("[queue]\nage_max = \"1w\"", "queue.age_max: expected a duration"),
+    (
+        "[queue]\ndelay_notice = \"5d\"",
+        "mx.toml:8:16: queue.delay_notice: expected less than queue.age_max, which is \"5d\", or \"never\": at that age mail bounces",
+    ),
+    (
+        "[relay]\nnetworks = [\"192.0.2.1/24\"]",
+        "found \"192.0.2.1/24\"; it has bits behind the prefix: did you mean \"192.0.2.0/24\"?",
+    ),
+    ("[relay]\nnetworks = [\"::ffff:192.0.2.0/120\"]", "did you mean \"192.0.2.0/24\"?"),
+    ("[relay]\nnetworks = [\"10.0.0.0/33\"]", "the prefix of such a network is at most 32"),
+    ("[relay]\nnetworks = \"10.0.0.0/8\"", "relay.networks: expected a list of networks, found \"10.0.0.0/8\""),
+    ("[[route]]\nto = \"*\"", "mx.toml:7:1: route.0: expected exactly one of smarthost, lmtp and maildir"),
+    (
+        "[[route]]\nto = \"*\"\nlmtp = \"[::1]:24\"\nmaildir = \"m\"",
+        "route.0: expected exactly one of smarthost, lmtp and maildir, found lmtp and maildir",
+    ),
+    (
+        "[[route]]\nto = \"*\"\nsmarthost = \"relay.example.org\"",
+        "the port is missing: did you mean \"relay.example.org:25\"?",
+    ),
+    ("[[route]]\nto = \"*\"\nsmarthost = \"::1\"", "the port is missing: did you mean \"[::1]:25\"?"),
+    ("[[route]]\nto = \"*\"\nsmarthost = \"a:99999\"", "a port is a number from 1 to 65535"),
+    ("[[route]]\nsmarthost = \"a:25\"", "mx.toml:7:1: route.0.to: missing: expected a domain"),
+    ("[[listener]]\nname = \"mx\"\nbind = \"localhost:25\"", "did you mean \"127.0.0.1:25\"?"),
+    (
+        "[[listener]]\nname = \"mx\"\nbind = \":25\"",
+        "mx.toml:8:8: listener.1.name: expected a name of its own for each [[listener]], but \"mx\" is there twice",
+    ),
+    ("[relay]\ndomains = [\"*.[192.0.2.1]\"]", "an address has no subdomains"),
+    ("[relay]\ndomains = [\"a..b\"]", "found \"a..b\"; a domain"),
+    ("[[listener]]\nname = \"b\"", "listener.1.bind: missing"),
+    ("[listner]\n", "listner: unknown key; did you mean `listener`?"),
+    ("[delivery]\nsessions_max = 5", "delivery.sessions_max: unknown key; it belongs in [limits]"),
+    ("[log]\ncolour = true", "log.colour: unknown key; expected `format`, `level` or `output`"),
+    ("[log]\nlevel = \"inof\"", "expected `error`, `warn`, `info` or `debug`, found \"inof\"; did you mean \"info\"?"),
+    ("[delivery]\npaused = \"yes\"", "delivery.paused: expected true or false, found \"yes\""),
+    ("[storage]\nengine = \"memory\"", "expected `sled` or `danger_memory`, found \"memory\""),
+    ("[[plugin]]\nname = \"a\"\nsource = \"hello\"", "did you mean \"builtin:hello\"?"),
+    ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"kv\"]", "name the bucket: \"kv:NAME\""),
+    ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"lgo\"]", "did you mean \"log\"?"),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\non_failure = { conect = \"open\" }",
+        "plugin.0.on_failure.conect: unknown key; did you mean `connect`?",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\non_failure = \"opn\"",
+        "expected `tempfail`, `open` or `closed`, found \"opn\"; did you mean \"open\"?",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nconfig = { a = [nan] }",
+        "plugin.0.config.a.0: expected a number that JSON can say",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\n[[plugin]]\nname = \"a\"\nsource = \"y.wasm\"",
+        "plugin.1.name: expected a name of its own",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nbudget = { wall = \"2m\" }",
+        "expected a duration from \"1ms\" to \"1m\", with its unit (ms, s, m, h, d), found \"2m\"",
+    ),
+];
+
 #[test]
 fn wrong_values_are_told_with_their_mend() {
-    let cases = [
-        ("[limits]\nmessage_bytes_max = \"64MB\"", "did you mean \"64MiB\"?"),
-        (
-            "[limits]\nmessage_bytes_max = 1",
-            "expected a size from 64KiB to 4GiB (an integer in bytes, or text as \"64MiB\"), found 1",
-        ),
-        ("[limits]\nrecipients_per_message_max = 99", "expected an integer from 100 to 100000, found 99"),
-        (
-            "[limits]\nsessions_max = 99999999999999999999999999999999999999999",
-            "expected an integer from 1 to 1000000, found 9999",
-        ),
-        (
-            "[limits]\ncommand_idle = 60",
-            "mx.toml:8:16: limits.command_idle: expected a duration from \"1s\" to \"1d\", with its unit (ms, s, m, h, d), found 60; did you mean \"60s\"?",
-        ),
-        (
-            "[queue]\nretry = [\"5min\"]",
-            "queue.retry.0: expected a duration from \"1s\" to \"30d\", with its unit (ms, s, m, h, d), found \"5min\"; did you mean \"5m\"?",
-        ),
-        ("[queue]\nage_max = \"1w\"", "queue.age_max: expected a duration"),
-        (
-            "[queue]\ndelay_notice = \"5d\"",
-            "mx.toml:8:16: queue.delay_notice: expected less than queue.age_max, which is \"5d\", or \"never\": at that age mail bounces",
-        ),
-        (
-            "[relay]\nnetworks = [\"192.0.2.1/24\"]",
-            "found \"192.0.2.1/24\"; it has bits behind the prefix: did you mean \"192.0.2.0/24\"?",
-        ),
-        ("[relay]\nnetworks = [\"::ffff:192.0.2.0/120\"]", "did you mean \"192.0.2.0/24\"?"),
-        ("[relay]\nnetworks = [\"10.0.0.0/33\"]", "the prefix of such a network is at most 32"),
-        ("[relay]\nnetworks = \"10.0.0.0/8\"", "relay.networks: expected a list of networks, found \"10.0.0.0/8\""),
-        ("[[route]]\nto = \"*\"", "mx.toml:7:1: route.0: expected exactly one of smarthost, lmtp and maildir"),
-        (
-            "[[route]]\nto = \"*\"\nlmtp = \"[::1]:24\"\nmaildir = \"m\"",
-            "route.0: expected exactly one of smarthost, lmtp and maildir, found lmtp and maildir",
-        ),
-        (
-            "[[route]]\nto = \"*\"\nsmarthost = \"relay.example.org\"",
-            "the port is missing: did you mean \"relay.example.org:25\"?",
-        ),
-        ("[[route]]\nto = \"*\"\nsmarthost = \"::1\"", "the port is missing: did you mean \"[::1]:25\"?"),
-        ("[[route]]\nto = \"*\"\nsmarthost = \"a:99999\"", "a port is a number from 1 to 65535"),
-        ("[[route]]\nsmarthost = \"a:25\"", "mx.toml:7:1: route.0.to: missing: expected a domain"),
-        ("[[listener]]\nname = \"mx\"\nbind = \"localhost:25\"", "did you mean \"127.0.0.1:25\"?"),
-        (
-            "[[listener]]\nname = \"mx\"\nbind = \":25\"",
-            "mx.toml:8:8: listener.1.name: expected a name of its own for each [[listener]], but \"mx\" is there twice",
-        ),
-        ("[[listener]]\nname = \"b\"", "listener.1.bind: missing"),
-        ("[listner]\n", "listner: unknown key; did you mean `listener`?"),
-        ("[delivery]\nsessions_max = 5", "delivery.sessions_max: unknown key; it belongs in [limits]"),
-        ("[log]\ncolour = true", "log.colour: unknown key; expected `format`, `level` or `output`"),
-        (
-            "[log]\nlevel = \"inof\"",
-            "expected `error`, `warn`, `info` or `debug`, found \"inof\"; did you mean \"info\"?",
-        ),
-        ("[delivery]\npaused = \"yes\"", "delivery.paused: expected true or false, found \"yes\""),
-        ("[storage]\nengine = \"memory\"", "expected `sled` or `danger_memory`, found \"memory\""),
-        ("[[plugin]]\nname = \"a\"\nsource = \"hello\"", "did you mean \"builtin:hello\"?"),
-        ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"kv\"]", "name the bucket: \"kv:NAME\""),
-        ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"lgo\"]", "did you mean \"log\"?"),
-        (
-            "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\non_failure = { conect = \"open\" }",
-            "plugin.0.on_failure.conect: unknown key; did you mean `connect`?",
-        ),
-        (
-            "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\non_failure = \"opn\"",
-            "expected `tempfail`, `open` or `closed`, found \"opn\"; did you mean \"open\"?",
-        ),
-        (
-            "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nconfig = { a = [nan] }",
-            "plugin.0.config.a.0: expected a number that JSON can say",
-        ),
-        (
-            "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\n[[plugin]]\nname = \"a\"\nsource = \"y.wasm\"",
-            "plugin.1.name: expected a name of its own",
-        ),
-        (
-            "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nbudget = { wall = \"2m\" }",
-            "expected a duration from \"1ms\" to \"1m\", with its unit (ms, s, m, h, d), found \"2m\"",
-        ),
-    ];
-    for (text, wanted) in cases {
+    for (text, wanted) in WRONG_VALUES {
         let problems = wrong(text);
         assert!(problems.contains(wanted), "{text}\ngave\n{problems}\nwithout\n{wanted}");
     }
@@ -302,6 +303,17 @@ proptest! {
     #[test]
     fn no_input_panics(text in any::<String>(), set in any::<String>()) {
         let _ = parse("f", &text, &[set]);
+    }
+
+    #[test]
+    fn no_spoilt_file_panics(from in 0..2000_usize, cut in 0..40_usize, instead in "[\\[\\]{}\"'=.,#0-9a-z \n-]{0,20}") {
+        let mut spoilt: Vec<char> = include_str!("../../../../config/dev.toml").chars().collect();
+        let from = from.min(spoilt.len());
+        let to = spoilt.len().min(from + cut);
+        spoilt.splice(from..to, instead.chars());
+        if let Err(problems) = parse("f", &spoilt.into_iter().collect::<String>(), &[]) {
+            prop_assert!(problems.to_string().lines().all(|line| line.starts_with("f:")), "{}", problems);
+        }
     }
 
     #[test]

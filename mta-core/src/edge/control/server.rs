@@ -67,8 +67,10 @@ impl ControlSocket {
             }
             fs::remove_file(path)?;
         }
+        let too_long =
+            |_| io::Error::other("longer than a socket's path may be (107 octets): choose a shorter data_dir");
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        socket.bind(&SockAddr::unix(path)?)?;
+        socket.bind(&SockAddr::unix(path).map_err(too_long)?)?;
         // Nobody can connect before `listen`, so there is no moment at which others could.
         fs::set_permissions(path, Permissions::from_mode(0o600))?;
         socket.listen(128)?;

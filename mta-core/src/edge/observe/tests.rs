@@ -1,6 +1,7 @@
 //! How lines look, and that neither a slow reader nor a hostile value does harm.
 
 use super::*;
+use crate::base::event::LEVELS;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
 use proptest::prelude::*;
@@ -178,5 +179,36 @@ proptest! {
         let inside = shown.replace("\\\\", "").replace("\\\"", "");
         let quotes = inside.matches('"').count();
         prop_assert!(if quoted { quotes == 2 } else { quotes == 0 && !shown.contains([' ', '=']) }, "{}", shown);
+    }
+}
+
+/// Name in CamelCase and fields of each event, from the source of the enum.
+fn declared() -> Vec<(String, Vec<String>)> {
+    let source = include_str!("../../base/event.rs");
+    let body =
+        source.split_once("pub enum Event<'a> {").and_then(|(_, rest)| rest.split_once("\n}\n")).expect("the enum").0;
+    let code: String = body.lines().filter(|line| !line.trim_start().starts_with("///")).collect::<Vec<_>>().join("\n");
+    let variant = |text: &str| {
+        let (name, fields) = text.split_once('{')?;
+        let fields = fields.split(',').filter_map(|field| Some(field.split_once(':')?.0.trim().to_owned()));
+        Some((name.trim_matches(|c: char| !c.is_alphanumeric()).to_owned(), fields.collect()))
+    };
+    code.split('}').filter_map(variant).collect()
+}
+
+#[test]
+fn the_operating_page_explains_every_event_with_its_level_and_fields() {
+    let page = include_str!("../../../../docs/operating.md");
+    let declared = declared();
+    assert_eq!(declared.len(), NAMES.len());
+    for (((variant, fields), name), level) in declared.iter().zip(NAMES).zip(LEVELS) {
+        assert_eq!(variant.to_lowercase(), name.replace('-', ""), "the table of names is in the order of the enum");
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("{name} is not in docs/operating.md"));
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let level = if *name == "plugin-log" { "as said" } else { level.name() };
+        assert_eq!(cells[1], level, "the level of {name} in docs/operating.md");
+        let listed: Vec<&str> = cells[2].split(", ").map(|field| field.trim_matches('`')).collect();
+        assert_eq!(&listed, fields, "the fields of {name} in docs/operating.md");
     }
 }

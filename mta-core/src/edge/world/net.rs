@@ -190,6 +190,14 @@ mod tests {
     }
 
     #[test]
+    fn running_out_is_told_from_a_connection_that_is_gone() {
+        let error = |errno: rustix::io::Errno| io::Error::from_raw_os_error(errno.raw_os_error());
+        assert!(is_exhaustion(&error(rustix::io::Errno::MFILE)));
+        assert!(!is_exhaustion(&error(rustix::io::Errno::CONNABORTED)));
+        assert!(!is_exhaustion(&io::Error::other("no number")));
+    }
+
+    #[test]
     fn loopback_is_ours_and_documentation_addresses_are_not_rfc5321_5_1() {
         for ours in ["127.0.0.1", "127.9.9.9", "0.0.0.0", "::", "::ffff:127.0.0.1"] {
             assert!(SystemNet.is_local(ours.parse().unwrap()), "{ours}");

@@ -22,6 +22,9 @@ pub struct Group {
     pub hosts: Vec<Box<str>>,
 }
 
+/// A host, and what DNS said of its addresses.
+pub type Found = (Box<str>, Result<Vec<IpAddr>, DnsFault>);
+
 /// One address to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -29,6 +32,13 @@ pub struct Target {
     pub host: Box<str>,
     /// Where it listens.
     pub address: SocketAddr,
+}
+
+/// The mail would come back to us: we are among the best exchangers. [`LOOP`] says so to the sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loop {
+    /// The address that is ours, where it was an address that gave it away.
+    pub address: Option<IpAddr>,
 }
 
 /// What this machine is, for finding out that mail would come back to it.
@@ -121,22 +131,18 @@ impl Plan {
     /// Takes the addresses of a group's hosts, in its order, and gives those to try.
     ///
     /// # Errors
-    /// The mail would come back to us (RFC 5321 5.1): we are among the best exchangers.
-    pub fn admit(
-        &mut self,
-        found: Vec<(Box<str>, Result<Vec<IpAddr>, DnsFault>)>,
-        ourselves: Ourselves<'_>,
-        dice: &dyn Dice,
-    ) -> Result<Vec<Target>, Reply> {
+    /// A loop (RFC 5321 5.1).
+    pub fn admit(&mut self, found: Vec<Found>, ourselves: Ourselves<'_>, dice: &dyn Dice) -> Result<Vec<Target>, Loop> {
         let best = std::mem::take(&mut self.at_best);
         self.failed |= found.iter().any(|(_, answer)| *answer == Err(DnsFault::Failed));
-        let ours = |(host, answer): &(Box<str>, Result<Vec<IpAddr>, DnsFault>)| {
+        let ours = |(host, answer): &Found| {
             ourselves.is_named(host) || answer.iter().flatten().any(|ip| ourselves.is_at(ip.to_canonical()))
         };
-        if found.iter().any(ours) {
+        if let Some((_, answer)) = found.iter().find(|host| ours(host)) {
             // RFC 5321 5.1: hosts of our own preference and above it are no way forward.
             self.groups = Vec::new().into_iter();
-            return if best { Err(LOOP) } else { Ok(Vec::new()) };
+            let address = answer.iter().flatten().next().copied();
+            return if best { Err(Loop { address }) } else { Ok(Vec::new()) };
         }
         let hosts = found.into_iter().filter_map(|(host, answer)| Some((host, answer.ok()?))).collect();
         let mut targets = in_turn(hosts, ourselves.port, dice);

@@ -34,7 +34,7 @@ fn plan(records: Vec<Mx>) -> Plan {
 }
 
 /// Looks the next group up in a table and admits it.
-fn step(plan: &mut Plan, table: &[(&str, &[&str])], us: Ourselves<'_>) -> Option<Result<Vec<Target>, Reply>> {
+fn step(plan: &mut Plan, table: &[(&str, &[&str])], us: Ourselves<'_>) -> Option<Result<Vec<Target>, Loop>> {
     let group = plan.next_group()?;
     let found = group.hosts.into_iter().map(|host| {
         let answer = table.iter().find(|(name, _)| *name == &*host).map(|(_, ips)| ips.iter().map(|t| ip(t)).collect());
@@ -98,10 +98,10 @@ fn our_own_preference_and_those_above_it_are_cut_rfc5321_5_1() {
     assert!(behind.next_group().is_none());
     // We are among the best: nowhere to go.
     let mut best = plan(records().split_off(1));
-    let refused = step(&mut best, table, us).expect("a group").expect_err("a loop");
-    assert_eq!((refused.code, refused.status), (550, Some(EnhancedStatus::new(5, 4, 6))));
+    assert_eq!(step(&mut best, table, us).expect("a group"), Err(Loop { address: Some(ip("127.0.0.1")) }));
+    assert_eq!((LOOP.code, LOOP.status), (550, Some(EnhancedStatus::new(5, 4, 6))));
     let mut named = plan(vec![mx(5, "MX.here.test")]);
-    assert_eq!(step(&mut named, &[], us).expect("a group"), Err(LOOP));
+    assert_eq!(step(&mut named, &[], us).expect("a group"), Err(Loop { address: None }));
 }
 
 #[test]
