@@ -3,13 +3,12 @@
 //! Thousands of sessions are idle at any moment, so an idle one owns no buffer: octets are read into a buffer of the
 //! thread and given to the machine before the thread does anything else.
 
-use super::Phase;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::SessionPolicy;
 use crate::base::flow::spool::Blob;
 use crate::base::time::Now;
 use crate::base::world::net::Socket;
-use crate::path::receive::doors::Doors;
+use crate::path::receive::doors::{Doors, Phase};
 use crate::path::receive::session::{Effect, Session};
 use crate::path::receive::slots::Slot;
 use std::cell::RefCell;

@@ -8,24 +8,22 @@ mod content;
 mod envelope;
 mod greeting;
 mod outcome;
+mod state;
 mod timers;
 
-use super::collect::Collector;
 use super::doors::Doors;
 use super::replies;
 use crate::base::event::Event;
 use crate::base::flow::offer::Offer;
 use crate::base::flow::policy::SessionInfo;
-use crate::base::mail::content::Content;
-use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::command::{Command, verb_of};
-use crate::base::smtp::dot::{DotDecoder, LineEndCheck};
 use crate::base::smtp::line::{Line, LineFramer};
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::config::model::Config;
 use bytes::Bytes;
+use state::{Answer, Counts, Helo, State, Transaction};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,31 +60,6 @@ pub enum Effect {
     Close,
 }
 
-/// What the session is about.
-#[derive(Debug)]
-enum State {
-    /// Commands come.
-    Command,
-    /// Content comes, by DATA.
-    Data(DotDecoder),
-    /// A chunk comes, by BDAT.
-    Chunk(content::Chunk),
-    /// Nothing is read until an answer has come.
-    Waiting(Answer),
-    /// The end.
-    Closed,
-}
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    Connect,
-    Rcpt,
-    Blob,
-    Data,
-    Commit,
-}
-
 /// One session.
 pub struct Session {
     doors: Arc<Doors>,
@@ -110,56 +83,6 @@ pub struct Session {
     draining: bool,
     /// The present, as the last call gave it.
     now: Now,
-}
-
-/// How the client named itself.
-#[derive(Debug)]
-struct Helo {
-    name: Box<str>,
-    /// By EHLO: extensions may be used (RFC 5321 2.2.1).
-    extended: bool,
-}
-
-/// What the limits of a session count.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    commands: u32,
-    errors: u32,
-    /// Errors since a message was last accepted: a relay that lives on may send to dead addresses all day.
-    errors_in_a_row: u32,
-    messages: u32,
-}
-
-/// From MAIL on.
-#[derive(Debug)]
-struct Transaction {
-    envelope: Envelope,
-    announced_bytes: Option<u64>,
-    /// A RCPT was refused: "no valid recipients" is then the better answer.
-    refused_rcpt: bool,
-    /// The recipient that a hook decides on.
-    asked: Option<Recipient>,
-    /// Policy was asked, so it must hear of the end.
-    asked_policy: bool,
-    /// The content, from DATA or the first BDAT on.
-    id: QueueId,
-    collector: Option<Collector>,
-    /// Chunks have begun (RFC 3030 2).
-    chunked: bool,
-    line_ends: LineEndCheck,
-    /// A blob was opened.
-    blob: bool,
-    /// The whole content, while it is decided on.
-    arrived: Option<Arrived>,
-    /// What will be told once it is durable.
-    receipt: Option<outcome::Receipt>,
-}
-
-#[derive(Debug)]
-struct Arrived {
-    content: Content,
-    /// The same octets in one piece, when they are in memory.
-    whole: Option<Bytes>,
 }
 
 impl Session {

@@ -18,7 +18,7 @@ use crate::base::mail::envelope::Recipient;
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, LogFormat, Network, Queue, Relay, Storage};
+use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Network, Queue, Relay, Storage};
 use crate::path::receive::doors::Doors;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -40,7 +40,7 @@ pub(super) fn config() -> Config {
         storage: Storage { blob_bytes_min: 4096, ..Storage::default() },
         limits: Limits::default(),
         plugins: Vec::new(),
-        log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, ..Log::default() },
+        log: Log::default(),
     }
 }
 
