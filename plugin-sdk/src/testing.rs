@@ -2,8 +2,8 @@
 //!
 //! Each test thread has its own scene. It grants everything; what the server refuses for want of a grant is not shown.
 
-use crate::bindings::mailwright::plugin::{delivery, session};
 use crate::Address;
+use crate::bindings::mailwright::plugin::{delivery, session};
 use crate::log::Level;
 use crate::session::Note;
 use std::cell::RefCell;

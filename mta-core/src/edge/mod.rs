@@ -1,5 +1,6 @@
 //! Where the outside touches us: sockets, disks, clocks, logs and operators.
 
 pub mod observe;
+pub mod plugins;
 pub mod store;
 pub mod world;

@@ -17,9 +17,8 @@ pub(crate) enum Hook {
 const ALL: [Hook; 6] = [Hook::Configure, Hook::SelfTest, Hook::Connect, Hook::Rcpt, Hook::Data, Hook::PreSend];
 
 /// In the contract, but not called by this version of the server.
-const LATER: [&str; 9] = [
-    "on_helo", "on_auth", "on_mail", "on_route", "on_outcome", "on_feedback", "on_http", "on_tick", "on_disconnect",
-];
+const LATER: [&str; 9] =
+    ["on_helo", "on_auth", "on_mail", "on_route", "on_outcome", "on_feedback", "on_http", "on_tick", "on_disconnect"];
 
 impl Hook {
     /// The hook that a function is by its name.
@@ -34,10 +33,7 @@ impl Hook {
             let nearest = ALL.into_iter().min_by_key(|hook| distance(hook.name(), &name));
             let nearest = nearest.filter(|hook| distance(hook.name(), &name) <= name.len() / 2);
             let guess = nearest.map_or_else(String::new, |hook| format!(" Did you mean `{}`?", hook.name()));
-            format!(
-                "`{name}` is no hook.{guess} Hooks are {}; other functions go into another `impl` block",
-                names()
-            )
+            format!("`{name}` is no hook.{guess} Hooks are {}; other functions go into another `impl` block", names())
         };
         Err(Error::new(function.sig.ident.span(), words))
     }

@@ -29,7 +29,9 @@ fn expand(block: &ItemImpl) -> syn::Result<TokenStream> {
     let mut problems: Option<Error> = None;
     for item in &block.items {
         let one = match item {
-            ImplItem::Fn(function) => Hook::of(function).and_then(|hook| check(hook, function).map(|()| (hook, function))),
+            ImplItem::Fn(function) => {
+                Hook::of(function).and_then(|hook| check(hook, function).map(|()| (hook, function)))
+            }
             other => Err(Error::new(other.span(), "only hooks here; the rest goes into another `impl` block")),
         };
         match (one, &mut problems) {

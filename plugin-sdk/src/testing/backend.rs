@@ -146,12 +146,7 @@ pub(crate) mod kv {
         })
     }
 
-    pub(crate) fn list_keys(
-        bucket: &str,
-        prefix: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<String>, Error> {
+    pub(crate) fn list_keys(bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
         Ok(scene(|scene| {
             let keys = scene.kv.keys().filter(|(b, key)| b == bucket && key.starts_with(prefix));
             let behind = keys.filter(|(_, key)| after.is_none_or(|after| key.as_str() > after));

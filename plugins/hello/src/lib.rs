@@ -28,7 +28,8 @@ pub struct Hello {
 #[mailwright_plugin::plugin]
 impl Hello {
     fn configure(config: Config) -> Result<Self, Fault> {
-        let is_name = !config.header.is_empty() && config.header.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':');
+        let is_name =
+            !config.header.is_empty() && config.header.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':');
         match is_name {
             true => Ok(Self { header: config.header, rcpts: 0 }),
             false => Err(Fault::InvalidConfig(format!("header: {:?} is no field name", config.header))),

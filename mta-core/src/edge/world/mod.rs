@@ -1,1 +1,3 @@
 //! The real clock, dice, DNS and sockets.
+
+pub mod ticker;
