@@ -3,6 +3,7 @@
 //! `docs/ARCHITECTURE.md` is the map. Three layers, each importing only from those before it: [`base`] (the words),
 //! [`config`], [`path`] (the stages) and [`edge`] (the outside).
 
+pub mod app;
 pub mod base;
 pub mod config;
 pub mod edge;

@@ -1,2 +1,35 @@
-//! The door.
-fn main() {}
+//! The door: arguments in, exit code out. Everything that serving needs is wired in `mta_core::app`.
+
+mod cli;
+
+use clap::Parser;
+use cli::{Cli, Command, ConfigArgs, SpoolCommand};
+use mta_core::app::{self, ServeOptions};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Wrong arguments end the program here, with exit code 2.
+    let Cli { command } = Cli::parse();
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), String> {
+    match command {
+        Command::Serve(config) => app::serve(options(config)),
+        Command::CheckConfig(config) => cli::check::check(&config.file()),
+        Command::Queue { command } => cli::queue::run(command),
+        Command::Spool { command: SpoolCommand::Rebuild(config) } => app::rebuild_spool(options(config)),
+        Command::Status { config, json } => cli::queue::status(&config, json),
+        Command::Version => cli::say(&format!("mailwright {}", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+fn options(config: ConfigArgs) -> ServeOptions {
+    ServeOptions { config: config.into_file() }
+}

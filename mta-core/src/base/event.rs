@@ -82,6 +82,8 @@ pub enum Event<'a> {
     Held { id: QueueId, recipient: &'a str, plugin: &'a str, reason: &'a str },
     /// A notification was queued (RFC 3464).
     NotificationQueued { id: QueueId, about: QueueId, kind: &'a str, to: &'a str },
+    /// A message's content can't be read: it is set aside until the server starts again.
+    MessageUnreadable { id: QueueId, why: &'a str },
     /// An operator acted on a message.
     Operated { id: QueueId, action: &'a str },
     /// The message has ended for every recipient and its content is given back.
@@ -132,8 +134,98 @@ pub enum Event<'a> {
         id: Option<QueueId>,
         answered: &'a str,
     },
+    /// Log lines were lost because their reader was too slow; mail does not wait for it.
+    LogDropped { lines: u64 },
     /// An internal error that should not be: a bug in Mailwright.
     Bug { place: &'a str, why: &'a str },
+}
+
+/// The table below, as code: an event's kind is its place in it.
+macro_rules! kinds {
+    ($($variant:ident $name:literal $level:ident,)*) => {
+        /// The name of every event, in the order of the enum: as in the log, and of its counter.
+        pub const NAMES: &[&str] = &[$($name),*];
+
+        /// How loud each of them is, in the same order.
+        pub const LEVELS: &[Level] = &[$(Level::$level),*];
+
+        #[derive(Clone, Copy)]
+        enum Kind { $($variant),* }
+
+        impl Event<'_> {
+            fn kind(&self) -> Kind {
+                match self { $(Self::$variant { .. } => Kind::$variant),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Started "started" Info,
+    Listening "listening" Info,
+    Reloaded "reloaded" Info,
+    ReloadRefused "reload-refused" Warn,
+    Draining "draining" Info,
+    Stopped "stopped" Info,
+    SessionOpened "session-opened" Debug,
+    SessionRefused "session-refused" Info,
+    SessionClosed "session-closed" Debug,
+    CommandRefused "command-refused" Debug,
+    Accepted "accepted" Info,
+    MessageRefused "message-refused" Info,
+    MessageDiscarded "message-discarded" Info,
+    MessageHeld "message-held" Info,
+    Delivered "delivered" Info,
+    Deferred "deferred" Info,
+    Bounced "bounced" Info,
+    Expired "expired" Info,
+    Discarded "discarded" Info,
+    Held "held" Info,
+    NotificationQueued "notification-queued" Info,
+    MessageUnreadable "message-unreadable" Error,
+    Operated "operated" Info,
+    Finished "finished" Debug,
+    ConnectFailed "connect-failed" Info,
+    LookupFailed "lookup-failed" Info,
+    LoopFound "loop-found" Warn,
+    SpoolOpened "spool-opened" Info,
+    SpoolRebuilding "spool-rebuilding" Warn,
+    RecordDamaged "record-damaged" Error,
+    DiskLow "disk-low" Warn,
+    DiskRecovered "disk-recovered" Info,
+    CommitFailed "commit-failed" Error,
+    CommitRecovered "commit-recovered" Info,
+    Reclaimed "reclaimed" Debug,
+    PluginLoaded "plugin-loaded" Info,
+    PluginLog "plugin-log" Info,
+    PluginFault "plugin-fault" Warn,
+    LogDropped "log-dropped" Warn,
+    Bug "bug" Error,
+}
+
+impl Event<'_> {
+    /// Its place in [`NAMES`].
+    #[must_use]
+    pub fn index(&self) -> usize {
+        self.kind() as usize
+    }
+
+    /// Its name in the log.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        NAMES[self.index()]
+    }
+
+    /// How loud it is; a plugin says so itself.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        match self {
+            Self::PluginLog { level: "error", .. } => Level::Error,
+            Self::PluginLog { level: "warn", .. } => Level::Warn,
+            Self::PluginLog { level: "debug", .. } => Level::Debug,
+            _ => LEVELS[self.index()],
+        }
+    }
 }
 
 /// How loud an event is.
@@ -148,4 +240,43 @@ pub enum Level {
     Info,
     /// The life of sessions and connections.
     Debug,
+}
+
+impl Level {
+    /// As in the log and in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_counted_under_the_name_it_is_logged_with() {
+        let events = [
+            Event::Started { version: "1", hostname: "h" },
+            Event::NotificationQueued { id: QueueId(1), about: QueueId(2), kind: "failed", to: "a@b" },
+            Event::Bug { place: "p", why: "w" },
+        ];
+        for event in events {
+            let logged = serde_json::to_value(&event).expect("events are JSON");
+            assert_eq!(logged["event"], event.name());
+        }
+        assert_eq!(NAMES.last(), Some(&"bug"));
+    }
+
+    #[test]
+    fn a_plugin_says_how_loud_it_is() {
+        let said = |level| Event::PluginLog { plugin: "p", level, message: "m", fields: &[], session: None, id: None };
+        assert_eq!(said("warn").level(), Level::Warn);
+        assert_eq!(said("trace").level(), Level::Info);
+    }
 }

@@ -1,6 +1,6 @@
 //! What holds where the file is silent. Values that are not the obvious ones name their source.
 
-use super::model::{Budget, ClientTimeouts, Delivery, Engine, Limits, Log, LogFormat, Queue, Storage};
+use super::model::{Budget, ClientTimeouts, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Queue, Storage};
 use crate::base::event::Level;
 use std::time::Duration;
 
@@ -106,6 +106,6 @@ impl Default for Budget {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: Level::Info }
+        Self { format: LogFormat::Text, level: Level::Info, output: LogOutput::Stderr }
     }
 }

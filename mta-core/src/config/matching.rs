@@ -3,6 +3,7 @@
 use super::model::{Config, DomainPattern, Network};
 use crate::base::flow::attempt::{NextHop, Routes};
 use crate::base::mail::domain::Domain;
+use std::fmt;
 use std::net::IpAddr;
 
 impl Network {
@@ -43,6 +44,12 @@ impl DomainPattern {
             },
             (pattern, literal @ Domain::Literal(_)) => pattern == literal.to_string().to_lowercase(),
         }
+    }
+}
+
+impl fmt::Display for DomainPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

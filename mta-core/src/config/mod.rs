@@ -3,3 +3,4 @@
 mod defaults;
 mod matching;
 pub mod model;
+pub mod parse;

@@ -272,6 +272,17 @@ pub struct Log {
     pub format: LogFormat,
     /// What is written: this loud and louder.
     pub level: Level,
+    /// Where lines go.
+    pub output: LogOutput,
+}
+
+/// Where log lines go: whoever runs the program keeps and rotates them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogOutput {
+    /// Standard error.
+    Stderr,
+    /// Standard output.
+    Stdout,
 }
 
 /// How a log line looks.

@@ -1,5 +1,7 @@
 //! Where the outside touches us: sockets, disks, clocks, logs and operators.
 
+pub mod config_file;
+pub mod control;
 pub mod observe;
 pub mod plugins;
 pub mod store;

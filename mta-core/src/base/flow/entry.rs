@@ -43,7 +43,7 @@ pub enum Progress {
         due: UnixMillis,
         /// What came of the last attempt.
         last: Option<Box<LastFailure>>,
-        /// A delay notification was sent (RFC 3461 5.2.3).
+        /// The sender was told of the delay, or need not be (RFC 3461 5.2.5).
         delay_told: bool,
     },
     /// Kept until an operator decides: held or quarantined by policy, with the reason.
@@ -91,6 +91,12 @@ impl Entry {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.progress.iter().all(|p| matches!(p, Progress::Done(_)))
+    }
+
+    /// From the null sender: nobody is told what becomes of it (RFC 5321 4.5.5), and its age limit is its own.
+    #[must_use]
+    pub fn is_notification(&self) -> bool {
+        self.envelope.sender.is_none()
     }
 
     /// The recipients that wait for an attempt.

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Which messages: all conditions that are given must hold.
+///
+/// A condition that is not known is refused: to overlook one would select more than was meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Selection {
     /// Only this one.
     pub id: Option<QueueId>,

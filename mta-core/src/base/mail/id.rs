@@ -1,12 +1,12 @@
 //! The queue id: time-ordered and unique, so that a message has one name from its 250 to its end.
 
 use crate::base::time::UnixMillis;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
 /// A ULID: 48 bits of Unix milliseconds, then 80 random bits. Sorts by age; 26 characters of base 32 when shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QueueId(pub u128);
 
 impl QueueId {
@@ -36,6 +36,23 @@ impl fmt::Display for QueueId {
     }
 }
 
+impl Serialize for QueueId {
+    /// As text for people (JSON), as a number on disk.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+    }
+}
+
+impl<'de> Deserialize<'de> for QueueId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return u128::deserialize(deserializer).map(Self);
+        }
+        let text = std::borrow::Cow::<'_, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// The text was not 26 characters of Crockford's base 32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a queue id is 26 characters of 0-9 and A-Z without I, L, O and U")]
@@ -58,6 +75,11 @@ mod tests {
         let id = QueueId::new(UnixMillis(1_700_000_000_123), 7);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(QueueId::from_key(id.to_key()), id);
+        let json = serde_json::to_string(&id).expect("an id is JSON");
+        assert_eq!(json, format!("\"{id}\""));
+        assert_eq!(serde_json::from_str::<QueueId>(&json).expect("what was written"), id);
+        let stored = postcard::to_stdvec(&id).expect("an id is postcard");
+        assert_eq!(postcard::from_bytes::<QueueId>(&stored), Ok(id));
     }
 
     #[test]

@@ -7,3 +7,4 @@ pub mod edits;
 pub mod envelope;
 pub mod header;
 pub mod id;
+pub mod render;

@@ -37,8 +37,10 @@ pub struct Found {
 pub struct Damage {
     /// What is wrong, for the log.
     pub why: String,
-    /// The octets there, at most 4 KiB, from which a name may still be read.
+    /// The octets where the payload should be, at most 4 KiB, from which a name may still be read.
     pub head: Bytes,
+    /// Where the octets were set aside for an operator to look at; empty where that failed or has no meaning.
+    pub kept_in: String,
 }
 
 /// A change of a tree.
@@ -75,20 +77,22 @@ pub trait Store: Send + Sync {
     /// will be found again.
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>>;
 
-    /// The record that begins at `at`.
-    fn read(&self, at: Position) -> Answer<'_, Result<Found, StoreFault>>;
+    /// The record that begins at `at`; `payload_bytes` is how long its payload is thought to be, so that one read of
+    /// the disk does.
+    fn read(&self, at: Position, payload_bytes: usize) -> Answer<'_, Result<Found, StoreFault>>;
 
-    /// Records from `from` on, in order, at most about `bytes` of them; empty at the end.
+    /// Records from `from` on (where one begins, or the journal's beginning), in order, at most about `bytes` octets
+    /// of them; empty at the end.
     fn replay(&self, from: Position, bytes: usize) -> Answer<'_, Result<Vec<Found>, StoreFault>>;
 
     /// Where the journal begins and ends.
     fn extent(&self) -> (Position, Position);
 
-    /// Gives back what lies before `before`; whole segments only.
+    /// Gives back what lies before `before`, as far as the engine can without moving anything.
     fn trim(&self, before: Position) -> Answer<'_, Result<(), StoreFault>>;
 
-    /// A value.
-    fn get(&self, tree: &'static str, key: Bytes) -> Answer<'_, Result<Option<Bytes>, StoreFault>>;
+    /// The values of these keys, in their order.
+    fn get(&self, tree: &'static str, keys: Vec<Bytes>) -> Answer<'_, Result<Vec<Option<Bytes>>, StoreFault>>;
 
     /// Up to `limit` pairs of the tree with keys above `after`, in order.
     fn scan(
@@ -106,6 +110,9 @@ pub trait Store: Send + Sync {
 
     /// The position of the last checkpoint; none: the trees are empty and the whole journal is to be replayed.
     fn checkpointed(&self) -> Option<Position>;
+
+    /// Why the trees came up empty on opening although there should have been some; none when all is well.
+    fn index_lost(&self) -> Option<String>;
 
     /// Empties the trees and forgets the checkpoint, for a rebuild.
     fn reset_trees(&self) -> Answer<'_, Result<(), StoreFault>>;
@@ -134,6 +141,6 @@ pub trait BlobWriter: Send {
     /// Appends.
     fn write(&mut self, octets: Bytes) -> Answer<'_, Result<(), StoreFault>>;
 
-    /// Makes it durable.
+    /// Makes it durable. A writer that is dropped without this leaves nothing behind.
     fn finish(self: Box<Self>) -> Answer<'static, Result<(), StoreFault>>;
 }

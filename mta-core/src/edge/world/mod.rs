@@ -1,3 +1,9 @@
 //! The real clock, dice, DNS and sockets.
 
+pub mod clock;
+pub mod dice;
+pub mod dns;
+pub mod maildir;
+pub mod net;
+pub mod signals;
 pub mod ticker;

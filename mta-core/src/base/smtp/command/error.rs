@@ -42,6 +42,12 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// Octets follow whose number is unknown: they can't be told from commands, so the session must end.
+    #[must_use]
+    pub fn loses_track(self) -> bool {
+        matches!(self, Self::Bdat)
+    }
+
     /// The answer. Codes after RFC 5321 4.2.2 and 4.2.4, statuses after RFC 3463 3.
     #[must_use]
     pub fn reply(self) -> Reply {

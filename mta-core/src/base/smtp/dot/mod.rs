@@ -145,7 +145,13 @@ impl LineEndCheck {
         }
     }
 
-    /// A CR or an LF stood alone; a CR at the very end counts.
+    /// A CR or an LF stood alone in what came so far; a CR at its end may yet be part of CRLF.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.bare
+    }
+
+    /// The content is over: a CR or an LF stood alone; a CR at the very end counts.
     #[must_use]
     pub fn found_bare(&self) -> bool {
         self.bare || self.after_cr

@@ -1,0 +1,155 @@
+//! Measures the program end to end on loopback: accept-and-queue, relay, the example plugin's cost, idle sessions.
+//!
+//! `cargo xtask bench` builds and runs it; by hand: `relay_bench [--messages N] [--program PATH]`. Sender, sink and
+//! server share the machine, so rates are of the three together; the CPU column is the server's alone.
+
+mod load;
+mod server;
+mod sink;
+
+use load::Load;
+use server::{Mode, Server};
+use sink::Sink;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long one case may take before its figure is given up.
+const CASE_TIME_MAX: Duration = Duration::from_secs(60);
+/// Runs of each case; the median is printed.
+const RUNS: usize = 3;
+/// Idle sessions held open at once.
+const IDLE_SESSIONS: usize = 5000;
+
+struct Case {
+    mode: Mode,
+    load: Load,
+}
+
+/// One run's figures.
+struct Figures {
+    rate: f64,
+    cpu_micros: f64,
+    lost: usize,
+    repeated: usize,
+}
+
+fn main() -> io::Result<()> {
+    let options = Options::from_args()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    println!("| workload | size | sessions | pipelined | messages/s | server CPU µs a message | lost | repeated |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for case in cases(options.messages) {
+        let mut runs = Vec::new();
+        for _ in 0..RUNS {
+            runs.push(runtime.block_on(run(&options.program, &case))?);
+        }
+        runs.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+        let median = &runs[RUNS / 2];
+        let Case { mode, load } = &case;
+        println!(
+            "| {} | {} KiB | {} | {} | {:.0} | {:.0} | {} | {} |",
+            mode.name(),
+            load.message_bytes / 1024,
+            load.sessions,
+            if load.pipelined { "yes" } else { "no" },
+            median.rate,
+            median.cpu_micros,
+            runs.iter().map(|run| run.lost).sum::<usize>(),
+            runs.iter().map(|run| run.repeated).sum::<usize>(),
+        );
+    }
+    runtime.block_on(idle(&options.program))
+}
+
+fn cases(messages: usize) -> Vec<Case> {
+    let case = |mode, message_bytes, sessions, pipelined, messages| Case {
+        mode,
+        load: Load { messages, message_bytes, sessions, pipelined, messages_per_connection: 10 },
+    };
+    let mut cases = Vec::new();
+    for mode in [Mode::Hold, Mode::Relay, Mode::Hook] {
+        cases.push(case(mode, 4096, 20, false, messages));
+        cases.push(case(mode, 65_536, 20, false, messages / 2));
+    }
+    for mode in [Mode::Hold, Mode::Relay] {
+        cases.push(case(mode, 4096, 1, false, messages / 4));
+        cases.push(case(mode, 4096, 200, false, messages));
+        cases.push(case(mode, 4096, 20, true, messages));
+    }
+    cases
+}
+
+async fn run(program: &Path, case: &Case) -> io::Result<Figures> {
+    let sink = Sink::start().await?;
+    let server = Server::start(program, case.mode, sink.port).await?;
+    let warm = Load { messages: 200, ..case.load };
+    load::send(server.port, &warm, "warm").await?;
+    if case.mode != Mode::Hold {
+        sink.wait_for(warm.messages, CASE_TIME_MAX).await;
+    }
+    sink.forget();
+    let cpu_before = server.cpu()?;
+    let began = Instant::now();
+    load::send(server.port, &case.load, "run").await?;
+    let mut figures = Figures { rate: 0.0, cpu_micros: 0.0, lost: 0, repeated: 0 };
+    if case.mode != Mode::Hold {
+        sink.wait_for(case.load.messages, CASE_TIME_MAX).await;
+        let seen = sink.seen();
+        figures.lost = case.load.messages - seen.distinct.min(case.load.messages);
+        figures.repeated = seen.total - seen.distinct;
+    }
+    let messages = case.load.messages as f64;
+    figures.rate = messages / began.elapsed().as_secs_f64();
+    figures.cpu_micros = (server.cpu()? - cpu_before).as_secs_f64() * 1e6 / messages;
+    server.stop().await?;
+    Ok(figures)
+}
+
+async fn idle(program: &Path) -> io::Result<()> {
+    let sink = Sink::start().await?;
+    let server = Server::start(program, Mode::Hold, sink.port).await?;
+    let before = server.resident_bytes()?;
+    let held = load::hold_idle(server.port, IDLE_SESSIONS).await?;
+    let after = server.resident_bytes()?;
+    println!();
+    println!(
+        "{} idle sessions: {:.1} MiB resident in all, {:.1} KiB a session above the {:.1} MiB without any",
+        held.len(),
+        after as f64 / 1_048_576.0,
+        after.saturating_sub(before) as f64 / 1024.0 / held.len() as f64,
+        before as f64 / 1_048_576.0,
+    );
+    drop(held);
+    server.stop().await
+}
+
+struct Options {
+    messages: usize,
+    program: PathBuf,
+}
+
+impl Options {
+    fn from_args() -> io::Result<Self> {
+        let mut options = Self { messages: 8000, program: beside_this_program()? };
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            let value = args.next().unwrap_or_default();
+            match arg.as_str() {
+                "--messages" => options.messages = value.parse().map_err(io::Error::other)?,
+                "--program" => options.program = value.into(),
+                _ => return Err(io::Error::other("usage: relay_bench [--messages N] [--program PATH]")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// `target/release/mailwright`, seen from `target/release/examples/relay_bench`.
+fn beside_this_program() -> io::Result<PathBuf> {
+    let mut path = std::env::current_exe()?;
+    path.pop();
+    path.pop();
+    path.push("mailwright");
+    Ok(path)
+}

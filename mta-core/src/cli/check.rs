@@ -1,0 +1,85 @@
+//! `check-config`: whether a configuration is sound, and what it comes to.
+
+use super::say;
+use mta_core::config::model::{Config, Engine, PluginSource};
+use mta_core::edge::config_file::ConfigFile;
+use std::fmt::{Display, Write};
+
+/// Checks and summarises.
+pub(crate) fn check(file: &ConfigFile) -> Result<(), String> {
+    let config = file.load()?;
+    say(&format!("{}: ok\n{}", file.path.display(), summary(&config)))
+}
+
+/// What an operator would want to see at a glance: who may send what where.
+fn summary(config: &Config) -> String {
+    let mut lines = Lines::default();
+    lines.add("hostname", &config.hostname);
+    lines.add("data", config.data_dir.display());
+    if config.storage.engine == Engine::Memory {
+        lines.add("engine", "danger_memory: accepted mail is lost when the program ends");
+    }
+    for listener in &config.listeners {
+        lines.add("listen", format_args!("{} on {}", listener.name, listener.bind));
+    }
+    let relay = &config.relay;
+    lines.add(
+        "relay",
+        format_args!("{} networks to anywhere, anyone to {} domains", relay.networks.len(), relay.domains.len()),
+    );
+    if relay.networks.is_empty() && relay.domains.is_empty() {
+        lines.add("warning", "no mail will be accepted: relay.networks and relay.domains are empty");
+    }
+    if relay.networks.iter().any(|network| network.prefix == 0) {
+        lines.add("warning", "relay.networks lets the whole internet send anywhere: this is an open relay");
+    }
+    for route in &config.routes {
+        lines.add("route", format_args!("{} by {}", route.to, route.via));
+    }
+    lines.add("route", "everything else by MX");
+    if config.delivery.paused {
+        lines.add("delivery", "paused");
+    }
+    for plugin in &config.plugins {
+        let source = match &plugin.source {
+            PluginSource::Builtin(name) => format!("builtin:{name}"),
+            PluginSource::File(path) => path.display().to_string(),
+        };
+        lines.add("plugin", format_args!("{} from {source}", plugin.name));
+    }
+    lines.0
+}
+
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, what: &str, value: impl Display) {
+        let end = if self.0.is_empty() { "" } else { "\n" };
+        // Writing to memory does not fail.
+        let _ = write!(self.0, "{end}  {what:<9} {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mta_core::config::parse::parse;
+
+    #[test]
+    fn the_summary_says_who_may_send_where() {
+        let text = "hostname = \"mx.example.org\"\ndata_dir = \"var\"\n[[listener]]\nname = \"mx\"\nbind = \"[::1]:25\"\n\
+            [relay]\nnetworks = [\"0.0.0.0/0\"]\n[[route]]\nto = \"*.example.org\"\nlmtp = \"store:24\"\n";
+        let config = parse("mx.toml", text, &[]).expect("a good file");
+        assert_eq!(
+            summary(&config),
+            "  hostname  mx.example.org
+  data      var
+  listen    mx on [::1]:25
+  relay     1 networks to anywhere, anyone to 0 domains
+  warning   relay.networks lets the whole internet send anywhere: this is an open relay
+  route     *.example.org by lmtp:store:24
+  route     everything else by MX"
+        );
+    }
+}

@@ -1,0 +1,66 @@
+//! From TOML text to the checked configuration: all of its problems are found at once and told with their places.
+
+mod plugin;
+mod problem;
+mod scalar;
+mod section;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use problem::Problems;
+
+use super::model::Config;
+use problem::Gathered;
+use section::{Key, Value};
+
+/// Reads a configuration: `name` is the file's for messages, `text` its content, `sets` the `key=value` overrides of
+/// the command line in their order. Reads no file itself.
+///
+/// # Errors
+/// Everything that is wrong with it, with file, line, column and key.
+pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Config, Problems> {
+    let mut gathered = Gathered::new(name, text, sets, sections_with);
+    let mut config = sections::unset();
+    if let Some(root) = tree::read(text, sets, &mut gathered) {
+        sections::config(&mut config, &mut Value { node: &root, path: String::new(), gathered: &mut gathered });
+    }
+    gathered.unless_any(config)
+}
+
+/// Every key that is read, as `section.key`; in lists of tables without the number. The reference page must name each.
+#[must_use]
+pub fn keys() -> Vec<String> {
+    fn names<T>(section: &str, keys: &[Key<T>]) -> Vec<String> {
+        let dot = if section.is_empty() { "" } else { "." };
+        keys.iter().map(|key| format!("{section}{dot}{}", key.name)).collect()
+    }
+    [
+        names("", sections::CONFIG),
+        names("listener", sections::LISTENER),
+        names("relay", sections::RELAY),
+        names("route", sections::ROUTE),
+        names("delivery", sections::DELIVERY),
+        names("delivery.timeouts", sections::TIMEOUTS),
+        names("queue", sections::QUEUE),
+        names("storage", sections::STORAGE),
+        names("limits", sections::LIMITS),
+        names("plugin", plugin::PLUGIN),
+        names("plugin.budget", plugin::BUDGET),
+        names("plugin.on_failure", plugin::ON_FAILURE),
+        names("log", sections::LOG),
+    ]
+    .concat()
+}
+
+/// The sections that have a key of this name, for keys that stand in the wrong one.
+fn sections_with(key: &str) -> Vec<String> {
+    let own =
+        |path: String| path.rsplit_once('.').filter(|(_, name)| *name == key).map(|(section, _)| section.to_owned());
+    let found = keys().into_iter().filter_map(own).map(|section| match section.as_str() {
+        "listener" | "route" | "plugin" => format!("[[{section}]]"),
+        _ => format!("[{section}]"),
+    });
+    found.collect()
+}

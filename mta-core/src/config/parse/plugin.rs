@@ -1,0 +1,167 @@
+//! `[[plugin]]`: source, grants, budgets, what failure means, and the plugin's own configuration as JSON.
+
+use super::super::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use super::scalar;
+use super::section::{Key, Value, Words, put};
+use super::tree::{Data, Node};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+const MIB: i128 = 1 << 20;
+const MILLISECOND: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
+const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
+const CAPABILITY: &str = "a capability: \"log\", \"clock\" or \"kv:BUCKET\"";
+
+/// A plugin before it is known to be whole.
+#[derive(Default)]
+pub(super) struct Draft {
+    name: Option<Arc<str>>,
+    source: Option<PluginSource>,
+    allow: Vec<Box<str>>,
+    edit: Vec<EditGrant>,
+    failure: Failure,
+    config: Option<Json>,
+    budget: Budget,
+}
+
+/// What failure means: in general, and for some hooks.
+#[derive(Default)]
+pub(super) struct Failure {
+    default: OnFailure,
+    by_hook: BTreeMap<Box<str>, OnFailure>,
+}
+
+const EDITS: &Words<EditGrant> = &[
+    ("headers", EditGrant::Headers),
+    ("sender", EditGrant::Sender),
+    ("recipients", EditGrant::Recipients),
+    ("body", EditGrant::Body),
+];
+
+const FAILURES: &Words<OnFailure> =
+    &[("tempfail", OnFailure::Tempfail), ("open", OnFailure::Open), ("closed", OnFailure::Closed)];
+
+pub(super) const PLUGIN: &[Key<Draft>] = &[
+    Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
+    Key { name: "source", read: |d, v| d.source = v.text(SOURCE, scalar::plugin_source) },
+    Key {
+        name: "allow",
+        read: |d, v| {
+            put(&mut d.allow, v.list("a list of capabilities", |item| item.text(CAPABILITY, scalar::capability)));
+        },
+    },
+    Key {
+        name: "edit",
+        read: |d, v| {
+            put(&mut d.edit, v.list("a list of what it may edit, as [\"headers\"]", |item| item.word(EDITS)));
+        },
+    },
+    Key {
+        name: "on_failure",
+        read: |d, v| match &v.node.data {
+            Data::Table(_) => {
+                v.table(&mut d.failure, ON_FAILURE);
+            }
+            _ => put(&mut d.failure.default, v.word(FAILURES)),
+        },
+    },
+    Key {
+        name: "config",
+        read: |d, v| match &v.node.data {
+            Data::Table(_) => d.config = Some(json(v.node, &v.path.clone(), v)),
+            _ => {
+                v.expected::<()>("a table: the plugin's own configuration");
+            }
+        },
+    },
+    Key {
+        name: "budget",
+        read: |d, v| {
+            v.table(&mut d.budget, BUDGET);
+        },
+    },
+];
+
+pub(super) const ON_FAILURE: &[Key<Failure>] = &[
+    Key { name: "default", read: |f, v| put(&mut f.default, v.word(FAILURES)) },
+    Key { name: "connect", read: |f, v| f.hook("connect", v) },
+    Key { name: "rcpt", read: |f, v| f.hook("rcpt", v) },
+    Key { name: "data", read: |f, v| f.hook("data", v) },
+    Key { name: "pre-send", read: |f, v| f.hook("pre-send", v) },
+];
+
+impl Failure {
+    fn hook(&mut self, hook: &str, value: &mut Value<'_, '_>) {
+        if let Some(what) = value.word(FAILURES) {
+            self.by_hook.insert(hook.into(), what);
+        }
+    }
+}
+
+pub(super) const BUDGET: &[Key<Budget>] = &[
+    Key { name: "cpu_envelope", read: |b, v| put(&mut b.cpu_envelope, v.duration(MILLISECOND..=MINUTE)) },
+    Key { name: "cpu_message", read: |b, v| put(&mut b.cpu_message, v.duration(MILLISECOND..=MINUTE)) },
+    Key {
+        name: "cpu_message_per_mib",
+        read: |b, v| put(&mut b.cpu_message_per_mib, v.duration(Duration::ZERO..=MINUTE)),
+    },
+    Key { name: "wall", read: |b, v| put(&mut b.wall, v.duration(MILLISECOND..=MINUTE)) },
+    // A guest of ours starts with 256 KiB; interpreters need more than the default.
+    Key { name: "memory_bytes_max", read: |b, v| put(&mut b.memory_bytes_max, v.size(MIB..=1024 * MIB)) },
+    Key { name: "log_lines_per_second_max", read: |b, v| put(&mut b.log_lines_per_second_max, v.count(0..=100_000)) },
+    Key { name: "edits_max", read: |b, v| put(&mut b.edits_max, v.count(0..=10_000)) },
+];
+
+/// One `[[plugin]]`.
+pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
+    let mut draft = Draft::default();
+    if value.table(&mut draft, PLUGIN) {
+        value.require("name", NAME);
+        value.require("source", SOURCE);
+    }
+    let config = draft.config.unwrap_or_else(|| Json::Object(serde_json::Map::new()));
+    Some(Plugin {
+        name: draft.name?,
+        source: draft.source?,
+        allow: draft.allow,
+        edit: draft.edit,
+        on_failure: draft.failure.default,
+        config_json: config.to_string(),
+        budget: draft.budget,
+        on_failure_by_hook: draft.failure.by_hook,
+    })
+}
+
+/// TOML as JSON: dates become text; what JSON can't say is a problem.
+fn json(node: &Node, path: &str, value: &mut Value<'_, '_>) -> Json {
+    let unsaid = |what: &str, value: &mut Value<'_, '_>| {
+        value.gathered.add(node.position, path, what);
+        Json::Null
+    };
+    match &node.data {
+        Data::Text(text) | Data::Datetime(text) => Json::String(text.clone()),
+        Data::Bool(truth) => Json::Bool(*truth),
+        Data::Integer { value: number, .. } => match i64::try_from(*number) {
+            Ok(number) => Json::from(number),
+            Err(_) => unsaid("expected an integer of at most 64 bits", value),
+        },
+        Data::Float(text) => match text.parse().ok().and_then(serde_json::Number::from_f64) {
+            Some(number) => Json::Number(number),
+            None => unsaid("expected a number that JSON can say: plugins are given their configuration as JSON", value),
+        },
+        Data::List(items) => {
+            let item = |(index, item)| json(item, &format!("{path}.{index}"), value);
+            Json::Array(items.iter().enumerate().map(item).collect())
+        }
+        Data::Table(entries) => {
+            let entry = |entry: &super::tree::Entry| {
+                (entry.key.clone(), json(&entry.node, &format!("{path}.{}", entry.key), value))
+            };
+            Json::Object(entries.iter().map(entry).collect())
+        }
+    }
+}

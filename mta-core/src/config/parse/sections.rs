@@ -1,0 +1,345 @@
+//! The sections of the file: each a table of its keys, with the range of every value.
+
+use super::super::model::{
+    ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Queue, Relay, Route, Storage,
+};
+use super::scalar;
+use super::section::{Key, Value, Words, duplicates, put};
+use super::tree::Data;
+use crate::base::event::Level;
+use crate::base::flow::attempt::NextHop;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const KIB: i128 = 1 << 10;
+const MIB: i128 = 1 << 20;
+const GIB: i128 = 1 << 30;
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
+const HOSTNAME: &str = "this server's full host name, as \"mx.example.org\"";
+/// Waits of a server or client: shorter cuts healthy peers off, longer keeps dead ones.
+const PATIENCE: RangeInclusive<Duration> = SECOND..=DAY;
+
+/// A configuration in which nothing has been set.
+pub(super) fn unset() -> Config {
+    Config {
+        hostname: "".into(),
+        data_dir: PathBuf::new(),
+        listeners: Vec::new(),
+        relay: Relay::default(),
+        routes: Vec::new(),
+        delivery: Delivery::default(),
+        queue: Queue::default(),
+        storage: Storage::default(),
+        limits: Limits::default(),
+        plugins: Vec::new(),
+        log: Log::default(),
+    }
+}
+
+/// The whole file.
+pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
+    root.table(config, CONFIG);
+    root.require("hostname", HOSTNAME);
+    root.require("data_dir", DATA_DIR);
+    match root.below("listener").map(|node| &node.data) {
+        None => root.missing("listener", "at least one [[listener]] with name and bind"),
+        Some(Data::List(items)) if items.is_empty() => root.missing("listener", "at least one [[listener]]"),
+        Some(_) => {}
+    }
+    names_are_unique(root, "listener");
+    names_are_unique(root, "plugin");
+    // A relative Maildir is mail, and lies with the rest of it.
+    for route in &mut config.routes {
+        if let NextHop::Maildir(path) = &mut route.via {
+            *path = config.data_dir.join(&*path);
+        }
+    }
+    agreement(config, root);
+}
+
+/// Checks between keys, made when each of them is right by itself.
+fn agreement(config: &Config, root: &mut Value<'_, '_>) {
+    if !root.gathered.is_empty() {
+        return;
+    }
+    if config.limits.header_bytes_max as u64 > config.limits.message_bytes_max {
+        let most = scalar::shown_size(config.limits.message_bytes_max.into());
+        let what =
+            format!("expected at most limits.message_bytes_max, which is {most}: a header is part of its message");
+        root.wrong_below(&["limits", "header_bytes_max"], &what);
+    }
+    if config.queue.delay_notice.is_some_and(|notice| notice >= config.queue.age_max) {
+        let age = scalar::shown_duration(config.queue.age_max);
+        let what =
+            format!("expected less than queue.age_max, which is \"{age}\", or \"never\": at that age mail bounces");
+        root.wrong_below(&["queue", "delay_notice"], &what);
+    }
+}
+
+/// Names of logs and kv spaces must tell their owners apart.
+fn names_are_unique(root: &mut Value<'_, '_>, section: &str) {
+    let Some(Data::List(items)) = root.below(section).map(|node| &node.data) else { return };
+    let mut named = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let Data::Table(entries) = &item.data else { continue };
+        let Some(entry) = entries.iter().find(|entry| entry.key == "name") else { continue };
+        if let Data::Text(text) = &entry.node.data {
+            named.push((text.as_str(), entry.node.position, format!("{section}.{index}.name")));
+        }
+    }
+    duplicates(named.into_iter(), &format!("a name of its own for each [[{section}]]"), root.gathered);
+}
+
+const DATA_DIR: &str = "the directory of the spool, as \"/var/lib/mailwright\"";
+
+pub(super) const CONFIG: &[Key<Config>] = &[
+    Key { name: "hostname", read: |c, v| put(&mut c.hostname, v.text(HOSTNAME, scalar::host_name).map(Into::into)) },
+    Key { name: "data_dir", read: |c, v| put(&mut c.data_dir, v.text(DATA_DIR, directory)) },
+    Key { name: "listener", read: |c, v| put(&mut c.listeners, v.list("a [[listener]] table", listener)) },
+    Key {
+        name: "relay",
+        read: |c, v| {
+            v.table(&mut c.relay, RELAY);
+        },
+    },
+    Key { name: "route", read: |c, v| put(&mut c.routes, v.list("a [[route]] table", route)) },
+    Key {
+        name: "delivery",
+        read: |c, v| {
+            v.table(&mut c.delivery, DELIVERY);
+        },
+    },
+    Key {
+        name: "queue",
+        read: |c, v| {
+            v.table(&mut c.queue, QUEUE);
+        },
+    },
+    Key {
+        name: "storage",
+        read: |c, v| {
+            v.table(&mut c.storage, STORAGE);
+        },
+    },
+    Key {
+        name: "limits",
+        read: |c, v| {
+            v.table(&mut c.limits, LIMITS);
+        },
+    },
+    Key { name: "plugin", read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", super::plugin::plugin)) },
+    Key {
+        name: "log",
+        read: |c, v| {
+            v.table(&mut c.log, LOG);
+        },
+    },
+];
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text.into()) }
+}
+
+pub(super) const LISTENER: &[Key<Draft>] = &[
+    Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
+    Key {
+        name: "bind",
+        read: |d, v| {
+            d.bind = v.text("an address with its port, as \"127.0.0.1:2525\" or \"[::]:25\"", scalar::bind_address);
+        },
+    },
+];
+
+/// A listener or a route before it is known to be whole.
+#[derive(Default)]
+pub(super) struct Draft {
+    name: Option<std::sync::Arc<str>>,
+    bind: Option<std::net::SocketAddr>,
+    to: Option<super::super::model::DomainPattern>,
+    via: Option<NextHop>,
+}
+
+fn listener(value: &mut Value<'_, '_>) -> Option<Listener> {
+    let mut draft = Draft::default();
+    if value.table(&mut draft, LISTENER) {
+        value.require("name", NAME);
+        value.require("bind", "an address with its port, as \"127.0.0.1:2525\"");
+    }
+    Some(Listener { name: draft.name?, bind: draft.bind? })
+}
+
+pub(super) const RELAY: &[Key<Relay>] = &[
+    Key {
+        name: "networks",
+        read: |r, v| {
+            let what = "a network, as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+            put(&mut r.networks, v.list("a list of networks", |item| item.text(what, scalar::network)));
+        },
+    },
+    Key {
+        name: "domains",
+        read: |r, v| {
+            put(&mut r.domains, v.list("a list of domains", |item| item.text(PATTERN, scalar::domain_pattern)));
+        },
+    },
+];
+
+const PATTERN: &str = "a domain, as \"example.org\", \"*.example.org\" or \"*\"";
+const ENDPOINT: &str = "a host and port, as \"127.0.0.1:2526\", \"relay.example.org:25\" or \"[::1]:24\"";
+const WAYS: &str = "exactly one of smarthost, lmtp and maildir";
+
+pub(super) const ROUTE: &[Key<Draft>] = &[
+    Key { name: "to", read: |d, v| d.to = v.text(PATTERN, scalar::domain_pattern) },
+    Key { name: "smarthost", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Smarthost) },
+    Key { name: "lmtp", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Lmtp) },
+    Key { name: "maildir", read: |d, v| d.via = v.text("the path of a Maildir", directory).map(NextHop::Maildir) },
+];
+
+fn route(value: &mut Value<'_, '_>) -> Option<Route> {
+    let mut draft = Draft::default();
+    if value.table(&mut draft, ROUTE) {
+        value.require("to", PATTERN);
+        let ways: Vec<&str> =
+            ["smarthost", "lmtp", "maildir"].into_iter().filter(|way| value.below(way).is_some()).collect();
+        match ways.as_slice() {
+            [] => value.wrong(format!("expected {WAYS}")),
+            [_] => {}
+            several => value.wrong(format!("expected {WAYS}, found {}", several.join(" and "))),
+        }
+    }
+    Some(Route { to: draft.to?, via: draft.via? })
+}
+
+pub(super) const DELIVERY: &[Key<Delivery>] = &[
+    Key { name: "paused", read: |d, v| put(&mut d.paused, v.truth()) },
+    Key { name: "attempts_max", read: |d, v| put(&mut d.attempts_max, v.count(1..=100_000)) },
+    Key {
+        name: "attempts_per_destination_max",
+        read: |d, v| put(&mut d.attempts_per_destination_max, v.count(1..=10_000)),
+    },
+    Key {
+        name: "connection_idle",
+        // RFC 5321 4.5.3.2.7 lets servers cut after five minutes.
+        read: |d, v| put(&mut d.connection_idle, v.duration(Duration::ZERO..=5 * MINUTE)),
+    },
+    Key {
+        name: "messages_per_connection_max",
+        read: |d, v| put(&mut d.messages_per_connection_max, v.count(1..=1_000_000)),
+    },
+    Key {
+        name: "recipients_per_transaction_max",
+        read: |d, v| put(&mut d.recipients_per_transaction_max, v.count(1..=10_000)),
+    },
+    Key {
+        name: "timeouts",
+        read: |d, v| {
+            v.table(&mut d.timeouts, TIMEOUTS);
+        },
+    },
+    Key { name: "mx_port", read: |d, v| put(&mut d.mx_port, v.count(1..=65_535)) },
+    Key {
+        name: "dns_servers",
+        read: |d, v| {
+            let what = "an address, as \"192.0.2.53\" or \"127.0.0.1:5353\"";
+            put(&mut d.dns_servers, v.list("a list of addresses", |item| item.text(what, scalar::name_server)));
+        },
+    },
+];
+
+pub(super) const TIMEOUTS: &[Key<ClientTimeouts>] = &[
+    Key { name: "connect", read: |t, v| put(&mut t.connect, v.duration(PATIENCE)) },
+    Key { name: "greeting", read: |t, v| put(&mut t.greeting, v.duration(PATIENCE)) },
+    Key { name: "command", read: |t, v| put(&mut t.command, v.duration(PATIENCE)) },
+    Key { name: "data", read: |t, v| put(&mut t.data, v.duration(PATIENCE)) },
+    Key { name: "content", read: |t, v| put(&mut t.content, v.duration(PATIENCE)) },
+    Key { name: "final_reply", read: |t, v| put(&mut t.final_reply, v.duration(PATIENCE)) },
+];
+
+/// Shorter waits than this between attempts are an attack on the next hop.
+const RETRY: RangeInclusive<Duration> = SECOND..=Duration::from_secs(30 * 86_400);
+
+pub(super) const QUEUE: &[Key<Queue>] = &[
+    Key {
+        name: "retry",
+        read: |q, v| match v.list("a list of durations, as [\"1m\", \"5m\", \"1h\"]", |item| item.duration(RETRY)) {
+            Some(waits) if waits.is_empty() && v.is_empty_list() => v.wrong("expected at least one wait, as [\"1m\"]"),
+            waits => put(&mut q.retry, waits),
+        },
+    },
+    Key { name: "jitter_percent", read: |q, v| put(&mut q.jitter_percent, v.count(0..=50)) },
+    Key { name: "age_max", read: |q, v| put(&mut q.age_max, v.duration(RETRY)) },
+    Key { name: "notification_age_max", read: |q, v| put(&mut q.notification_age_max, v.duration(RETRY)) },
+    Key {
+        name: "delay_notice",
+        read: |q, v| match &v.node.data {
+            Data::Text(text) if text == "never" => q.delay_notice = None,
+            _ => put(&mut q.delay_notice, v.duration(RETRY).map(Some)),
+        },
+    },
+];
+
+pub(super) const STORAGE: &[Key<Storage>] = &[
+    Key {
+        name: "engine",
+        read: |s, v| put(&mut s.engine, v.word(&[("sled", Engine::Sled), ("danger_memory", Engine::Memory)])),
+    },
+    Key { name: "free_bytes_min", read: |s, v| put(&mut s.free_bytes_min, v.size(0..=1024 * GIB)) },
+    Key { name: "cache_bytes", read: |s, v| put(&mut s.cache_bytes, v.size(MIB..=1024 * GIB)) },
+    Key { name: "segment_bytes", read: |s, v| put(&mut s.segment_bytes, v.size(MIB..=4 * GIB)) },
+    Key { name: "blob_bytes_min", read: |s, v| put(&mut s.blob_bytes_min, v.size(4 * KIB..=GIB)) },
+];
+
+pub(super) const LIMITS: &[Key<Limits>] = &[
+    Key { name: "sessions_max", read: |l, v| put(&mut l.sessions_max, v.count(1..=1_000_000)) },
+    Key { name: "sessions_per_peer_max", read: |l, v| put(&mut l.sessions_per_peer_max, v.count(1..=1_000_000)) },
+    // RFC 5321 4.5.3.1.4: at least 512.
+    Key { name: "command_line_bytes_max", read: |l, v| put(&mut l.command_line_bytes_max, v.size(512..=64 * KIB)) },
+    Key {
+        name: "commands_per_session_max",
+        read: |l, v| put(&mut l.commands_per_session_max, v.count(10..=1_000_000_000)),
+    },
+    Key { name: "errors_per_session_max", read: |l, v| put(&mut l.errors_per_session_max, v.count(1..=1_000_000)) },
+    Key {
+        name: "messages_per_session_max",
+        read: |l, v| put(&mut l.messages_per_session_max, v.count(1..=1_000_000_000)),
+    },
+    // RFC 5321 4.5.3.1.8: at least 100.
+    Key {
+        name: "recipients_per_message_max",
+        read: |l, v| put(&mut l.recipients_per_message_max, v.count(100..=100_000)),
+    },
+    // RFC 5321 4.5.3.1.7: at least 64K.
+    Key { name: "message_bytes_max", read: |l, v| put(&mut l.message_bytes_max, v.size(64 * KIB..=4 * GIB)) },
+    Key { name: "header_bytes_max", read: |l, v| put(&mut l.header_bytes_max, v.size(4 * KIB..=16 * MIB)) },
+    // RFC 5321 6.3: simple counting needs a large threshold, at least 100 is its advice; fewer serves small nets.
+    Key { name: "received_hops_max", read: |l, v| put(&mut l.received_hops_max, v.count(5..=1000)) },
+    Key {
+        name: "content_memory_bytes_max",
+        read: |l, v| put(&mut l.content_memory_bytes_max, v.size(MIB..=1024 * GIB)),
+    },
+    Key { name: "command_idle", read: |l, v| put(&mut l.command_idle, v.duration(PATIENCE)) },
+    Key { name: "data_idle", read: |l, v| put(&mut l.data_idle, v.duration(PATIENCE)) },
+    Key { name: "data_total", read: |l, v| put(&mut l.data_total, v.duration(PATIENCE)) },
+    Key { name: "session_total", read: |l, v| put(&mut l.session_total, v.duration(PATIENCE)) },
+    Key { name: "drain", read: |l, v| put(&mut l.drain, v.duration(Duration::ZERO..=HOUR)) },
+];
+
+const LEVELS: &Words<Level> =
+    &[("error", Level::Error), ("warn", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
+
+pub(super) const LOG: &[Key<Log>] = &[
+    Key {
+        name: "format",
+        read: |l, v| put(&mut l.format, v.word(&[("text", LogFormat::Text), ("json", LogFormat::Json)])),
+    },
+    Key { name: "level", read: |l, v| put(&mut l.level, v.word(LEVELS)) },
+    Key {
+        name: "output",
+        read: |l, v| put(&mut l.output, v.word(&[("stderr", LogOutput::Stderr), ("stdout", LogOutput::Stdout)])),
+    },
+];

@@ -1,0 +1,144 @@
+//! The journal on local files: one endless line of octets, cut into segments, written by one thread.
+//!
+//! What is here: [`frame`] is how a record lies on disk, [`segment`] one file, [`line`] the files together, [`writer`]
+//! the thread that appends, [`read`] how records are found again, also behind a damaged stretch.
+
+mod frame;
+mod line;
+mod read;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use super::fault;
+use crate::base::world::store::{Found, Position, Record, StoreFault};
+use line::Line;
+use segment::Segment;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+use tokio::sync::oneshot;
+use writer::{Order, Writer};
+
+/// Groups waiting for the writer: its one caller waits for each, so there are never many.
+const ORDERS_MAX: usize = 16;
+
+/// An open journal. Dropped, it lets its thread end.
+#[derive(Debug)]
+pub(super) struct Journal {
+    line: Arc<Line>,
+    orders: mpsc::SyncSender<Order>,
+    damaged_dir: PathBuf,
+}
+
+impl Journal {
+    /// Opens the journal in `dir` and cuts its torn tail; positions never fall below `floor`.
+    pub(super) fn open(
+        dir: &Path,
+        damaged_dir: &Path,
+        segment_bytes: u64,
+        floor: Position,
+    ) -> Result<Self, StoreFault> {
+        fs::create_dir_all(dir).map_err(|e| fault(&e))?;
+        let segments = find_segments(dir)?;
+        let newest = segments.last().map(|s| s.base);
+        let line = Arc::new(Line::new(segments));
+        let tail = read::cut_tail(&line)?;
+        let end = tail.max(floor.0);
+        line.set_end(end);
+        let (orders, received) = mpsc::sync_channel(ORDERS_MAX);
+        let writer = Writer {
+            line: Arc::clone(&line),
+            dir: dir.to_owned(),
+            segment_bytes,
+            active: None,
+            end,
+            newest,
+            headers: Vec::new(),
+        };
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || writer.run(&received))
+            .map_err(|e| fault(&e))?;
+        Ok(Self { line, orders, damaged_dir: damaged_dir.to_owned() })
+    }
+
+    /// Makes the records durable, all or none.
+    pub(super) async fn append(&self, records: Vec<Record>) -> Result<Vec<Position>, StoreFault> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.try_send(Order::Append(records, answer)).map_err(|_| writer_gone())?;
+        answered.await.map_err(|_| writer_gone())?
+    }
+
+    /// Removes the segments that lie whole before `before`.
+    pub(super) async fn trim(&self, before: Position) -> Result<(), StoreFault> {
+        let (answer, answered) = oneshot::channel();
+        self.orders.try_send(Order::Trim(before.0, answer)).map_err(|_| writer_gone())?;
+        let dropped = answered.await.map_err(|_| writer_gone())?;
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        super::blocking(move || {
+            // Oldest first, so that an interruption leaves no gap before records that are still there.
+            for segment in &dropped {
+                fs::remove_file(&segment.path).map_err(|e| fault(&e))?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Where it begins and ends.
+    pub(super) fn extent(&self) -> (Position, Position) {
+        let (begin, end) = self.line.extent();
+        (Position(begin), Position(end))
+    }
+
+    /// The record at `at`.
+    pub(super) async fn read(&self, at: Position, payload_bytes: usize) -> Result<Found, StoreFault> {
+        let line = Arc::clone(&self.line);
+        let damaged_dir = self.damaged_dir.clone();
+        super::blocking(move || {
+            let mut found = read::one(&line, at.0, payload_bytes)?;
+            read::set_aside(&line, &damaged_dir, &mut found);
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Records from `from` on.
+    pub(super) async fn replay(&self, from: Position, bytes: usize) -> Result<Vec<Found>, StoreFault> {
+        let line = Arc::clone(&self.line);
+        let damaged_dir = self.damaged_dir.clone();
+        super::blocking(move || {
+            let mut found = read::some(&line, from.0, bytes)?;
+            for one in &mut found {
+                read::set_aside(&line, &damaged_dir, one);
+            }
+            Ok(found)
+        })
+        .await
+    }
+}
+
+fn writer_gone() -> StoreFault {
+    StoreFault::Io("the journal's thread does not answer".to_owned())
+}
+
+/// The segments in order; drafts that never got their name are removed.
+fn find_segments(dir: &Path) -> Result<Vec<Segment>, StoreFault> {
+    let mut segments = Vec::new();
+    for item in fs::read_dir(dir).map_err(|e| fault(&e))? {
+        let path = item.map_err(|e| fault(&e))?.path();
+        if path.extension().is_some_and(|extension| extension == "new") {
+            fs::remove_file(&path).map_err(|e| fault(&e))?;
+        } else if let Some(segment) = Segment::open(&path)? {
+            segments.push(segment);
+        }
+    }
+    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| fault(&e))?;
+    segments.sort_by_key(|segment| segment.base);
+    Ok(segments)
+}

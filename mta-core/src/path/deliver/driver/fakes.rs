@@ -1,0 +1,276 @@
+//! A world in memory for the driver's tests: a clock that is set, a network of scripted servers, a table of names.
+
+use super::Parts;
+use crate::base::event::Event;
+use crate::base::flow::Answer;
+use crate::base::flow::policy::{Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy};
+use crate::base::mail::edits::Edits;
+use crate::base::mail::render::Rendered;
+use crate::base::time::{Now, UnixMillis};
+use crate::base::world::dns::{Dns, DnsFault, Mx};
+use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
+use crate::base::world::net::{Listener, Net, Socket};
+use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::{Config, Delivery, Limits, Log, Queue, Relay, Storage};
+use crate::path::deliver::scripted::{Script, ScriptedServer};
+use arc_swap::ArcSwap;
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
+use tokio::sync::watch;
+
+/// Everything that the driver asks for.
+pub(super) struct World {
+    began: Instant,
+    elapsed: watch::Sender<Duration>,
+    servers: Mutex<HashMap<SocketAddr, Script>>,
+    /// Connections in the order in which they were made.
+    pub(super) talks: Mutex<Vec<Talk>>,
+    /// How many connections were made, also those that failed.
+    pub(super) dialled: watch::Sender<usize>,
+    /// Ends of connections that servers have seen.
+    pub(super) hung_up: watch::Sender<usize>,
+    exchangers: Mutex<HashMap<String, Result<Vec<Mx>, DnsFault>>>,
+    addresses: Mutex<HashMap<String, Vec<IpAddr>>>,
+    /// What `on-pre-send` says, by recipient.
+    pub(super) verdicts: Mutex<HashMap<u32, (Sending, Edits)>>,
+    /// Files: Maildir, name, octets.
+    pub(super) files: Mutex<Vec<(PathBuf, String, Vec<u8>)>>,
+    pub(super) disk: Mutex<Result<(), MaildirFault>>,
+    /// Events, as they are written.
+    pub(super) events: Mutex<Vec<String>>,
+}
+
+/// A connection as its server sees it.
+pub(super) struct Talk {
+    pub(super) at: SocketAddr,
+    pub(super) server: Arc<Mutex<ScriptedServer>>,
+}
+
+impl World {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            began: Instant::now(),
+            elapsed: watch::Sender::new(Duration::ZERO),
+            servers: Mutex::default(),
+            talks: Mutex::default(),
+            dialled: watch::Sender::new(0),
+            hung_up: watch::Sender::new(0),
+            exchangers: Mutex::default(),
+            addresses: Mutex::default(),
+            verdicts: Mutex::default(),
+            files: Mutex::default(),
+            disk: Mutex::new(Ok(())),
+            events: Mutex::default(),
+        })
+    }
+
+    /// From now on this server is at that address.
+    pub(super) fn serve(&self, at: &str, script: Script) {
+        self.servers.lock().expect("whole").insert(address(at), script);
+    }
+
+    pub(super) fn exchange(&self, domain: &str, answer: Result<Vec<Mx>, DnsFault>) {
+        self.exchangers.lock().expect("whole").insert(domain.to_owned(), answer);
+    }
+
+    pub(super) fn name(&self, host: &str, ips: &[&str]) {
+        let ips = ips.iter().map(|ip| ip.parse().expect("a literal")).collect();
+        self.addresses.lock().expect("whole").insert(host.to_owned(), ips);
+    }
+
+    pub(super) fn pass(&self, time: Duration) {
+        self.elapsed.send_modify(|elapsed| *elapsed += time);
+    }
+
+    /// Commands that each connection saw.
+    pub(super) fn commands(&self) -> Vec<Vec<String>> {
+        let talks = self.talks.lock().expect("whole");
+        talks.iter().map(|talk| talk.server.lock().expect("whole").commands.clone()).collect()
+    }
+
+    pub(super) fn parts(self: &Arc<Self>, delivery: Delivery) -> Parts {
+        let config = Config {
+            hostname: "here.test".into(),
+            data_dir: PathBuf::new(),
+            listeners: Vec::new(),
+            relay: Relay::default(),
+            routes: Vec::new(),
+            delivery,
+            queue: Queue::default(),
+            storage: Storage::default(),
+            limits: Limits::default(),
+            plugins: Vec::new(),
+            log: Log::default(),
+        };
+        Parts {
+            config: Arc::new(ArcSwap::from_pointee(config)),
+            clock: Arc::<Self>::clone(self),
+            dice: Arc::<Self>::clone(self),
+            net: Arc::<Self>::clone(self),
+            dns: Arc::<Self>::clone(self),
+            maildirs: Arc::<Self>::clone(self),
+            policy: Arc::<Self>::clone(self),
+            observe: Arc::<Self>::clone(self),
+        }
+    }
+}
+
+pub(super) fn address(text: &str) -> SocketAddr {
+    text.parse().expect("an address")
+}
+
+impl Clock for World {
+    fn now(&self) -> Now {
+        Now { mono: self.began + *self.elapsed.borrow(), wall: UnixMillis(0) }
+    }
+
+    fn sleep_until(&self, when: Instant) -> Answer<'static, ()> {
+        let (mut elapsed, began) = (self.elapsed.subscribe(), self.began);
+        Box::pin(async move {
+            // An error is the world's end, at which nobody wakes.
+            if elapsed.wait_for(|elapsed| began + *elapsed >= when).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+}
+
+impl Dice for World {
+    fn roll(&self) -> u64 {
+        0
+    }
+}
+
+impl Observe for World {
+    fn event(&self, event: Event<'_>) {
+        self.events.lock().expect("whole").push(format!("{event:?}"));
+    }
+}
+
+impl Net for World {
+    fn listen(&self, _: SocketAddr) -> io::Result<Box<dyn Listener>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn connect(&self, to: SocketAddr, _: Option<IpAddr>) -> Answer<'_, io::Result<Box<dyn Socket>>> {
+        self.dialled.send_modify(|dialled| *dialled += 1);
+        let script = self.servers.lock().expect("whole").get(&to).cloned();
+        Box::pin(async move {
+            let script = script.ok_or(io::ErrorKind::ConnectionRefused)?;
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let server = Arc::new(Mutex::new(ScriptedServer::new(script)));
+            self.talks.lock().expect("whole").push(Talk { at: to, server: Arc::clone(&server) });
+            tokio::spawn(talk(theirs, server, self.hung_up.clone()));
+            Ok(Box::new(Wire { stream: ours, peer: to }) as Box<dyn Socket>)
+        })
+    }
+
+    fn is_local(&self, ip: IpAddr) -> bool {
+        ip.is_loopback()
+    }
+}
+
+/// The server's side of a connection; ends when either side has closed.
+async fn talk(mut stream: DuplexStream, server: Arc<Mutex<ScriptedServer>>, hung_up: watch::Sender<usize>) {
+    let mut answer = server.lock().expect("whole").greeting();
+    let mut buffer = vec![0; 4096];
+    loop {
+        if stream.write_all(&answer).await.is_err() || server.lock().expect("whole").closed {
+            break;
+        }
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => break,
+            Ok(octets) => answer = server.lock().expect("whole").feed(&buffer[..octets]),
+        }
+    }
+    hung_up.send_modify(|ends| *ends += 1);
+}
+
+struct Wire {
+    stream: DuplexStream,
+    peer: SocketAddr,
+}
+
+impl Socket for Wire {
+    fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    fn local(&self) -> SocketAddr {
+        address("192.0.2.99:40000")
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Dns for World {
+    fn mx<'a>(&'a self, domain: &'a str) -> Answer<'a, Result<Vec<Mx>, DnsFault>> {
+        let answer = self.exchangers.lock().expect("whole").get(domain).cloned();
+        Box::pin(async move { answer.unwrap_or(Err(DnsFault::NoRecord)) })
+    }
+
+    fn addresses<'a>(&'a self, host: &'a str) -> Answer<'a, Result<Vec<IpAddr>, DnsFault>> {
+        let answer = self.addresses.lock().expect("whole").get(host).cloned();
+        Box::pin(async move { answer.ok_or(DnsFault::NoSuchDomain) })
+    }
+}
+
+impl Maildirs for World {
+    fn put<'a>(
+        &'a self,
+        maildir: &'a Path,
+        name: String,
+        message: Rendered,
+        _: LineEnds,
+    ) -> Answer<'a, Result<(), MaildirFault>> {
+        Box::pin(async move {
+            let crate::base::mail::content::Body::Memory(body) = &message.body else {
+                panic!("tests keep it in memory")
+            };
+            let octets = [message.head.concat(), body.to_vec()].concat();
+            self.files.lock().expect("whole").push((maildir.to_owned(), name, octets));
+            self.disk.lock().expect("whole").clone()
+        })
+    }
+}
+
+impl Policy for World {
+    fn has(&self, hook: Hook) -> bool {
+        hook == Hook::PreSend && !self.verdicts.lock().expect("whole").is_empty()
+    }
+
+    fn session(&self, _: SessionInfo) -> Box<dyn SessionPolicy> {
+        panic!("deliver opens no session")
+    }
+
+    fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {
+        let found = self.verdicts.lock().expect("whole").get(&sendout.recipient).cloned();
+        let (sending, edits) = found.unwrap_or((Sending::Next, Edits::default()));
+        Box::pin(async move { SendVerdict { sending, plugin: Some("plugin".into()), edits } })
+    }
+}

@@ -1,0 +1,244 @@
+//! The driver of deliver: asks policy, looks hosts up, keeps connections, and reports.
+
+mod connection;
+mod transport;
+mod way;
+
+use super::copies;
+use super::maildir;
+use super::pool::Pool;
+use crate::base::fault::Scope;
+use crate::base::flow::Answer;
+use crate::base::flow::attempt::{Attempt, Deliver, NextHop};
+use crate::base::flow::policy::{Hook, Policy, SendVerdict, Sending, Sendout};
+use crate::base::flow::report::{Copy, Outcome, Report};
+use crate::base::mail::edits::{Edits, HeaderEdit};
+use crate::base::mail::render::render;
+use crate::base::smtp::reply::Reply;
+use crate::base::smtp::status::EnhancedStatus;
+use crate::base::world::dns::Dns;
+use crate::base::world::maildir::Maildirs;
+use crate::base::world::net::Net;
+use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::Config;
+use arc_swap::ArcSwap;
+use connection::Connection;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use transport::{Carried, Transport};
+
+/// How long the answer to QUIT is waited for: nothing hangs on it but politeness (RFC 5321 4.1.1.10).
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// QUITs under way at once; beyond, connections are closed without one.
+const GOODBYES_MAX: usize = 256;
+
+/// How often idle connections are looked through, at most.
+const SWEEP_MIN: Duration = Duration::from_millis(250);
+
+/// RFC 3463 3.5 (X.4.4).
+const NOWHERE: Reply = Reply::new(550, EnhancedStatus::new(5, 4, 4), "there is no way to this recipient");
+
+/// What deliver needs of the world and of other stages.
+pub struct Parts {
+    /// The configuration in force; each attempt keeps the one that it began with.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The order of equal exchangers.
+    pub dice: Arc<dyn Dice>,
+    /// Connections.
+    pub net: Arc<dyn Net>,
+    /// Names.
+    pub dns: Arc<dyn Dns>,
+    /// Files.
+    pub maildirs: Arc<dyn Maildirs>,
+    /// `on-pre-send`.
+    pub policy: Arc<dyn Policy>,
+    /// Events.
+    pub observe: Arc<dyn Observe>,
+}
+
+/// The deliver stage.
+pub struct Deliverer {
+    parts: Parts,
+    pool: Mutex<Pool<Connection>>,
+    /// No connection is kept any more.
+    draining: AtomicBool,
+    goodbyes: Arc<Semaphore>,
+}
+
+impl Deliverer {
+    /// A stage without connections. It needs [`sweep`](Self::sweep) to run beside it.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let idle_connections_max = parts.config.load().delivery.attempts_max;
+        Self {
+            parts,
+            pool: Mutex::new(Pool::new(idle_connections_max)),
+            draining: AtomicBool::new(false),
+            goodbyes: Arc::new(Semaphore::new(GOODBYES_MAX)),
+        }
+    }
+
+    /// Closes connections that nobody has used for `connection_idle`; runs until it is dropped.
+    pub async fn sweep(&self) {
+        loop {
+            let wait = (self.parts.config.load().delivery.connection_idle / 2).max(SWEEP_MIN);
+            self.parts.clock.sleep_until(self.parts.clock.now().mono + wait).await;
+            let due = self.pool().due(self.parts.clock.now().mono);
+            due.into_iter().for_each(|connection| self.say_goodbye(connection));
+        }
+    }
+
+    async fn make(&self, attempt: Attempt) -> Report {
+        let began = self.parts.clock.now().mono;
+        let config = self.parts.config.load_full();
+        let mut whole = Carried::default();
+        for copy in self.ask(&attempt, &mut whole.outcomes).await {
+            let carried = self.carry(&config, &attempt, copy).await;
+            whole.outcomes.extend(carried.outcomes);
+            whole.remote = carried.remote.or(whole.remote);
+            whole.trouble = whole.trouble.max(carried.trouble);
+        }
+        Report {
+            id: attempt.entry.id,
+            outcomes: whole.outcomes,
+            remote: whole.remote.map(|remote| (*remote).into()),
+            took: self.parts.clock.now().mono.saturating_duration_since(began),
+            trouble: whole.trouble,
+        }
+    }
+
+    /// `on-pre-send` for each recipient: those that may go, in groups whose copies are alike.
+    async fn ask(&self, attempt: &Attempt, outcomes: &mut Vec<(u32, Outcome)>) -> Vec<Copy> {
+        if !self.parts.policy.has(Hook::PreSend) {
+            return vec![Copy { edits: Edits::default(), recipients: attempt.recipients.to_vec() }];
+        }
+        let site = attempt.hop.to_string();
+        let mut going = Vec::with_capacity(attempt.recipients.len());
+        for recipient in attempt.recipients.iter().copied() {
+            let sendout = Sendout {
+                entry: &attempt.entry,
+                content: &attempt.content,
+                recipient,
+                attempt: attempt.number,
+                site: &site,
+            };
+            let SendVerdict { sending, plugin, edits } = self.parts.policy.pre_send(sendout).await;
+            let outcome = match sending {
+                Sending::Next => {
+                    going.push((recipient, edits));
+                    continue;
+                }
+                Sending::Hold(reason) => Outcome::Held(plugin, reason),
+                Sending::NotBefore(when) => Outcome::Postponed(when),
+                Sending::Fail(reply) if reply.is_permanent() => Outcome::Failed(reply),
+                Sending::Fail(reply) => Outcome::Deferred(reply),
+                Sending::Discard(reason) => Outcome::Discarded(plugin, reason),
+            };
+            outcomes.push((recipient, outcome));
+        }
+        copies::group(going)
+    }
+
+    async fn carry(&self, config: &Config, attempt: &Attempt, copy: Copy) -> Carried {
+        match &*attempt.hop {
+            NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Lmtp(_) => {
+                let rendered = render(&[&attempt.entry.trace], &attempt.content, edits(attempt, &copy));
+                // Boxed: the future of a connection is large, and that of a Maildir need not carry it.
+                Box::pin(Transport::new(self, config, attempt, copy.recipients, rendered).carry()).await
+            }
+            NextHop::Maildir(path) => self.file(config, attempt, &copy, path).await,
+            NextHop::Nowhere => {
+                let outcomes = copy.recipients.iter().map(|recipient| (*recipient, Outcome::Failed(NOWHERE)));
+                Carried { outcomes: outcomes.collect(), ..Carried::default() }
+            }
+        }
+    }
+
+    /// One file for each recipient.
+    async fn file(&self, config: &Config, attempt: &Attempt, copy: &Copy, path: &Path) -> Carried {
+        let entry = &*attempt.entry;
+        let mut carried = Carried::default();
+        for index in &copy.recipients {
+            let found = usize::try_from(*index).ok().and_then(|index| entry.envelope.recipients.get(index));
+            let Some(recipient) = found else { continue };
+            let lead = maildir::lead(entry, recipient);
+            let message = render(&[&lead, &entry.trace], &attempt.content, edits(attempt, copy));
+            let name = maildir::file_name(entry, *index, &config.hostname);
+            let put = self.parts.maildirs.put(path, name, message, maildir::line_ends(entry)).await;
+            let trouble = put.is_err().then_some(Scope::Site);
+            carried.trouble = carried.trouble.max(trouble);
+            carried.outcomes.push((*index, maildir::outcome(&put)));
+        }
+        carried
+    }
+
+    /// An idle connection to this hop that is still of use.
+    async fn idle(&self, hop: &NextHop) -> Option<Connection> {
+        loop {
+            let mut connection = self.pool().take(hop)?;
+            if connection.is_quiet().await {
+                return Some(connection);
+            }
+        }
+    }
+
+    fn keep(&self, hop: &Arc<NextHop>, mut connection: Connection, idle: Duration) {
+        connection.reused = true;
+        let until = self.parts.clock.now().mono + idle;
+        let refused = if self.draining.load(Ordering::Acquire) {
+            Err(connection)
+        } else {
+            self.pool().keep(Arc::clone(hop), connection, until)
+        };
+        if let Err(connection) = refused {
+            self.say_goodbye(connection);
+        }
+    }
+
+    /// Says QUIT beside the mail: whoever waits for a report does not wait for that.
+    fn say_goodbye(&self, connection: Connection) {
+        let until = self.parts.clock.now().mono + GOODBYE;
+        if let Ok(permit) = Arc::clone(&self.goodbyes).try_acquire_owned() {
+            tokio::spawn(async move {
+                connection.quit(until).await;
+                drop(permit);
+            });
+        }
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool<Connection>> {
+        // A panic elsewhere left it whole: no method of the pool can stop half way.
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The message's edits, then those for these recipients alone.
+fn edits<'a>(attempt: &'a Attempt, copy: &'a Copy) -> impl Iterator<Item = &'a HeaderEdit> {
+    attempt.entry.edits.headers.iter().chain(&copy.edits.headers)
+}
+
+impl Deliver for Deliverer {
+    fn attempt(&self, attempt: Attempt) -> Answer<'_, Report> {
+        Box::pin(self.make(attempt))
+    }
+
+    fn close_idle(&self) -> Answer<'_, ()> {
+        self.draining.store(true, Ordering::Release);
+        let idle = self.pool().drain();
+        let until = self.parts.clock.now().mono + GOODBYE;
+        Box::pin(async move {
+            futures_util::future::join_all(idle.into_iter().map(|connection| connection.quit(until))).await;
+        })
+    }
+}
+
+#[cfg(test)]
+mod fakes;
+#[cfg(test)]
+mod tests;

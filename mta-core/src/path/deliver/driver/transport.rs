@@ -1,0 +1,261 @@
+//! One copy of a message over SMTP or LMTP: connections from the pool or anew, transaction after transaction, host after
+//! host, until every recipient has its outcome.
+
+use super::Deliverer;
+use super::connection::{Connection, look_for_8bit};
+use super::way::Way;
+use crate::base::event::Event;
+use crate::base::fault::Scope;
+use crate::base::flow::attempt::{Attempt, NextHop};
+use crate::base::flow::report::Outcome;
+use crate::base::mail::render::Rendered;
+use crate::base::smtp::reply::Reply;
+use crate::base::smtp::status::EnhancedStatus;
+use crate::base::world::net::Socket;
+use crate::config::model::Config;
+use crate::path::deliver::client::{Client, Ended, Finished, Message, Protocol, State};
+use crate::path::deliver::mx::{self, Target};
+use futures_util::future::{Either, select};
+use std::sync::Arc;
+
+/// What came of the copy.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    pub(super) outcomes: Vec<(u32, Outcome)>,
+    /// The host that was spoken with last.
+    pub(super) remote: Option<Arc<str>>,
+    pub(super) trouble: Option<Scope>,
+}
+
+/// One copy on its way.
+pub(super) struct Transport<'a> {
+    deliverer: &'a Deliverer,
+    config: &'a Config,
+    attempt: &'a Attempt,
+    rendered: Rendered,
+    way: Way<'a>,
+    /// Where the present connection goes; none for one from the pool.
+    target: Option<Target>,
+    /// Recipients without an outcome yet.
+    pending: Vec<u32>,
+    /// What is to be said of the hosts that failed us.
+    failure: Option<Reply>,
+    /// Not every host refused us for good.
+    may_pass: bool,
+    /// A host let us in.
+    reached: bool,
+    carried: Carried,
+}
+
+impl<'a> Transport<'a> {
+    pub(super) fn new(
+        deliverer: &'a Deliverer,
+        config: &'a Config,
+        attempt: &'a Attempt,
+        recipients: Vec<u32>,
+        rendered: Rendered,
+    ) -> Self {
+        Self {
+            deliverer,
+            config,
+            attempt,
+            rendered,
+            way: Way::new(&deliverer.parts, config, &attempt.hop),
+            target: None,
+            pending: recipients,
+            failure: None,
+            may_pass: false,
+            reached: false,
+            carried: Carried::default(),
+        }
+    }
+
+    /// Carries the copy to its recipients, or finds out why that can't be.
+    pub(super) async fn carry(mut self) -> Carried {
+        while !self.pending.is_empty() {
+            let idle = self.deliverer.idle(&self.attempt.hop).await;
+            let connection = if idle.is_some() {
+                self.target = None;
+                idle
+            } else {
+                self.connect().await
+            };
+            match connection {
+                Some(connection) => self.use_connection(connection).await,
+                None => break,
+            }
+        }
+        self.carried
+    }
+
+    /// A session with the next host that lets us in. None when there are no more: then nobody is pending.
+    async fn connect(&mut self) -> Option<Connection> {
+        loop {
+            match self.way.next().await {
+                Ok(Some(target)) => {
+                    if let Some(connection) = self.open(&target).await {
+                        self.reached = true;
+                        self.target = Some(target);
+                        return Some(connection);
+                    }
+                }
+                Ok(None) => {
+                    let scope = if self.reached { Scope::Session } else { Scope::Site };
+                    let reply = self.failure.take().unwrap_or(mx::LOOKUP_FAILED);
+                    self.settle_pending(&reply, scope);
+                    return None;
+                }
+                Err(reply) => {
+                    self.may_pass = !reply.is_permanent();
+                    self.settle_pending(&reply, Scope::Site);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Connects and exchanges greetings. A refusal is of this host alone: the next one may take the mail (RFC 5321 5.1,
+    /// RFC 7504 4).
+    async fn open(&mut self, target: &Target) -> Option<Connection> {
+        self.carried.remote = Some(label(target));
+        let socket = match self.dial(target).await {
+            Ok(socket) => socket,
+            Err(why) => {
+                self.tell_failed(target, &why);
+                let text = format!("no connection to {}: {why}", target.address);
+                self.note_failure(Reply::from_text(451, Some(EnhancedStatus::new(4, 4, 1)), &text));
+                return None;
+            }
+        };
+        let parts = &self.deliverer.parts;
+        let protocol = if matches!(*self.attempt.hop, NextHop::Lmtp(_)) { Protocol::Lmtp } else { Protocol::Smtp };
+        let hostname = Arc::clone(&self.config.hostname);
+        let client = Client::new(protocol, hostname, self.config.delivery.timeouts, parts.clock.now().mono);
+        let mut connection = Connection::new(socket, client, label(target), Arc::clone(&parts.clock));
+        connection.run(None).await;
+        match connection.client.ended() {
+            None => Some(connection),
+            Some(ended) => {
+                let reply = said(ended);
+                self.tell_failed(target, &reply.to_string());
+                self.note_failure(reply);
+                None
+            }
+        }
+    }
+
+    async fn dial(&self, target: &Target) -> Result<Box<dyn Socket>, String> {
+        let parts = &self.deliverer.parts;
+        let until = parts.clock.now().mono + self.config.delivery.timeouts.connect;
+        match select(parts.net.connect(target.address, None), parts.clock.sleep_until(until)).await {
+            Either::Left((Ok(socket), _)) => Ok(socket),
+            Either::Left((Err(fault), _)) => Err(fault.to_string()),
+            Either::Right(((), _)) => Err("timed out".to_owned()),
+        }
+    }
+
+    fn tell_failed(&self, target: &Target, why: &str) {
+        let event = Event::ConnectFailed { hop: &self.attempt.hop.to_string(), address: target.address, why };
+        self.deliverer.parts.observe.event(event);
+    }
+
+    /// Transactions over one connection until nobody is pending, the connection ends, or it has carried enough.
+    async fn use_connection(&mut self, mut connection: Connection) {
+        while !self.pending.is_empty() {
+            if self.is_spent(&connection.client) {
+                self.again();
+                return self.deliverer.say_goodbye(connection);
+            }
+            let (chosen, finished) = self.transact(&mut connection).await;
+            let closed = connection.client.state() == State::Closed;
+            if closed && connection.reused && !finished.answered {
+                // It was dead already, as idle connections often are; this was no attempt (RFC 5321 4.5.4.1 counts
+                // failures of the host, and it has not failed).
+                return self.again();
+            }
+            connection.reused = true;
+            self.carried.remote = Some(Arc::clone(&connection.remote));
+            self.carried.trouble = self.carried.trouble.max(finished.trouble);
+            self.carried.outcomes.extend(finished.outcomes);
+            self.pending.splice(..chosen, finished.open);
+            if closed {
+                self.reached = true;
+                let ended = connection.client.ended().map(said);
+                return ended.into_iter().for_each(|reply| self.note_failure(reply));
+            }
+        }
+        if self.is_spent(&connection.client) {
+            self.deliverer.say_goodbye(connection);
+        } else {
+            self.deliverer.keep(&self.attempt.hop, connection, self.config.delivery.connection_idle);
+        }
+    }
+
+    /// The same host once more, by a new connection.
+    fn again(&mut self) {
+        if let Some(target) = self.target.take() {
+            self.way.again(target);
+        }
+    }
+
+    /// One transaction for as many recipients as one may have; how many those were.
+    async fn transact(&mut self, connection: &mut Connection) -> (usize, Finished) {
+        let can = connection.client.capabilities();
+        let most = self.config.delivery.recipients_per_transaction_max;
+        // RFC 9422 4.2.
+        let most = can.recipients_max.and_then(|max| usize::try_from(max).ok()).map_or(most, |max| most.min(max));
+        let chosen = self.pending.len().min(most.max(1));
+        let mut message = Message {
+            entry: Arc::clone(&self.attempt.entry),
+            recipients: self.pending[..chosen].to_vec(),
+            rendered: self.rendered.clone(),
+            stored_is_8bit: None,
+        };
+        if message.must_look(can) {
+            look_for_8bit(&mut message).await;
+        }
+        connection.client.begin(message, self.deliverer.parts.clock.now().mono);
+        connection.run(Some(&self.rendered.body)).await;
+        let finished = connection.client.take_finished();
+        (chosen, finished.expect("a session that left `Working` has finished its transaction"))
+    }
+
+    /// It has carried as many messages as we or the host (RFC 9422 4.1) want over one connection.
+    fn is_spent(&self, client: &Client) -> bool {
+        let most = self.config.delivery.messages_per_connection_max;
+        client.messages() >= client.capabilities().messages_max.map_or(most, |max| most.min(max))
+    }
+
+    /// Of several failures one that may pass is told: it is why the mail is tried again.
+    fn note_failure(&mut self, reply: Reply) {
+        let passes = !reply.is_permanent();
+        if passes || !self.may_pass {
+            self.failure = Some(reply);
+        }
+        self.may_pass |= passes;
+    }
+
+    fn settle_pending(&mut self, reply: &Reply, scope: Scope) {
+        let passes = self.may_pass || !reply.is_permanent();
+        let outcome = |reply: Reply| if passes { Outcome::Deferred(reply) } else { Outcome::Failed(reply) };
+        let settled = self.pending.drain(..).map(|recipient| (recipient, outcome(reply.clone())));
+        self.carried.outcomes.extend(settled);
+        self.carried.trouble = self.carried.trouble.max(Some(scope));
+    }
+}
+
+fn said(ended: &Ended) -> Reply {
+    match ended {
+        Ended::Refused(reply) | Ended::Lost(reply) => reply.clone(),
+        Ended::Quit => Reply::new(451, EnhancedStatus::new(4, 4, 2), "the host closed the connection"),
+    }
+}
+
+/// `host[address]:port`, or the address with its port where there is no other name.
+fn label(target: &Target) -> Arc<str> {
+    let (ip, port) = (target.address.ip(), target.address.port());
+    if ip.to_string() == *target.host {
+        return target.address.to_string().into();
+    }
+    format!("{}[{ip}]:{port}", target.host).into()
+}

@@ -1,0 +1,292 @@
+//! The queue's driver: one task that owns the machine, and one short task for each thing that the machine begins.
+//!
+//! The owning task never waits for the spool or the network: it takes in what has arrived, tells the machine, and
+//! spawns what comes out. So the inbox is always emptied, also while the disk or every site is slow.
+
+mod attempt;
+mod doors;
+mod listing;
+mod operate;
+#[cfg(test)]
+mod tests;
+
+use super::machine::{After, AttemptHealth, Effect, Machine};
+use super::rules::Rules;
+use crate::base::event::Event;
+use crate::base::flow::Answer;
+use crate::base::flow::entry::Entry;
+use crate::base::flow::operator::Operate;
+use crate::base::mail::id::QueueId;
+use crate::base::time::{Now, UnixMillis};
+use crate::base::world::Clock;
+use crate::config::model::Config;
+use attempt::Work;
+pub use doors::Doors;
+use futures_util::FutureExt;
+use operate::{Command, Tickets};
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Entries taken from the inbox at once.
+const INBOX_BATCH_MAX: usize = 256;
+/// Ended tasks taken in at once, before the machine is polled again.
+const ENDED_BATCH_MAX: usize = 256;
+/// Fresh entries kept at hand until their first attempt, so that it need not read them back: about 1 KiB each.
+const FRESH_ENTRIES_MAX: usize = 4096;
+/// Commands of operators that wait.
+const COMMANDS_MAX: usize = 64;
+/// The longest sleep: due times are wall-clock times, and a step of that clock is noticed within this.
+const SLEEP_MAX: Duration = Duration::from_secs(30);
+
+/// Starts the queue: reads what the spool holds, then serves `inbox` too, until `stop` turns true (or its sender is
+/// gone). From then on nothing is begun, attempts under way may end within `limits.drain`; the task's result is how
+/// many were cut off. The handle is for operators. Must be called within a Tokio runtime.
+pub fn start(
+    doors: Doors,
+    config: watch::Receiver<Arc<Config>>,
+    inbox: mpsc::Receiver<Arc<Entry>>,
+    stop: watch::Receiver<bool>,
+) -> (Arc<dyn Operate>, JoinHandle<u64>) {
+    let (commands, asked) = mpsc::channel(COMMANDS_MAX);
+    let handle = Arc::new(operate::Handle::new(Arc::clone(&doors.spool), commands));
+    let driver = Driver::new(doors, config);
+    (handle, tokio::spawn(driver.run(inbox, asked, stop)))
+}
+
+struct Driver {
+    doors: Doors,
+    machine: Machine,
+    config: watch::Receiver<Arc<Config>>,
+    /// The configuration in force, to see what a new one changes.
+    present: Arc<Config>,
+    tasks: JoinSet<Ended>,
+    listing: listing::Listing,
+    /// Entries that came by the inbox and were not known: nothing has happened to them since.
+    fresh: HashMap<QueueId, Arc<Entry>>,
+    tickets: Tickets,
+}
+
+/// What a task did.
+enum Ended {
+    Attempted { slot: u32, after: After, health: AttemptHealth },
+    Aged { slot: u32, after: After, acted: bool },
+    Operated { id: QueueId, ticket: Option<u64>, after: After, acted: operate::Acted },
+}
+
+impl Driver {
+    fn new(doors: Doors, mut config: watch::Receiver<Arc<Config>>) -> Self {
+        let present = Arc::clone(&config.borrow_and_update());
+        let machine = Machine::new(Rules::of(&present));
+        Self {
+            listing: listing::Listing::new(doors.clone()),
+            doors,
+            machine,
+            config,
+            present,
+            tasks: JoinSet::new(),
+            fresh: HashMap::new(),
+            tickets: Tickets::default(),
+        }
+    }
+
+    async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Arc<Entry>>,
+        mut commands: mpsc::Receiver<Command>,
+        mut stop: watch::Receiver<bool>,
+    ) -> u64 {
+        self.listing.begin();
+        let mut arrived = Vec::with_capacity(INBOX_BATCH_MAX);
+        let mut deadline: Option<Instant> = None;
+        let mut inbox_open = true;
+        let mut sleeper = Sleeper::default();
+        loop {
+            let now = self.doors.clock.now();
+            if deadline.is_some() && (self.tasks.is_empty() || deadline.is_some_and(|end| now.mono >= end)) {
+                return self.end().await;
+            }
+            self.begin_all(now);
+            // Once draining, what the machine waits for is not begun any more.
+            let wake = if deadline.is_some() { None } else { self.machine.wake() };
+            let asleep = sleeper.until(wake, deadline, now, &*self.doors.clock);
+            tokio::select! {
+                taken = inbox.recv_many(&mut arrived, INBOX_BATCH_MAX), if inbox_open => {
+                    inbox_open = taken > 0;
+                    self.admit(&mut arrived);
+                }
+                Some(ended) = self.tasks.join_next() => self.take_in(ended),
+                Some(command) = commands.recv(), if deadline.is_none() => self.command(command),
+                Some(batch) = self.listing.next() => self.admit_listed(&batch),
+                () = asleep => sleeper.0 = None,
+                Ok(()) = self.config.changed() => self.reload(),
+                () = stopped(&mut stop), if deadline.is_none() => {
+                    self.machine.drain();
+                    self.listing.end();
+                    self.tickets.clear();
+                    deadline = Some(now.mono + self.present.limits.drain);
+                }
+            }
+        }
+    }
+
+    fn begin_all(&mut self, now: Now) {
+        while let Some(effect) = self.machine.poll(now.wall) {
+            let work = Work { doors: self.doors.clone(), config: Arc::clone(&self.present) };
+            match effect {
+                Effect::Attempt(job) => {
+                    let (slot, fresh) = (job.slot, self.fresh.remove(&job.id));
+                    let failed = Ended::Attempted { slot, after: After::Unknown, health: AttemptHealth::NOT_ASKED };
+                    self.spawn(work, failed, |work| async move {
+                        let (after, health) = work.attempt(&job, fresh).await;
+                        Ended::Attempted { slot, after, health }
+                    });
+                }
+                Effect::Age(job) => {
+                    let slot = job.slot;
+                    self.fresh.remove(&job.id);
+                    let failed = Ended::Aged { slot, after: After::Unknown, acted: false };
+                    self.spawn(work, failed, |work| async move {
+                        let (after, acted) = work.look_at_age(&job).await;
+                        Ended::Aged { slot, after, acted }
+                    });
+                }
+                Effect::Operate { id, operation, except, routes } => {
+                    let ticket = operation.ticket;
+                    self.fresh.remove(&id);
+                    let failed = Ended::Operated { id, ticket, after: After::Unknown, acted: Ok(false) };
+                    self.spawn(work, failed, |work| async move {
+                        let (after, acted) = work.operate(id, &operation, &except, &*routes).await;
+                        Ended::Operated { id, ticket, after, acted }
+                    });
+                }
+            }
+        }
+    }
+
+    /// Spawns the work. A panic in it is a bug, is said so, and leaves the item to be tried again: its slot is not
+    /// lost by it.
+    fn spawn<F>(&mut self, work: Work, failed: Ended, make: impl FnOnce(Work) -> F)
+    where
+        F: Future<Output = Ended> + Send + 'static,
+    {
+        let observe = Arc::clone(&self.doors.observe);
+        let future = make(work);
+        self.tasks.spawn(async move {
+            match AssertUnwindSafe(future).catch_unwind().await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    observe.event(Event::Bug { place: "queue", why: "the work on a message panicked" });
+                    failed
+                }
+            }
+        });
+    }
+
+    fn admit(&mut self, arrived: &mut Vec<Arc<Entry>>) {
+        let now = self.doors.clock.now();
+        for entry in arrived.drain(..) {
+            if self.machine.admit(&entry, now.wall) && self.fresh.len() < FRESH_ENTRIES_MAX {
+                self.fresh.insert(entry.id, entry);
+            }
+        }
+    }
+
+    /// Listed entries are never kept: a listing is older than its arrival here.
+    fn admit_listed(&mut self, batch: &[Arc<Entry>]) {
+        let now = self.doors.clock.now();
+        for entry in batch {
+            self.machine.admit(entry, now.wall);
+        }
+    }
+
+    fn take_in(&mut self, first: Result<Ended, tokio::task::JoinError>) {
+        let now = self.doors.clock.now();
+        let mut next = Some(first);
+        for _ in 0..ENDED_BATCH_MAX {
+            match next {
+                Some(Ok(ended)) => self.ended(ended, now),
+                // Only `end` aborts tasks, and takes no results in afterwards.
+                Some(Err(_)) => {}
+                None => return,
+            }
+            next = self.tasks.try_join_next();
+        }
+        if let Some(Ok(ended)) = next {
+            self.ended(ended, now);
+        }
+    }
+
+    fn ended(&mut self, ended: Ended, now: Now) {
+        match ended {
+            Ended::Attempted { slot, after, health } => self.machine.attempted(slot, &after, health, now.wall),
+            Ended::Aged { slot, after, acted } => self.machine.aged(slot, &after, acted, now.wall),
+            Ended::Operated { id, ticket, after, acted } => {
+                self.machine.operated(id, &after, now.wall);
+                if let Some(ticket) = ticket {
+                    self.tickets.one_done(ticket, acted);
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let ids = command.ids.clone();
+        let operation = self.tickets.open(command);
+        if let Some(operation) = operation {
+            for id in ids {
+                self.machine.operate(id, operation.clone());
+            }
+        }
+    }
+
+    fn reload(&mut self) {
+        let config = Arc::clone(&self.config.borrow_and_update());
+        let routes = |config: &Config| -> Vec<_> {
+            config.routes.iter().map(|route| (route.to.clone(), route.via.clone())).collect()
+        };
+        let rerouted = routes(&config) != routes(&self.present) || config.hostname != self.present.hostname;
+        if self.machine.set_rules(Rules::of(&config), rerouted) {
+            self.listing.begin();
+        }
+        self.present = config;
+    }
+
+    /// Cuts off what still runs. What was not ruled is as it was before its attempt.
+    async fn end(mut self) -> u64 {
+        let cut = u64::from(self.machine.counts().attempts);
+        self.tasks.shutdown().await;
+        self.doors.deliver.close_idle().await;
+        cut
+    }
+}
+
+/// The sleep that is slept already, so that a busy queue does not set a timer for each message.
+#[derive(Default)]
+struct Sleeper(Option<(Instant, Answer<'static, ()>)>);
+
+impl Sleeper {
+    /// A sleep until `wake` or `deadline`, whichever is first; it may end earlier, never later.
+    fn until(
+        &mut self,
+        wake: Option<UnixMillis>,
+        deadline: Option<Instant>,
+        now: Now,
+        clock: &dyn Clock,
+    ) -> &mut Answer<'static, ()> {
+        let wait = wake.map_or(SLEEP_MAX, |wake| wake.since(now.wall).min(SLEEP_MAX));
+        let when = deadline.map_or(now.mono + wait, |deadline| deadline.min(now.mono + wait));
+        if self.0.as_ref().is_some_and(|(until, _)| *until > when) {
+            self.0 = None;
+        }
+        &mut self.0.get_or_insert_with(|| (when, clock.sleep_until(when))).1
+    }
+}
+
+/// Ends when the queue is told to stop, or when nobody can tell it any more.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _told_or_gone = stop.wait_for(|stop| *stop).await;
+}

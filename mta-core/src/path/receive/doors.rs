@@ -1,0 +1,94 @@
+//! What receive needs of the other stages and of the world, handed out by `app`.
+
+use super::slots::Slots;
+use crate::base::flow::policy::Policy;
+use crate::base::flow::spool::Spool;
+use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::Config;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The doors, shared by all listeners and sessions.
+pub struct Doors {
+    /// The configuration in force; a session reads it when it opens and at each MAIL, so that a reload reaches it
+    /// between transactions.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Where accepted mail goes.
+    pub spool: Arc<dyn Spool>,
+    /// Who is asked.
+    pub policy: Arc<dyn Policy>,
+    /// Who is told.
+    pub observe: Arc<dyn Observe>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// For session and queue ids.
+    pub dice: Arc<dyn Dice>,
+    /// How many sessions there are.
+    pub slots: Arc<Slots>,
+    /// Content that all sessions together hold in memory.
+    pub(super) content_memory: Arc<ContentMemory>,
+}
+
+impl Doors {
+    /// All doors of one server.
+    #[must_use]
+    pub fn new(
+        config: Arc<ArcSwap<Config>>,
+        spool: Arc<dyn Spool>,
+        policy: Arc<dyn Policy>,
+        observe: Arc<dyn Observe>,
+        clock: Arc<dyn Clock>,
+        dice: Arc<dyn Dice>,
+    ) -> Self {
+        let content_memory = Arc::new(ContentMemory::default());
+        Self { config, spool, policy, observe, clock, dice, slots: Arc::default(), content_memory }
+    }
+}
+
+/// Octets of content in memory, in all.
+#[derive(Debug, Default)]
+pub(super) struct ContentMemory(AtomicUsize);
+
+impl ContentMemory {
+    /// How many there are.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One message's share of [`ContentMemory`], given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Charge {
+    memory: Arc<ContentMemory>,
+    bytes: usize,
+}
+
+impl Charge {
+    pub(super) fn new(memory: Arc<ContentMemory>) -> Self {
+        Self { memory, bytes: 0 }
+    }
+
+    /// The share is now `bytes`. Returns what all sessions hold.
+    pub(super) fn set(&mut self, bytes: usize) -> usize {
+        let before = std::mem::replace(&mut self.bytes, bytes);
+        if bytes >= before {
+            let more = bytes - before;
+            self.memory.0.fetch_add(more, Ordering::Relaxed).saturating_add(more)
+        } else {
+            let less = before - bytes;
+            self.memory.0.fetch_sub(less, Ordering::Relaxed).saturating_sub(less)
+        }
+    }
+
+    /// What all sessions hold.
+    pub(super) fn all_bytes(&self) -> usize {
+        self.memory.bytes()
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.memory.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}

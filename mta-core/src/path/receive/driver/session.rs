@@ -1,0 +1,287 @@
+//! One session's task: does what the machine wants, and feeds it octets, time and answers.
+//!
+//! Thousands of sessions are idle at any moment, so an idle one owns no buffer: octets are read into a buffer of the
+//! thread and given to the machine before the thread does anything else.
+
+use super::Phase;
+use crate::base::flow::Answer;
+use crate::base::flow::policy::SessionPolicy;
+use crate::base::flow::spool::Blob;
+use crate::base::time::Now;
+use crate::base::world::net::Socket;
+use crate::path::receive::doors::Doors;
+use crate::path::receive::session::{Effect, Session};
+use crate::path::receive::slots::Slot;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+
+/// One read: a message of 64 KiB in one system call.
+const READ_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+/// The session from its beginning to its end. `slot` is given back with it.
+pub(super) async fn run(
+    socket: Box<dyn Socket>,
+    listener: Arc<str>,
+    doors: Arc<Doors>,
+    phase: watch::Receiver<Phase>,
+    slot: Slot,
+) {
+    let now = doors.clock.now();
+    let mut machine = Session::new(Arc::clone(&doors), listener, socket.peer(), now);
+    machine.handle_open(now);
+    let mut driver =
+        Driver { doors, machine, socket, policy: None, blob: None, alarm: None, phase: next_phase(phase), _slot: slot };
+    driver.run().await;
+}
+
+struct Driver {
+    doors: Arc<Doors>,
+    machine: Session,
+    socket: Box<dyn Socket>,
+    /// Policy's side; made when it is first asked.
+    policy: Option<Box<dyn SessionPolicy>>,
+    /// Large content on its way to disk.
+    blob: Option<Box<dyn Blob>>,
+    /// Wakes the task at that time. Deadlines mostly move away before they come, so it is kept as it is until it
+    /// rings, and set again then.
+    alarm: Option<(Instant, Answer<'static, ()>)>,
+    phase: NextPhase,
+    _slot: Slot,
+}
+
+/// The next change of phase, and how to learn of the one behind it. Boxed and kept, so that a wait does not enter
+/// itself into the sender's list each time.
+type NextPhase = Pin<Box<dyn Future<Output = (Phase, watch::Receiver<Phase>)> + Send>>;
+
+fn next_phase(mut phase: watch::Receiver<Phase>) -> NextPhase {
+    Box::pin(async move {
+        let known = *phase.borrow_and_update();
+        // A session that began while the phase changed must not miss it.
+        if known == Phase::Draining {
+            return (known, phase);
+        }
+        let next = match phase.changed().await {
+            Ok(()) => *phase.borrow_and_update(),
+            // The server is gone.
+            Err(_) => Phase::Cutting,
+        };
+        (next, phase)
+    })
+}
+
+/// What ended a wait.
+enum Woken {
+    /// The machine was given something.
+    Fed,
+    /// The connection is of no more use.
+    Gone(&'static str),
+}
+
+impl Driver {
+    async fn run(&mut self) {
+        loop {
+            while let Some(effect) = self.machine.poll() {
+                if matches!(effect, Effect::Close) {
+                    // Best effort: the client may have gone first.
+                    let _ = poll_fn(|cx| Pin::new(&mut self.socket).poll_shutdown(cx)).await;
+                    return;
+                }
+                self.act(effect).await;
+            }
+            if self.machine.is_closed() {
+                return;
+            }
+            match poll_fn(|cx| self.poll_wait(cx)).await {
+                Woken::Fed => {}
+                Woken::Gone(why) => {
+                    let now = self.now();
+                    self.machine.handle_gone(why, now);
+                }
+            }
+        }
+    }
+
+    async fn act(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send(octets) => self.send(&octets).await,
+            Effect::AskConnect | Effect::AskRcpt | Effect::AskData => self.ask(&effect).await,
+            Effect::Named => {
+                if let (Some(policy), Some(name)) = (&mut self.policy, self.machine.helo()) {
+                    policy.helo(name);
+                }
+            }
+            Effect::TransactionEnded => {
+                if let Some(policy) = &mut self.policy {
+                    policy.transaction_ended();
+                }
+            }
+            Effect::Offer(offer) => {
+                let committed = self.doors.spool.accept(*offer).await;
+                let now = self.now();
+                self.machine.handle_committed(committed, now);
+            }
+            Effect::OpenBlob(id) => {
+                let opened = self.doors.spool.blob(id).await;
+                let now = self.now();
+                match opened {
+                    Ok(blob) => self.blob = Some(blob),
+                    Err(fault) => self.machine.handle_spool_fault(fault, now),
+                }
+            }
+            Effect::Spill(octets) => {
+                let Some(blob) = &mut self.blob else { return };
+                if let Err(fault) = blob.write(octets).await {
+                    self.blob = None;
+                    let now = self.now();
+                    self.machine.handle_spool_fault(fault, now);
+                }
+            }
+            Effect::FinishBlob(head) => {
+                // Without a blob its fault has been told already.
+                let Some(blob) = self.blob.take() else { return };
+                let finished = blob.finish(head).await;
+                let now = self.now();
+                self.machine.handle_blob_finished(finished, now);
+            }
+            Effect::DropBlob => self.blob = None,
+            Effect::Close => {}
+        }
+    }
+
+    /// Asks the hook that the effect names.
+    async fn ask(&mut self, effect: &Effect) {
+        let Self { doors, machine, policy, .. } = self;
+        let policy = policy.get_or_insert_with(|| doors.policy.session(machine.info()));
+        match effect {
+            Effect::AskConnect => {
+                let gate = policy.connect().await;
+                machine.handle_gate(gate, doors.clock.now());
+            }
+            Effect::AskRcpt => {
+                let Some((sender, to)) = machine.asked_recipient() else { return };
+                let gate = policy.rcpt(sender, to).await;
+                machine.handle_gate(gate, doors.clock.now());
+            }
+            _ => {
+                let Some(submission) = machine.submission() else { return };
+                let verdict = policy.data(submission).await;
+                machine.handle_data_verdict(verdict, doors.clock.now());
+            }
+        }
+    }
+
+    /// Writes all of it. A client that does not read is waited for as long as one that does not write.
+    async fn send(&mut self, octets: &[u8]) {
+        let mut written = 0;
+        let mut until = None;
+        let sent = poll_fn(|cx| {
+            while written < octets.len() {
+                match Pin::new(&mut self.socket).poll_write(cx, &octets[written..]) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err("connection lost")),
+                    Poll::Ready(Ok(more)) => written += more,
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err("connection lost")),
+                    Poll::Pending => {
+                        let now = self.doors.clock.now();
+                        let idle = self.doors.config.load().limits.command_idle;
+                        let until = *until.get_or_insert(now.mono + idle);
+                        ready!(self.poll_alarm(cx, until));
+                        if self.now().mono >= until {
+                            return Poll::Ready(Err("the client does not read"));
+                        }
+                    }
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await;
+        if let Err(why) = sent {
+            let now = self.now();
+            self.machine.handle_gone(why, now);
+        }
+    }
+
+    /// Waits for the client, for a timer, or for the end of the server.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
+        if let Poll::Ready((phase, receiver)) = self.phase.as_mut().poll(cx) {
+            self.phase = if phase == Phase::Draining { next_after_drain(receiver) } else { next_phase(receiver) };
+            match phase {
+                Phase::Serving => {}
+                Phase::Draining => {
+                    let now = self.now();
+                    self.machine.handle_drain(now);
+                    return Poll::Ready(Woken::Fed);
+                }
+                Phase::Cutting => return Poll::Ready(Woken::Gone("cut when the server ended")),
+            }
+            // The new future must be polled, or nobody would wake us.
+            cx.waker().wake_by_ref();
+        }
+        if let Poll::Ready(read) = self.poll_read(cx) {
+            return Poll::Ready(match read {
+                Ok(0) => Woken::Gone("closed by the client"),
+                Ok(_) => Woken::Fed,
+                Err(_) => Woken::Gone("connection lost"),
+            });
+        }
+        while let Some(deadline) = self.machine.deadline() {
+            ready!(self.poll_alarm(cx, deadline));
+            let now = self.now();
+            if now.mono >= deadline {
+                self.machine.handle_timeout(now);
+                return Poll::Ready(Woken::Fed);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Reads once, and gives the machine what came.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut read))?;
+            let octets = read.filled();
+            if !octets.is_empty() {
+                let now = self.doors.clock.now();
+                self.machine.handle_input(octets, now);
+            }
+            Poll::Ready(Ok(octets.len()))
+        })
+    }
+
+    /// Ready when the alarm rings, which may be before `deadline` but not after it.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        let early_enough = self.alarm.as_ref().is_some_and(|(at, _)| *at <= deadline);
+        if !early_enough {
+            self.alarm = Some((deadline, self.doors.clock.sleep_until(deadline)));
+        }
+        if let Some((_, alarm)) = &mut self.alarm {
+            ready!(alarm.as_mut().poll(cx));
+            self.alarm = None;
+        }
+        Poll::Ready(())
+    }
+
+    fn now(&self) -> Now {
+        self.doors.clock.now()
+    }
+}
+
+/// Draining is known: only the cut is waited for.
+fn next_after_drain(mut phase: watch::Receiver<Phase>) -> NextPhase {
+    Box::pin(async move {
+        // An error means that the server is gone.
+        let _ = phase.wait_for(|phase| *phase > Phase::Draining).await;
+        (Phase::Cutting, phase)
+    })
+}

@@ -1,0 +1,159 @@
+//! The envelope: MAIL, RCPT and the end of a transaction (RFC 5321 3.3, 4.1.1.2, 4.1.1.3).
+
+use super::{Answer, Effect, Session, State, Timer, Transaction, replies};
+use crate::base::flow::policy::{Gate, Hook};
+use crate::base::flow::spool::Room;
+use crate::base::mail::address::Address;
+use crate::base::mail::envelope::{Envelope, Recipient};
+use crate::base::mail::id::QueueId;
+use crate::base::smtp::command::Mail;
+use crate::base::smtp::dot::LineEndCheck;
+use crate::base::smtp::reply::Reply;
+use crate::base::time::Now;
+use crate::path::receive::relay;
+
+impl Session {
+    /// MAIL opens a transaction.
+    pub(super) fn mail(&mut self, mail: Mail) {
+        if self.refuse_when_draining() {
+            return;
+        }
+        // Between transactions is where a new configuration begins to hold.
+        self.config = self.doors.config.load_full();
+        if self.counts.messages >= self.config.limits.messages_per_session_max {
+            // RFC 9422 4.1: the server may close what goes beyond MAILMAX.
+            return self.end(&replies::TOO_MANY_MESSAGES, "message limit");
+        }
+        if let Some(reply) = self.mail_refusal(&mail) {
+            return self.refuse("MAIL", &reply);
+        }
+        let Mail { sender, size, body, smtputf8, ret, envid } = mail;
+        let body = body.unwrap_or_default();
+        self.transaction = Some(Box::new(Transaction {
+            envelope: Envelope { sender, recipients: Vec::new(), body, smtputf8, ret, envid },
+            announced_bytes: size,
+            refused_rcpt: false,
+            asked: None,
+            asked_policy: false,
+            id: QueueId(0),
+            collector: None,
+            chunked: false,
+            line_ends: LineEndCheck::default(),
+            blob: false,
+            arrived: None,
+            receipt: None,
+        }));
+        self.say(&replies::SENDER_OK);
+    }
+
+    fn mail_refusal(&self, mail: &Mail) -> Option<Reply> {
+        let Some(helo) = &self.helo else { return Some(replies::HELLO_FIRST) };
+        if self.transaction.is_some() {
+            return Some(replies::NESTED_MAIL);
+        }
+        // RFC 5321 2.2.1: without EHLO there are no extensions.
+        let plain = Mail { sender: None, ..Mail::default() };
+        let has_parameters = Mail { sender: None, ..mail.clone() } != plain;
+        if !helo.extended && has_parameters {
+            return Some(replies::PARAMETERS_NEED_EHLO);
+        }
+        // RFC 1870 6.1: refused here, it costs nobody the transfer.
+        if mail.size.is_some_and(|size| size > self.config.limits.message_bytes_max) {
+            return Some(replies::TOO_LARGE);
+        }
+        match self.doors.spool.room() {
+            Room::Open => None,
+            Room::DiskLow => Some(replies::DISK_LOW),
+            Room::Failing => Some(replies::STORE_FAILING),
+        }
+    }
+
+    /// RCPT adds a recipient.
+    pub(super) fn rcpt(&mut self, recipient: Recipient) {
+        if let Some(reply) = self.rcpt_refusal(&recipient) {
+            return self.refuse_rcpt(&reply);
+        }
+        let Some(transaction) = &mut self.transaction else { return };
+        if self.doors.policy.has(Hook::Rcpt) {
+            transaction.asked = Some(recipient);
+            transaction.asked_policy = true;
+            self.effects.push_back(Effect::AskRcpt);
+            self.state = State::Waiting(Answer::Rcpt);
+        } else {
+            transaction.envelope.recipients.push(recipient);
+            self.say(&replies::RECIPIENT_OK);
+        }
+    }
+
+    fn rcpt_refusal(&self, recipient: &Recipient) -> Option<Reply> {
+        let Some(transaction) = &self.transaction else { return Some(replies::MAIL_FIRST) };
+        if transaction.chunked {
+            return Some(replies::CHUNKS_BEGUN);
+        }
+        let extended = self.helo.as_ref().is_some_and(|helo| helo.extended);
+        if !extended && (recipient.notify.is_some() || recipient.orcpt.is_some()) {
+            return Some(replies::PARAMETERS_NEED_EHLO);
+        }
+        if transaction.envelope.recipients.len() >= self.config.limits.recipients_per_message_max {
+            return Some(replies::TOO_MANY_RECIPIENTS);
+        }
+        let allowed = relay::is_allowed(&self.config, self.peer.ip(), &recipient.address);
+        (!allowed).then_some(replies::RELAY_DENIED)
+    }
+
+    fn refuse_rcpt(&mut self, reply: &Reply) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.refused_rcpt = true;
+        }
+        self.refuse("RCPT", reply);
+    }
+
+    /// The sender and the recipient that `on-rcpt` is asked about.
+    #[must_use]
+    pub fn asked_recipient(&self) -> Option<(Option<&Address>, &Recipient)> {
+        let transaction = self.transaction.as_ref()?;
+        Some((transaction.envelope.sender.as_ref(), transaction.asked.as_ref()?))
+    }
+
+    /// What `on-connect` or `on-rcpt` said.
+    pub fn handle_gate(&mut self, gate: Gate, now: Now) {
+        self.now = now;
+        match self.state {
+            State::Waiting(Answer::Connect) => self.connect_gate(gate),
+            State::Waiting(Answer::Rcpt) => self.rcpt_gate(gate),
+            // An answer that nobody waits for: the session ended meanwhile.
+            _ => return,
+        }
+        self.go_on();
+    }
+
+    fn rcpt_gate(&mut self, gate: Gate) {
+        self.state = State::Command;
+        let asked = self.transaction.as_mut().and_then(|transaction| transaction.asked.take());
+        match gate {
+            Gate::Next | Gate::Accept => {
+                if let (Some(transaction), Some(recipient)) = (&mut self.transaction, asked) {
+                    transaction.envelope.recipients.push(recipient);
+                }
+                self.say(&replies::RECIPIENT_OK);
+            }
+            Gate::Tempfail(reply) | Gate::Reject(reply) => self.refuse_rcpt(&reply),
+            Gate::Disconnect(reply) => {
+                self.refuse_rcpt(&reply);
+                self.close("disconnected by policy");
+            }
+        }
+    }
+
+    /// The transaction is over, or was never begun.
+    pub(super) fn end_transaction(&mut self) {
+        self.timers.stop(Timer::Data);
+        let Some(transaction) = self.transaction.take() else { return };
+        if transaction.blob {
+            self.effects.push_back(Effect::DropBlob);
+        }
+        if transaction.asked_policy {
+            self.effects.push_back(Effect::TransactionEnded);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The beginning: connect, greeting, EHLO and HELO (RFC 5321 3.1, 3.2).
+
+use super::{Answer, Effect, Helo, Session, State, Timer, replies};
+use crate::base::event::Event;
+use crate::base::flow::policy::{Gate, Hook};
+use crate::base::smtp::ehlo::Announced;
+use crate::base::smtp::reply::Reply;
+use crate::base::time::Now;
+
+impl Session {
+    /// The connection is there.
+    pub fn handle_open(&mut self, now: Now) {
+        self.now = now;
+        self.timers.start(Timer::Session, now.mono, self.config.limits.session_total);
+        self.doors.observe.event(Event::SessionOpened { session: &self.id, listener: &self.listener, peer: self.peer });
+        if self.doors.policy.has(Hook::Connect) {
+            self.effects.push_back(Effect::AskConnect);
+            self.state = State::Waiting(Answer::Connect);
+        } else {
+            self.greet();
+        }
+        self.settle();
+    }
+
+    /// What `on-connect` said.
+    pub(super) fn connect_gate(&mut self, gate: Gate) {
+        match gate {
+            Gate::Next | Gate::Accept => self.greet(),
+            Gate::Tempfail(reply) | Gate::Reject(reply) | Gate::Disconnect(reply) => self.turn_away(reply),
+        }
+    }
+
+    /// RFC 5321 4.3.2 lets a connection be answered by 220, 554 or 421 alone; 421 closes it at once, and so do we
+    /// with 554, since whoever was refused has nothing to ask.
+    fn turn_away(&mut self, reply: Reply) {
+        let code = if reply.is_permanent() { 554 } else { 421 };
+        let reply = Reply { code, ..reply };
+        let text = reply.to_string();
+        self.doors.observe.event(Event::SessionRefused {
+            session: &self.id,
+            listener: &self.listener,
+            peer: self.peer,
+            reply: &text,
+            why: "policy",
+        });
+        self.end(&reply, "refused by policy");
+    }
+
+    fn greet(&mut self) {
+        self.state = State::Command;
+        // RFC 5321 4.2: the greeting's text begins with the name; it has no status (RFC 2034 4).
+        let text = format!("{} ESMTP Mailwright", self.config.hostname);
+        self.say(&Reply { code: 220, status: None, text: text.into() });
+    }
+
+    /// EHLO ends a transaction like RSET (RFC 5321 4.1.4).
+    pub(super) fn ehlo(&mut self, name: Box<str>) {
+        self.name(name, true);
+        let limits = &self.config.limits;
+        let announced = Announced {
+            hostname: &self.config.hostname,
+            message_bytes_max: limits.message_bytes_max,
+            messages_max: limits.messages_per_session_max,
+            recipients_max: limits.recipients_per_message_max,
+        };
+        announced.encode(&mut self.out);
+    }
+
+    /// HELO: the same without extensions.
+    pub(super) fn hello(&mut self, name: Box<str>) {
+        self.name(name, false);
+        let text = self.config.hostname.to_string();
+        self.say(&Reply { code: 250, status: None, text: text.into() });
+    }
+
+    fn name(&mut self, name: Box<str>, extended: bool) {
+        self.end_transaction();
+        self.helo = Some(Helo { name, extended });
+        self.effects.push_back(Effect::Named);
+    }
+
+    /// The server began to go down before the session did.
+    pub(super) fn refuse_when_draining(&mut self) -> bool {
+        if self.draining {
+            self.end(&replies::GOING_DOWN, "the server is going down");
+        }
+        self.draining
+    }
+}

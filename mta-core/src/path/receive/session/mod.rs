@@ -1,0 +1,428 @@
+//! The server's side of one SMTP session as a machine: octets, answers and time in, effects out (RFC 5321 3, 4).
+//!
+//! Replies are gathered while input is left, so that a group of pipelined commands is answered in one write
+//! (RFC 2920 3.2). Input that comes behind a command whose answer must be waited for (a hook, the commit) stays in
+//! order and is gone on with afterwards.
+
+mod content;
+mod envelope;
+mod greeting;
+mod outcome;
+mod timers;
+
+use super::collect::Collector;
+use super::doors::Doors;
+use super::replies;
+use crate::base::event::Event;
+use crate::base::flow::offer::Offer;
+use crate::base::flow::policy::SessionInfo;
+use crate::base::mail::content::Content;
+use crate::base::mail::envelope::{Envelope, Recipient};
+use crate::base::mail::id::QueueId;
+use crate::base::smtp::command::{Command, verb_of};
+use crate::base::smtp::dot::{DotDecoder, LineEndCheck};
+use crate::base::smtp::line::{Line, LineFramer};
+use crate::base::smtp::reply::Reply;
+use crate::base::time::Now;
+use crate::config::model::Config;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use timers::{Timer, Timers};
+
+/// What the machine wants done, in this order, before it is given anything else. Effects that ask are answered by the
+/// `handle_` call that each names.
+#[derive(Debug)]
+pub enum Effect {
+    /// Write these octets to the client.
+    Send(Vec<u8>),
+    /// Ask `on-connect`: [`Session::handle_gate`].
+    AskConnect,
+    /// Ask `on-rcpt` about [`Session::asked_recipient`]: [`Session::handle_gate`].
+    AskRcpt,
+    /// Ask `on-data` about [`Session::submission`]: [`Session::handle_data_verdict`].
+    AskData,
+    /// The client named itself: tell policy [`Session::helo`].
+    Named,
+    /// The transaction ended, and policy was asked in it: tell it so.
+    TransactionEnded,
+    /// Open a blob: [`Session::handle_spool_fault`] if that fails.
+    OpenBlob(QueueId),
+    /// Write these octets of the body to the blob: [`Session::handle_spool_fault`] if that fails.
+    Spill(Bytes),
+    /// Finish the blob, with this header section: [`Session::handle_blob_finished`].
+    FinishBlob(Bytes),
+    /// Drop the blob, if there is one.
+    DropBlob,
+    /// Make this durable: [`Session::handle_committed`].
+    Offer(Box<Offer>),
+    /// Close the connection; nothing comes behind it.
+    Close,
+}
+
+/// What the session is about.
+#[derive(Debug)]
+enum State {
+    /// Commands come.
+    Command,
+    /// Content comes, by DATA.
+    Data(DotDecoder),
+    /// A chunk comes, by BDAT.
+    Chunk(content::Chunk),
+    /// Nothing is read until an answer has come.
+    Waiting(Answer),
+    /// The end.
+    Closed,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Connect,
+    Rcpt,
+    Blob,
+    Data,
+    Commit,
+}
+
+/// One session.
+pub struct Session {
+    doors: Arc<Doors>,
+    /// As it stood at the last MAIL.
+    config: Arc<Config>,
+    listener: Arc<str>,
+    peer: SocketAddr,
+    id: Box<str>,
+    state: State,
+    framer: LineFramer,
+    /// Input behind a command whose answer is waited for: at most one read of the driver's.
+    pending: Vec<u8>,
+    /// Replies not sent yet.
+    out: Vec<u8>,
+    effects: VecDeque<Effect>,
+    helo: Option<Helo>,
+    transaction: Option<Box<Transaction>>,
+    timers: Timers,
+    counts: Counts,
+    /// The server is going down: what runs may end, nothing new begins.
+    draining: bool,
+    /// The present, as the last call gave it.
+    now: Now,
+}
+
+/// How the client named itself.
+#[derive(Debug)]
+struct Helo {
+    name: Box<str>,
+    /// By EHLO: extensions may be used (RFC 5321 2.2.1).
+    extended: bool,
+}
+
+/// What the limits of a session count.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    commands: u32,
+    errors: u32,
+    /// Errors since a message was last accepted: a relay that lives on may send to dead addresses all day.
+    errors_in_a_row: u32,
+    messages: u32,
+}
+
+/// From MAIL on.
+#[derive(Debug)]
+struct Transaction {
+    envelope: Envelope,
+    announced_bytes: Option<u64>,
+    /// A RCPT was refused: "no valid recipients" is then the better answer.
+    refused_rcpt: bool,
+    /// The recipient that a hook decides on.
+    asked: Option<Recipient>,
+    /// Policy was asked, so it must hear of the end.
+    asked_policy: bool,
+    /// The content, from DATA or the first BDAT on.
+    id: QueueId,
+    collector: Option<Collector>,
+    /// Chunks have begun (RFC 3030 2).
+    chunked: bool,
+    line_ends: LineEndCheck,
+    /// A blob was opened.
+    blob: bool,
+    /// The whole content, while it is decided on.
+    arrived: Option<Arrived>,
+    /// What will be told once it is durable.
+    receipt: Option<outcome::Receipt>,
+}
+
+#[derive(Debug)]
+struct Arrived {
+    content: Content,
+    /// The same octets in one piece, when they are in memory.
+    whole: Option<Bytes>,
+}
+
+impl Session {
+    /// A session that was let in. Call [`handle_open`](Self::handle_open) first.
+    #[must_use]
+    pub fn new(doors: Arc<Doors>, listener: Arc<str>, peer: SocketAddr, now: Now) -> Self {
+        let config = doors.config.load_full();
+        let id = format!("{:016x}", doors.dice.roll()).into();
+        Self {
+            doors,
+            config,
+            listener,
+            peer,
+            id,
+            state: State::Waiting(Answer::Connect),
+            framer: LineFramer::default(),
+            pending: Vec::new(),
+            out: Vec::new(),
+            effects: VecDeque::new(),
+            helo: None,
+            transaction: None,
+            timers: Timers::new(),
+            counts: Counts::default(),
+            draining: false,
+            now,
+        }
+    }
+
+    /// The next thing to do. None: give it input, or the time at [`deadline`](Self::deadline).
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// The end was reached; effects may still be there.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// What policy may know of the session.
+    #[must_use]
+    pub fn info(&self) -> SessionInfo {
+        SessionInfo {
+            id: self.id.clone(),
+            listener: Arc::clone(&self.listener),
+            peer: self.peer,
+            helo: self.helo().map(Into::into),
+        }
+    }
+
+    /// The client's name, once it said one.
+    #[must_use]
+    pub fn helo(&self) -> Option<&str> {
+        self.helo.as_ref().map(|helo| &*helo.name)
+    }
+
+    /// Octets from the client.
+    pub fn handle_input(&mut self, input: &[u8], now: Now) {
+        self.now = now;
+        if self.is_closed() {
+            return;
+        }
+        if self.is_waiting() || !self.pending.is_empty() {
+            self.pending.extend_from_slice(input);
+            return self.go_on();
+        }
+        self.run(input);
+        self.settle();
+    }
+
+    /// The client closed the connection, or it broke. A message that had not wholly come is dropped
+    /// (RFC 5321 4.1.1.10).
+    pub fn handle_gone(&mut self, why: &str, now: Now) {
+        self.now = now;
+        self.close(why);
+    }
+
+    /// A timer may have run out.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        if self.is_closed() || self.is_waiting() {
+            return;
+        }
+        match self.timers.expired(now.mono) {
+            Some(Timer::Session) => self.end(&replies::SESSION_TOO_LONG, "session time limit"),
+            Some(Timer::Data) => self.end(&replies::TIMEOUT, "content time limit"),
+            Some(Timer::Idle) => self.end(&replies::TIMEOUT, "idle"),
+            None => return,
+        }
+        self.settle();
+    }
+
+    /// The server goes down: an idle session ends now, a transaction may end first (RFC 5321 3.8).
+    pub fn handle_drain(&mut self, now: Now) {
+        self.now = now;
+        self.draining = true;
+        self.settle();
+    }
+
+    fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting(_))
+    }
+
+    /// Goes on with what came while an answer was waited for.
+    fn go_on(&mut self) {
+        if !self.is_waiting() && !self.pending.is_empty() {
+            let pending = std::mem::take(&mut self.pending);
+            self.run(&pending);
+        }
+        self.settle();
+    }
+
+    /// Takes all of the input, or as much as comes before something must be waited for.
+    fn run(&mut self, mut input: &[u8]) {
+        loop {
+            match &self.state {
+                State::Command => {
+                    if !self.next_line(&mut input) {
+                        break;
+                    }
+                }
+                State::Data(_) | State::Chunk(_) => {
+                    if !self.content(&mut input) {
+                        break;
+                    }
+                }
+                State::Waiting(_) => {
+                    self.pending = input.to_vec();
+                    break;
+                }
+                State::Closed => break,
+            }
+        }
+    }
+
+    /// One command; false when its line has not wholly come.
+    fn next_line(&mut self, input: &mut &[u8]) -> bool {
+        let smtputf8 = self.transaction.as_ref().is_some_and(|t| t.envelope.smtputf8);
+        let bytes_max = self.config.limits.command_line_bytes_max;
+        let parsed = match self.framer.next(input, bytes_max) {
+            None => return false,
+            Some(Line::Complete(line)) => {
+                Command::parse(line, smtputf8).map_err(|error| (verb_of(line), error.reply(), error.loses_track()))
+            }
+            Some(Line::TooLong) => Err(("unknown", replies::LINE_TOO_LONG, false)),
+            Some(Line::BareLineEnd) => Err(("unknown", replies::BARE_LINE_END, false)),
+        };
+        self.counts.commands = self.counts.commands.saturating_add(1);
+        if self.counts.commands > self.config.limits.commands_per_session_max {
+            self.end(&replies::TOO_MANY_COMMANDS, "command limit");
+            return true;
+        }
+        match parsed {
+            Ok(command) => self.command(command),
+            Err((verb, reply, loses_track)) => {
+                self.refuse(verb, &reply);
+                if loses_track {
+                    self.close("the length of a chunk is unknown");
+                }
+            }
+        }
+        true
+    }
+
+    /// What each command does; its file tells.
+    fn command(&mut self, command: Command) {
+        let verb = command.verb();
+        match command {
+            Command::Ehlo(name) => self.ehlo(name),
+            Command::Helo(name) => self.hello(name),
+            Command::Mail(mail) => self.mail(mail),
+            Command::Rcpt(recipient) => self.rcpt(recipient),
+            Command::Data => self.data(),
+            Command::Bdat { octets, last } => self.bdat(octets, last),
+            Command::Rset => {
+                self.end_transaction();
+                self.say(&replies::OK);
+            }
+            Command::Noop => self.say(&replies::OK),
+            Command::Vrfy => self.say(&replies::CANNOT_VERIFY),
+            Command::Help => self.say(&replies::HELP),
+            Command::Quit => {
+                self.say(&replies::BYE);
+                self.close("quit");
+            }
+            // RFC 5321 3.5.2 lets EXPN be left out; the other two are not announced (RFC 3207 4, RFC 4954 4).
+            Command::Expn | Command::StartTls | Command::Auth => self.refuse(verb, &replies::NOT_IMPLEMENTED),
+        }
+    }
+
+    /// A reply that refuses nothing.
+    fn say(&mut self, reply: &Reply) {
+        reply.encode(&mut self.out);
+    }
+
+    /// A 4xx or 5xx reply to a command.
+    fn refuse(&mut self, verb: &str, reply: &Reply) {
+        let text = reply.to_string();
+        self.doors.observe.event(Event::CommandRefused { session: &self.id, peer: self.peer, verb, reply: &text });
+        self.say(reply);
+        self.count_error(reply);
+    }
+
+    /// Too many 5xx in a row are an attack or a broken client (RFC 5321 7.8).
+    fn count_error(&mut self, reply: &Reply) {
+        if !reply.is_permanent() {
+            return;
+        }
+        self.counts.errors = self.counts.errors.saturating_add(1);
+        self.counts.errors_in_a_row = self.counts.errors_in_a_row.saturating_add(1);
+        if self.counts.errors_in_a_row >= self.config.limits.errors_per_session_max {
+            self.end(&replies::TOO_MANY_ERRORS, "error limit");
+        }
+    }
+
+    /// Says why, and closes.
+    fn end(&mut self, reply: &Reply, why: &str) {
+        self.say(reply);
+        self.close(why);
+    }
+
+    fn close(&mut self, why: &str) {
+        if self.is_closed() {
+            return;
+        }
+        self.end_transaction();
+        self.flush();
+        self.state = State::Closed;
+        self.pending = Vec::new();
+        self.effects.push_back(Effect::Close);
+        self.doors.observe.event(Event::SessionClosed {
+            session: &self.id,
+            peer: self.peer,
+            messages: self.counts.messages,
+            commands: self.counts.commands,
+            errors: self.counts.errors,
+            why,
+        });
+    }
+
+    fn flush(&mut self) {
+        if !self.out.is_empty() {
+            self.effects.push_back(Effect::Send(std::mem::take(&mut self.out)));
+        }
+    }
+
+    /// After every call: sends what is due, and sets the timers for what is waited for now.
+    fn settle(&mut self) {
+        let limits = &self.config.limits;
+        match &self.state {
+            State::Closed | State::Waiting(_) => return self.timers.stop(Timer::Idle),
+            State::Command if self.draining && self.transaction.is_none() => {
+                return self.end(&replies::GOING_DOWN, "the server is going down");
+            }
+            State::Command => self.timers.start(Timer::Idle, self.now.mono, limits.command_idle),
+            State::Data(_) | State::Chunk(_) => self.timers.start(Timer::Idle, self.now.mono, limits.data_idle),
+        }
+        self.flush();
+    }
+}

@@ -1,0 +1,299 @@
+//! The content is here: what becomes of the message, and what is answered (RFC 5321 4.2.5, 6.1).
+
+use super::{Answer, Arrived, Effect, Session, State, Timer, replies};
+use crate::base::event::Event;
+use crate::base::fault::SpoolFault;
+use crate::base::flow::entry::{Entry, Progress};
+use crate::base::flow::offer::{Offer, OfferedContent};
+use crate::base::flow::policy::{DataVerdict, Disposition, Hook, Submission};
+use crate::base::mail::address::Address;
+use crate::base::mail::content::{Body, Content};
+use crate::base::mail::edits::{Edits, EnvelopeEdit};
+use crate::base::mail::envelope::{Envelope, Recipient};
+use crate::base::smtp::reply::Reply;
+use crate::base::time::Now;
+use crate::path::receive::collect::{Collected, Collector, Refusal};
+use crate::path::receive::trace::Trace;
+use std::sync::Arc;
+
+/// What is told of a message once it is durable; the rest of it has gone to the spool.
+#[derive(Debug)]
+pub(super) struct Receipt {
+    sender: String,
+    recipients: u32,
+    bytes: u64,
+    /// Held: by which plugin and why.
+    held: Option<(Arc<str>, Box<str>)>,
+}
+
+impl Session {
+    /// The last octet of the content was read.
+    pub(super) fn content_ended(&mut self) {
+        self.timers.stop(Timer::Data);
+        self.state = State::Command;
+        let Some(transaction) = &mut self.transaction else { return };
+        match transaction.collector.as_mut().map(Collector::finish) {
+            None => {}
+            Some(Err(refusal)) => self.refuse_message(&reply_of(&refusal), None),
+            Some(Ok(Collected::Memory(whole, head_bytes))) => {
+                let body = Body::Memory(whole.slice(head_bytes..));
+                let content = Content { head: whole.slice(..head_bytes), body };
+                transaction.arrived = Some(Arrived { content, whole: Some(whole) });
+                self.decide();
+            }
+            Some(Ok(Collected::Spilled { head, rest })) => {
+                if !std::mem::replace(&mut transaction.blob, true) {
+                    self.effects.push_back(Effect::OpenBlob(transaction.id));
+                }
+                if !rest.is_empty() {
+                    self.effects.push_back(Effect::Spill(rest));
+                }
+                self.effects.push_back(Effect::FinishBlob(head));
+                self.state = State::Waiting(Answer::Blob);
+            }
+        }
+    }
+
+    /// The blob could not be opened or written. The rest of the content is heard to its end, then the client is told.
+    pub fn handle_spool_fault(&mut self, fault: SpoolFault, now: Now) {
+        self.now = now;
+        if self.state_is_waiting_for(Answer::Blob) {
+            return self.handle_blob_finished(Err(fault), now);
+        }
+        let Some(transaction) = &mut self.transaction else { return };
+        transaction.blob = false;
+        if let Some(collector) = &mut transaction.collector {
+            collector.refuse(Refusal::Spool(fault));
+        }
+    }
+
+    /// The blob is on stable storage, or is not.
+    pub fn handle_blob_finished(&mut self, finished: Result<Content, SpoolFault>, now: Now) {
+        self.now = now;
+        if !self.state_is_waiting_for(Answer::Blob) {
+            return;
+        }
+        self.state = State::Command;
+        match (finished, &mut self.transaction) {
+            (Ok(content), Some(transaction)) => {
+                transaction.arrived = Some(Arrived { content, whole: None });
+                self.decide();
+            }
+            (Err(fault), _) => self.refuse_message(&replies::of_fault(&fault), None),
+            (Ok(_), None) => {}
+        }
+        self.go_on();
+    }
+
+    /// Asks `on-data`, where there is one.
+    fn decide(&mut self) {
+        if !self.doors.policy.has(Hook::Data) {
+            return self.offer(Edits::default(), Vec::new(), None);
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.asked_policy = true;
+        }
+        self.effects.push_back(Effect::AskData);
+        self.state = State::Waiting(Answer::Data);
+    }
+
+    /// The message that `on-data` is asked about.
+    #[must_use]
+    pub fn submission(&self) -> Option<Submission<'_>> {
+        let transaction = self.transaction.as_ref()?;
+        let arrived = transaction.arrived.as_ref()?;
+        Some(Submission { id: transaction.id, envelope: &transaction.envelope, content: &arrived.content })
+    }
+
+    /// What `on-data` said.
+    pub fn handle_data_verdict(&mut self, verdict: DataVerdict, now: Now) {
+        self.now = now;
+        if !self.state_is_waiting_for(Answer::Data) {
+            return;
+        }
+        self.state = State::Command;
+        let DataVerdict { disposition, plugin, edits, envelope, tags } = verdict;
+        let plugin = plugin.unwrap_or_else(|| "policy".into());
+        match disposition {
+            Disposition::Tempfail(reply) | Disposition::Reject(reply) => self.refuse_message(&reply, Some(&plugin)),
+            Disposition::Discard(reason) => self.discard(&plugin, &reason),
+            Disposition::Next | Disposition::Accept => {
+                self.edit_envelope(envelope);
+                self.offer_unless_empty(edits, tags, None, &plugin);
+            }
+            Disposition::Quarantine(reason) => {
+                self.edit_envelope(envelope);
+                self.offer_unless_empty(edits, tags, Some((Arc::clone(&plugin), reason)), &plugin);
+            }
+        }
+        self.go_on();
+    }
+
+    fn edit_envelope(&mut self, edits: Vec<EnvelopeEdit>) {
+        let Some(transaction) = &mut self.transaction else { return };
+        let Envelope { sender, recipients, .. } = &mut transaction.envelope;
+        for edit in edits {
+            match edit {
+                EnvelopeEdit::SetSender(to) => *sender = to,
+                EnvelopeEdit::RemoveRecipient(gone) => recipients.retain(|r| r.address != gone),
+                EnvelopeEdit::AddRecipient(address) if recipients.iter().any(|r| r.address == address) => {}
+                EnvelopeEdit::AddRecipient(address) => {
+                    recipients.push(Recipient { address, notify: None, orcpt: None });
+                }
+            }
+        }
+    }
+
+    /// A message whose last recipient a plugin took away is discarded by it.
+    fn offer_unless_empty(
+        &mut self,
+        edits: Edits,
+        tags: Vec<(Box<str>, Box<str>)>,
+        held: Option<(Arc<str>, Box<str>)>,
+        plugin: &Arc<str>,
+    ) {
+        let is_empty = self.transaction.as_ref().is_none_or(|t| t.envelope.recipients.is_empty());
+        if is_empty { self.discard(plugin, "no recipient is left") } else { self.offer(edits, tags, held) }
+    }
+
+    fn discard(&mut self, plugin: &str, reason: &str) {
+        if let Some(transaction) = &self.transaction {
+            self.doors.observe.event(Event::MessageDiscarded { session: &self.id, id: transaction.id, plugin, reason });
+        }
+        self.counts.messages = self.counts.messages.saturating_add(1);
+        self.end_transaction();
+        self.say(&replies::DISCARDED);
+    }
+
+    /// Hands the message to the spool; nothing is answered before it is durable.
+    fn offer(&mut self, edits: Edits, tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
+        let (Some(transaction), Some(helo)) = (&mut self.transaction, &self.helo) else { return };
+        let Some(Arrived { content, whole }) = transaction.arrived.take() else { return };
+        let at = self.now.wall;
+        let trace = Trace {
+            helo: &helo.name,
+            extended: helo.extended,
+            peer: self.peer.ip(),
+            hostname: &self.config.hostname,
+            id: transaction.id,
+            envelope: &transaction.envelope,
+            at,
+        };
+        let trace = trace.field();
+        let empty = Envelope { recipients: Vec::new(), sender: None, envid: None, ..transaction.envelope };
+        let envelope = std::mem::replace(&mut transaction.envelope, empty);
+        let progress = match &held {
+            Some((_, reason)) => Progress::Held(reason.clone()),
+            None => Progress::fresh(at),
+        };
+        let count = envelope.recipients.len();
+        transaction.receipt = Some(Receipt {
+            sender: shown_sender(envelope.sender.as_ref()),
+            recipients: u32::try_from(count).unwrap_or(u32::MAX),
+            bytes: content.size_bytes(),
+            held,
+        });
+        let entry = Entry {
+            id: transaction.id,
+            accepted: at,
+            envelope,
+            trace,
+            edits,
+            size_bytes: content.size_bytes(),
+            head_bytes: u32::try_from(content.head.len()).unwrap_or(u32::MAX),
+            tenant: None,
+            tags,
+            progress: vec![progress; count],
+        };
+        let content = whole.map_or(OfferedContent::Blob, OfferedContent::Memory);
+        self.effects.push_back(Effect::Offer(Box::new(Offer { entry, content })));
+        self.state = State::Waiting(Answer::Commit);
+    }
+
+    /// The message is durable, or is not and was never here.
+    pub fn handle_committed(&mut self, committed: Result<(), SpoolFault>, now: Now) {
+        self.now = now;
+        if !self.state_is_waiting_for(Answer::Commit) {
+            return;
+        }
+        self.state = State::Command;
+        match committed {
+            Ok(()) => self.accepted(),
+            Err(fault) => self.refuse_message(&replies::of_fault(&fault), None),
+        }
+        self.go_on();
+    }
+
+    fn accepted(&mut self) {
+        self.counts.messages = self.counts.messages.saturating_add(1);
+        self.counts.errors_in_a_row = 0;
+        let Some(transaction) = &mut self.transaction else { return };
+        let id = transaction.id;
+        // The blob is the spool's now.
+        transaction.blob = false;
+        if let Some(receipt) = &transaction.receipt {
+            self.doors.observe.event(Event::Accepted {
+                session: &self.id,
+                id,
+                sender: &receipt.sender,
+                recipients: receipt.recipients,
+                bytes: receipt.bytes,
+                peer: self.peer,
+            });
+            if let Some((plugin, reason)) = &receipt.held {
+                self.doors.observe.event(Event::MessageHeld { id, plugin, reason });
+            }
+        }
+        self.end_transaction();
+        let text = format!("queued as {id}");
+        self.say(&Reply { text: text.into(), ..replies::OK });
+    }
+
+    /// The message is refused after its content came.
+    fn refuse_message(&mut self, reply: &Reply, plugin: Option<&str>) {
+        if let Some(transaction) = &self.transaction {
+            let text = reply.to_string();
+            let (sender, recipients) = match &transaction.receipt {
+                Some(receipt) => (receipt.sender.clone(), receipt.recipients),
+                None => {
+                    let count = transaction.envelope.recipients.len();
+                    (shown_sender(transaction.envelope.sender.as_ref()), u32::try_from(count).unwrap_or(u32::MAX))
+                }
+            };
+            self.doors.observe.event(Event::MessageRefused {
+                session: &self.id,
+                id: transaction.id,
+                sender: &sender,
+                recipients,
+                bytes: transaction.collector.as_ref().map_or(0, Collector::received_bytes),
+                reply: &text,
+                plugin,
+            });
+        }
+        self.end_transaction();
+        self.say(reply);
+        if reply.code == replies::GOING_DOWN.code {
+            return self.close("the server is going down");
+        }
+        self.count_error(reply);
+    }
+
+    fn state_is_waiting_for(&self, answer: Answer) -> bool {
+        matches!(self.state, State::Waiting(waiting) if waiting == answer)
+    }
+}
+
+/// As logs show it: nothing for the null sender.
+fn shown_sender(sender: Option<&Address>) -> String {
+    sender.map(ToString::to_string).unwrap_or_default()
+}
+
+fn reply_of(refusal: &Refusal) -> Reply {
+    match refusal {
+        Refusal::TooLarge => replies::TOO_LARGE,
+        Refusal::HeaderTooLarge => replies::HEADER_TOO_LARGE,
+        Refusal::Loop => replies::LOOP,
+        Refusal::BareLineEnd => replies::BARE_IN_CONTENT,
+        Refusal::Spool(fault) => replies::of_fault(fault),
+    }
+}

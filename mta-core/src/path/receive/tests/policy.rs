@@ -1,0 +1,113 @@
+//! What plugins say is what the client hears.
+
+use super::world::verdict;
+use super::*;
+use crate::base::flow::entry::Progress;
+use crate::base::flow::policy::{DataVerdict, Disposition, Gate};
+use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
+use crate::base::smtp::reply::Reply;
+use crate::base::smtp::status::EnhancedStatus;
+
+fn reply(code: u16, text: &str) -> Reply {
+    let class = u8::try_from(code / 100).expect("a digit");
+    Reply::from_text(code, Some(EnhancedStatus::new(class, 7, 1)), text)
+}
+
+fn world(change: impl FnOnce(&World)) -> World {
+    let world = World::new(config());
+    change(&world);
+    world
+}
+
+fn deciding(verdict: DataVerdict) -> Bench {
+    Bench::in_world(world(|w| *w.policy.data.lock().expect("no panic") = Some(verdict)), INSIDE)
+}
+
+#[test]
+fn on_connect_comes_before_the_greeting_rfc5321_4_3_2() {
+    let bench = |gate| Bench::in_world(world(|w| *w.policy.connect.lock().expect("no panic") = Some(gate)), INSIDE);
+    assert_eq!(bench(Gate::Next).writes, ["220 mx.example ESMTP Mailwright\r\n"]);
+    for (gate, answer) in [
+        (Gate::Reject(reply(550, "no")), "554 5.7.1 no\r\n"),
+        (Gate::Tempfail(reply(451, "later")), "421 4.7.1 later\r\n"),
+        (Gate::Disconnect(reply(421, "go")), "421 4.7.1 go\r\n"),
+    ] {
+        let bench = bench(gate);
+        assert_eq!(bench.writes, [answer]);
+        assert!(bench.closed && bench.world.heard.has("session-refused", "policy"));
+    }
+}
+
+#[test]
+fn on_rcpt_is_asked_after_our_own_checks() {
+    let bench = |gate| {
+        let mut bench = Bench::in_world(world(|w| *w.policy.rcpt.lock().expect("no panic") = Some(gate)), OUTSIDE);
+        bench.say("EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n");
+        bench
+    };
+    let mut refusing = bench(Gate::Reject(reply(550, "no")));
+    assert_eq!(refusing.say("RCPT TO:<x@there.example>\r\n"), "550 5.7.1 relaying denied\r\n");
+    assert_eq!(
+        refusing.say("RCPT TO:<x@here.example>\r\nDATA\r\n"),
+        "550 5.7.1 no\r\n554 5.5.1 no valid recipients\r\n"
+    );
+    assert!(!refusing.closed);
+    refusing.say("RSET\r\n");
+    let asked = refusing.world.policy.asked.lock().expect("no panic").clone();
+    assert_eq!(asked[asked.len() - 2..], ["rcpt a@b.example x@here.example", "ended"]);
+    let mut parting = bench(Gate::Disconnect(reply(421, "go")));
+    assert_eq!(parting.say("RCPT TO:<x@here.example>\r\nNOOP\r\n"), "421 4.7.1 go\r\n");
+    assert!(parting.closed);
+    assert_eq!(bench(Gate::Accept).say("RCPT TO:<x@here.example>\r\n"), "250 2.1.5 recipient ok\r\n");
+}
+
+#[test]
+fn on_data_may_refuse_hold_and_drop() {
+    let mut bench = deciding(verdict(Disposition::Reject(reply(550, "spam"))));
+    assert_eq!(bench.send("A: b\r\n"), "550 5.7.1 spam\r\n");
+    assert!(bench.world.heard.has("message-refused", "tester"));
+
+    let mut bench = deciding(verdict(Disposition::Tempfail(reply(451, "later"))));
+    assert_eq!(bench.send("A: b\r\n"), "451 4.7.1 later\r\n");
+
+    let mut bench = deciding(verdict(Disposition::Discard("bin".into())));
+    assert_eq!(bench.send("A: b\r\n"), "250 2.0.0 ok\r\n");
+    assert!(bench.world.heard.has("message-discarded", "bin"));
+    assert!(bench.world.spool.kept.lock().expect("no panic").is_empty());
+
+    let mut bench = deciding(verdict(Disposition::Quarantine("odd".into())));
+    assert!(bench.send("A: b\r\n").starts_with("250 2.0.0 queued as "));
+    assert!(bench.world.heard.has("message-held", "odd"));
+    let kept = bench.world.spool.kept.lock().expect("no panic");
+    assert_eq!(kept[0].entry.progress, [Progress::Held("odd".into())]);
+}
+
+#[test]
+fn edits_of_on_data_go_with_the_message() {
+    let edits = Edits { headers: vec![HeaderEdit::Add { name: "X-Seen".into(), value: "yes".into() }] };
+    let address = |text: &str| text.parse().expect("a mailbox");
+    let envelope = vec![
+        EnvelopeEdit::AddRecipient(address("new@here.example")),
+        EnvelopeEdit::AddRecipient(address("new@here.example")),
+        EnvelopeEdit::RemoveRecipient(address("x@here.example")),
+        EnvelopeEdit::SetSender(None),
+    ];
+    let tags = vec![("k".into(), "v".into())];
+    let mut bench =
+        deciding(DataVerdict { edits: edits.clone(), envelope, tags: tags.clone(), ..verdict(Disposition::Next) });
+    assert!(bench.send("A: b\r\n").starts_with("250 "));
+    let kept = bench.world.spool.kept.lock().expect("no panic");
+    let entry = &kept[0].entry;
+    assert_eq!((&entry.edits, &entry.tags), (&edits, &tags));
+    assert_eq!(entry.envelope.sender, None);
+    assert_eq!(entry.envelope.recipients[0].address, address("new@here.example"));
+    assert_eq!((entry.envelope.recipients.len(), entry.progress.len()), (1, 1));
+}
+
+#[test]
+fn a_message_without_a_recipient_left_is_discarded_by_name() {
+    let gone = EnvelopeEdit::RemoveRecipient("x@here.example".parse().expect("a mailbox"));
+    let mut bench = deciding(DataVerdict { envelope: vec![gone], ..verdict(Disposition::Next) });
+    assert_eq!(bench.send("A: b\r\n"), "250 2.0.0 ok\r\n");
+    assert!(bench.world.heard.has("message-discarded", "tester"));
+}

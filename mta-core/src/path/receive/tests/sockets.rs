@@ -1,0 +1,217 @@
+//! The driver on real sockets: limits at the door, a message, large content, and the end of the server.
+
+use super::world::{World, config};
+use crate::base::flow::Answer;
+use crate::base::world::net::{Listener, Socket};
+use crate::config::model::Config;
+use crate::path::receive::driver::{Phase, drained, serve};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+struct TestSocket {
+    stream: TcpStream,
+    peer: SocketAddr,
+    local: SocketAddr,
+}
+
+impl AsyncRead for TestSocket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for TestSocket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Socket for TestSocket {
+    fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    fn local(&self) -> SocketAddr {
+        self.local
+    }
+}
+
+struct TestListener(TcpListener);
+
+impl Listener for TestListener {
+    fn accept(&mut self) -> Answer<'_, io::Result<Box<dyn Socket>>> {
+        Box::pin(async {
+            let (stream, peer) = self.0.accept().await?;
+            let local = stream.local_addr()?;
+            Ok(Box::new(TestSocket { stream, peer, local }) as Box<dyn Socket>)
+        })
+    }
+
+    fn local(&self) -> SocketAddr {
+        self.0.local_addr().expect("a bound port")
+    }
+}
+
+/// A running server.
+struct Served {
+    world: World,
+    at: SocketAddr,
+    phase: watch::Sender<Phase>,
+    accepting: tokio::task::JoinHandle<()>,
+}
+
+impl Served {
+    async fn start(config: Config) -> Self {
+        let world = World::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let at = listener.local_addr().expect("a bound port");
+        let phase = watch::Sender::new(Phase::Serving);
+        let doors = Arc::clone(&world.doors);
+        let accepting = tokio::spawn(serve(Box::new(TestListener(listener)), "mx".into(), doors, phase.subscribe()));
+        Self { world, at, phase, accepting }
+    }
+
+    async fn client(&self) -> Client {
+        Client(BufReader::new(TcpStream::connect(self.at).await.expect("connected")))
+    }
+}
+
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    async fn write(&mut self, octets: impl AsRef<[u8]>) {
+        self.0.get_mut().write_all(octets.as_ref()).await.expect("written");
+    }
+
+    /// The next line, without its end; empty at the end of the stream.
+    async fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).await.expect("read");
+        line.trim_end().to_owned()
+    }
+
+    /// The last line of the next reply.
+    async fn reply(&mut self) -> String {
+        loop {
+            let line = self.line().await;
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return line;
+            }
+        }
+    }
+
+    async fn ask(&mut self, line: &str) -> String {
+        self.write(format!("{line}\r\n")).await;
+        self.reply().await
+    }
+
+    async fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.0.read_to_string(&mut rest).await.expect("read");
+        rest
+    }
+}
+
+async fn begin(client: &mut Client) {
+    assert!(client.reply().await.starts_with("220 "));
+    client.ask("EHLO c.example").await;
+    client.ask("MAIL FROM:<a@b.example>").await;
+    assert_eq!(client.ask("RCPT TO:<x@here.example>").await, "250 2.1.5 recipient ok");
+}
+
+#[tokio::test]
+async fn messages_small_and_large_come_in_whole() {
+    let served = Served::start(config()).await;
+    let mut client = served.client().await;
+    begin(&mut client).await;
+    assert!(client.ask("DATA").await.starts_with("354 "));
+    assert!(client.ask("A: b\r\n\r\nbody\r\n.").await.starts_with("250 2.0.0 queued as "));
+    let large = format!("A: b\r\n\r\n{}", "0123456789abcdef\r\n".repeat(100_000));
+    client.write(format!("MAIL FROM:<>\r\nRCPT TO:<x@here.example>\r\nBDAT {} LAST\r\n{large}", large.len())).await;
+    client.reply().await;
+    client.reply().await;
+    assert!(client.reply().await.starts_with("250 2.0.0 queued as "));
+    assert_eq!(client.ask("QUIT").await, "221 2.0.0 bye");
+    assert_eq!(client.rest().await, "", "the connection is closed");
+    let kept = served.world.spool.kept.lock().expect("no panic");
+    assert_eq!(kept[0].content, b"A: b\r\n\r\nbody\r\n");
+    assert!(kept[1].was_blob && kept[1].content == large.as_bytes());
+    assert!(served.world.spool.spilled_bytes.load(Ordering::Relaxed) > 1_700_000, "it went to disk as it came");
+}
+
+#[tokio::test]
+async fn one_session_too_many_is_told_so_rfc5321_4_3_2() {
+    let mut config = config();
+    config.limits.sessions_per_peer_max = 1;
+    let served = Served::start(config).await;
+    let mut first = served.client().await;
+    assert!(first.reply().await.starts_with("220 "));
+    let mut second = served.client().await;
+    assert_eq!(second.rest().await, "421 4.7.0 too many sessions from your address\r\n");
+    first.ask("QUIT").await;
+    first.rest().await;
+    let mut open = served.world.doors.slots.watch();
+    open.wait_for(|open| *open == 0).await.expect("the place comes back");
+    assert!(served.client().await.reply().await.starts_with("220 "));
+}
+
+#[tokio::test]
+async fn a_silent_client_is_left_after_the_idle_limit_rfc5321_4_5_3_2_7() {
+    let mut config = config();
+    config.limits.command_idle = Duration::from_millis(50);
+    let served = Served::start(config).await;
+    let mut client = served.client().await;
+    client.reply().await;
+    assert_eq!(client.rest().await, "421 4.4.2 timeout\r\n");
+}
+
+#[tokio::test]
+async fn at_the_end_idle_sessions_go_and_transactions_end_first_rfc5321_3_8() {
+    let served = Served::start(config()).await;
+    let (mut idle, mut busy, mut stuck) = (served.client().await, served.client().await, served.client().await);
+    assert!(idle.reply().await.starts_with("220 "));
+    begin(&mut busy).await;
+    begin(&mut stuck).await;
+    served.phase.send_replace(Phase::Draining);
+    assert_eq!(idle.rest().await, "421 4.3.2 service is shutting down\r\n");
+    served.accepting.await.expect("no panic");
+    assert!(TcpStream::connect(served.at).await.is_err(), "the port is closed");
+    busy.ask("DATA").await;
+    assert!(busy.ask("A: b\r\n.").await.starts_with("250 "));
+    assert_eq!(busy.rest().await, "421 4.3.2 service is shutting down\r\n");
+    assert_eq!(drained(&served.world.doors, Duration::from_millis(20)).await, 1, "one is stuck");
+    served.phase.send_replace(Phase::Cutting);
+    assert_eq!(stuck.rest().await, "");
+    assert_eq!(drained(&served.world.doors, Duration::from_secs(60)).await, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_left() {
+    let mut config = config();
+    config.limits.command_idle = Duration::from_millis(50);
+    config.limits.commands_per_session_max = u32::MAX;
+    let served = Served::start(config).await;
+    let mut client = served.client().await;
+    client.reply().await;
+    let noops = "NOOP\r\n".repeat(10_000);
+    // Ends when the server has closed the connection on us: its replies are never read.
+    while client.0.get_mut().write_all(noops.as_bytes()).await.is_ok() {}
+    assert_eq!(drained(&served.world.doors, Duration::from_secs(60)).await, 0);
+    assert!(served.world.heard.has("session-closed", "does not read"));
+}

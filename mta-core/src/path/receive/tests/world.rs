@@ -1,0 +1,294 @@
+//! The other side of every door, for this stage's tests: a spool, a policy, a clock and a listener's ear.
+
+use crate::base::event::Event;
+use crate::base::fault::SpoolFault;
+use crate::base::flow::Answer;
+use crate::base::flow::entry::Entry;
+use crate::base::flow::offer::{Offer, OfferedContent};
+use crate::base::flow::operator::Selection;
+use crate::base::flow::policy::{
+    DataVerdict, Disposition, Gate, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy, Submission,
+};
+use crate::base::flow::ruling::Ruling;
+use crate::base::flow::spool::{Blob, Room, Spool};
+use crate::base::mail::address::Address;
+use crate::base::mail::content::{Body, Content};
+use crate::base::mail::edits::Edits;
+use crate::base::mail::envelope::Recipient;
+use crate::base::mail::id::QueueId;
+use crate::base::time::{Now, UnixMillis};
+use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, LogFormat, Network, Queue, Relay, Storage};
+use crate::path::receive::doors::Doors;
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// `mx.example`, which takes mail for `here.example` from anyone and for anywhere from 192.0.2.0/24.
+pub(super) fn config() -> Config {
+    let network = Network { base: [192, 0, 2, 0].into(), prefix: 24 };
+    Config {
+        hostname: "mx.example".into(),
+        data_dir: "unused".into(),
+        listeners: Vec::new(),
+        relay: Relay { networks: vec![network], domains: vec![DomainPattern::new("here.example")] },
+        routes: Vec::new(),
+        delivery: Delivery::default(),
+        queue: Queue::default(),
+        storage: Storage { blob_bytes_min: 4096, ..Storage::default() },
+        limits: Limits::default(),
+        plugins: Vec::new(),
+        log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, ..Log::default() },
+    }
+}
+
+/// Everything behind the doors, in the tests' hands.
+pub(super) struct World {
+    pub(super) doors: Arc<Doors>,
+    pub(super) spool: Arc<TestSpool>,
+    pub(super) policy: Arc<TestPolicy>,
+    pub(super) heard: Arc<Heard>,
+}
+
+impl World {
+    pub(super) fn new(config: Config) -> Self {
+        let spool = Arc::new(TestSpool::default());
+        let policy = Arc::new(TestPolicy::default());
+        let heard = Arc::new(Heard::default());
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        let doors = Doors::new(
+            config,
+            Arc::clone(&spool) as Arc<dyn Spool>,
+            Arc::clone(&policy) as Arc<dyn Policy>,
+            Arc::clone(&heard) as Arc<dyn Observe>,
+            Arc::new(RealClock),
+            Arc::new(CountingDice::default()),
+        );
+        Self { doors: Arc::new(doors), spool, policy, heard }
+    }
+}
+
+/// A message that the spool took.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) entry: Entry,
+    pub(super) content: Vec<u8>,
+    pub(super) was_blob: bool,
+}
+
+/// Keeps what it is offered, or fails as it is told.
+#[derive(Default)]
+pub(super) struct TestSpool {
+    pub(super) room: Mutex<Option<Room>>,
+    pub(super) fault: Mutex<Option<SpoolFault>>,
+    pub(super) blob_fault: Mutex<Option<SpoolFault>>,
+    pub(super) kept: Mutex<Vec<Kept>>,
+    /// The finished blob, until it is offered.
+    blob: Arc<Mutex<Option<Vec<u8>>>>,
+    pub(super) spilled_bytes: Arc<AtomicU64>,
+}
+
+impl TestSpool {
+    pub(super) fn take(&self, offer: Offer) -> Result<(), SpoolFault> {
+        if let Some(fault) = self.fault.lock().expect("no panic").clone() {
+            return Err(fault);
+        }
+        let (content, was_blob) = match offer.content {
+            OfferedContent::Memory(bytes) => (bytes.to_vec(), false),
+            OfferedContent::Blob => (self.blob.lock().expect("no panic").take().expect("a finished blob"), true),
+        };
+        self.kept.lock().expect("no panic").push(Kept { entry: offer.entry, content, was_blob });
+        Ok(())
+    }
+
+    pub(super) fn open(&self) -> Result<Box<dyn Blob>, SpoolFault> {
+        match self.blob_fault.lock().expect("no panic").clone() {
+            Some(fault) => Err(fault),
+            None => Ok(Box::new(TestBlob {
+                octets: Vec::new(),
+                finished: Arc::clone(&self.blob),
+                spilled_bytes: Arc::clone(&self.spilled_bytes),
+            })),
+        }
+    }
+}
+
+struct TestBlob {
+    octets: Vec<u8>,
+    finished: Arc<Mutex<Option<Vec<u8>>>>,
+    spilled_bytes: Arc<AtomicU64>,
+}
+
+impl Blob for TestBlob {
+    fn write(&mut self, octets: Bytes) -> Answer<'_, Result<(), SpoolFault>> {
+        self.octets.extend_from_slice(&octets);
+        self.spilled_bytes.fetch_add(octets.len() as u64, Ordering::Relaxed);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn finish(self: Box<Self>, head: Bytes) -> Answer<'static, Result<Content, SpoolFault>> {
+        *self.finished.lock().expect("no panic") = Some([&head[..], &self.octets].concat());
+        Box::pin(async move { Ok(Content { head, body: Body::Memory(self.octets.into()) }) })
+    }
+}
+
+impl Spool for TestSpool {
+    fn room(&self) -> Room {
+        self.room.lock().expect("no panic").unwrap_or(Room::Open)
+    }
+
+    fn blob(&self, _id: QueueId) -> Answer<'_, Result<Box<dyn Blob>, SpoolFault>> {
+        Box::pin(async { self.open() })
+    }
+
+    fn accept(&self, offer: Offer) -> Answer<'_, Result<(), SpoolFault>> {
+        Box::pin(async { self.take(offer) })
+    }
+
+    fn entry(&self, _id: QueueId) -> Answer<'_, Result<Option<Arc<Entry>>, SpoolFault>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn content(&self, _id: QueueId) -> Answer<'_, Result<Content, SpoolFault>> {
+        Box::pin(async { Err(SpoolFault::Closing) })
+    }
+
+    fn rule(&self, _ruling: Ruling) -> Answer<'_, Result<Option<Arc<Entry>>, SpoolFault>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn list(
+        &self,
+        _selection: Selection,
+        _after: Option<QueueId>,
+        _limit: usize,
+    ) -> Answer<'_, Result<Vec<Arc<Entry>>, SpoolFault>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+/// Says what it is told; a hook without words is absent.
+#[derive(Default)]
+pub(super) struct TestPolicy {
+    pub(super) connect: Mutex<Option<Gate>>,
+    pub(super) rcpt: Mutex<Option<Gate>>,
+    pub(super) data: Mutex<Option<DataVerdict>>,
+    /// What was asked and told, in order.
+    pub(super) asked: Arc<Mutex<Vec<String>>>,
+}
+
+/// A verdict without edits.
+pub(super) fn verdict(disposition: Disposition) -> DataVerdict {
+    let plugin = Some("tester".into());
+    DataVerdict { disposition, plugin, edits: Edits::default(), envelope: Vec::new(), tags: Vec::new() }
+}
+
+struct TestSession {
+    connect: Option<Gate>,
+    rcpt: Option<Gate>,
+    data: Option<DataVerdict>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl TestSession {
+    fn note(&self, what: String) {
+        self.asked.lock().expect("no panic").push(what);
+    }
+}
+
+impl Policy for TestPolicy {
+    fn has(&self, hook: Hook) -> bool {
+        match hook {
+            Hook::Connect => self.connect.lock().expect("no panic").is_some(),
+            Hook::Rcpt => self.rcpt.lock().expect("no panic").is_some(),
+            Hook::Data => self.data.lock().expect("no panic").is_some(),
+            Hook::PreSend => false,
+        }
+    }
+
+    fn session(&self, info: SessionInfo) -> Box<dyn SessionPolicy> {
+        let session = TestSession {
+            connect: self.connect.lock().expect("no panic").clone(),
+            rcpt: self.rcpt.lock().expect("no panic").clone(),
+            data: self.data.lock().expect("no panic").clone(),
+            asked: Arc::clone(&self.asked),
+        };
+        session.note(format!("session {} {:?}", info.listener, info.helo));
+        Box::new(session)
+    }
+
+    fn pre_send<'a>(&'a self, _sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {
+        Box::pin(async { SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default() } })
+    }
+}
+
+impl SessionPolicy for TestSession {
+    fn helo(&mut self, name: &str) {
+        self.note(format!("helo {name}"));
+    }
+
+    fn connect(&mut self) -> Answer<'_, Gate> {
+        self.note("connect".to_owned());
+        let gate = self.connect.clone().unwrap_or(Gate::Next);
+        Box::pin(async { gate })
+    }
+
+    fn rcpt<'a>(&'a mut self, sender: Option<&'a Address>, to: &'a Recipient) -> Answer<'a, Gate> {
+        self.note(format!("rcpt {} {}", sender.map(ToString::to_string).unwrap_or_default(), to.address));
+        let gate = self.rcpt.clone().unwrap_or(Gate::Next);
+        Box::pin(async { gate })
+    }
+
+    fn data<'a>(&'a mut self, submission: Submission<'a>) -> Answer<'a, DataVerdict> {
+        self.note(format!("data {} octets", submission.content.size_bytes()));
+        let verdict = self.data.clone().unwrap_or_else(|| verdict(Disposition::Next));
+        Box::pin(async { verdict })
+    }
+
+    fn transaction_ended(&mut self) {
+        self.note("ended".to_owned());
+    }
+}
+
+/// Every event, as JSON.
+#[derive(Default)]
+pub(super) struct Heard(pub(super) Mutex<Vec<String>>);
+
+impl Heard {
+    /// Whether an event of that name has that text in it.
+    pub(super) fn has(&self, event: &str, text: &str) -> bool {
+        let name = format!("\"event\":\"{event}\"");
+        self.0.lock().expect("no panic").iter().any(|line| line.contains(&name) && line.contains(text))
+    }
+}
+
+impl Observe for Heard {
+    fn event(&self, event: Event<'_>) {
+        let line = serde_json::to_string(&event).expect("events are plain data");
+        self.0.lock().expect("no panic").push(line);
+    }
+}
+
+struct RealClock;
+
+impl Clock for RealClock {
+    fn now(&self) -> Now {
+        Now { mono: Instant::now(), wall: UnixMillis(1_700_000_000_000) }
+    }
+
+    fn sleep_until(&self, when: Instant) -> Answer<'static, ()> {
+        Box::pin(tokio::time::sleep_until(when.into()))
+    }
+}
+
+/// 1, 2, 3…
+#[derive(Default)]
+struct CountingDice(AtomicU64);
+
+impl Dice for CountingDice {
+    fn roll(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}

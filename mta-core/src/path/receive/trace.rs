@@ -1,0 +1,113 @@
+//! Our Received field (RFC 5321 4.4): where a message came from, by which protocol, and under which name it is here.
+
+use crate::base::mail::domain::Domain;
+use crate::base::mail::envelope::Envelope;
+use crate::base::mail::id::QueueId;
+use crate::base::time::UnixMillis;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+/// What the field tells.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trace<'a> {
+    /// The name from EHLO or HELO: parsed, so that it has only characters of names.
+    pub(super) helo: &'a str,
+    /// EHLO was used (RFC 3848).
+    pub(super) extended: bool,
+    pub(super) peer: IpAddr,
+    pub(super) hostname: &'a str,
+    pub(super) id: QueueId,
+    pub(super) envelope: &'a Envelope,
+    pub(super) at: UnixMillis,
+}
+
+impl Trace<'_> {
+    /// The whole field with its final CRLF. A recipient is named only when there is no other, because the field goes
+    /// to all of them (RFC 5321 7.2).
+    pub(super) fn field(&self) -> Box<str> {
+        // RFC 3848 and RFC 6531 4.3.
+        let protocol = match (self.envelope.smtputf8, self.extended) {
+            (true, _) => "UTF8SMTP",
+            (false, true) => "ESMTP",
+            (false, false) => "SMTP",
+        };
+        let literal = Domain::Literal(self.peer.to_canonical());
+        let mut field = String::with_capacity(224);
+        // Writing to a String can't fail.
+        let _ = write!(
+            field,
+            "Received: from {} ({literal})\r\n\tby {} with {protocol} id {}",
+            self.helo, self.hostname, self.id
+        );
+        if let [only] = &*self.envelope.recipients {
+            let _ = write!(field, "\r\n\tfor <{}>", only.address);
+        }
+        let _ = write!(field, ";\r\n\t{}\r\n", date(self.at));
+        field.into()
+    }
+}
+
+/// RFC 5322 3.3, in UTC.
+fn date(at: UnixMillis) -> String {
+    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
+    let timestamp = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
+    let zoned = timestamp.to_zoned(TimeZone::UTC);
+    // Only years beyond 9999 can't be written so.
+    jiff::fmt::rfc2822::to_string(&zoned).unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 +0000".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::mail::envelope::{BodyType, Recipient};
+
+    fn envelope(recipients: &[&str]) -> Envelope {
+        let recipient =
+            |text: &&str| Recipient { address: text.parse().expect("a mailbox"), notify: None, orcpt: None };
+        Envelope {
+            sender: None,
+            recipients: recipients.iter().map(recipient).collect(),
+            body: BodyType::SevenBit,
+            smtputf8: false,
+            ret: None,
+            envid: None,
+        }
+    }
+
+    fn field(envelope: &Envelope, extended: bool) -> Box<str> {
+        let trace = Trace {
+            helo: "client.example",
+            extended,
+            peer: IpAddr::from([192, 0, 2, 1]),
+            hostname: "mx.example",
+            id: QueueId(1),
+            envelope,
+            at: UnixMillis(1_700_000_000_000),
+        };
+        trace.field()
+    }
+
+    #[test]
+    fn one_recipient_is_named_rfc5321_4_4() {
+        assert_eq!(
+            &*field(&envelope(&["b@example.org"]), true),
+            "Received: from client.example ([192.0.2.1])\r\n\tby mx.example with ESMTP id \
+             00000000000000000000000001\r\n\tfor <b@example.org>;\r\n\tTue, 14 Nov 2023 22:13:20 +0000\r\n"
+        );
+    }
+
+    #[test]
+    fn several_recipients_are_not_named_rfc5321_7_2() {
+        let field = field(&envelope(&["b@example.org", "c@example.org"]), false);
+        assert!(field.contains(" with SMTP id ") && !field.contains("example.org"), "{field}");
+    }
+
+    #[test]
+    fn smtputf8_is_told_rfc6531_4_3() {
+        let envelope = Envelope { smtputf8: true, ..envelope(&["jörg@bücher.example"]) };
+        let field = field(&envelope, true);
+        assert!(field.contains(" with UTF8SMTP id ") && field.contains("for <jörg@bücher.example>;"), "{field}");
+    }
+}

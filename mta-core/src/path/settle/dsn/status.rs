@@ -1,0 +1,76 @@
+//! The part for machines: message/delivery-status (RFC 3464 2), or its global twin (RFC 6533 4).
+
+use super::{Notice, Notification, date, mailbox};
+use std::fmt::Write as _;
+
+/// A field's value beyond this is cut, in octets; a remote can say much.
+const VALUE_BYTES_MAX: usize = 900;
+/// Where lines are folded if they can be (RFC 5322 2.1.1), in octets.
+const LINE_BYTES: usize = 78;
+
+/// The fields about the message, then a group for each recipient.
+pub(super) fn report(notification: &Notification<'_>) -> String {
+    let mut text = String::with_capacity(1024);
+    let entry = notification.entry;
+    // RFC 3464 2.2.1, RFC 3461 6.3: the sender's own name for the transaction.
+    if let Some(envid) = &entry.envelope.envid {
+        field(&mut text, "Original-Envelope-Id", envid);
+    }
+    field(&mut text, "Reporting-MTA", &format!("dns; {}", notification.hostname));
+    field(&mut text, "Arrival-Date", &date(entry.accepted));
+    for notice in notification.notices {
+        text.push_str("\r\n");
+        recipient(&mut text, notice);
+    }
+    text
+}
+
+fn recipient(text: &mut String, notice: &Notice<'_>) {
+    // RFC 3464 2.3.1: only if the sender gave one; it was xtext-decoded on the way in (RFC 3461 6.3).
+    if let Some(orcpt) = &notice.recipient.orcpt {
+        let (kind, address) = orcpt.split_once(';').unwrap_or(("rfc822", orcpt));
+        field(text, "Original-Recipient", &format!("{kind}; {address}"));
+    }
+    let address = mailbox(&notice.recipient.address);
+    let kind = if address.is_ascii() { "rfc822" } else { "utf-8" };
+    field(text, "Final-Recipient", &format!("{kind}; {address}"));
+    field(text, "Action", notice.action.word());
+    field(text, "Status", &notice.status.to_string());
+    if let Some(last) = &notice.last {
+        match &last.remote {
+            Some(remote) => {
+                field(text, "Remote-MTA", &format!("dns; {remote}"));
+                field(text, "Diagnostic-Code", &format!("smtp; {}", last.reply));
+            }
+            // RFC 3464 2.3.6: `smtp` is for what a remote said; these are our own words.
+            None => field(text, "Diagnostic-Code", &format!("x-mailwright; {}", last.reply)),
+        }
+        field(text, "Last-Attempt-Date", &date(last.at));
+    }
+    // RFC 3464 2.3.9: for delays alone.
+    if let Some(until) = notice.retry_until {
+        field(text, "Will-Retry-Until", &date(until));
+    }
+}
+
+/// One field: printable, cut where it is too long, folded at spaces.
+fn field(text: &mut String, name: &str, value: &str) {
+    let _infallible = write!(text, "{name}:");
+    let mut column = name.len() + 1;
+    let mut length = 0;
+    for word in value.split(|c: char| c.is_ascii_control() || c == ' ').filter(|word| !word.is_empty()) {
+        let word = &word[..word.floor_char_boundary(VALUE_BYTES_MAX - length)];
+        if column + 1 + word.len() > LINE_BYTES && column > name.len() + 1 {
+            text.push_str("\r\n");
+            column = 0;
+        }
+        text.push(' ');
+        text.push_str(word);
+        column += 1 + word.len();
+        length += 1 + word.len();
+        if length >= VALUE_BYTES_MAX {
+            break;
+        }
+    }
+    text.push_str("\r\n");
+}

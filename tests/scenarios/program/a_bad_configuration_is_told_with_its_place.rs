@@ -1,0 +1,62 @@
+//! `check-config` and `serve` name file, line and key of what is wrong, and what was probably meant.
+
+use mailwright_tests::peers::lossy;
+use mailwright_tests::program::{Mailwright, binary};
+use mailwright_tests::setup::Setup;
+use std::process::Command;
+
+fn check(server: &Mailwright) -> (bool, String) {
+    let output = server.cli(&["check-config"]);
+    (output.status.success(), lossy(&output.stdout) + &lossy(&output.stderr))
+}
+
+#[test]
+fn a_bad_configuration_is_told_with_its_place() {
+    let server = Mailwright::prepare(&Setup::new());
+    let (good, said) = check(&server);
+    assert!(good, "{said}");
+    let text = std::fs::read_to_string(server.config()).expect("it was written");
+    let wrong = [
+        ("networks =", "netwroks =", "netwroks", "networks"),
+        ("retry = [\"1s\"", "retry = [\"1 second\"", "retry", "1s"),
+        ("level = \"debug\"", "level = \"loud\"", "level", "debug"),
+        ("hostname = \"mx.example.test\"", "hostname = 5", "hostname", "mx.example"),
+        ("bind = \"127.0.0.1:0\"", "bind = \"localhost\"", "bind", "127.0.0.1"),
+    ];
+    for (from, to, key, expected) in wrong {
+        let bad = text.replacen(from, to, 1);
+        assert_ne!(bad, text, "{from}");
+        std::fs::write(server.config(), &bad).expect("our own file");
+        let (good, said) = check(&server);
+        let line = bad[..bad.find(to).expect("it was put there")].lines().count().max(1);
+        let line = if bad[..bad.find(to).expect("it was put there")].ends_with('\n') { line + 1 } else { line };
+        assert!(!good && said.contains("mailwright.toml") && said.contains(&format!(":{line}:")), "{to}: {said}");
+        assert!(said.contains(key) && said.contains(expected), "{to}: {said}");
+    }
+}
+
+#[test]
+fn nothing_starts_with_a_bad_configuration() {
+    let server = Mailwright::prepare(&Setup::new());
+    std::fs::write(server.config(), "hostname = \"mx.example.test\"\n").expect("our own file");
+    let output = server.cli(&["serve"]);
+    assert!(!output.status.success());
+    assert!(lossy(&output.stderr).contains("listener"), "{}", lossy(&output.stderr));
+    assert!(!server.data_dir().exists(), "it is checked before anything is made");
+}
+
+#[test]
+fn the_command_line_overrides_the_file() {
+    let server = Mailwright::prepare(&Setup::new());
+    let output = server.cli(&["check-config", "--set", "limits.sessions_max=0"]);
+    assert!(!output.status.success());
+    assert!(lossy(&output.stderr).contains("sessions_max"), "{}", lossy(&output.stderr));
+}
+
+#[test]
+fn the_version_is_told() {
+    let mut command = Command::new(binary());
+    command.arg("version");
+    let output = mailwright_tests::peers::run(command);
+    assert!(output.status.success() && lossy(&output.stdout).contains(env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,44 @@
+//! One message for a hundred recipients with the same next hop travels once, and a connection serves many messages.
+
+use mailwright_tests::mail::{Mark, message};
+use mailwright_tests::program::Mailwright;
+use mailwright_tests::setup::Setup;
+use mailwright_tests::sink::Sink;
+
+#[test]
+fn many_recipients_share_one_transaction() {
+    let sink = Sink::start();
+    let server = Mailwright::start(&Setup::new().smarthost("*", sink.address()));
+    let recipients: Vec<_> = (0..100).map(|number| format!("r{number}@to{}.example", number % 3)).collect();
+    let to: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let mut client = server.client();
+    client.hello();
+    let id = client.mail("a@from.example", &to, &message(&Mark::new(), "hello\r\n")).queue_id();
+    let _ = server.finished(&id);
+    let got = sink.messages();
+    let mut arrived: Vec<_> = got.iter().flat_map(|message| message.recipients.clone()).collect();
+    let mut wanted = recipients.clone();
+    arrived.sort();
+    wanted.sort();
+    assert_eq!(arrived, wanted);
+    // RFC 5321 4.5.4.1: one copy for all recipients at the same host.
+    assert_eq!(got.len(), 1);
+}
+
+#[test]
+fn a_connection_serves_many_messages() {
+    const COUNT: usize = 200;
+    let sink = Sink::start();
+    let setup = Setup::new().smarthost("*", sink.address()).set("delivery", "attempts_per_destination_max = 2");
+    let mut server = Mailwright::prepare(&setup).begin(&["delivery.paused=true"]);
+    let mut client = server.client();
+    client.hello();
+    for _ in 0..COUNT {
+        client.mail("a@from.example", &["b@to.example"], &message(&Mark::new(), "hello\r\n")).expect_code(250);
+    }
+    assert!(server.stop().success());
+    server.restart(&["delivery.paused=false"]);
+    server.events_reach("finished", COUNT);
+    assert_eq!(sink.messages().len(), COUNT);
+    assert!(sink.connections() <= 10, "{} connections for {COUNT} messages", sink.connections());
+}
