@@ -111,8 +111,9 @@ fn is_driver(path: &str) -> bool {
 /// `RFC 5321 4.1.2` and `rfc5321_4_1_2`.
 fn cites(line: &str) -> impl Iterator<Item = Citation> {
     let named = line.match_indices("RFC ").filter_map(|(at, found)| citation(&line[at + found.len()..], ' '));
+    // In names only with a section: `rfc2822` alone is somebody's module.
     let called = line.match_indices("rfc").filter_map(|(at, found)| citation(&line[at + found.len()..], '_'));
-    named.chain(called)
+    named.chain(called.filter(|citation| citation.section.is_some()))
 }
 
 fn citation(text: &str, between: char) -> Option<Citation> {
@@ -171,7 +172,7 @@ mod tests {
     fn citations_are_read_in_both_forms() {
         let read = |line| cites(line).map(|c| c.to_string()).collect::<Vec<_>>();
         assert_eq!(
-            read("(RFC 5321 4.5.3, RFC 2033) rfc1870_6_1 in RFC 3339 in UTC"),
+            read("(RFC 5321 4.5.3, RFC 2033) rfc1870_6_1 in RFC 3339 in UTC, fmt::rfc2822"),
             ["RFC 5321 4", "RFC 2033", "RFC 3339", "RFC 1870 6"]
         );
     }
