@@ -132,7 +132,7 @@ impl Machine {
 
     /// Nobody works on the message: no attempt, no look at its age, no operation.
     pub(super) fn is_still(&self, id: QueueId) -> bool {
-        !self.is_busy(id) && !self.desks.get(&id).is_some_and(|desk| desk.running.is_some())
+        !self.is_busy(id) && self.desks.get(&id).is_none_or(|desk| desk.running.is_none())
     }
 
     /// Somebody works on recipients of the message that the present routes may divide otherwise.
