@@ -4,6 +4,9 @@ mod session;
 
 pub use super::doors::Phase;
 
+#[cfg(test)]
+pub(super) use session::run as task;
+
 use super::doors::Doors;
 use super::replies;
 use super::slots::NoSlot;

@@ -154,7 +154,7 @@ impl Session {
         self.say(&Reply { text: text.into(), ..replies::OK });
     }
 
-    /// Sends body octets on to the disk, when there are too many for memory.
+    /// Sends octets on to the disk, when there are too many for memory.
     fn spill(&mut self) {
         let Some(transaction) = &mut self.transaction else { return };
         let Some(piece) = transaction.collector.as_mut().and_then(Collector::spill) else { return };

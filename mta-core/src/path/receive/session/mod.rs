@@ -30,6 +30,9 @@ use std::sync::Arc;
 use std::time::Instant;
 use timers::{Timer, Timers};
 
+/// Replies that may wait to be sent, in octets: a group of some hundred commands.
+const UNSENT_BYTES_MAX: usize = 32 * 1024;
+
 /// What the machine wants done, in this order, before it is given anything else. Effects that ask are answered by the
 /// `handle_` call that each names.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ pub enum Effect {
     TransactionEnded,
     /// Open a blob: [`Session::handle_spool_fault`] if that fails.
     OpenBlob(QueueId),
-    /// Write these octets of the body to the blob: [`Session::handle_spool_fault`] if that fails.
+    /// Write these octets of the content to the blob: [`Session::handle_spool_fault`] if that fails.
     Spill(Bytes),
     /// Finish the blob, with this header section: [`Session::handle_blob_finished`].
     FinishBlob(Bytes),
@@ -57,7 +60,11 @@ pub enum Effect {
     /// Make this durable: [`Session::handle_committed`].
     Offer(Box<Offer>),
     /// Close the connection; nothing comes behind it.
-    Close,
+    Close {
+        /// The client may still be writing: its octets are to be read and dropped for a moment, because a connection
+        /// that is closed over unread octets is reset, and the reset can overtake our last reply (RFC 1122 4.2.2.13).
+        linger: bool,
+    },
 }
 
 /// One session.
@@ -113,6 +120,10 @@ impl Session {
 
     /// The next thing to do. None: give it input, or the time at [`deadline`](Self::deadline).
     pub fn poll(&mut self) -> Option<Effect> {
+        // What was set aside because the client did not take our replies is gone on with once they are sent.
+        if self.effects.is_empty() && !self.pending.is_empty() {
+            self.go_on();
+        }
         self.effects.pop_front()
     }
 
@@ -173,9 +184,9 @@ impl Session {
             return;
         }
         match self.timers.expired(now.mono) {
-            Some(Timer::Session) => self.end(&replies::SESSION_TOO_LONG, "session time limit"),
-            Some(Timer::Data) => self.end(&replies::TIMEOUT, "content time limit"),
-            Some(Timer::Idle) => self.end(&replies::TIMEOUT, "idle"),
+            Some(Timer::Session) => self.leave(&replies::SESSION_TOO_LONG, "session time limit"),
+            Some(Timer::Data) => self.leave(&replies::TIMEOUT, "content time limit"),
+            Some(Timer::Idle) => self.leave(&replies::TIMEOUT, "idle"),
             None => return,
         }
         self.settle();
@@ -205,6 +216,11 @@ impl Session {
     fn run(&mut self, mut input: &[u8]) {
         loop {
             match &self.state {
+                // Short commands with long replies must not pile up here faster than the client takes them.
+                State::Command if self.out.len() > UNSENT_BYTES_MAX => {
+                    self.pending = input.to_vec();
+                    break;
+                }
                 State::Command => {
                     if !self.next_line(&mut input) {
                         break;
@@ -246,7 +262,7 @@ impl Session {
             Err((verb, reply, loses_track)) => {
                 self.refuse(verb, &reply);
                 if loses_track {
-                    self.close("the length of a chunk is unknown");
+                    self.close_after("the length of a chunk is unknown", true);
                 }
             }
         }
@@ -304,13 +320,23 @@ impl Session {
         }
     }
 
-    /// Says why, and closes.
-    fn end(&mut self, reply: &Reply, why: &str) {
+    /// Says why to a client that is silent, and closes.
+    fn leave(&mut self, reply: &Reply, why: &str) {
         self.say(reply);
         self.close(why);
     }
 
+    /// Says why to a client that may be in the middle of writing, and closes.
+    fn end(&mut self, reply: &Reply, why: &str) {
+        self.say(reply);
+        self.close_after(why, true);
+    }
+
     fn close(&mut self, why: &str) {
+        self.close_after(why, false);
+    }
+
+    fn close_after(&mut self, why: &str, linger: bool) {
         if self.is_closed() {
             return;
         }
@@ -318,7 +344,7 @@ impl Session {
         self.flush();
         self.state = State::Closed;
         self.pending = Vec::new();
-        self.effects.push_back(Effect::Close);
+        self.effects.push_back(Effect::Close { linger });
         self.doors.observe.event(Event::SessionClosed {
             session: &self.id,
             peer: self.peer,
@@ -341,7 +367,7 @@ impl Session {
         match &self.state {
             State::Closed | State::Waiting(_) => return self.timers.stop(Timer::Idle),
             State::Command if self.draining && self.transaction.is_none() => {
-                return self.end(&replies::GOING_DOWN, "the server is going down");
+                return self.leave(&replies::GOING_DOWN, "the server is going down");
             }
             State::Command => self.timers.start(Timer::Idle, self.now.mono, limits.command_idle),
             State::Data(_) | State::Chunk(_) => self.timers.start(Timer::Idle, self.now.mono, limits.data_idle),
