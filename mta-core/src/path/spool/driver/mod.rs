@@ -86,7 +86,7 @@ pub async fn open(
         watched_at: now,
         lost: None,
     };
-    let cleaner = Cleaner { shared: Arc::clone(&shared), jobs: jobs.downgrade() };
+    let cleaner = Cleaner { shared: Arc::clone(&shared), jobs: jobs.downgrade(), asked_at: None };
     let tasks = Tasks {
         committer: tokio::spawn(committer.run(received)),
         index: tokio::spawn(index.run()),
