@@ -198,7 +198,7 @@ impl Session {
             tags,
             progress: vec![progress; count],
         };
-        let content = whole.map_or(OfferedContent::Blob, OfferedContent::Memory);
+        let content = whole.map_or_else(|| OfferedContent::Blob(content), OfferedContent::Memory);
         self.effects.push_back(Effect::Offer(Box::new(Offer { entry, content })));
         self.state = State::Waiting(Answer::Commit);
     }

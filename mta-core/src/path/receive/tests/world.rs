@@ -97,7 +97,7 @@ impl TestSpool {
         }
         let (content, was_blob) = match offer.content {
             OfferedContent::Memory(bytes) => (bytes.to_vec(), false),
-            OfferedContent::Blob => (self.blob.lock().expect("no panic").take().expect("a finished blob"), true),
+            OfferedContent::Blob(_) => (self.blob.lock().expect("no panic").take().expect("a finished blob"), true),
         };
         self.kept.lock().expect("no panic").push(Kept { entry: offer.entry, content, was_blob });
         Ok(())

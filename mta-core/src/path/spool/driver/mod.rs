@@ -149,9 +149,10 @@ impl SpoolDoor {
         }
         let entry = Arc::new(entry);
         match content {
-            OfferedContent::Blob => {
+            OfferedContent::Blob(content) => {
                 let gone = || SpoolFault::Store("the offer's blob is not there".to_owned());
                 let claim = self.shared.claimed(entry.id).ok_or_else(gone)?;
+                drop(content);
                 Ok((Fresh { entry, content: None }, Some(claim)))
             }
             OfferedContent::Memory(octets) if octets.len() as u64 != entry.size_bytes => {
