@@ -82,10 +82,10 @@ impl Writer {
 
     /// The active segment if it has room for so many octets, else a new one.
     fn segment_for(&mut self, total: u64) -> Result<Arc<Segment>, StoreFault> {
-        if let Some((segment, room)) = &self.active {
-            if self.end - segment.base + total <= *room {
-                return Ok(Arc::clone(segment));
-            }
+        if let Some((segment, room)) = &self.active
+            && self.end - segment.base + total <= *room
+        {
+            return Ok(Arc::clone(segment));
         }
         if let Some((full, _)) = self.active.take() {
             // What was preallocated and not used goes back; the next start would do it as well.
