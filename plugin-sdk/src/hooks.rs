@@ -2,7 +2,7 @@
 
 use crate::bindings::mailwright::plugin::types::{Address, Disposition, Fault, Gate};
 
-pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Send as Sending;
+pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Sending;
 
 /// One RCPT command.
 #[derive(Clone, Debug, PartialEq)]

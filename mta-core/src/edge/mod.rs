@@ -3,5 +3,6 @@
 pub mod config_file;
 pub mod control;
 pub mod observe;
+pub mod plugins;
 pub mod store;
 pub mod world;

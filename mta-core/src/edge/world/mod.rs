@@ -6,3 +6,4 @@ pub mod dns;
 pub mod maildir;
 pub mod net;
 pub mod signals;
+pub mod ticker;

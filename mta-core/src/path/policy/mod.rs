@@ -1,1 +1,20 @@
 //! Policy: plugins are asked, within their budgets and grants.
+//!
+//! `driver` asks the plugins of a hook in the order of the configuration; the first answer other than `next` wins,
+//! and earlier edits are seen by later plugins. `host` runs them. The rest is pure: what a call is about and what it
+//! recorded (`scene`), what plugins may do (`grants`), what their answers mean (`verdict`), and their buckets (`kv`).
+
+mod driver;
+mod fault;
+mod grants;
+mod host;
+mod kv;
+mod scene;
+mod verdict;
+
+pub use driver::{Host, HostSettings};
+pub use fault::LoadError;
+pub use host::pulse::{Pulse, TICK};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,395 @@
+//! Asks the plugins of a hook, one after the other, and keeps their instances for as long as a transaction lives.
+
+use super::fault::{Fault, LoadError};
+use super::host::call::World;
+use super::host::instance::{Live, Pool, Question, Rcpt};
+use super::host::load::{HOOKS, Loaded, linker, load};
+use super::host::pulse::Pulse;
+use super::host::{call::Call, engine, to_wire};
+use super::kv::Kv;
+use super::scene::{DeliveryScene, MessageScene, Scene, SessionScene};
+use super::verdict;
+use crate::base::event::Event;
+use crate::base::flow::Answer;
+use crate::base::flow::entry::Progress;
+use crate::base::flow::policy::{
+    DataVerdict, Disposition, Gate, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy, Submission,
+};
+use crate::base::mail::address::Address;
+use crate::base::mail::edits::Edits;
+use crate::base::mail::envelope::{Notify, Recipient};
+use crate::base::mail::id::QueueId;
+use crate::base::world::{Clock, Observe};
+use crate::config::model::{OnFailure, Plugin, PluginSource};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+
+/// What the host is made of.
+pub struct HostSettings {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where its events go.
+    pub observe: Arc<dyn Observe>,
+    /// Instances that live at once, of all plugins.
+    pub instances_max: u32,
+}
+
+impl HostSettings {
+    /// With the default of 5,000 live instances.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Self {
+        Self { clock, observe, instances_max: engine::INSTANCES_MAX }
+    }
+}
+
+/// The policy stage. Cheap to clone; all clones are one host.
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    linker: Linker<Call>,
+    kv: Kv,
+    /// What new transactions and attempts are asked by. Those under way keep theirs.
+    serving: ArcSwap<Generation>,
+}
+
+/// The plugins of one load, in the order of the configuration.
+struct Generation {
+    number: u64,
+    plugins: Vec<Loaded>,
+    /// The plugins that have each hook, by their index; in the order of [`HOOKS`].
+    chains: [Vec<usize>; 4],
+}
+
+impl Generation {
+    fn new(number: u64, plugins: Vec<Loaded>) -> Self {
+        let chains = HOOKS.map(|(hook, _)| {
+            let having = plugins.iter().enumerate().filter(|(_, loaded)| loaded.has(hook));
+            having.map(|(index, _)| index).collect()
+        });
+        Self { number, plugins, chains }
+    }
+
+    fn chain(&self, hook: Hook) -> &[usize] {
+        HOOKS.iter().zip(&self.chains).find(|((other, _), _)| *other == hook).map_or(&[], |(_, chain)| chain)
+    }
+}
+
+impl Host {
+    /// A host without plugins. Something must drive its [`pulse`](Self::pulse), or a guest that never ends is not
+    /// ended.
+    ///
+    /// # Errors
+    /// The engine's words, as when address space can't be reserved.
+    pub fn new(settings: HostSettings) -> Result<Self, String> {
+        let refused = |error: wasmtime::Error| format!("the plugin engine can't be set up: {error:#}");
+        let engine = engine::engine(settings.instances_max).map_err(refused)?;
+        let linker = linker(&engine).map_err(refused)?;
+        let began = settings.clock.now().mono;
+        let pool = Pool {
+            world: World { clock: settings.clock, observe: settings.observe, began },
+            pulse: Arc::new(Pulse::new(engine)),
+            permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
+        };
+        let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
+        Ok(Self(Arc::new(Inner { pool, linker, kv: Kv::default(), serving })))
+    }
+
+    /// What must beat while guests run.
+    #[must_use]
+    pub fn pulse(&self) -> &Arc<Pulse> {
+        &self.0.pool.pulse
+    }
+
+    /// Loads all plugins as a new generation and lets it serve. `read` gives the octets of a component, or why not.
+    /// On an error nothing is changed. Buckets and the notes of sessions stay.
+    ///
+    /// # Errors
+    /// The first plugin that can't be loaded.
+    pub async fn load(
+        &self,
+        plugins: &[Plugin],
+        read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
+    ) -> Result<(), LoadError> {
+        let Inner { pool, linker, kv, serving } = &*self.0;
+        let mut all = Vec::with_capacity(plugins.len());
+        for plugin in plugins {
+            let octets = read(&plugin.source).map_err(|problem| LoadError {
+                plugin: plugin.name.clone(),
+                problem,
+                remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
+            })?;
+            all.push(load(pool, linker, kv, plugin, octets).await?);
+        }
+        let generation = Generation::new(serving.load().number + 1, all);
+        for loaded in &generation.plugins {
+            let hooks: Vec<&str> = HOOKS.iter().filter(|(hook, _)| loaded.has(*hook)).map(|(_, name)| *name).collect();
+            pool.world.observe.event(Event::PluginLoaded {
+                plugin: &loaded.plugin.name,
+                version: CONTRACT_VERSION,
+                sha256: &loaded.sha256,
+                hooks: &hooks.join(","),
+                generation: generation.number,
+            });
+        }
+        serving.store(Arc::new(generation));
+        Ok(())
+    }
+}
+
+/// The contract's version: components carry none of their own yet.
+const CONTRACT_VERSION: &str = "0.1.0";
+
+impl Policy for Host {
+    fn has(&self, hook: Hook) -> bool {
+        !self.0.serving.load().chain(hook).is_empty()
+    }
+
+    fn session(&self, info: SessionInfo) -> Box<dyn SessionPolicy> {
+        let scene = SessionScene::new(info.id, info.listener, info.peer.ip().to_canonical(), info.helo);
+        Box::new(Session { host: self.0.clone(), scene: Arc::new(scene), asked: None })
+    }
+
+    fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {
+        Box::pin(pre_send(&self.0, sendout))
+    }
+}
+
+/// One session: its notes, and what the running transaction is asked by.
+struct Session {
+    host: Arc<Inner>,
+    scene: Arc<SessionScene>,
+    asked: Option<Transaction>,
+}
+
+/// A transaction's generation and its instances, by the index of their plugins.
+struct Transaction {
+    generation: Arc<Generation>,
+    live: Vec<Option<Live>>,
+}
+
+impl Transaction {
+    fn new(generation: Arc<Generation>) -> Self {
+        let live = generation.plugins.iter().map(|_| None).collect();
+        Self { generation, live }
+    }
+}
+
+impl SessionPolicy for Session {
+    fn helo(&mut self, name: &str) {
+        self.scene.set_helo(name);
+    }
+
+    fn connect(&mut self) -> Answer<'_, Gate> {
+        Box::pin(async {
+            let gate = self.gate(Hook::Connect, &Question::Connect).await;
+            // No transaction has begun, and a client may stay idle for long: nothing is kept but the notes.
+            self.asked = None;
+            gate
+        })
+    }
+
+    fn rcpt<'a>(&'a mut self, sender: Option<&'a Address>, to: &'a Recipient) -> Answer<'a, Gate> {
+        Box::pin(async move {
+            let rcpt = Rcpt { sender: sender.map(to_wire), to: to_wire(&to.address), params: params(to) };
+            self.gate(Hook::Rcpt, &Question::Rcpt(Box::new(rcpt))).await
+        })
+    }
+
+    fn data<'a>(&'a mut self, submission: Submission<'a>) -> Answer<'a, DataVerdict> {
+        Box::pin(self.ask_data(submission))
+    }
+
+    fn transaction_ended(&mut self) {
+        self.asked = None;
+    }
+}
+
+impl Session {
+    async fn gate(&mut self, hook: Hook, question: &Question) -> Gate {
+        let Self { host, scene, asked } = self;
+        let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
+        for &index in generation.chain(hook) {
+            let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
+            let answer = async {
+                let scene = Scene { session: Some(scene.clone()), ..Scene::default() };
+                let said = instance(&host.pool, loaded, live).await?.gate(&host.pool, loaded, scene, question).await?;
+                verdict::gate(said)
+            };
+            let gate = match answer.await {
+                Ok(gate) => gate,
+                Err(fault) => {
+                    *live = None;
+                    let meaning = host.failed(loaded, hook, &fault, Some(scene), None);
+                    verdict::failed_gate(meaning)
+                }
+            };
+            if gate != Gate::Next {
+                return gate;
+            }
+        }
+        Gate::Next
+    }
+
+    async fn ask_data(&mut self, submission: Submission<'_>) -> DataVerdict {
+        let Self { host, scene: session, asked } = self;
+        let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
+        let envelope = submission.envelope;
+        let message = MessageScene {
+            id: submission.id,
+            content: submission.content.clone(),
+            sender: envelope.sender.clone(),
+            recipients: envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect(),
+            whole: true,
+            headers: Vec::new(),
+            envelope: Vec::new(),
+            tags: Vec::new(),
+        };
+        let mut scene = Scene { session: Some(session.clone()), message: Some(message), delivery: None };
+        let mut ruled = (Disposition::Next, None);
+        for &index in generation.chain(Hook::Data) {
+            let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
+            let before = scene.mark();
+            let answer = async {
+                let said = instance(&host.pool, loaded, live).await?.data(&host.pool, loaded, &mut scene).await?;
+                verdict::disposition(said)
+            };
+            let disposition = match answer.await {
+                Ok(disposition) => disposition,
+                Err(fault) => {
+                    *live = None;
+                    scene.roll_back(before);
+                    let meaning = host.failed(loaded, Hook::Data, &fault, Some(session), Some(submission.id));
+                    verdict::failed_disposition(meaning)
+                }
+            };
+            if disposition != Disposition::Next {
+                ruled = (disposition, Some(loaded.plugin.name.clone()));
+                break;
+            }
+        }
+        let (disposition, plugin) = ruled;
+        match scene.message {
+            Some(mut message) => {
+                let (envelope, tags) = (std::mem::take(&mut message.envelope), std::mem::take(&mut message.tags));
+                DataVerdict { disposition, plugin, edits: message.into_edits(0), envelope, tags }
+            }
+            None => {
+                DataVerdict { disposition, plugin, edits: Edits::default(), envelope: Vec::new(), tags: Vec::new() }
+            }
+        }
+    }
+}
+
+/// `on-pre-send`: a fresh instance for each attempt, since attempts of one recipient are hours apart.
+async fn pre_send(host: &Inner, sendout: Sendout<'_>) -> SendVerdict {
+    let generation = host.serving.load_full();
+    let chain = generation.chain(Hook::PreSend);
+    let place = usize::try_from(sendout.recipient).unwrap_or(usize::MAX);
+    let Some(recipient) = sendout.entry.envelope.recipients.get(place).filter(|_| !chain.is_empty()) else {
+        return SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default() };
+    };
+    let id = sendout.entry.id;
+    let known = sendout.entry.edits.headers.len();
+    let mut scene = attempt_scene(&sendout, recipient);
+    let mut ruled = (Sending::Next, None);
+    for &index in chain {
+        let Some(loaded) = generation.plugins.get(index) else { continue };
+        let before = scene.mark();
+        let answer = async {
+            let mut live = Live::begin(&host.pool, loaded).await?;
+            verdict::sending(live.pre_send(&host.pool, loaded, &mut scene).await?)
+        };
+        let sending = match answer.await {
+            Ok(sending) => sending,
+            Err(fault) => {
+                scene.roll_back(before);
+                verdict::failed_sending(host.failed(loaded, Hook::PreSend, &fault, None, Some(id)))
+            }
+        };
+        if sending != Sending::Next {
+            ruled = (sending, Some(loaded.plugin.name.clone()));
+            break;
+        }
+    }
+    let edits = scene.message.map_or_else(Edits::default, |message| message.into_edits(known));
+    SendVerdict { sending: ruled.0, plugin: ruled.1, edits }
+}
+
+/// What the attempt is about. The message shows this recipient alone: others of the same message are not its business.
+fn attempt_scene(sendout: &Sendout<'_>, recipient: &Recipient) -> Scene {
+    let entry = sendout.entry;
+    let place = usize::try_from(sendout.recipient).unwrap_or(usize::MAX);
+    let last_reply = match entry.progress.get(place) {
+        Some(Progress::Pending { last: Some(last), .. }) => Some(last.reply.to_string()),
+        _ => None,
+    };
+    let message = MessageScene {
+        id: entry.id,
+        content: sendout.content.clone(),
+        sender: entry.envelope.sender.clone(),
+        recipients: vec![recipient.address.clone()],
+        whole: false,
+        headers: entry.edits.headers.clone(),
+        envelope: Vec::new(),
+        tags: entry.tags.clone(),
+    };
+    let delivery = DeliveryScene {
+        id: entry.id,
+        recipient: recipient.address.clone(),
+        tenant: entry.tenant.clone(),
+        attempt: sendout.attempt,
+        accepted: entry.accepted,
+        last_reply,
+        site: sendout.site.into(),
+    };
+    Scene { session: None, message: Some(message), delivery: Some(delivery) }
+}
+
+/// The transaction's instance of the plugin, made at its first hook.
+async fn instance<'a>(pool: &Pool, loaded: &Loaded, live: &'a mut Option<Live>) -> Result<&'a mut Live, Fault> {
+    match live {
+        Some(live) => Ok(live),
+        none => Ok(none.insert(Live::begin(pool, loaded).await?)),
+    }
+}
+
+impl Inner {
+    /// Logs a fault; what the operator says it means.
+    fn failed(
+        &self,
+        loaded: &Loaded,
+        hook: Hook,
+        fault: &Fault,
+        session: Option<&Arc<SessionScene>>,
+        id: Option<QueueId>,
+    ) -> OnFailure {
+        let meaning = loaded.on_failure(hook);
+        self.pool.world.observe.event(Event::PluginFault {
+            plugin: &loaded.plugin.name,
+            hook: HOOKS.iter().find(|(other, _)| *other == hook).map_or("", |(_, name)| name),
+            kind: fault.kind.name(),
+            why: &fault.why,
+            session: session.map(|session| &*session.id),
+            id,
+            answered: verdict::answered(meaning),
+        });
+        meaning
+    }
+}
+
+/// The parameters of RCPT that RFC 3461 names, as the client gave them.
+fn params(recipient: &Recipient) -> Vec<(String, String)> {
+    let notify = recipient.notify.map(|Notify { success, failure, delay }| {
+        let words = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
+        let words: Vec<&str> = words.iter().filter(|(asked, _)| *asked).map(|(_, word)| *word).collect();
+        if words.is_empty() { "NEVER".to_owned() } else { words.join(",") }
+    });
+    let orcpt = recipient.orcpt.as_deref().map(str::to_owned);
+    let given = [("NOTIFY", notify), ("ORCPT", orcpt)];
+    given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}

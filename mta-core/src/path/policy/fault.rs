@@ -1,0 +1,65 @@
+//! What went wrong with a plugin: at load, or while it was asked.
+
+use std::sync::Arc;
+
+/// A plugin could not decide. The operator's `on_failure` says what becomes of the mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// What kind of failure.
+    pub(super) kind: Kind,
+    /// Its words, with the guest's frames where there are some.
+    pub(super) why: String,
+}
+
+/// Kinds of failure, by the names that the log gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The guest trapped: a panic, a division by zero, a stack overflow.
+    Trap,
+    /// It used up its processor time.
+    Cpu,
+    /// It took too long by the clock.
+    Wall,
+    /// It wanted more memory than it may have, and failed for want of it.
+    Memory,
+    /// No instance was free in time.
+    Pool,
+    /// It said itself that it can't decide.
+    Fault,
+    /// Its answer broke the contract.
+    Answer,
+}
+
+impl Kind {
+    /// As the log names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Cpu => "cpu",
+            Self::Wall => "wall",
+            Self::Memory => "memory",
+            Self::Pool => "pool",
+            Self::Fault => "fault",
+            Self::Answer => "answer",
+        }
+    }
+}
+
+impl Fault {
+    /// A fault of that kind.
+    pub(super) fn new(kind: Kind, why: impl Into<String>) -> Self {
+        Self { kind, why: why.into() }
+    }
+}
+
+/// A plugin that can't be loaded; nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("plugin \"{plugin}\": {problem}; {remedy}")]
+pub struct LoadError {
+    /// Its configured name.
+    pub plugin: Arc<str>,
+    /// What was found, and what was expected.
+    pub problem: String,
+    /// What to do about it.
+    pub remedy: String,
+}

@@ -1,0 +1,38 @@
+//! The contract's types and traits, generated from `plugin-sdk/wit/plugin.wit`.
+//!
+//! The world here is what this version offers. An interface of the contract that is missing here can't be granted.
+
+#![allow(missing_docs, reason = "generated; the words are in wit/plugin.wit")]
+#![allow(unreachable_pub, unused_qualifications, reason = "generated")]
+#![allow(clippy::all, reason = "generated")]
+
+wasmtime::component::bindgen!({
+    path: "../plugin-sdk/wit",
+    inline: "
+        package mailwright:host;
+        world offered {
+            import mailwright:plugin/types@0.1.0;
+            import mailwright:plugin/session@0.1.0;
+            import mailwright:plugin/message@0.1.0;
+            import mailwright:plugin/patterns@0.1.0;
+            import mailwright:plugin/delivery@0.1.0;
+            import mailwright:plugin/log@0.1.0;
+            import mailwright:plugin/clock@0.1.0;
+            import mailwright:plugin/kv@0.1.0;
+            export mailwright:plugin/lifecycle@0.1.0;
+            export mailwright:plugin/on-connect@0.1.0;
+            export mailwright:plugin/on-rcpt@0.1.0;
+            export mailwright:plugin/on-data@0.1.0;
+            export mailwright:plugin/on-pre-send@0.1.0;
+        }
+    ",
+    world: "offered",
+    // These three may read from a disk; all others answer from memory.
+    imports: {
+        "mailwright:plugin/message.read": async,
+        "mailwright:plugin/message.find": async,
+        "mailwright:plugin/message.matches": async,
+    },
+    exports: { default: async },
+    require_store_data_send: true,
+});

@@ -1,0 +1,181 @@
+//! The store's data: who is running, what the call is about, and what it may still use.
+
+use super::super::fault::{Fault, Kind};
+use super::super::grants::Grants;
+use super::super::scene::{Mark, Scene};
+use crate::base::world::{Clock, Observe};
+use crate::config::model::Budget;
+use regex::bytes::RegexSet;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+
+/// Searching this much costs about a millisecond; the host's work for a guest counts as the guest's.
+const OCTETS_PER_TICK: u64 = 8 * 1024 * 1024;
+/// Frames of a fault that are logged.
+const FRAMES_MAX: usize = 8;
+/// Compiled pattern sets that one plugin keeps.
+const SETS_MAX: usize = 64;
+
+/// What a plugin is, apart from its code.
+pub(crate) struct Identity {
+    pub(crate) name: Arc<str>,
+    pub(crate) grants: Grants,
+    pub(crate) budget: Budget,
+    pub(crate) log: LogGate,
+    /// Compiled sets by their expressions: `configure` runs in each instance and finds them here.
+    pub(crate) sets: Mutex<HashMap<Vec<String>, Arc<RegexSet>>>,
+}
+
+/// How many lines a plugin may write in this second.
+#[derive(Default)]
+pub(crate) struct LogGate {
+    /// The second in the upper half, lines in it in the lower.
+    state: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// The outside, as calls use it.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observe: Arc<dyn Observe>,
+    /// Where the monotonic clock of guests begins.
+    pub(crate) began: Instant,
+}
+
+/// The data of one instance's store.
+pub(crate) struct Call {
+    pub(crate) plugin: Arc<Identity>,
+    pub(crate) world: World,
+    pub(crate) scene: Scene,
+    /// Where the message's edits began, when this call did.
+    pub(crate) mark: Mark,
+    pub(crate) configuring: bool,
+    pub(crate) sets: Vec<Arc<RegexSet>>,
+    ticks_left: u64,
+    octets_searched: u64,
+    memory_refused: bool,
+}
+
+/// The guest spent its processor time.
+#[derive(Debug, thiserror::Error)]
+#[error("it used up its processor time")]
+struct CpuSpent;
+
+impl Identity {
+    /// The set, compiled at its first use.
+    pub(crate) fn compile(&self, expressions: Vec<String>) -> Result<Arc<RegexSet>, String> {
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(set) = sets.get(&expressions) {
+            return Ok(set.clone());
+        }
+        if sets.len() >= SETS_MAX {
+            return Err(format!("a plugin has at most {SETS_MAX} sets"));
+        }
+        let set = regex::bytes::RegexSetBuilder::new(&expressions).size_limit(4 << 20).dfa_size_limit(4 << 20).build();
+        let set = Arc::new(set.map_err(|error| error.to_string())?);
+        sets.insert(expressions, set.clone());
+        Ok(set)
+    }
+}
+
+impl LogGate {
+    /// Whether a line may be written in this second; with how many were dropped before it, once that is over.
+    pub(crate) fn pass(&self, second: u64, lines_max: u32) -> Option<u64> {
+        let second = second & 0xffff_ffff;
+        let took = self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
+            let lines = if state >> 32 == second { state & 0xffff_ffff } else { 0 };
+            (lines < u64::from(lines_max)).then_some(second << 32 | (lines + 1))
+        });
+        match took {
+            Ok(_) => Some(self.dropped.swap(0, Ordering::Relaxed)),
+            Err(_) => {
+                self.dropped.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+}
+
+impl Call {
+    pub(crate) fn new(plugin: Arc<Identity>, world: World) -> Self {
+        Self {
+            plugin,
+            world,
+            scene: Scene::default(),
+            mark: Mark::default(),
+            configuring: false,
+            sets: Vec::new(),
+            ticks_left: 0,
+            octets_searched: 0,
+            memory_refused: false,
+        }
+    }
+
+    /// A call begins with this many ticks to spend.
+    pub(crate) fn begin(&mut self, scene: Scene, ticks: u64) {
+        self.mark = scene.mark();
+        self.scene = scene;
+        // The first tick comes at any moment of the first millisecond.
+        self.ticks_left = ticks.saturating_add(1);
+        self.octets_searched = 0;
+    }
+
+    /// The host searched so much for the guest.
+    pub(crate) fn searched(&mut self, octets: u64) {
+        self.octets_searched = self.octets_searched.saturating_add(octets);
+    }
+
+    /// An epoch tick came while the guest ran: it yields to its neighbours, or has spent its time.
+    pub(crate) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        let searched = self.octets_searched / OCTETS_PER_TICK;
+        self.octets_searched %= OCTETS_PER_TICK;
+        match self.ticks_left.checked_sub(1 + searched) {
+            None | Some(0) => Err(CpuSpent.into()),
+            Some(left) => {
+                self.ticks_left = left;
+                // The engine's own yield was measured to make neighbours hundreds of milliseconds late.
+                Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+            }
+        }
+    }
+
+    /// What an error of the engine means.
+    pub(crate) fn fault(&self, error: &wasmtime::Error) -> Fault {
+        let trap = error.downcast_ref::<wasmtime::Trap>();
+        let kind = match trap {
+            _ if error.is::<CpuSpent>() => Kind::Cpu,
+            _ if self.memory_refused => Kind::Memory,
+            _ => Kind::Trap,
+        };
+        let mut why = trap.map_or_else(|| error.root_cause().to_string(), ToString::to_string);
+        if self.memory_refused {
+            why = format!("it wanted more than {} octets of memory ({why})", self.plugin.budget.memory_bytes_max);
+        }
+        if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
+            let names = trace.frames().iter().filter_map(|frame| frame.func_name());
+            let names: Vec<&str> = names.take(FRAMES_MAX).collect();
+            if !names.is_empty() {
+                why.push_str(" at ");
+                why.push_str(&names.join(" < "));
+            }
+        }
+        Fault::new(kind, why)
+    }
+}
+
+impl ResourceLimiter for Call {
+    fn memory_growing(&mut self, _now: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= self.plugin.budget.memory_bytes_max;
+        self.memory_refused |= !fits;
+        Ok(fits)
+    }
+
+    fn table_growing(&mut self, _now: usize, _desired: usize, most: Option<usize>) -> wasmtime::Result<bool> {
+        // The pool's own bound is the limit; tables of dynamic libraries are not among what guests are made of.
+        Ok(most.is_some())
+    }
+}

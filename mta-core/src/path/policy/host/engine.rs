@@ -1,0 +1,54 @@
+//! The engine's settings: what guests may be made of, and the pool that their instances come from.
+
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+/// Live instances at once. Each costs 4 to 7 memory maps, so that the system's default `vm.max_map_count` of 65,530
+/// holds about 9,000.
+pub(crate) const INSTANCES_MAX: u32 = 5_000;
+/// A component has its own core instance and two of the adapter that `wit-component` puts round it; one is to spare.
+const CORE_INSTANCES_MAX: u32 = 4;
+const TABLES_MAX: u32 = 4;
+const TABLE_ELEMENTS_MAX: usize = 16_384;
+/// What a configured `memory_bytes_max` may reach; only address space is taken for it.
+pub(crate) const MEMORY_BYTES_MAX: usize = 1 << 30;
+/// Kept and zeroed when an instance ends, instead of given back by a system call that serialises threads. Not below
+/// the guests' initial memory of 256 KiB (mta-core/build.rs).
+const MEMORY_KEPT_BYTES: usize = 512 * 1024;
+const TABLE_KEPT_BYTES: usize = 64 * 1024;
+/// The guest's stack, and the fiber that carries it and the host functions it calls.
+const STACK_BYTES_MAX: usize = 256 * 1024;
+const FIBER_BYTES: usize = 768 * 1024;
+
+/// The engine that all plugins share.
+///
+/// # Errors
+/// What the engine said, as when the address space of the pool can't be reserved.
+pub(crate) fn engine(instances_max: u32) -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config.wasm_component_model(true);
+    // In the build because builds without them have advisories; off because no guest needs them.
+    config.wasm_threads(false).shared_memory(false).gc_support(false).concurrency_support(false);
+    config.wasm_memory64(false).wasm_multi_memory(false).wasm_relaxed_simd(false);
+    config.cranelift_opt_level(OptLevel::Speed);
+    // Never fuel: counting each block costs more than reading a word at each loop.
+    config.epoch_interruption(true);
+    config.max_wasm_stack(STACK_BYTES_MAX).async_stack_size(FIBER_BYTES);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances_max)));
+    Engine::new(&config)
+}
+
+fn pool(instances_max: u32) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(instances_max);
+    pool.total_core_instances(instances_max.saturating_mul(CORE_INSTANCES_MAX));
+    pool.max_core_instances_per_component(CORE_INSTANCES_MAX);
+    pool.total_memories(instances_max).max_memories_per_component(1).max_memories_per_module(1);
+    pool.total_tables(instances_max.saturating_mul(TABLES_MAX)).max_tables_per_component(TABLES_MAX);
+    pool.max_tables_per_module(TABLES_MAX).table_elements(TABLE_ELEMENTS_MAX);
+    pool.total_stacks(instances_max);
+    pool.max_memory_size(MEMORY_BYTES_MAX);
+    pool.linear_memory_keep_resident(MEMORY_KEPT_BYTES).table_keep_resident(TABLE_KEPT_BYTES);
+    // An open report says that swapped pages are missed.
+    pool.pagemap_scan(Enabled::No);
+    pool
+}

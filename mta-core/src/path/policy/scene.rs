@@ -1,0 +1,322 @@
+//! What a running hook call is about: the session with its notes, the message with its recorded edits, the attempt.
+//!
+//! Edits are only ever appended, so that a call which fails is undone by cutting the lists back to where it began.
+
+use crate::base::mail::address::Address;
+use crate::base::mail::content::Content;
+use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
+use crate::base::mail::header;
+use crate::base::mail::id::QueueId;
+use crate::base::time::UnixMillis;
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Longest value of an added or changed header field, in octets.
+const FIELD_BYTES_MAX: usize = 8 * 1024;
+/// Longest name and value of a tag, in octets.
+const TAG_BYTES_MAX: usize = 1024;
+/// Longest key and value of a note, in octets.
+const NOTE_BYTES_MAX: usize = 4 * 1024;
+/// Notes in a session, of all plugins.
+const NOTES_MAX: usize = 128;
+/// Notes in a session, of one plugin and in common.
+const NOTES_PER_PLUGIN_MAX: usize = 64;
+/// Keys that begin so are common to all plugins of a session.
+const SHARED: &str = "shared/";
+
+/// What a call is about. An absent part answers `not-here`.
+#[derive(Debug, Default)]
+pub(super) struct Scene {
+    pub(super) session: Option<Arc<SessionScene>>,
+    pub(super) message: Option<MessageScene>,
+    pub(super) delivery: Option<DeliveryScene>,
+}
+
+/// An SMTP session, shared by the calls of its plugins.
+#[derive(Debug)]
+pub(super) struct SessionScene {
+    pub(super) id: Box<str>,
+    pub(super) listener: Arc<str>,
+    pub(super) peer: IpAddr,
+    said: Mutex<Said>,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    helo: Option<Box<str>>,
+    notes: Vec<(Option<Arc<str>>, Box<str>, Note)>,
+}
+
+/// A note's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    Text(String),
+    Number(i64),
+    Bytes(Vec<u8>),
+}
+
+/// One recipient's attempt.
+#[derive(Clone, Debug)]
+pub(super) struct DeliveryScene {
+    pub(super) id: QueueId,
+    pub(super) recipient: Address,
+    pub(super) tenant: Option<Box<str>>,
+    pub(super) attempt: u32,
+    pub(super) accepted: UnixMillis,
+    pub(super) last_reply: Option<String>,
+    pub(super) site: Box<str>,
+}
+
+/// A message, as it stands after the edits so far.
+#[derive(Debug)]
+pub(super) struct MessageScene {
+    pub(super) id: QueueId,
+    pub(super) content: Content,
+    pub(super) sender: Option<Address>,
+    pub(super) recipients: Vec<Address>,
+    /// Envelope and tags may be changed too: at `on-data`, not before an attempt.
+    pub(super) whole: bool,
+    pub(super) headers: Vec<HeaderEdit>,
+    pub(super) envelope: Vec<EnvelopeEdit>,
+    pub(super) tags: Vec<(Box<str>, Box<str>)>,
+}
+
+/// How long the lists of edits were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    headers: usize,
+    envelope: usize,
+    tags: usize,
+}
+
+/// Why an edit or a note was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// Names nothing that is possible.
+    Invalid,
+    /// Beyond a limit.
+    TooLarge,
+    /// There is no such thing to change.
+    NoSuchItem,
+    /// Not at this hook.
+    NotHere,
+}
+
+impl Scene {
+    /// Where the message's edits end now.
+    pub(super) fn mark(&self) -> Mark {
+        self.message.as_ref().map_or_else(Mark::default, MessageScene::mark)
+    }
+
+    /// Forgets the message's edits behind the mark.
+    pub(super) fn roll_back(&mut self, mark: Mark) {
+        if let Some(message) = &mut self.message {
+            message.roll_back(mark);
+        }
+    }
+}
+
+impl SessionScene {
+    pub(super) fn new(id: Box<str>, listener: Arc<str>, peer: IpAddr, helo: Option<Box<str>>) -> Self {
+        Self { id, listener, peer, said: Mutex::new(Said { helo, notes: Vec::new() }) }
+    }
+
+    /// No change panics half-way, so what a poisoned lock guards is whole.
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_helo(&self, name: &str) {
+        self.said().helo = Some(name.into());
+    }
+
+    pub(super) fn helo(&self) -> Option<String> {
+        self.said().helo.as_deref().map(str::to_owned)
+    }
+
+    pub(super) fn note(&self, plugin: &Arc<str>, key: &str) -> Option<Note> {
+        let said = self.said();
+        said.notes.iter().find(|(owner, name, _)| is_note(owner, name, plugin, key)).map(|(_, _, note)| note.clone())
+    }
+
+    pub(super) fn set_note(&self, plugin: &Arc<str>, key: &str, note: Note) -> Result<(), Refused> {
+        let bytes = match &note {
+            Note::Text(text) => text.len(),
+            Note::Number(_) => 0,
+            Note::Bytes(bytes) => bytes.len(),
+        };
+        if key.len() + bytes > NOTE_BYTES_MAX {
+            return Err(Refused::TooLarge);
+        }
+        let mut said = self.said();
+        if let Some((_, _, old)) = said.notes.iter_mut().find(|(owner, name, _)| is_note(owner, name, plugin, key)) {
+            *old = note;
+            return Ok(());
+        }
+        let owner = (!key.starts_with(SHARED)).then(|| plugin.clone());
+        let of_owner = said.notes.iter().filter(|(other, _, _)| *other == owner).count();
+        if of_owner >= NOTES_PER_PLUGIN_MAX || said.notes.len() >= NOTES_MAX {
+            return Err(Refused::TooLarge);
+        }
+        said.notes.push((owner, key.into(), note));
+        Ok(())
+    }
+}
+
+fn is_note(owner: &Option<Arc<str>>, name: &str, plugin: &Arc<str>, key: &str) -> bool {
+    name == key && owner.as_ref().is_none_or(|owner| owner == plugin)
+}
+
+impl MessageScene {
+    fn mark(&self) -> Mark {
+        Mark { headers: self.headers.len(), envelope: self.envelope.len(), tags: self.tags.len() }
+    }
+
+    fn roll_back(&mut self, mark: Mark) {
+        self.headers.truncate(mark.headers);
+        self.envelope.truncate(mark.envelope);
+        self.tags.truncate(mark.tags);
+    }
+
+    /// How many edits there are behind the mark.
+    pub(super) fn edits_since(&self, mark: Mark) -> usize {
+        let now = self.mark();
+        now.headers - mark.headers + now.envelope - mark.envelope + now.tags - mark.tags
+    }
+
+    /// The first field of that name, after the edits.
+    pub(super) fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        if !self.headers.iter().any(|edit| edited(edit).eq_ignore_ascii_case(name)) {
+            return header::find(&self.content.head, name, 0).map(|field| field.unfolded());
+        }
+        self.fields(Some(name)).into_iter().next().map(|(_, value)| value)
+    }
+
+    /// All fields from the top, or those of that name, after the edits in their order: each edit counts the fields as
+    /// those before it left them.
+    pub(super) fn fields(&self, name: Option<&str>) -> Vec<(Cow<'_, str>, Cow<'_, str>)> {
+        let wanted = |other: &str| name.is_none_or(|name| name.eq_ignore_ascii_case(other));
+        let mut fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = header::fields(&self.content.head)
+            .filter(|field| wanted(field.name))
+            .map(|field| (Cow::Borrowed(field.name), field.unfolded()))
+            .collect();
+        for edit in self.headers.iter().filter(|edit| wanted(edited(edit))) {
+            match edit {
+                HeaderEdit::Add { name, value } => {
+                    fields.insert(0, (Cow::Borrowed(&**name), Cow::Borrowed(value.trim())));
+                }
+                HeaderEdit::Set { name, nth, value } => {
+                    let Some(at) = position(&fields, name, *nth) else { continue };
+                    match value {
+                        Some(value) => fields[at].1 = Cow::Borrowed(value.trim()),
+                        None => drop(fields.remove(at)),
+                    }
+                }
+            }
+        }
+        fields
+    }
+
+    /// The reverse path after the edits.
+    pub(super) fn sender(&self) -> Option<&Address> {
+        let set = self.envelope.iter().rev().find_map(|edit| match edit {
+            EnvelopeEdit::SetSender(sender) => Some(sender.as_ref()),
+            _ => None,
+        });
+        set.unwrap_or(self.sender.as_ref())
+    }
+
+    /// The recipients after the edits.
+    pub(super) fn recipients(&self) -> Vec<&Address> {
+        let mut recipients: Vec<&Address> = self.recipients.iter().collect();
+        for edit in &self.envelope {
+            match edit {
+                EnvelopeEdit::AddRecipient(one) => recipients.push(one),
+                EnvelopeEdit::RemoveRecipient(one) => recipients.retain(|other| *other != one),
+                EnvelopeEdit::SetSender(_) => {}
+            }
+        }
+        recipients
+    }
+
+    /// A tag after the edits.
+    pub(super) fn tag(&self, name: &str) -> Option<&str> {
+        self.tags.iter().rev().find(|(other, _)| &**other == name).map(|(_, value)| &**value)
+    }
+
+    pub(super) fn add_header(&mut self, name: &str, value: &str) -> Result<(), Refused> {
+        check_field(name, value)?;
+        self.headers.push(HeaderEdit::Add { name: name.into(), value: value.into() });
+        Ok(())
+    }
+
+    pub(super) fn set_header(&mut self, name: &str, nth: u32, value: Option<&str>) -> Result<(), Refused> {
+        check_field(name, value.unwrap_or_default())?;
+        let there = self.fields(Some(name)).len();
+        if usize::try_from(nth).map_or(true, |nth| nth >= there) {
+            return Err(Refused::NoSuchItem);
+        }
+        self.headers.push(HeaderEdit::Set { name: name.into(), nth, value: value.map(Into::into) });
+        Ok(())
+    }
+
+    /// Changes the envelope.
+    pub(super) fn edit_envelope(&mut self, edit: EnvelopeEdit) -> Result<(), Refused> {
+        if !self.whole {
+            return Err(Refused::NotHere);
+        }
+        match &edit {
+            EnvelopeEdit::RemoveRecipient(one) if !self.recipients().contains(&one) => return Err(Refused::NoSuchItem),
+            EnvelopeEdit::AddRecipient(one) if self.recipients().contains(&one) => return Ok(()),
+            _ => self.envelope.push(edit),
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_tag(&mut self, name: &str, value: &str) -> Result<(), Refused> {
+        if !self.whole {
+            return Err(Refused::NotHere);
+        }
+        if name.len() + value.len() > TAG_BYTES_MAX {
+            return Err(Refused::TooLarge);
+        }
+        if name.is_empty() || name.contains(char::is_control) || value.contains(char::is_control) {
+            return Err(Refused::Invalid);
+        }
+        self.tags.push((name.into(), value.into()));
+        Ok(())
+    }
+
+    /// The header edits behind the first `known` ones.
+    pub(super) fn into_edits(mut self, known: usize) -> Edits {
+        Edits { headers: self.headers.split_off(known.min(self.headers.len())) }
+    }
+}
+
+fn edited(edit: &HeaderEdit) -> &str {
+    match edit {
+        HeaderEdit::Add { name, .. } | HeaderEdit::Set { name, .. } => name,
+    }
+}
+
+fn position(fields: &[(Cow<'_, str>, Cow<'_, str>)], name: &str, nth: u32) -> Option<usize> {
+    let named = fields.iter().enumerate().filter(|(_, (other, _))| other.eq_ignore_ascii_case(name));
+    named.map(|(at, _)| at).nth(usize::try_from(nth).ok()?)
+}
+
+/// A name is printable ASCII without a colon (RFC 5322 2.2); a value has no line ends: those are the writer's.
+fn check_field(name: &str, value: &str) -> Result<(), Refused> {
+    let is_name = !name.is_empty() && name.bytes().all(|octet| (33..=126).contains(&octet) && octet != b':');
+    if !is_name || value.contains(|c: char| c.is_control() && c != '\t') {
+        return Err(Refused::Invalid);
+    }
+    match name.len() <= 128 && value.len() <= FIELD_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Refused::TooLarge),
+    }
+}
+
+#[cfg(test)]
+#[path = "scene_tests.rs"]
+mod tests;
