@@ -1,8 +1,8 @@
 //! The one thread that writes the journal: a group of records, one write, one fdatasync, then the next group.
 
 use super::super::fault;
-use super::Line;
 use super::frame::{self, ALIGN, Header};
+use super::line::Line;
 use super::segment::Segment;
 use crate::base::world::store::{Position, Record, StoreFault};
 use std::io::{IoSlice, Seek, SeekFrom, Write};
