@@ -4,6 +4,7 @@
 //! and "1" lie at 16 and 32.
 
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -57,7 +58,8 @@ pub(super) fn guest_of(contract: &str, imports: &[Import], hooks: &[(&str, &str)
     let mut module = wat::parse_str(module(imports, hooks)).expect("the text is WebAssembly");
     let mut resolve = Resolve::default();
     resolve.push_str("plugin.wit", contract).expect("the contract parses");
-    let used = imports.iter().map(|(interface, ..)| format!("import mailwright:plugin/{interface}@0.1.0;"));
+    let interfaces: BTreeSet<&str> = imports.iter().map(|(interface, ..)| *interface).collect();
+    let used = interfaces.iter().map(|interface| format!("import mailwright:plugin/{interface}@0.1.0;"));
     let had = hooks.iter().map(|(hook, _)| format!("export mailwright:plugin/{hook}@0.1.0;"));
     let world: String = used.chain(had).collect();
     let text = format!("package mailwright:guest; world guest {{ {world} }}");
