@@ -1,9 +1,50 @@
-//! The wiring: the only file that knows every part.
+//! The wiring: the only file that knows every part. It builds the stages from the outside in, hands each the doors
+//! that it needs, serves until a signal ends it, and drains in the direction in which mail flows.
 
+use crate::base::event::Event;
+use crate::base::flow::attempt::Deliver;
+use crate::base::flow::operator::Operate;
+use crate::base::flow::policy::Policy;
+use crate::base::flow::spool::Spool;
+use crate::base::world::net::{Listener, Net};
+use crate::base::world::store::Store;
+use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
+use crate::edge::control::server::{ControlSocket, Operations};
+use crate::edge::control::socket_path;
 use crate::edge::observe::EventLog;
-use crate::edge::world::signals::raise_open_files_limit;
+use crate::edge::plugins;
+use crate::edge::store;
+use crate::edge::world::clock::SystemClock;
+use crate::edge::world::dice::SystemDice;
+use crate::edge::world::dns::HickoryDns;
+use crate::edge::world::maildir::FileMaildirs;
+use crate::edge::world::net::SystemNet;
+use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
+use crate::edge::world::ticker;
+use crate::path::deliver::driver::{Deliverer, Parts};
+use crate::path::policy::{Host, HostSettings};
+use crate::path::queue::driver as queue;
+use crate::path::receive::doors::Doors;
+use crate::path::receive::driver::{self as receive, Phase};
+use crate::path::settle::Settler;
+use crate::path::spool::driver as spool;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Accepted messages on their way from the spool to the queue.
+const ADMISSIONS_MAX: usize = 1024;
+
+/// How long sessions may take to say 421 when the drain's limit has passed.
+const CUT_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long the last log lines may take.
+const LOG_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the command line says about serving.
 #[derive(Clone, Debug)]
@@ -21,13 +62,16 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
     let config = file.load()?;
     // Fewer descriptors mean fewer sessions, not none.
     let _ = raise_open_files_limit();
-    let log = EventLog::start(&config.log).map_err(|error| format!("the log can't be opened: {error}"))?;
-    let workers = available_parallelism().map_or(1, usize::from);
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(workers).thread_name("mailwright").enable_all().build();
-    let runtime = runtime.map_err(|error| format!("no threads: {error}"))?;
-    drop((runtime, log));
-    Err("serving is not wired".to_owned())
+    let log = Arc::new(EventLog::start(&config.log).map_err(|error| format!("the log can't be opened: {error}"))?);
+    let result = runtime()?.block_on(async {
+        let mut signals = Signals::new().map_err(|error| format!("signals can't be taken over: {error}"))?;
+        let server = Server::start(config, Arc::clone(&log)).await?;
+        server.run(&file, &mut signals).await;
+        Ok(())
+    });
+    // A reader too slow for the last lines has lost them; the mail does not depend on it.
+    let _ = log.flush(LOG_FLUSH_LIMIT);
+    result
 }
 
 /// Rebuilds the spool's index from its journal, while no server runs.
@@ -36,6 +80,233 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 /// Lines for people: a server runs with this data directory, or the disk fails.
 pub fn rebuild_spool(options: ServeOptions) -> Result<(), String> {
     let ServeOptions { config: file } = options;
-    file.load()?;
-    Err("rebuilding is not wired".to_owned())
+    let config = file.load()?;
+    let log = EventLog::start(&config.log).map_err(|error| format!("the log can't be opened: {error}"))?;
+    let records = runtime()?.block_on(async {
+        let store = open_store(&config)?;
+        spool::rebuild(&*store, &log, &SystemClock).await.map_err(|fault| fault.to_string())
+    })?;
+    let _ = log.flush(LOG_FLUSH_LIMIT);
+    println!("{}: the index was made again from {records} records", config.data_dir.display());
+    Ok(())
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    let workers = available_parallelism().map_or(1, usize::from);
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(workers).thread_name("mailwright").enable_all();
+    runtime.build().map_err(|error| format!("no threads: {error}"))
+}
+
+fn open_store(config: &Config) -> Result<Arc<dyn Store>, String> {
+    let dir = &config.data_dir;
+    std::fs::create_dir_all(dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    match config.storage.engine {
+        Engine::Memory => Ok(store::memory::open()),
+        Engine::Sled => store::sled::open(dir, &config.storage).map_err(|fault| format!("{}: {fault}", dir.display())),
+    }
+}
+
+/// The configuration in force, for those who look when they need it and for those who are told of a change.
+struct InForce {
+    swap: Arc<ArcSwap<Config>>,
+    told: watch::Sender<Arc<Config>>,
+}
+
+impl InForce {
+    fn new(config: Config) -> Self {
+        let config = Arc::new(config);
+        Self { swap: Arc::new(ArcSwap::new(Arc::clone(&config))), told: watch::Sender::new(config) }
+    }
+
+    fn replace(&self, config: Config) {
+        let config = Arc::new(config);
+        self.swap.store(Arc::clone(&config));
+        self.told.send_replace(config);
+    }
+}
+
+/// What the stages share of the outside.
+struct World {
+    clock: Arc<dyn Clock>,
+    dice: Arc<dyn Dice>,
+    net: Arc<dyn Net>,
+    observe: Arc<dyn Observe>,
+}
+
+/// A running server.
+struct Server {
+    config: InForce,
+    log: Arc<EventLog>,
+    host: Host,
+    spool: Arc<spool::SpoolDoor>,
+    spool_tasks: spool::Tasks,
+    deliver: Arc<Deliverer>,
+    queue: JoinHandle<u64>,
+    stop_queue: watch::Sender<bool>,
+    doors: Arc<Doors>,
+    phase: watch::Sender<Phase>,
+    /// Accept loops: they end with the phase.
+    listeners: JoinSet<()>,
+    /// What runs beside the mail and is dropped with the server: operators, sweeps, the plugins' pulse.
+    beside: JoinSet<()>,
+}
+
+impl Server {
+    async fn start(config: Config, log: Arc<EventLog>) -> Result<Self, String> {
+        let dice = SystemDice::new().map_err(|error| format!("no randomness: {error}"))?;
+        let world = World {
+            clock: Arc::new(SystemClock),
+            dice: Arc::new(dice),
+            net: Arc::new(SystemNet),
+            observe: Arc::<EventLog>::clone(&log),
+        };
+        let mut beside = JoinSet::new();
+        // What can be refused is tried first, before the first port is open.
+        let host = load_plugins(&config, &world).await?;
+        let store = open_store(&config)?;
+        let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
+        let ports = bind(&config, &*world.net)?;
+
+        let (admit, admitted) = mpsc::channel(ADMISSIONS_MAX);
+        let (spool, spool_tasks) =
+            spool::open(store, Arc::clone(&world.observe), Arc::clone(&world.clock), config.storage.clone(), admit)
+                .await
+                .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
+        let dns = HickoryDns::new(&config.delivery.dns_servers)?;
+        let config = InForce::new(config);
+        let policy: Arc<dyn Policy> = Arc::new(host.clone());
+        let deliver = Arc::new(Deliverer::new(Parts {
+            config: Arc::clone(&config.swap),
+            clock: Arc::clone(&world.clock),
+            dice: Arc::clone(&world.dice),
+            net: Arc::clone(&world.net),
+            dns: Arc::new(dns),
+            maildirs: Arc::new(FileMaildirs),
+            policy: Arc::clone(&policy),
+            observe: Arc::clone(&world.observe),
+        }));
+        let sweeper = Arc::clone(&deliver);
+        beside.spawn(async move { sweeper.sweep().await });
+
+        let (stop_queue, stopped) = watch::channel(false);
+        let parts = queue::Doors {
+            spool: Arc::<spool::SpoolDoor>::clone(&spool),
+            deliver: Arc::<Deliverer>::clone(&deliver),
+            settle: Arc::new(Settler::new(config.told.subscribe(), Arc::clone(&world.dice))),
+            clock: Arc::clone(&world.clock),
+            observe: Arc::clone(&world.observe),
+        };
+        let (operate, queue) = queue::start(parts, config.told.subscribe(), admitted, stopped);
+        serve_operators(control, operate, &world, &log, &config, &mut beside);
+
+        let doors = Arc::new(Doors::new(
+            Arc::clone(&config.swap),
+            Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
+            policy,
+            Arc::clone(&world.observe),
+            world.clock,
+            world.dice,
+        ));
+        let phase = watch::Sender::new(Phase::Serving);
+        let mut listeners = JoinSet::new();
+        for (name, port) in ports {
+            listeners.spawn(receive::serve(port, name, Arc::clone(&doors), phase.subscribe()));
+        }
+        Ok(Self { config, log, host, spool, spool_tasks, deliver, queue, stop_queue, doors, phase, listeners, beside })
+    }
+
+    /// Serves until a signal asks for the end, then drains.
+    async fn run(self, file: &ConfigFile, signals: &mut Signals) {
+        let hostname = Arc::clone(&self.config.swap.load().hostname);
+        self.log.event(Event::Started { version: env!("CARGO_PKG_VERSION"), hostname: &hostname });
+        while signals.next().await == Signal::Reload {
+            let path = file.path.display().to_string();
+            match self.reload(file).await {
+                Ok(()) => self.log.event(Event::Reloaded { path: &path }),
+                Err(why) => self.log.event(Event::ReloadRefused { path: &path, why: &why }),
+            }
+        }
+        tokio::select! {
+            () = self.drain() => {}
+            // Whoever asks twice means now: what was acknowledged is on disk in any case.
+            () = asked_again(signals) => {}
+        }
+    }
+
+    /// Puts the file's present configuration in force, whole or not at all.
+    async fn reload(&self, file: &ConfigFile) -> Result<(), String> {
+        let next = file.load()?;
+        let present = self.config.swap.load_full();
+        if next.listeners != present.listeners {
+            return Err("`listener` changed: ports are opened at the start alone; restart the server".to_owned());
+        }
+        if next.data_dir != present.data_dir || next.storage != present.storage {
+            return Err(
+                "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
+            );
+        }
+        self.host.load(&next.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+        self.log.configure(&next.log);
+        self.config.replace(next);
+        Ok(())
+    }
+
+    /// Mail in first, then mail out, then the spool: nothing is handed to a stage that has ended.
+    async fn drain(mut self) {
+        let limit = self.config.swap.load().limits.drain;
+        let sessions = self.doors.slots.open() as u64;
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        self.log.event(Event::Draining { sessions, limit_ms });
+        self.phase.send_replace(Phase::Draining);
+        self.stop_queue.send_replace(true);
+        let sessions_cut = receive::drained(&self.doors, limit).await as u64;
+        self.phase.send_replace(Phase::Cutting);
+        receive::drained(&self.doors, CUT_LIMIT).await;
+        while self.listeners.join_next().await.is_some() {}
+        let attempts_cut = self.queue.await.unwrap_or_default();
+        self.deliver.close_idle().await;
+        self.spool.close().await;
+        self.spool_tasks.ended().await;
+        self.beside.shutdown().await;
+        self.log.event(Event::Stopped { sessions_cut, attempts_cut });
+    }
+}
+
+async fn asked_again(signals: &mut Signals) {
+    while signals.next().await != Signal::Terminate {}
+}
+
+async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
+    let host = Host::new(HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe)))?;
+    ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
+    host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+    Ok(host)
+}
+
+fn bind(config: &Config, net: &dyn Net) -> Result<Vec<(Arc<str>, Box<dyn Listener>)>, String> {
+    let bind = |listener: &crate::config::model::Listener| {
+        let port = net.listen(listener.bind);
+        let port = port.map_err(|error| format!("listener `{}`: {}: {error}", listener.name, listener.bind))?;
+        Ok((Arc::clone(&listener.name), port))
+    };
+    config.listeners.iter().map(bind).collect()
+}
+
+fn serve_operators(
+    control: ControlSocket,
+    operate: Arc<dyn Operate>,
+    world: &World,
+    log: &Arc<EventLog>,
+    config: &InForce,
+    beside: &mut JoinSet<()>,
+) {
+    let operations = Arc::new(Operations {
+        operate,
+        clock: Arc::clone(&world.clock),
+        log: Arc::clone(log),
+        hostname: Arc::clone(&config.swap.load().hostname),
+        started: world.clock.now().wall,
+    });
+    beside.spawn(async move { control.serve(operations).await });
 }

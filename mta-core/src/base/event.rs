@@ -21,7 +21,7 @@ pub enum Event<'a> {
     /// The configuration was read again and refused; the old one stays in force.
     ReloadRefused { path: &'a str, why: &'a str },
     /// No new mail; running transactions may end.
-    Draining { sessions: u64, attempts: u64, limit_ms: u64 },
+    Draining { sessions: u64, limit_ms: u64 },
     /// The end; what was cut off when the limit passed.
     Stopped { sessions_cut: u64, attempts_cut: u64 },
 

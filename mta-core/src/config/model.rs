@@ -131,7 +131,7 @@ pub struct Queue {
 }
 
 /// `[storage]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storage {
     /// The engine.
     pub engine: Engine,

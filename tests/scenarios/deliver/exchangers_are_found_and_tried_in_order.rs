@@ -43,6 +43,8 @@ fn the_best_exchanger_is_taken_and_the_next_when_it_fails_rfc5321_5_1() {
         .mx("fallback.test", 20, "mx2.test")
         .a("implicit.test", FIRST)
         .cname("alias.test", "best.test")
+        .mx("odd.test", 0, ".")
+        .mx("odd.test", 10, "mx1.test")
         .start();
     let server = Mailwright::start(&Setup::new().dns(dns.address(), first.address().port()));
     send(&server, "b@best.test").expect_code(250);
@@ -53,6 +55,9 @@ fn the_best_exchanger_is_taken_and_the_next_when_it_fails_rfc5321_5_1() {
     let _ = first.message("to the domain itself", |message| message.recipients == ["b@implicit.test"]);
     send(&server, "b@alias.test").expect_code(250);
     let _ = first.message("by another name", |message| message.recipients == ["b@alias.test"]);
+    // RFC 7505 3: a null MX beside others is a mistake; the others are meant.
+    send(&server, "b@odd.test").expect_code(250);
+    let _ = first.message("past the null MX", |message| message.recipients == ["b@odd.test"]);
     assert_eq!(second.messages().len(), 1);
 }
 

@@ -36,10 +36,11 @@ fn each_recipient_has_a_fate_of_its_own() {
     let report = sink.message("the report", |message| message.sender().is_empty());
     assert_eq!(report.recipients, ["a@from.example"]);
     let text = report.text().replace("\r\n ", " ").replace("\r\n\t", " ");
-    // RFC 3464 2 and 2.3, RFC 3461 6.2: what a report says.
+    // RFC 3464 2 and 2.3, RFC 3461 6.2, RFC 6522 3, RFC 3834 5: what a report says.
     for line in [
         "multipart/report",
         "report-type=delivery-status",
+        "Auto-Submitted: auto-replied",
         "Content-Type: message/delivery-status",
         "Reporting-MTA: dns; mx.example.test",
         "Original-Envelope-Id: the+envelope",
@@ -56,6 +57,26 @@ fn each_recipient_has_a_fate_of_its_own() {
     }
     assert!(!text.contains("the body"), "RET=HDRS asks for the header alone: {text}");
     assert!(!text.contains("fine@to.example") && !text.contains("slow@to.example"), "{text}");
+}
+
+#[test]
+fn addresses_beyond_ascii_are_reported_as_they_are_rfc6533_4() {
+    let sink = sink();
+    let server = Mailwright::start(&Setup::new().smarthost("*", sink.address()));
+    let mut client = server.client();
+    client.hello();
+    client.command("MAIL FROM:<a@bücher.example> SMTPUTF8 BODY=8BITMIME").expect_code(250);
+    client.command("RCPT TO:<nobodyü@to.example>").expect_code(250);
+    // RFC 6532 3: the header has UTF-8 in it, too.
+    client.data("Subject: Grüße\r\n\r\nhello\r\n".as_bytes()).expect_code(250);
+    let report = sink.message("the report", |message| message.sender().is_empty());
+    let text = report.text();
+    for line in ["message/global-delivery-status", "Final-Recipient: utf-8; nobodyü@to.example", "Subject: Grüße"] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+    // RFC 5890 2.3.2.1: with A-labels the sender's address is ASCII.
+    assert!(text.contains("To: <a@xn--bcher-kva.example>"), "{text}");
+    assert!(report.mail.contains("SMTPUTF8"), "{}", report.mail);
 }
 
 #[test]

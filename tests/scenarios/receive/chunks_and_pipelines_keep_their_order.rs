@@ -87,3 +87,33 @@ fn a_refused_chunk_is_consumed_and_not_run_rfc3030_2() {
     client.command("RCPT TO:<b@to.example>").expect_code(250);
     client.command("DATA").expect_code(503);
 }
+
+#[test]
+fn each_reply_has_a_status_of_its_class_rfc3463_2() {
+    let (_, server) = relay();
+    let mut client = server.client();
+    client.hello();
+    // STARTTLS (RFC 3207 4) and AUTH (RFC 4954 4) are known and not offered.
+    for (line, code) in [
+        ("NOOP", 250),
+        ("RCPT TO:<b@to.example>", 503),
+        ("MAIL FROM:<a@from.example> BODY=9BIT", 501),
+        ("MAIL FROM:<a@from.example> COLOUR=red", 555),
+        ("MAIL FROM:<a@from.example> SIZE=99999999999", 552),
+        ("MAIL FROM:a@from.example>", 501),
+        ("STARTTLS", 502),
+        ("AUTH PLAIN AGEAYg==", 502),
+        ("VRFY b", 252),
+        ("MAIL FROM:<a@from.example>", 250),
+        ("RCPT TO:<b@to.example>", 250),
+        ("RSET", 250),
+        ("QUIT", 221),
+    ] {
+        let reply = client.command(line);
+        reply.expect_code(code);
+        let numbers: Vec<_> = reply.lines[0].split(' ').next().unwrap_or_default().split('.').collect();
+        let class = (code / 100).to_string();
+        assert!(numbers.len() == 3 && numbers[0] == class, "{line}: {reply:?}");
+        assert!(numbers[1..].iter().all(|number| (1..=3).contains(&number.len())), "{line}: {reply:?}");
+    }
+}

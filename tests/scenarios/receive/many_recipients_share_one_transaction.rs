@@ -3,7 +3,7 @@
 use mailwright_tests::mail::{Mark, message};
 use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
-use mailwright_tests::sink::Sink;
+use mailwright_tests::sink::{Script, Sink};
 
 #[test]
 fn many_recipients_share_one_transaction() {
@@ -23,6 +23,20 @@ fn many_recipients_share_one_transaction() {
     assert_eq!(arrived, wanted);
     // RFC 5321 4.5.4.1: one copy for all recipients at the same host.
     assert_eq!(got.len(), 1);
+}
+
+#[test]
+fn a_next_hop_that_takes_two_at_a_time_gets_two_rfc9422_3() {
+    let sink = Script::new().offer("LIMITS RCPTMAX=2").start();
+    let server = Mailwright::start(&Setup::new().smarthost("*", sink.address()));
+    let mut client = server.client();
+    client.hello();
+    let to = ["a@to.example", "b@to.example", "c@to.example", "d@to.example", "e@to.example"];
+    let id = client.mail("a@from.example", &to, &message(&Mark::new(), "hello\r\n")).queue_id();
+    let _ = server.finished(&id);
+    let got = sink.messages();
+    assert!(got.iter().all(|message| message.rcpt.len() <= 2), "{got:?}");
+    assert_eq!(got.iter().map(|message| message.recipients.len()).sum::<usize>(), 5);
 }
 
 #[test]

@@ -27,6 +27,10 @@ fn swaks_delivers_to_the_maildir() {
     assert!(text.starts_with("Return-Path: <you@example.org>"), "{text}");
     let received = text.find("Received: from client.example").expect("our trace names the client");
     assert!(text[received..].contains("by mx.example.test") && text[received..].contains(id), "{text}");
+    // RFC 3848: EHLO was used; RFC 5322 3.3: the date, in UTC.
+    assert!(text[received..].contains(&format!("with ESMTP id {id}")), "{text}");
+    let date = text[received..].split(';').nth(1).and_then(|rest| rest.lines().nth(1)).unwrap_or_default().trim();
+    assert!(date.ends_with(" +0000") && date.split_whitespace().count() == 6, "{date}");
     let _ = server.finished(id);
     assert_eq!(server.queue(), Vec::<serde_json::Value>::new());
 }

@@ -1,6 +1,7 @@
 //! Offer: a complete message that policy let in and that is not yet durable.
 
 use super::entry::Entry;
+use crate::base::mail::content::Content;
 use bytes::Bytes;
 
 /// A message to be made durable.
@@ -17,6 +18,6 @@ pub struct Offer {
 pub enum OfferedContent {
     /// In memory, header section first.
     Memory(Bytes),
-    /// Streamed to the store while it arrived; named by the entry's id.
-    Blob,
+    /// Streamed to the store while it arrived, under the entry's id; held here, for without a holder it is removed.
+    Blob(Content),
 }

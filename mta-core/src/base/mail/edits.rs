@@ -20,7 +20,7 @@ pub enum HeaderEdit {
         /// Its value: no CR, LF or NUL; folded while writing.
         value: Box<str>,
     },
-    /// The `nth` field of that name (from 0, as the content stands) gets another value, or goes.
+    /// The `nth` field of that name (from 0, as the edits before this one left them) gets another value, or goes.
     Set {
         /// The field's name, compared without case.
         name: Box<str>,

@@ -119,6 +119,7 @@ mod tests {
         Capabilities::parse(&reply)
     }
 
+    /// The keywords of RFC 6152, RFC 6531, RFC 3030, RFC 3461 and their like.
     #[test]
     fn what_we_announce_is_what_a_client_reads_rfc5321_4_1_1_1() {
         let ours = Announced { hostname: "mx.example", message_bytes_max: 1000, messages_max: 7, recipients_max: 100 };
@@ -141,6 +142,7 @@ mod tests {
         assert_eq!(parse(&wire), wanted);
     }
 
+    /// RFC 3207, RFC 4954, RFC 9422 3.
     #[test]
     fn keywords_have_no_case_and_odd_ones_are_passed_over_rfc5321_4_1_1_1() {
         let can = parse(b"250-DSN\r\n250-size 0\r\n250-StartTLS\r\n250-XODD 1\r\n250-\r\n250-auth plain LOGIN\r\n250 LIMITS rcptmax=x MAILMAX\r\n");

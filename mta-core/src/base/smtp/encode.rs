@@ -124,9 +124,11 @@ mod tests {
     fn commands_are_written_as_rfc5321_4_1_1_says() {
         let mut wire = Vec::new();
         ehlo("a.example", &mut wire);
+        // RFC 2033 4.1.
+        lhlo("a.example", &mut wire);
         mail(&Mail::default(), &mut wire);
         bdat(7, true, &mut wire);
-        assert_eq!(wire, b"EHLO a.example\r\nMAIL FROM:<>\r\nBDAT 7 LAST\r\n");
+        assert_eq!(wire, b"EHLO a.example\r\nLHLO a.example\r\nMAIL FROM:<>\r\nBDAT 7 LAST\r\n");
     }
 
     proptest! {

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_leads_the_text_rfc2034_4() {
+    fn a_status_leads_the_text_rfc2034_4_and_is_three_numbers_rfc3463_2() {
         let status = EnhancedStatus::new(5, 1, 1);
         assert_eq!(EnhancedStatus::split("5.1.1 no such user", 550), Some((status, "no such user")));
         assert_eq!(EnhancedStatus::split("5.1.1", 550), Some((status, "")));

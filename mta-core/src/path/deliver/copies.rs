@@ -1,4 +1,4 @@
-//! Which recipients can share a transaction: those whose copies of the message are alike.
+//! Which recipients can share a transaction: those whose copies of the message are alike (RFC 5321 4.5.4.1).
 
 use crate::base::flow::report::Copy;
 use crate::base::mail::edits::Edits;
@@ -22,7 +22,7 @@ mod tests {
     use crate::base::mail::edits::HeaderEdit;
 
     #[test]
-    fn equal_copies_travel_together() {
+    fn equal_copies_travel_together_rfc5321_4_5_4_1() {
         let add = |value: &str| Edits { headers: vec![HeaderEdit::Add { name: "X".into(), value: value.into() }] };
         let copies = group(vec![(0, add("a")), (3, Edits::default()), (1, add("b")), (2, add("a"))]);
         let shared: Vec<&[u32]> = copies.iter().map(|copy| &*copy.recipients).collect();

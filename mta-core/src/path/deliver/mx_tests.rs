@@ -44,7 +44,7 @@ fn step(plan: &mut Plan, table: &[(&str, &[&str])], us: Ourselves<'_>) -> Option
 }
 
 #[test]
-fn the_null_mx_takes_no_mail_rfc7505_4() {
+fn the_null_mx_takes_no_mail_rfc7505_3_rfc7505_4() {
     let refused = groups("a.test", Ok(vec![mx(0, "")]), &Counter::default()).expect_err("null MX");
     assert_eq!(refused.to_string(), "556 5.1.10 the recipient's domain takes no mail");
     let beside = groups("a.test", Ok(vec![mx(0, ""), mx(5, "m.test")]), &Counter::default()).expect("one is left");

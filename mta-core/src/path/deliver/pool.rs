@@ -1,4 +1,5 @@
-//! Idle connections, kept a short while for the next message to the same next hop.
+//! Idle connections, kept a short while for the next message to the same next hop. Servers wait
+//! at least five minutes for the next command (RFC 5321 4.5.3.2.7), so what is kept for seconds is most often alive.
 
 use crate::base::flow::attempt::NextHop;
 use std::collections::HashMap;
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_leaves_and_the_rest_stays() {
+    fn what_is_due_leaves_and_the_rest_stays_rfc5321_4_5_3_2_7() {
         let (mut pool, now) = (Pool::new(9), Instant::now());
         pool.keep(hop("a"), 1, now + SECOND).expect("room");
         pool.keep(hop("a"), 2, now + 2 * SECOND).expect("room");

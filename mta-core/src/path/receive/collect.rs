@@ -7,7 +7,7 @@ use crate::config::model::{Config, Limits};
 use bytes::Bytes;
 use memchr::memmem;
 
-/// Body octets that go to disk in one piece.
+/// Octets that go to disk in one piece.
 const SPILL_BYTES: usize = 128 * 1024;
 
 /// The most that is set aside because SIZE said so, before any octet has come.
@@ -18,7 +18,7 @@ const ANNOUNCED_BYTES_MAX: u64 = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Collector {
     limits: ContentLimits,
-    /// What is in memory: everything, or body octets that are not on disk yet.
+    /// What is in memory: everything, or what is not on disk yet.
     buffer: Vec<u8>,
     /// How much of the buffer was searched for the end of the header section.
     searched: usize,
@@ -61,7 +61,7 @@ pub(super) enum Refusal {
 pub(super) enum Collected {
     /// All of it, header section first, and the length of that section.
     Memory(Bytes, usize),
-    /// The header section, and the last octets of the body that the disk does not have yet.
+    /// The header section, and the last octets of the content that the disk does not have yet.
     Spilled { head: Bytes, rest: Bytes },
 }
 
@@ -129,7 +129,8 @@ impl Collector {
         self.received_bytes
     }
 
-    /// Body octets that are to go to disk now. To be asked for after each read.
+    /// Octets that are to go to disk now: all of the content goes there, and the header section stays at hand besides.
+    /// To be asked for after each read.
     pub(super) fn spill(&mut self) -> Option<Bytes> {
         let held = self.charge.set(self.buffer.capacity());
         let is_large = self.received_bytes > self.limits.blob_bytes_min;
@@ -140,9 +141,8 @@ impl Collector {
             return None;
         }
         if self.spilled_head.is_none() {
-            let body = self.buffer.split_off(head_bytes.min(self.buffer.len()));
-            let head = std::mem::replace(&mut self.buffer, body);
-            self.spilled_head = Some(head.into());
+            let head = self.buffer.get(..head_bytes).unwrap_or(&self.buffer);
+            self.spilled_head = Some(Bytes::copy_from_slice(head));
         }
         if self.buffer.len() < SPILL_BYTES && !memory_is_full {
             return None;
@@ -237,8 +237,8 @@ mod tests {
         let (collected, disk) = collect(LIMITS, &[b"A: b\r\n\r\n", &body[..200_000], &body[200_000..]]);
         let Ok(Collected::Spilled { head, rest }) = collected else { panic!("{collected:?}") };
         assert_eq!(&head[..], b"A: b\r\n\r\n");
-        assert_eq!(disk.len(), 200_000);
-        assert_eq!([&disk[..], &rest[..]].concat(), body);
+        assert_eq!(disk.len(), 200_008);
+        assert_eq!([&disk[..], &rest[..]].concat(), [&head[..], &body].concat());
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         let limits = ContentLimits { content_memory_bytes_max: 4, ..LIMITS };
         let (collected, disk) = collect(limits, &[b"A: b\r\n\r\nbody", b" and more"]);
         assert_eq!(collected, Ok(Collected::Spilled { head: "A: b\r\n\r\n".into(), rest: Bytes::new() }));
-        assert_eq!(disk, b"body and more");
+        assert_eq!(disk, b"A: b\r\n\r\nbody and more");
     }
 
     #[test]

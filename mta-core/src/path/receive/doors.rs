@@ -1,4 +1,5 @@
-//! What receive needs of the other stages and of the world, handed out by `app`.
+//! What receive needs of the other stages and of the world, handed out by `app`, and when it must end
+//! (RFC 5321 3.8).
 
 use super::slots::Slots;
 use crate::base::flow::policy::Policy;
@@ -8,6 +9,17 @@ use crate::config::model::Config;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Where the server is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Mail is served.
+    Serving,
+    /// No new sessions; idle ones end, transactions may end first.
+    Draining,
+    /// The limit has passed: whatever still waits for its client is cut.
+    Cutting,
+}
 
 /// The doors, shared by all listeners and sessions.
 pub struct Doors {

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_limit_refuses_on_its_own_and_places_come_back() {
+    fn each_limit_refuses_on_its_own_and_a_64_is_one_peer_rfc6177_2() {
         let slots = Arc::new(Slots::default());
         let ip = |text: &str| text.parse::<IpAddr>().expect("a literal");
         let one = slots.take(ip("192.0.2.1"), 3, 2).expect("a place");

@@ -89,8 +89,9 @@ mod tests {
         trace.field()
     }
 
+    /// RFC 5321 4.4.
     #[test]
-    fn one_recipient_is_named_rfc5321_4_4() {
+    fn one_recipient_is_named_and_the_date_is_rfc5322_3_3_of_rfc2822() {
         assert_eq!(
             &*field(&envelope(&["b@example.org"]), true),
             "Received: from client.example ([192.0.2.1])\r\n\tby mx.example with ESMTP id \
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn several_recipients_are_not_named_rfc5321_7_2() {
+    fn several_recipients_are_not_named_rfc5321_7_2_and_helo_is_smtp_rfc3848() {
         let field = field(&envelope(&["b@example.org", "c@example.org"]), false);
         assert!(field.contains(" with SMTP id ") && !field.contains("example.org"), "{field}");
     }

@@ -1,9 +1,10 @@
 //! Settle: what a report, or age alone, means for a message: done, again, bounced, held; and who is told.
 //!
 //! Pure: it decides, the queue makes it durable. `schedule` says when to try again, `wishes` who wants to be told
-//! (RFC 3461 4.1), `dsn` writes what they are told (RFC 3464).
+//! (RFC 3461 4.1), `notice` what there is to tell, `dsn` writes it (RFC 3464).
 
 mod dsn;
+mod notice;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -20,13 +21,11 @@ use crate::base::smtp::status::EnhancedStatus;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::Dice;
 use crate::config::model::Config;
-use dsn::{Action, Notice, Notification};
+use notice::{Action, EXPIRED, Notice, Notification};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Delivery time expired (RFC 3463 3.5): transient trouble that lasted too long.
-const EXPIRED: EnhancedStatus = EnhancedStatus::new(4, 4, 7);
 /// Delivered or relayed (RFC 3463 2), where the remote gave no status of its own.
 const SUCCESS: EnhancedStatus = EnhancedStatus::new(2, 0, 0);
 /// Failed (RFC 3463 2), where the remote gave no status that fits.
@@ -81,7 +80,7 @@ impl Settler {
         let random = u128::from(self.dice.roll()) << 64 | u128::from(self.dice.roll());
         let notification =
             Notification { hostname: &case.config.hostname, entry: case.entry, sender, kind, notices, content };
-        Some(notification.write(case.now.wall, random))
+        Some(dsn::write(&notification, case.now.wall, random))
     }
 }
 
@@ -147,7 +146,7 @@ impl<'a> Case<'a> {
                 Progress::Done(Fate::Delivered)
             }
             Outcome::Failed(reply) => {
-                let status = dsn::status_of(reply, 5).unwrap_or(FAILURE);
+                let status = notice::status_of(reply, 5).unwrap_or(FAILURE);
                 self.tell(index, Action::Failed, status, Some(failure(reply)));
                 Progress::Done(Fate::Bounced)
             }
@@ -190,7 +189,7 @@ impl<'a> Case<'a> {
         let notice = self.config.queue.delay_notice.filter(|_| !self.entry.is_notification());
         let late = notice.is_some_and(|after| self.entry.accepted.plus(after) <= self.now.wall);
         if late && !pending.delay_told {
-            let status = pending.last.and_then(|last| dsn::status_of(&last.reply, 4)).unwrap_or(DELAY);
+            let status = pending.last.and_then(|last| notice::status_of(&last.reply, 4)).unwrap_or(DELAY);
             self.tell(index, Action::Delayed, status, pending.last.cloned());
             let Pending { attempts, due, last, .. } = pending;
             let change = Progress::Pending { attempts, due, last: last.cloned().map(Box::new), delay_told: true };
@@ -210,7 +209,7 @@ impl<'a> Case<'a> {
     /// The next hop made no promise to tell of success, so we do: `delivered` if this was the last hop (RFC 3461
     /// 5.2.3), otherwise `relayed` into where nobody will tell (RFC 3461 5.2.2).
     fn tell_success(&mut self, index: u32, hop: &NextHop, failure: LastFailure) {
-        let status = dsn::status_of(&failure.reply, 2).unwrap_or(SUCCESS);
+        let status = notice::status_of(&failure.reply, 2).unwrap_or(SUCCESS);
         let action = match hop {
             NextHop::Lmtp(_) | NextHop::Maildir(_) => Action::Delivered,
             NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Nowhere => Action::Relayed,

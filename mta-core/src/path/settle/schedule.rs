@@ -1,4 +1,4 @@
-//! When to try again.
+//! When to try again (RFC 5321 4.5.4.1).
 
 use crate::config::model::Queue;
 use std::time::Duration;

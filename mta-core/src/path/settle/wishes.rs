@@ -1,6 +1,6 @@
 //! Who wants to be told of what (RFC 3461 4.1).
 
-use super::dsn::Action;
+use super::notice::Action;
 use crate::base::mail::envelope::Notify;
 
 /// Whether the sender asked to be told. Without NOTIFY failures are told, delays as the MTA sees fit (we tell), and

@@ -7,9 +7,9 @@ mod path;
 mod tests;
 
 pub use error::CommandError;
+pub use params::Mail;
 
-use crate::base::mail::address::Address;
-use crate::base::mail::envelope::{BodyType, Recipient, Ret};
+use crate::base::mail::envelope::Recipient;
 
 /// A well-formed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,23 +47,6 @@ pub enum Command {
     StartTls,
     /// `AUTH` (RFC 4954 4); its arguments are not kept.
     Auth,
-}
-
-/// What MAIL says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mail {
-    /// The reverse path; none is `<>`.
-    pub sender: Option<Address>,
-    /// `SIZE=`, in octets (RFC 1870 6); a number beyond 64 bits is the greatest one.
-    pub size: Option<u64>,
-    /// `BODY=` (RFC 6152 2, RFC 3030 3).
-    pub body: Option<BodyType>,
-    /// `SMTPUTF8` (RFC 6531 3.4).
-    pub smtputf8: bool,
-    /// `RET=` (RFC 3461 4.3).
-    pub ret: Option<Ret>,
-    /// `ENVID=`, decoded (RFC 3461 4.4).
-    pub envid: Option<Box<str>>,
 }
 
 impl Command {
@@ -120,19 +103,6 @@ impl Command {
             Self::StartTls => "STARTTLS",
             Self::Auth => "AUTH",
         }
-    }
-}
-
-impl Mail {
-    /// Reads what follows `MAIL `.
-    fn parse(rest: &str) -> Result<Self, CommandError> {
-        let (sender, rest) = path::reverse(rest)?;
-        let mut mail = Self { sender, ..Self::default() };
-        params::mail(rest, &mut mail)?;
-        if !mail.smtputf8 && mail.sender.as_ref().is_some_and(|sender| !sender.is_ascii()) {
-            return Err(CommandError::SenderNeedsSmtpUtf8);
-        }
-        Ok(mail)
     }
 }
 

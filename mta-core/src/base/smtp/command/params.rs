@@ -1,6 +1,8 @@
 //! Parameters of MAIL and RCPT (RFC 5321 4.1.1.11), each as its own RFC writes it.
 
-use super::{CommandError, Mail, path};
+use super::error::CommandError;
+use super::path;
+use crate::base::mail::address::Address;
 use crate::base::mail::envelope::{BodyType, Notify, Recipient, Ret};
 use crate::base::smtp::xtext;
 
@@ -10,8 +12,38 @@ const ENVID_BYTES_MAX: usize = 100;
 /// Longest `ORCPT=` value in octets (RFC 3461 4.2).
 const ORCPT_BYTES_MAX: usize = 500;
 
+/// What MAIL says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// The reverse path; none is `<>`.
+    pub sender: Option<Address>,
+    /// `SIZE=`, in octets (RFC 1870 6); a number beyond 64 bits is the greatest one.
+    pub size: Option<u64>,
+    /// `BODY=` (RFC 6152 2, RFC 3030 3).
+    pub body: Option<BodyType>,
+    /// `SMTPUTF8` (RFC 6531 3.4).
+    pub smtputf8: bool,
+    /// `RET=` (RFC 3461 4.3).
+    pub ret: Option<Ret>,
+    /// `ENVID=`, decoded (RFC 3461 4.4).
+    pub envid: Option<Box<str>>,
+}
+
+impl Mail {
+    /// Reads what follows `MAIL `.
+    pub(super) fn parse(rest: &str) -> Result<Self, CommandError> {
+        let (sender, rest) = path::reverse(rest)?;
+        let mut mail = Self { sender, ..Self::default() };
+        mail_params(rest, &mut mail)?;
+        if !mail.smtputf8 && mail.sender.as_ref().is_some_and(|sender| !sender.is_ascii()) {
+            return Err(CommandError::SenderNeedsSmtpUtf8);
+        }
+        Ok(mail)
+    }
+}
+
 /// Reads MAIL's parameters into `mail`.
-pub(super) fn mail(text: &str, mail: &mut Mail) -> Result<(), CommandError> {
+fn mail_params(text: &str, mail: &mut Mail) -> Result<(), CommandError> {
     let mut seen = [false; 5];
     for param in params(text) {
         let (name, value) = split(param)?;

@@ -1,6 +1,6 @@
 //! Reverse and forward paths in front of the parameters (RFC 5321 4.1.1.2, 4.1.1.3, 4.1.2).
 
-use super::CommandError;
+use super::error::CommandError;
 use crate::base::mail::address::Address;
 use crate::base::mail::domain::Domain;
 

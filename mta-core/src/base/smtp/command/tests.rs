@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::mail::envelope::Notify;
+use crate::base::mail::envelope::{BodyType, Ret};
 use proptest::prelude::*;
 
 fn parse(line: &str) -> Result<Command, CommandError> {
@@ -27,11 +28,13 @@ fn code(line: &str) -> (u16, String) {
     (reply.code, reply.status.map(|s| s.to_string()).unwrap_or_default())
 }
 
+/// RFC 3207 4 and RFC 4954 4 name two more verbs.
 #[test]
 fn verbs_have_no_case_rfc5321_2_4() {
     assert_eq!(parse("qUiT"), Ok(Command::Quit));
     assert_eq!(parse("data"), Ok(Command::Data));
     assert_eq!(parse("starttls"), Ok(Command::StartTls));
+    assert_eq!(parse("auth plain"), Ok(Command::Auth));
     assert_eq!(parse("NOOP anything at all"), Ok(Command::Noop));
     assert_eq!(parse("rset  "), Ok(Command::Rset));
 }
@@ -65,6 +68,7 @@ fn a_clients_name_is_safe_to_write_down_rfc5321_4_1_4() {
     assert_eq!(code("EHLO"), (501, "5.5.4".into()));
 }
 
+/// `BODY` after RFC 6152 2.
 #[test]
 fn mail_has_a_path_and_parameters_rfc5321_4_1_1_2() {
     let all = mail("MAIL FROM:<a@b.c> SIZE=1000 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2By");

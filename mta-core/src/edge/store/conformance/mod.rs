@@ -3,5 +3,6 @@
 mod crash;
 mod engine;
 mod faults;
+mod reclaim;
 mod spool;
 mod world;

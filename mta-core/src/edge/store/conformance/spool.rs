@@ -6,6 +6,7 @@ use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::Selection;
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::Spool;
+use crate::base::mail::content::{Body, Content};
 use crate::base::world::store::Store;
 use crate::edge::store::{memory::Memory, sled};
 use std::sync::Arc;
@@ -105,8 +106,7 @@ async fn large_content_lies_in_a_blob(store: Arc<dyn Store>) {
     let entry = entry(1, 1, &octets_sent);
     let finished = blob.finish(octets_sent.slice(..entry.head_bytes as usize)).await.expect("finished");
     assert_eq!(octets(&finished), octets_sent);
-    bench.door.accept(Offer { entry, content: OfferedContent::Blob }).await.expect("accepted");
-    drop(finished);
+    bench.door.accept(Offer { entry, content: OfferedContent::Blob(finished) }).await.expect("accepted");
     bench.door.accept(offer(2, 1, 100_000)).await.expect("accepted: moved to a blob, as it is long");
     bench.close().await;
 
@@ -128,7 +128,8 @@ async fn a_blob_that_became_no_message_goes(store: Arc<dyn Store>) {
     blob.write(content(2, 100)).await.expect("written");
     let head = content(2, 0);
     drop(blob.finish(head).await.expect("finished"));
-    let refused = Offer { entry: entry(2, 1, &content(2, 100)), content: OfferedContent::Blob };
+    let other = Content { head: content(2, 0), body: Body::Memory(content(2, 100)) };
+    let refused = Offer { entry: entry(2, 1, &content(2, 100)), content: OfferedContent::Blob(other) };
     assert!(bench.door.accept(refused).await.is_err(), "its content was let go before");
     bench.close().await;
     assert_eq!(store.blobs().await, Ok(Vec::new()));

@@ -3,6 +3,7 @@
 use super::tests::{Pair, marks, message, reply};
 use super::*;
 use crate::base::flow::entry::Entry;
+use crate::base::flow::report::Outcome;
 use crate::base::mail::content::{Body, ReadAt};
 use crate::base::mail::envelope::{BodyType, Notify, Ret};
 use crate::base::smtp::status::EnhancedStatus;

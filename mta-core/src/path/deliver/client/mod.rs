@@ -9,12 +9,12 @@ mod message;
 mod replies;
 mod timer;
 mod transaction;
+mod words;
 
 pub use content::Wanted;
 pub use message::Message;
+pub use words::{Ended, Finished, Protocol, State};
 
-use crate::base::fault::Scope;
-use crate::base::flow::report::Outcome;
 use crate::base::smtp::ehlo::Capabilities;
 use crate::base::smtp::encode;
 use crate::base::smtp::remote::{RemoteReply, ReplyReader};
@@ -27,52 +27,6 @@ use transaction::{Step, Transaction};
 
 /// What an idle session keeps of its buffer, in octets.
 const IDLE_BUFFER_BYTES_MAX: usize = 4 * 1024;
-
-/// Which of the two is spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// RFC 5321.
-    Smtp,
-    /// RFC 2033.
-    Lmtp,
-}
-
-/// Where the session stands, as the driver sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Write, read, wait.
-    Working,
-    /// A transaction can begin.
-    Ready,
-    /// The connection is of no more use.
-    Closed,
-}
-
-/// How a session ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// The host would not have us: its greeting or its answer to EHLO.
-    Refused(Reply),
-    /// The connection, or the talk over it, broke down.
-    Lost(Reply),
-    /// After QUIT, or while nothing was going on.
-    Quit,
-}
-
-/// What came of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finished {
-    /// Recipients whose outcome is known.
-    pub outcomes: Vec<(u32, Outcome)>,
-    /// Recipients about whom nothing was decided: the session was lost before, and another may be tried at once.
-    pub open: Vec<u32>,
-    /// The widest thing that failed.
-    pub trouble: Option<Scope>,
-    /// MAIL was answered. If it was not, a reused connection was dead already, and nothing was tried in truth.
-    pub answered: bool,
-    /// The server is back where MAIL can come; else RSET goes first.
-    clean: bool,
-}
 
 /// What the session is at.
 #[derive(Debug)]
@@ -263,7 +217,7 @@ impl Client {
     fn reply(&mut self, reply: RemoteReply, now: Instant) {
         let positive = reply.code / 100 == 2;
         match &mut self.phase {
-            // RFC 5321 3.1: 220, or a refusal (554, 421, and 521 of RFC 7504).
+            // RFC 5321 3.1: 220, or a refusal (554, 421, 521).
             Phase::Greeting if positive => {
                 match self.protocol {
                     Protocol::Smtp => encode::ehlo(&self.hostname, &mut self.out),

@@ -1,7 +1,9 @@
 //! The client against a scripted server, in memory: transcripts in, outcomes out.
 
 use super::*;
+use crate::base::fault::Scope;
 use crate::base::flow::entry::Entry;
+use crate::base::flow::report::Outcome;
 use crate::base::mail::render::render;
 use crate::path::deliver::scripted::{BODY, HEAD, Script, ScriptedServer, TRACE, content, entry, willing};
 use proptest::prelude::*;

@@ -3,8 +3,9 @@
 
 use super::content::ContentWriter;
 use super::message::Message;
+use super::replies;
 use super::timer::Timer;
-use super::{Finished, Protocol, replies};
+use super::words::{Finished, Protocol};
 use crate::base::fault::Scope;
 use crate::base::flow::report::Outcome;
 use crate::base::smtp::ehlo::Capabilities;

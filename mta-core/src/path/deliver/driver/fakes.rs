@@ -1,6 +1,6 @@
 //! A world in memory for the driver's tests: a clock that is set, a network of scripted servers, a table of names.
 
-use super::Parts;
+use super::parts::Parts;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy};

@@ -1,40 +1,29 @@
 //! The driver of deliver: asks policy, looks hosts up, keeps connections, and reports.
 
 mod connection;
+mod connections;
+mod parts;
 mod transport;
 mod way;
 
 use super::copies;
 use super::maildir;
-use super::pool::Pool;
 use crate::base::fault::Scope;
 use crate::base::flow::Answer;
 use crate::base::flow::attempt::{Attempt, Deliver, NextHop};
-use crate::base::flow::policy::{Hook, Policy, SendVerdict, Sending, Sendout};
+use crate::base::flow::policy::{Hook, SendVerdict, Sending, Sendout};
 use crate::base::flow::report::{Copy, Outcome, Report};
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::render::render;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
-use crate::base::world::dns::Dns;
-use crate::base::world::maildir::Maildirs;
-use crate::base::world::net::Net;
-use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
-use arc_swap::ArcSwap;
-use connection::Connection;
+use connections::Connections;
+pub use parts::Parts;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use transport::{Carried, Transport};
-
-/// How long the answer to QUIT is waited for: nothing hangs on it but politeness (RFC 5321 4.1.1.10).
-const GOODBYE: Duration = Duration::from_secs(2);
-
-/// QUITs under way at once; beyond, connections are closed without one.
-const GOODBYES_MAX: usize = 256;
 
 /// How often idle connections are looked through, at most.
 const SWEEP_MIN: Duration = Duration::from_millis(250);
@@ -42,33 +31,10 @@ const SWEEP_MIN: Duration = Duration::from_millis(250);
 /// RFC 3463 3.5 (X.4.4).
 const NOWHERE: Reply = Reply::new(550, EnhancedStatus::new(5, 4, 4), "there is no way to this recipient");
 
-/// What deliver needs of the world and of other stages.
-pub struct Parts {
-    /// The configuration in force; each attempt keeps the one that it began with.
-    pub config: Arc<ArcSwap<Config>>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-    /// The order of equal exchangers.
-    pub dice: Arc<dyn Dice>,
-    /// Connections.
-    pub net: Arc<dyn Net>,
-    /// Names.
-    pub dns: Arc<dyn Dns>,
-    /// Files.
-    pub maildirs: Arc<dyn Maildirs>,
-    /// `on-pre-send`.
-    pub policy: Arc<dyn Policy>,
-    /// Events.
-    pub observe: Arc<dyn Observe>,
-}
-
 /// The deliver stage.
 pub struct Deliverer {
     parts: Parts,
-    pool: Mutex<Pool<Connection>>,
-    /// No connection is kept any more.
-    draining: AtomicBool,
-    goodbyes: Arc<Semaphore>,
+    connections: Connections,
 }
 
 impl Deliverer {
@@ -76,12 +42,8 @@ impl Deliverer {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let idle_connections_max = parts.config.load().delivery.attempts_max;
-        Self {
-            parts,
-            pool: Mutex::new(Pool::new(idle_connections_max)),
-            draining: AtomicBool::new(false),
-            goodbyes: Arc::new(Semaphore::new(GOODBYES_MAX)),
-        }
+        let connections = Connections::new(idle_connections_max, Arc::clone(&parts.clock));
+        Self { parts, connections }
     }
 
     /// Closes connections that nobody has used for `connection_idle`; runs until it is dropped.
@@ -89,8 +51,7 @@ impl Deliverer {
         loop {
             let wait = (self.parts.config.load().delivery.connection_idle / 2).max(SWEEP_MIN);
             self.parts.clock.sleep_until(self.parts.clock.now().mono + wait).await;
-            let due = self.pool().due(self.parts.clock.now().mono);
-            due.into_iter().for_each(|connection| self.say_goodbye(connection));
+            self.connections.sweep();
         }
     }
 
@@ -150,7 +111,10 @@ impl Deliverer {
             NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Lmtp(_) => {
                 let rendered = render(&[&attempt.entry.trace], &attempt.content, edits(attempt, &copy));
                 // Boxed: the future of a connection is large, and that of a Maildir need not carry it.
-                Box::pin(Transport::new(self, config, attempt, copy.recipients, rendered).carry()).await
+                Box::pin(
+                    Transport::new(&self.parts, &self.connections, config, attempt, copy.recipients, rendered).carry(),
+                )
+                .await
             }
             NextHop::Maildir(path) => self.file(config, attempt, &copy, path).await,
             NextHop::Nowhere => {
@@ -177,45 +141,6 @@ impl Deliverer {
         }
         carried
     }
-
-    /// An idle connection to this hop that is still of use.
-    async fn idle(&self, hop: &NextHop) -> Option<Connection> {
-        loop {
-            let mut connection = self.pool().take(hop)?;
-            if connection.is_quiet().await {
-                return Some(connection);
-            }
-        }
-    }
-
-    fn keep(&self, hop: &Arc<NextHop>, mut connection: Connection, idle: Duration) {
-        connection.reused = true;
-        let until = self.parts.clock.now().mono + idle;
-        let refused = if self.draining.load(Ordering::Acquire) {
-            Err(connection)
-        } else {
-            self.pool().keep(Arc::clone(hop), connection, until)
-        };
-        if let Err(connection) = refused {
-            self.say_goodbye(connection);
-        }
-    }
-
-    /// Says QUIT beside the mail: whoever waits for a report does not wait for that.
-    fn say_goodbye(&self, connection: Connection) {
-        let until = self.parts.clock.now().mono + GOODBYE;
-        if let Ok(permit) = Arc::clone(&self.goodbyes).try_acquire_owned() {
-            tokio::spawn(async move {
-                connection.quit(until).await;
-                drop(permit);
-            });
-        }
-    }
-
-    fn pool(&self) -> MutexGuard<'_, Pool<Connection>> {
-        // A panic elsewhere left it whole: no method of the pool can stop half way.
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The message's edits, then those for these recipients alone.
@@ -229,12 +154,7 @@ impl Deliver for Deliverer {
     }
 
     fn close_idle(&self) -> Answer<'_, ()> {
-        self.draining.store(true, Ordering::Release);
-        let idle = self.pool().drain();
-        let until = self.parts.clock.now().mono + GOODBYE;
-        Box::pin(async move {
-            futures_util::future::join_all(idle.into_iter().map(|connection| connection.quit(until))).await;
-        })
+        Box::pin(self.connections.close())
     }
 }
 

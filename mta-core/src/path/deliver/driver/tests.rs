@@ -146,7 +146,7 @@ async fn the_next_exchanger_is_tried_when_one_fails_rfc5321_5_1() {
 }
 
 #[tokio::test]
-async fn hosts_that_all_refuse_for_good_bounce_and_one_that_is_down_defers_rfc7504_4() {
+async fn hosts_that_all_refuse_for_good_bounce_and_one_that_is_down_defers_rfc5321_3_1() {
     let world = World::new();
     world.exchange("b.test", Ok(vec![mx(10, "one"), mx(20, "two")]));
     world.name("one", &["192.0.2.1"]);

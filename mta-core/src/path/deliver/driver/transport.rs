@@ -1,8 +1,9 @@
 //! One copy of a message over SMTP or LMTP: connections from the pool or anew, transaction after transaction, host after
 //! host, until every recipient has its outcome.
 
-use super::Deliverer;
 use super::connection::{Connection, look_for_8bit};
+use super::connections::Connections;
+use super::parts::Parts;
 use super::way::Way;
 use crate::base::event::Event;
 use crate::base::fault::Scope;
@@ -29,7 +30,8 @@ pub(super) struct Carried {
 
 /// One copy on its way.
 pub(super) struct Transport<'a> {
-    deliverer: &'a Deliverer,
+    parts: &'a Parts,
+    connections: &'a Connections,
     config: &'a Config,
     attempt: &'a Attempt,
     rendered: Rendered,
@@ -49,18 +51,20 @@ pub(super) struct Transport<'a> {
 
 impl<'a> Transport<'a> {
     pub(super) fn new(
-        deliverer: &'a Deliverer,
+        parts: &'a Parts,
+        connections: &'a Connections,
         config: &'a Config,
         attempt: &'a Attempt,
         recipients: Vec<u32>,
         rendered: Rendered,
     ) -> Self {
         Self {
-            deliverer,
+            parts,
+            connections,
             config,
             attempt,
             rendered,
-            way: Way::new(&deliverer.parts, config, &attempt.hop),
+            way: Way::new(parts, config, &attempt.hop),
             target: None,
             pending: recipients,
             failure: None,
@@ -73,7 +77,7 @@ impl<'a> Transport<'a> {
     /// Carries the copy to its recipients, or finds out why that can't be.
     pub(super) async fn carry(mut self) -> Carried {
         while !self.pending.is_empty() {
-            let idle = self.deliverer.idle(&self.attempt.hop).await;
+            let idle = self.connections.idle(&self.attempt.hop).await;
             let connection = if idle.is_some() {
                 self.target = None;
                 idle
@@ -114,8 +118,8 @@ impl<'a> Transport<'a> {
         }
     }
 
-    /// Connects and exchanges greetings. A refusal is of this host alone: the next one may take the mail (RFC 5321 5.1,
-    /// RFC 7504 4).
+    /// Connects and exchanges greetings. A refusal is of this host alone: the next one may take the mail (RFC 5321 3.1
+    /// and 5.1).
     async fn open(&mut self, target: &Target) -> Option<Connection> {
         self.carried.remote = Some(label(target));
         let socket = match self.dial(target).await {
@@ -127,7 +131,7 @@ impl<'a> Transport<'a> {
                 return None;
             }
         };
-        let parts = &self.deliverer.parts;
+        let parts = self.parts;
         let protocol = if matches!(*self.attempt.hop, NextHop::Lmtp(_)) { Protocol::Lmtp } else { Protocol::Smtp };
         let hostname = Arc::clone(&self.config.hostname);
         let client = Client::new(protocol, hostname, self.config.delivery.timeouts, parts.clock.now().mono);
@@ -145,7 +149,7 @@ impl<'a> Transport<'a> {
     }
 
     async fn dial(&self, target: &Target) -> Result<Box<dyn Socket>, String> {
-        let parts = &self.deliverer.parts;
+        let parts = self.parts;
         let until = parts.clock.now().mono + self.config.delivery.timeouts.connect;
         match select(parts.net.connect(target.address, None), parts.clock.sleep_until(until)).await {
             Either::Left((Ok(socket), _)) => Ok(socket),
@@ -156,7 +160,7 @@ impl<'a> Transport<'a> {
 
     fn tell_failed(&self, target: &Target, why: &str) {
         let event = Event::ConnectFailed { hop: &self.attempt.hop.to_string(), address: target.address, why };
-        self.deliverer.parts.observe.event(event);
+        self.parts.observe.event(event);
     }
 
     /// Transactions over one connection until nobody is pending, the connection ends, or it has carried enough.
@@ -164,7 +168,7 @@ impl<'a> Transport<'a> {
         while !self.pending.is_empty() {
             if self.is_spent(&connection.client) {
                 self.again();
-                return self.deliverer.say_goodbye(connection);
+                return self.connections.say_goodbye(connection);
             }
             let (chosen, finished) = self.transact(&mut connection).await;
             let closed = connection.client.state() == State::Closed;
@@ -185,9 +189,9 @@ impl<'a> Transport<'a> {
             }
         }
         if self.is_spent(&connection.client) {
-            self.deliverer.say_goodbye(connection);
+            self.connections.say_goodbye(connection);
         } else {
-            self.deliverer.keep(&self.attempt.hop, connection, self.config.delivery.connection_idle);
+            self.connections.keep(&self.attempt.hop, connection, self.config.delivery.connection_idle);
         }
     }
 
@@ -214,7 +218,7 @@ impl<'a> Transport<'a> {
         if message.must_look(can) {
             look_for_8bit(&mut message).await;
         }
-        connection.client.begin(message, self.deliverer.parts.clock.now().mono);
+        connection.client.begin(message, self.parts.clock.now().mono);
         connection.run(Some(&self.rendered.body)).await;
         let finished = connection.client.take_finished();
         (chosen, finished.expect("a session that left `Working` has finished its transaction"))

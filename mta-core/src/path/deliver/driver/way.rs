@@ -1,6 +1,6 @@
 //! The addresses of a next hop, one after the other, looked up as late as possible.
 
-use super::Parts;
+use super::parts::Parts;
 use crate::base::event::Event;
 use crate::base::flow::attempt::{Endpoint, NextHop};
 use crate::base::mail::domain::Domain;

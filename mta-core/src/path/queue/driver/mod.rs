@@ -5,6 +5,8 @@
 
 mod attempt;
 mod doors;
+#[cfg(test)]
+mod fakes;
 mod listing;
 mod operate;
 #[cfg(test)]
@@ -39,6 +41,8 @@ const ENDED_BATCH_MAX: usize = 256;
 const FRESH_ENTRIES_MAX: usize = 4096;
 /// Commands of operators that wait.
 const COMMANDS_MAX: usize = 64;
+/// The wait after a panic.
+const PANIC_AGAIN: Duration = Duration::from_secs(1);
 /// The longest sleep: due times are wall-clock times, and a step of that clock is noticed within this.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 
@@ -173,13 +177,15 @@ impl Driver {
     where
         F: Future<Output = Ended> + Send + 'static,
     {
-        let observe = Arc::clone(&self.doors.observe);
+        let (observe, clock) = (Arc::clone(&self.doors.observe), Arc::clone(&self.doors.clock));
         let future = make(work);
         self.tasks.spawn(async move {
             match AssertUnwindSafe(future).catch_unwind().await {
                 Ok(ended) => ended,
                 Err(_) => {
                     observe.event(Event::Bug { place: "queue", why: "the work on a message panicked" });
+                    // What always panics must not do so all the time.
+                    clock.sleep_until(clock.now().mono + PANIC_AGAIN).await;
                     failed
                 }
             }

@@ -15,10 +15,14 @@ use crate::path::queue::machine::After;
 use crate::path::queue::operation::{Action, Operation};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// Messages that one operator's command works on at once.
 const BATCH_MESSAGES_MAX: usize = 256;
+
+/// The wait after a message that could not be read to be divided.
+const DIVIDE_AGAIN: Duration = Duration::from_secs(1);
 
 /// Whether the operation changed the message, or will when its attempt ends.
 pub(super) type Acted = Result<bool, SpoolFault>;
@@ -140,7 +144,13 @@ impl Work {
         let entry = match self.doors.spool.entry(id).await {
             Ok(Some(entry)) => entry,
             Ok(None) => return (After::Gone, Ok(false)),
-            Err(fault) => return (After::Unknown, Err(fault)),
+            Err(fault) => {
+                // Nobody waits for a division, and it will be asked for again.
+                if operation.action == Action::Divide {
+                    self.doors.clock.sleep_until(self.doors.clock.now().mono + DIVIDE_AGAIN).await;
+                }
+                return (After::Unknown, Err(fault));
+            }
         };
         let now = self.doors.clock.now().wall;
         let Chosen { changes, under_way } = choose(&entry, operation, except, routes, now);

@@ -41,13 +41,15 @@ impl Machine {
     pub fn operated(&mut self, id: QueueId, after: &After, now: UnixMillis) {
         let busy = self.is_busy(id);
         let Some(desk) = self.desks.get_mut(&id) else { return };
-        if let Some(mut operation) = desk.running.take()
-            && operation.comes_back()
-            && busy
-        {
-            operation.ticket = None;
-            if !desk.again.contains(&operation) {
-                desk.again.push(operation);
+        if let Some(mut operation) = desk.running.take() {
+            if matches!(after, After::Unknown) && operation.action == Action::Divide {
+                // Nobody else would ask for it again.
+                desk.waiting.push_back(operation);
+            } else if operation.comes_back() && busy {
+                operation.ticket = None;
+                if !desk.again.contains(&operation) {
+                    desk.again.push(operation);
+                }
             }
         }
         match after {
@@ -130,7 +132,7 @@ impl Machine {
 
     /// Nobody works on the message: no attempt, no look at its age, no operation.
     pub(super) fn is_still(&self, id: QueueId) -> bool {
-        !self.is_busy(id) && !self.desks.get(&id).is_some_and(|desk| desk.running.is_some())
+        !self.is_busy(id) && self.desks.get(&id).is_none_or(|desk| desk.running.is_none())
     }
 
     /// Somebody works on recipients of the message that the present routes may divide otherwise.

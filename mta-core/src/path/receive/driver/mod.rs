@@ -2,6 +2,11 @@
 
 mod session;
 
+pub use super::doors::Phase;
+
+#[cfg(test)]
+pub(super) use session::run as task;
+
 use super::doors::Doors;
 use super::replies;
 use super::slots::NoSlot;
@@ -16,20 +21,9 @@ use std::time::Duration;
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
-/// How long an accept loop rests after a failure: the process is then out of descriptors or memory, and trying at
-/// once again would only burn the processor.
-const ACCEPT_REST: Duration = Duration::from_millis(100);
-
-/// Where the server is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Mail is served.
-    Serving,
-    /// No new sessions; idle ones end, transactions may end first.
-    Draining,
-    /// The limit has passed: whatever still waits for its client is cut.
-    Cutting,
-}
+/// So many failures to accept in a row are no longer those of single connections: the process is out of descriptors
+/// or memory. The listener itself rests then, so that the loop does not spin.
+const ACCEPT_FAILURES_TOLD: u32 = 10;
 
 /// Accepts sessions until `phase` leaves [`Phase::Serving`], then closes the port and returns; the sessions go on by
 /// themselves, and [`drained`] waits for them.
@@ -40,7 +34,7 @@ pub async fn serve(
     mut phase: watch::Receiver<Phase>,
 ) {
     doors.observe.event(Event::Listening { listener: &name, address: listener.local() });
-    let mut failing = false;
+    let mut failures: u32 = 0;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -50,14 +44,14 @@ pub async fn serve(
         };
         match accepted {
             Ok(socket) => {
-                failing = false;
+                failures = 0;
                 admit(socket, &name, &doors, &phase).await;
             }
             Err(why) => {
-                if !std::mem::replace(&mut failing, true) {
+                failures = failures.saturating_add(1);
+                if failures == ACCEPT_FAILURES_TOLD {
                     doors.observe.event(Event::Bug { place: "accept", why: &why.to_string() });
                 }
-                doors.clock.sleep_until(doors.clock.now().mono + ACCEPT_REST).await;
             }
         }
     }

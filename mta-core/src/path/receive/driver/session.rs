@@ -3,13 +3,12 @@
 //! Thousands of sessions are idle at any moment, so an idle one owns no buffer: octets are read into a buffer of the
 //! thread and given to the machine before the thread does anything else.
 
-use super::Phase;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::SessionPolicy;
 use crate::base::flow::spool::Blob;
 use crate::base::time::Now;
 use crate::base::world::net::Socket;
-use crate::path::receive::doors::Doors;
+use crate::path::receive::doors::{Doors, Phase};
 use crate::path::receive::session::{Effect, Session};
 use crate::path::receive::slots::Slot;
 use std::cell::RefCell;
@@ -18,19 +17,22 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 
 /// One read: a message of 64 KiB in one system call.
 const READ_BYTES: usize = 64 * 1024;
 
+/// How long a client that was told off may go on writing, so that it hears why.
+const LINGER: Duration = Duration::from_secs(2);
+
 thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
 }
 
 /// The session from its beginning to its end. `slot` is given back with it.
-pub(super) async fn run(
+pub(in crate::path::receive) async fn run(
     socket: Box<dyn Socket>,
     listener: Arc<str>,
     doors: Arc<Doors>,
@@ -92,12 +94,10 @@ impl Driver {
     async fn run(&mut self) {
         loop {
             while let Some(effect) = self.machine.poll() {
-                if matches!(effect, Effect::Close) {
-                    // Best effort: the client may have gone first.
-                    let _ = poll_fn(|cx| Pin::new(&mut self.socket).poll_shutdown(cx)).await;
-                    return;
+                match effect {
+                    Effect::Close { linger } => return self.close(linger).await,
+                    effect => self.act(effect).await,
                 }
-                self.act(effect).await;
             }
             if self.machine.is_closed() {
                 return;
@@ -155,7 +155,7 @@ impl Driver {
                 self.machine.handle_blob_finished(finished, now);
             }
             Effect::DropBlob => self.blob = None,
-            Effect::Close => {}
+            Effect::Close { .. } => {}
         }
     }
 
@@ -209,6 +209,37 @@ impl Driver {
             let now = self.now();
             self.machine.handle_gone(why, now);
         }
+    }
+
+    /// Closes our side; with `linger` the client's octets are dropped until it closes too, or for a moment.
+    async fn close(&mut self, linger: bool) {
+        let until = self.now().mono + LINGER;
+        // Best effort, here and below: the client may have gone first.
+        let shut = poll_fn(|cx| Pin::new(&mut self.socket).poll_shutdown(cx)).await;
+        if !linger || shut.is_err() {
+            return;
+        }
+        poll_fn(|cx| {
+            while let Poll::Ready(read) = self.poll_drop(cx) {
+                if !matches!(read, Ok(more) if more > 0) || self.now().mono >= until {
+                    return Poll::Ready(());
+                }
+            }
+            while self.now().mono < until {
+                ready!(self.poll_alarm(cx, until));
+            }
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Reads once, and drops what came.
+    fn poll_drop(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut read))?;
+            Poll::Ready(Ok(read.filled().len()))
+        })
     }
 
     /// Waits for the client, for a timer, or for the end of the server.

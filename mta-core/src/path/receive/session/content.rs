@@ -1,24 +1,15 @@
 //! Content: DATA and BDAT, up to the last octet (RFC 5321 4.1.1.4, RFC 3030 2).
 
-use super::{Effect, Session, State, Timer, replies};
+use super::state::{Chunk, State};
+use super::timers::Timer;
+use super::{Effect, Session};
 use crate::base::mail::envelope::BodyType;
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::dot::{Decoded, DotDecoder};
 use crate::base::smtp::reply::Reply;
 use crate::path::receive::collect::{Collector, ContentLimits, Refusal};
 use crate::path::receive::doors::Charge;
-
-/// A chunk on its way in.
-#[derive(Debug)]
-pub(super) struct Chunk {
-    /// Octets still to come.
-    left: u64,
-    /// All of them.
-    octets: u64,
-    last: bool,
-    /// The chunk was refused: its octets are taken and dropped, so that they can't be read as commands (RFC 3030 2).
-    refused: Option<Reply>,
-}
+use crate::path::receive::replies;
 
 impl Session {
     /// DATA: content follows, once we say so.
@@ -163,7 +154,7 @@ impl Session {
         self.say(&Reply { text: text.into(), ..replies::OK });
     }
 
-    /// Sends body octets on to the disk, when there are too many for memory.
+    /// Sends octets on to the disk, when there are too many for memory.
     fn spill(&mut self) {
         let Some(transaction) = &mut self.transaction else { return };
         let Some(piece) = transaction.collector.as_mut().and_then(Collector::spill) else { return };

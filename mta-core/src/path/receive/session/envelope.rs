@@ -1,6 +1,8 @@
 //! The envelope: MAIL, RCPT and the end of a transaction (RFC 5321 3.3, 4.1.1.2, 4.1.1.3).
 
-use super::{Answer, Effect, Session, State, Timer, Transaction, replies};
+use super::state::{Answer, State, Transaction};
+use super::timers::Timer;
+use super::{Effect, Session};
 use crate::base::flow::policy::{Gate, Hook};
 use crate::base::flow::spool::Room;
 use crate::base::mail::address::Address;
@@ -10,7 +12,7 @@ use crate::base::smtp::command::Mail;
 use crate::base::smtp::dot::LineEndCheck;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
-use crate::path::receive::relay;
+use crate::path::receive::{relay, replies};
 
 impl Session {
     /// MAIL opens a transaction.

@@ -1,11 +1,14 @@
 //! The beginning: connect, greeting, EHLO and HELO (RFC 5321 3.1, 3.2).
 
-use super::{Answer, Effect, Helo, Session, State, Timer, replies};
+use super::state::{Answer, Helo, State};
+use super::timers::Timer;
+use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::flow::policy::{Gate, Hook};
 use crate::base::smtp::ehlo::Announced;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
+use crate::path::receive::replies;
 
 impl Session {
     /// The connection is there.

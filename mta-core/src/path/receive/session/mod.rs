@@ -8,29 +8,30 @@ mod content;
 mod envelope;
 mod greeting;
 mod outcome;
+mod state;
 mod timers;
 
-use super::collect::Collector;
 use super::doors::Doors;
 use super::replies;
 use crate::base::event::Event;
 use crate::base::flow::offer::Offer;
 use crate::base::flow::policy::SessionInfo;
-use crate::base::mail::content::Content;
-use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::command::{Command, verb_of};
-use crate::base::smtp::dot::{DotDecoder, LineEndCheck};
 use crate::base::smtp::line::{Line, LineFramer};
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::config::model::Config;
 use bytes::Bytes;
+use state::{Answer, Counts, Helo, State, Transaction};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use timers::{Timer, Timers};
+
+/// Replies that may wait to be sent, in octets: a group of some hundred commands.
+const UNSENT_BYTES_MAX: usize = 32 * 1024;
 
 /// What the machine wants done, in this order, before it is given anything else. Effects that ask are answered by the
 /// `handle_` call that each names.
@@ -50,7 +51,7 @@ pub enum Effect {
     TransactionEnded,
     /// Open a blob: [`Session::handle_spool_fault`] if that fails.
     OpenBlob(QueueId),
-    /// Write these octets of the body to the blob: [`Session::handle_spool_fault`] if that fails.
+    /// Write these octets of the content to the blob: [`Session::handle_spool_fault`] if that fails.
     Spill(Bytes),
     /// Finish the blob, with this header section: [`Session::handle_blob_finished`].
     FinishBlob(Bytes),
@@ -59,32 +60,11 @@ pub enum Effect {
     /// Make this durable: [`Session::handle_committed`].
     Offer(Box<Offer>),
     /// Close the connection; nothing comes behind it.
-    Close,
-}
-
-/// What the session is about.
-#[derive(Debug)]
-enum State {
-    /// Commands come.
-    Command,
-    /// Content comes, by DATA.
-    Data(DotDecoder),
-    /// A chunk comes, by BDAT.
-    Chunk(content::Chunk),
-    /// Nothing is read until an answer has come.
-    Waiting(Answer),
-    /// The end.
-    Closed,
-}
-
-/// What is waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    Connect,
-    Rcpt,
-    Blob,
-    Data,
-    Commit,
+    Close {
+        /// The client may still be writing: its octets are to be read and dropped for a moment, because a connection
+        /// that is closed over unread octets is reset, and the reset can overtake our last reply (RFC 1122 4.2.2.13).
+        linger: bool,
+    },
 }
 
 /// One session.
@@ -110,56 +90,6 @@ pub struct Session {
     draining: bool,
     /// The present, as the last call gave it.
     now: Now,
-}
-
-/// How the client named itself.
-#[derive(Debug)]
-struct Helo {
-    name: Box<str>,
-    /// By EHLO: extensions may be used (RFC 5321 2.2.1).
-    extended: bool,
-}
-
-/// What the limits of a session count.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    commands: u32,
-    errors: u32,
-    /// Errors since a message was last accepted: a relay that lives on may send to dead addresses all day.
-    errors_in_a_row: u32,
-    messages: u32,
-}
-
-/// From MAIL on.
-#[derive(Debug)]
-struct Transaction {
-    envelope: Envelope,
-    announced_bytes: Option<u64>,
-    /// A RCPT was refused: "no valid recipients" is then the better answer.
-    refused_rcpt: bool,
-    /// The recipient that a hook decides on.
-    asked: Option<Recipient>,
-    /// Policy was asked, so it must hear of the end.
-    asked_policy: bool,
-    /// The content, from DATA or the first BDAT on.
-    id: QueueId,
-    collector: Option<Collector>,
-    /// Chunks have begun (RFC 3030 2).
-    chunked: bool,
-    line_ends: LineEndCheck,
-    /// A blob was opened.
-    blob: bool,
-    /// The whole content, while it is decided on.
-    arrived: Option<Arrived>,
-    /// What will be told once it is durable.
-    receipt: Option<outcome::Receipt>,
-}
-
-#[derive(Debug)]
-struct Arrived {
-    content: Content,
-    /// The same octets in one piece, when they are in memory.
-    whole: Option<Bytes>,
 }
 
 impl Session {
@@ -190,6 +120,10 @@ impl Session {
 
     /// The next thing to do. None: give it input, or the time at [`deadline`](Self::deadline).
     pub fn poll(&mut self) -> Option<Effect> {
+        // What was set aside because the client did not take our replies is gone on with once they are sent.
+        if self.effects.is_empty() && !self.pending.is_empty() {
+            self.go_on();
+        }
         self.effects.pop_front()
     }
 
@@ -250,9 +184,9 @@ impl Session {
             return;
         }
         match self.timers.expired(now.mono) {
-            Some(Timer::Session) => self.end(&replies::SESSION_TOO_LONG, "session time limit"),
-            Some(Timer::Data) => self.end(&replies::TIMEOUT, "content time limit"),
-            Some(Timer::Idle) => self.end(&replies::TIMEOUT, "idle"),
+            Some(Timer::Session) => self.leave(&replies::SESSION_TOO_LONG, "session time limit"),
+            Some(Timer::Data) => self.leave(&replies::TIMEOUT, "content time limit"),
+            Some(Timer::Idle) => self.leave(&replies::TIMEOUT, "idle"),
             None => return,
         }
         self.settle();
@@ -282,6 +216,11 @@ impl Session {
     fn run(&mut self, mut input: &[u8]) {
         loop {
             match &self.state {
+                // Short commands with long replies must not pile up here faster than the client takes them.
+                State::Command if self.out.len() > UNSENT_BYTES_MAX => {
+                    self.pending = input.to_vec();
+                    break;
+                }
                 State::Command => {
                     if !self.next_line(&mut input) {
                         break;
@@ -323,7 +262,7 @@ impl Session {
             Err((verb, reply, loses_track)) => {
                 self.refuse(verb, &reply);
                 if loses_track {
-                    self.close("the length of a chunk is unknown");
+                    self.close_after("the length of a chunk is unknown", true);
                 }
             }
         }
@@ -381,13 +320,23 @@ impl Session {
         }
     }
 
-    /// Says why, and closes.
-    fn end(&mut self, reply: &Reply, why: &str) {
+    /// Says why to a client that is silent, and closes.
+    fn leave(&mut self, reply: &Reply, why: &str) {
         self.say(reply);
         self.close(why);
     }
 
+    /// Says why to a client that may be in the middle of writing, and closes.
+    fn end(&mut self, reply: &Reply, why: &str) {
+        self.say(reply);
+        self.close_after(why, true);
+    }
+
     fn close(&mut self, why: &str) {
+        self.close_after(why, false);
+    }
+
+    fn close_after(&mut self, why: &str, linger: bool) {
         if self.is_closed() {
             return;
         }
@@ -395,7 +344,7 @@ impl Session {
         self.flush();
         self.state = State::Closed;
         self.pending = Vec::new();
-        self.effects.push_back(Effect::Close);
+        self.effects.push_back(Effect::Close { linger });
         self.doors.observe.event(Event::SessionClosed {
             session: &self.id,
             peer: self.peer,
@@ -418,7 +367,7 @@ impl Session {
         match &self.state {
             State::Closed | State::Waiting(_) => return self.timers.stop(Timer::Idle),
             State::Command if self.draining && self.transaction.is_none() => {
-                return self.end(&replies::GOING_DOWN, "the server is going down");
+                return self.leave(&replies::GOING_DOWN, "the server is going down");
             }
             State::Command => self.timers.start(Timer::Idle, self.now.mono, limits.command_idle),
             State::Data(_) | State::Chunk(_) => self.timers.start(Timer::Idle, self.now.mono, limits.data_idle),

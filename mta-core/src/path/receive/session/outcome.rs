@@ -1,6 +1,8 @@
 //! The content is here: what becomes of the message, and what is answered (RFC 5321 4.2.5, 6.1).
 
-use super::{Answer, Arrived, Effect, Session, State, Timer, replies};
+use super::state::{Answer, Arrived, Receipt, State};
+use super::timers::Timer;
+use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
 use crate::base::flow::entry::{Entry, Progress};
@@ -13,18 +15,9 @@ use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::path::receive::collect::{Collected, Collector, Refusal};
+use crate::path::receive::replies;
 use crate::path::receive::trace::Trace;
 use std::sync::Arc;
-
-/// What is told of a message once it is durable; the rest of it has gone to the spool.
-#[derive(Debug)]
-pub(super) struct Receipt {
-    sender: String,
-    recipients: u32,
-    bytes: u64,
-    /// Held: by which plugin and why.
-    held: Option<(Arc<str>, Box<str>)>,
-}
 
 impl Session {
     /// The last octet of the content was read.
@@ -205,7 +198,7 @@ impl Session {
             tags,
             progress: vec![progress; count],
         };
-        let content = whole.map_or(OfferedContent::Blob, OfferedContent::Memory);
+        let content = whole.map_or_else(|| OfferedContent::Blob(content), OfferedContent::Memory);
         self.effects.push_back(Effect::Offer(Box::new(Offer { entry, content })));
         self.state = State::Waiting(Answer::Commit);
     }

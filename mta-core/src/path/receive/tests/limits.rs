@@ -202,3 +202,17 @@ fn a_message_cut_off_is_dropped_rfc5321_4_1_1_10() {
     assert!(bench.closed && bench.world.spool.kept.lock().expect("no panic").is_empty());
     assert_eq!(bench.world.doors.content_memory.bytes(), 0);
 }
+
+#[test]
+fn replies_that_nobody_reads_do_not_pile_up_rfc2920_3_2() {
+    let mut bench = limited(|limits| limits.commands_per_session_max = u32::MAX);
+    bench.session.handle_input("EHLO c\r\n".repeat(8000).as_bytes(), bench.now);
+    let mut writes = 0;
+    while let Some(effect) = bench.session.poll() {
+        if let Effect::Send(octets) = effect {
+            assert!(octets.len() < 40_000, "{}", octets.len());
+            writes += octets.split(|octet| *octet == b'\n').filter(|line| line.starts_with(b"250 ")).count();
+        }
+    }
+    assert_eq!(writes, 8000, "all of them are answered in the end");
+}

@@ -127,7 +127,7 @@ impl Bench {
                 let committed = self.world.spool.take(*offer);
                 session.handle_committed(committed, now);
             }
-            Effect::Close => self.closed = true,
+            Effect::Close { .. } => self.closed = true,
         }
         self.policy = Some(policy);
     }

@@ -215,3 +215,32 @@ async fn a_client_that_does_not_read_is_left() {
     assert_eq!(drained(&served.world.doors, Duration::from_secs(60)).await, 0);
     assert!(served.world.heard.has("session-closed", "does not read"));
 }
+
+/// RFC 1122 4.2.2.13: octets that nobody read would reset the connection, and with it the last reply.
+#[tokio::test]
+async fn who_is_told_off_in_the_middle_of_writing_hears_why() {
+    let mut config = config();
+    config.limits.errors_per_session_max = 3;
+    let served = Served::start(config).await;
+    let mut client = served.client().await;
+    client.reply().await;
+    client.write("XODD\r\n".repeat(50_000)).await;
+    client.0.get_mut().shutdown().await.expect("shut down");
+    assert!(client.rest().await.ends_with("421 4.7.0 too many errors\r\n"));
+    assert_eq!(drained(&served.world.doors, Duration::from_secs(60)).await, 0);
+}
+
+/// Five thousand idle sessions are to need less than 40 KiB each in all; ours is the smaller part.
+#[tokio::test]
+async fn a_session_is_small() {
+    let world = World::new(config());
+    let slot = world.doors.slots.take([127, 0, 0, 1].into(), 1, 1).expect("a place");
+    let (_phase, phases) = watch::channel(Phase::Serving);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let at = listener.local_addr().expect("a bound port");
+    let stream = TcpStream::connect(at).await.expect("connected");
+    let socket = Box::new(TestSocket { stream, peer: at, local: at });
+    let task = crate::path::receive::driver::task(socket, "mx".into(), Arc::clone(&world.doors), phases, slot);
+    let bytes = size_of_val(&task);
+    assert!(bytes < 3 * 1024, "{bytes}");
+}

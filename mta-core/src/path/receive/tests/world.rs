@@ -18,7 +18,7 @@ use crate::base::mail::envelope::Recipient;
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, LogFormat, Network, Queue, Relay, Storage};
+use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Network, Queue, Relay, Storage};
 use crate::path::receive::doors::Doors;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -40,7 +40,7 @@ pub(super) fn config() -> Config {
         storage: Storage { blob_bytes_min: 4096, ..Storage::default() },
         limits: Limits::default(),
         plugins: Vec::new(),
-        log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, ..Log::default() },
+        log: Log::default(),
     }
 }
 
@@ -97,7 +97,7 @@ impl TestSpool {
         }
         let (content, was_blob) = match offer.content {
             OfferedContent::Memory(bytes) => (bytes.to_vec(), false),
-            OfferedContent::Blob => (self.blob.lock().expect("no panic").take().expect("a finished blob"), true),
+            OfferedContent::Blob(_) => (self.blob.lock().expect("no panic").take().expect("a finished blob"), true),
         };
         self.kept.lock().expect("no panic").push(Kept { entry: offer.entry, content, was_blob });
         Ok(())
@@ -129,8 +129,10 @@ impl Blob for TestBlob {
     }
 
     fn finish(self: Box<Self>, head: Bytes) -> Answer<'static, Result<Content, SpoolFault>> {
-        *self.finished.lock().expect("no panic") = Some([&head[..], &self.octets].concat());
-        Box::pin(async move { Ok(Content { head, body: Body::Memory(self.octets.into()) }) })
+        assert!(self.octets.starts_with(&head), "the header section is the blob's beginning");
+        *self.finished.lock().expect("no panic") = Some(self.octets.clone());
+        let body = Bytes::from(self.octets).slice(head.len()..);
+        Box::pin(async move { Ok(Content { head, body: Body::Memory(body) }) })
     }
 }
 

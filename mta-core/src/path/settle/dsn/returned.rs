@@ -1,9 +1,9 @@
 //! What is returned of the message: its header, or all of it.
 
-use super::Action;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::envelope::{BodyType, Envelope, Ret};
 use crate::base::mail::header;
+use crate::path::settle::notice::Action;
 
 /// A message that is larger is not returned whole, in octets: what nobody could deliver should not fill the sender's
 /// mailbox.

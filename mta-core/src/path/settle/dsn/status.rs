@@ -1,6 +1,7 @@
 //! The part for machines: message/delivery-status (RFC 3464 2), or its global twin (RFC 6533 4).
 
-use super::{Notice, Notification, date, mailbox};
+use crate::base::smtp::reply::Reply;
+use crate::path::settle::notice::{Notice, Notification, date, mailbox};
 use std::fmt::Write as _;
 
 /// A field's value beyond this is cut, in octets; a remote can say much.
@@ -40,10 +41,10 @@ fn recipient(text: &mut String, notice: &Notice<'_>) {
         match &last.remote {
             Some(remote) => {
                 field(text, "Remote-MTA", &format!("dns; {remote}"));
-                field(text, "Diagnostic-Code", &format!("smtp; {}", last.reply));
+                field(text, "Diagnostic-Code", &format!("smtp; {}", ascii(&last.reply)));
             }
             // RFC 3464 2.3.6: `smtp` is for what a remote said; these are our own words.
-            None => field(text, "Diagnostic-Code", &format!("x-mailwright; {}", last.reply)),
+            None => field(text, "Diagnostic-Code", &format!("x-mailwright; {}", ascii(&last.reply))),
         }
         field(text, "Last-Attempt-Date", &date(last.at));
     }
@@ -51,6 +52,12 @@ fn recipient(text: &mut String, notice: &Notice<'_>) {
     if let Some(until) = notice.retry_until {
         field(text, "Will-Retry-Until", &date(until));
     }
+}
+
+/// A remote's words must not make the whole report a global one, whose reader the sender may not have: they stand
+/// unharmed in the part for people.
+fn ascii(reply: &Reply) -> String {
+    reply.to_string().chars().map(|c| if c.is_ascii() { c } else { '?' }).collect()
 }
 
 /// One field: printable, cut where it is too long, folded at spaces.

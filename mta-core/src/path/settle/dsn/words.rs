@@ -1,6 +1,6 @@
-//! The part for people.
+//! The part for people (RFC 6522 3).
 
-use super::{Action, Notice, Notification, date, mailbox};
+use crate::path::settle::notice::{Action, EXPIRED, Notice, Notification, date, mailbox};
 use std::fmt::Write as _;
 
 /// Where words of a remote are folded, in octets.
@@ -59,7 +59,7 @@ fn recipient(text: &mut String, notice: &Notice<'_>) {
         }
         (None, _) => folded(text, "The server of this address could not be reached."),
     }
-    if notice.status == super::super::EXPIRED {
+    if notice.status == EXPIRED {
         folded(text, "I have tried for as long as I may.");
     }
     if let Some(until) = notice.retry_until {

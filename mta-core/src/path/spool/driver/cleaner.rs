@@ -25,11 +25,14 @@ const STEP_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Cleaner {
     pub(super) shared: Arc<Shared>,
     pub(super) jobs: mpsc::WeakSender<Job>,
+    /// Where the journal began when a checkpoint was last asked for to give its front back. If it still begins there,
+    /// the front is no whole segment, and what lives in it has to move.
+    pub(super) asked_at: Option<Position>,
 }
 
 impl Cleaner {
     /// Works until the spool is closed.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let mut may_end = self.shared.may_end.subscribe();
         loop {
             let next = self.shared.clock.now().mono + LOOK_EVERY;
@@ -46,10 +49,11 @@ impl Cleaner {
     }
 
     /// Cleans until little enough is dead.
-    async fn pass(&self) -> Result<(), StoreFault> {
+    async fn pass(&mut self) -> Result<(), StoreFault> {
         let (mut at, end) = self.shared.store.extent();
         let mut moved = 0;
-        if self.front_is_free(at) {
+        if self.front_is_free(at) && self.asked_at != Some(at) {
+            self.asked_at = Some(at);
             self.want_checkpoint();
             return Ok(());
         }

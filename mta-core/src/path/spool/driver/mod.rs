@@ -86,7 +86,7 @@ pub async fn open(
         watched_at: now,
         lost: None,
     };
-    let cleaner = Cleaner { shared: Arc::clone(&shared), jobs: jobs.downgrade() };
+    let cleaner = Cleaner { shared: Arc::clone(&shared), jobs: jobs.downgrade(), asked_at: None };
     let tasks = Tasks {
         committer: tokio::spawn(committer.run(received)),
         index: tokio::spawn(index.run()),
@@ -149,9 +149,10 @@ impl SpoolDoor {
         }
         let entry = Arc::new(entry);
         match content {
-            OfferedContent::Blob => {
+            OfferedContent::Blob(content) => {
                 let gone = || SpoolFault::Store("the offer's blob is not there".to_owned());
                 let claim = self.shared.claimed(entry.id).ok_or_else(gone)?;
+                drop(content);
                 Ok((Fresh { entry, content: None }, Some(claim)))
             }
             OfferedContent::Memory(octets) if octets.len() as u64 != entry.size_bytes => {

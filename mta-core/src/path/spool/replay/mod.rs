@@ -134,3 +134,6 @@ impl Fold {
 fn kept(entry: Entry, span: Span, is_blob: bool) -> Kept {
     Kept { entry: Arc::new(entry), home: Home { message: span, state: None, is_blob } }
 }
+
+#[cfg(test)]
+mod tests;

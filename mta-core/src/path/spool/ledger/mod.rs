@@ -289,5 +289,4 @@ fn weight(kept: &Kept) -> usize {
 }
 
 #[cfg(test)]
-#[path = "ledger_tests.rs"]
 mod tests;

@@ -1,0 +1,30 @@
+//! What the driver is built of.
+
+use crate::base::flow::policy::Policy;
+use crate::base::world::dns::Dns;
+use crate::base::world::maildir::Maildirs;
+use crate::base::world::net::Net;
+use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::Config;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+
+/// What deliver needs of the world and of other stages.
+pub struct Parts {
+    /// The configuration in force; each attempt keeps the one that it began with.
+    pub config: Arc<ArcSwap<Config>>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The order of equal exchangers.
+    pub dice: Arc<dyn Dice>,
+    /// Connections.
+    pub net: Arc<dyn Net>,
+    /// Names.
+    pub dns: Arc<dyn Dns>,
+    /// Files.
+    pub maildirs: Arc<dyn Maildirs>,
+    /// `on-pre-send`.
+    pub policy: Arc<dyn Policy>,
+    /// Events.
+    pub observe: Arc<dyn Observe>,
+}

@@ -1,0 +1,107 @@
+//! What a session knows while it runs: where it stands in the dialogue (RFC 5321 4.1.4), and its transaction.
+
+use crate::base::mail::content::Content;
+use crate::base::mail::envelope::{Envelope, Recipient};
+use crate::base::mail::id::QueueId;
+use crate::base::smtp::dot::{DotDecoder, LineEndCheck};
+use crate::base::smtp::reply::Reply;
+use crate::path::receive::collect::Collector;
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What the session is about.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Commands come.
+    Command,
+    /// Content comes, by DATA.
+    Data(DotDecoder),
+    /// A chunk comes, by BDAT.
+    Chunk(Chunk),
+    /// Nothing is read until an answer has come.
+    Waiting(Answer),
+    /// The end.
+    Closed,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Connect,
+    Rcpt,
+    Blob,
+    Data,
+    Commit,
+}
+
+/// How the client named itself.
+#[derive(Debug)]
+pub(super) struct Helo {
+    pub(super) name: Box<str>,
+    /// By EHLO: extensions may be used (RFC 5321 2.2.1).
+    pub(super) extended: bool,
+}
+
+/// What the limits of a session count.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) commands: u32,
+    pub(super) errors: u32,
+    /// Errors since a message was last accepted: a relay that lives on may send to dead addresses all day.
+    pub(super) errors_in_a_row: u32,
+    pub(super) messages: u32,
+}
+
+/// From MAIL on.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    pub(super) envelope: Envelope,
+    pub(super) announced_bytes: Option<u64>,
+    /// A RCPT was refused: "no valid recipients" is then the better answer.
+    pub(super) refused_rcpt: bool,
+    /// The recipient that a hook decides on.
+    pub(super) asked: Option<Recipient>,
+    /// Policy was asked, so it must hear of the end.
+    pub(super) asked_policy: bool,
+    /// The content, from DATA or the first BDAT on.
+    pub(super) id: QueueId,
+    pub(super) collector: Option<Collector>,
+    /// Chunks have begun (RFC 3030 2).
+    pub(super) chunked: bool,
+    pub(super) line_ends: LineEndCheck,
+    /// A blob was opened.
+    pub(super) blob: bool,
+    /// The whole content, while it is decided on.
+    pub(super) arrived: Option<Arrived>,
+    /// What will be told once it is durable.
+    pub(super) receipt: Option<Receipt>,
+}
+
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) content: Content,
+    /// The same octets in one piece, when they are in memory.
+    pub(super) whole: Option<Bytes>,
+}
+
+/// A chunk on its way in.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    /// Octets still to come.
+    pub(super) left: u64,
+    /// All of them.
+    pub(super) octets: u64,
+    pub(super) last: bool,
+    /// The chunk was refused: its octets are taken and dropped, so that they can't be read as commands (RFC 3030 2).
+    pub(super) refused: Option<Reply>,
+}
+
+/// What is told of a message once it is durable; the rest of it has gone to the spool.
+#[derive(Debug)]
+pub(super) struct Receipt {
+    pub(super) sender: String,
+    pub(super) recipients: u32,
+    pub(super) bytes: u64,
+    /// Held: by which plugin and why.
+    pub(super) held: Option<(Arc<str>, Box<str>)>,
+}
