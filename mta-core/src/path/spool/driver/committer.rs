@@ -233,7 +233,6 @@ impl Committer {
         if is_blob {
             self.shared.drop_blob(id);
         }
-        self.shared.observe.event(Event::Finished { id });
     }
 
     /// Nothing of the group is durable.
