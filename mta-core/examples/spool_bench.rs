@@ -288,7 +288,7 @@ async fn fill(dir: &str, messages: usize, octets: usize) {
                 .door
                 .accept(bench.offer(&content))
                 .await
-                .expect("the measured disk takes mail, else the figures mean nothing")
+                .expect("the measured disk takes mail, else the figures mean nothing");
         });
         futures_util::future::join_all(accepts).await;
     }
