@@ -3,7 +3,8 @@
 use super::fault::{Fault, LoadError};
 use super::host::call::World;
 use super::host::instance::{Live, Pool, Question, Rcpt};
-use super::host::load::{HOOKS, Loaded, linker, load};
+use super::host::load::{linker, load};
+use super::host::loaded::{HOOKS, Loaded};
 use super::host::pulse::Pulse;
 use super::host::{call::Call, engine, to_wire};
 use super::kv::Kv;

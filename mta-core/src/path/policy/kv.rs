@@ -249,7 +249,3 @@ impl Table {
 fn millis(nanos: u128) -> u64 {
     u64::try_from(nanos.div_ceil(NANOS)).unwrap_or(u64::MAX)
 }
-
-#[cfg(test)]
-#[path = "kv_tests.rs"]
-mod tests;

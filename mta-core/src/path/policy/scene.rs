@@ -316,7 +316,3 @@ fn check_field(name: &str, value: &str) -> Result<(), Refused> {
         false => Err(Refused::TooLarge),
     }
 }
-
-#[cfg(test)]
-#[path = "scene_tests.rs"]
-mod tests;

@@ -5,7 +5,7 @@ use super::super::scene::Scene;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
 use super::call::{Call, World};
-use super::load::Loaded;
+use super::loaded::Loaded;
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;

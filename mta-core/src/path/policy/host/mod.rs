@@ -6,6 +6,7 @@ mod doors;
 pub(super) mod engine;
 pub(super) mod instance;
 pub(super) mod load;
+pub(super) mod loaded;
 mod message;
 pub(super) mod pulse;
 

@@ -1,4 +1,10 @@
-//! Policy as a whole, with real components: hello, and small guests written for one fault each.
+//! Policy as a whole, with real components: hello, and small guests that do one thing each.
 
+mod chain;
+mod faults;
+mod guests;
 mod hello;
+mod kv;
+mod loading;
+mod scene;
 mod stage;

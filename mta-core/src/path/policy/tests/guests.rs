@@ -1,0 +1,103 @@
+//! Small guests in WebAssembly text, made components of here: each does one thing, or does it wrong.
+//!
+//! A hook's answer lies at 1024, which begins as zeros: `ok(next)`. Host functions answer at 2048. The texts "X-One"
+//! and "1" lie at 16 and 32.
+
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+const CONTRACT: &str = include_str!("../../../../../plugin-sdk/wit/plugin.wit");
+
+/// A host function: its interface, its name, and its signature once flattened.
+pub(super) type Import = (&'static str, &'static str, &'static str);
+
+pub(super) const ADD_HEADER: Import = ("message", "add-header", "(param i32 i32 i32 i32 i32)");
+pub(super) const SET_HEADER: Import = ("message", "set-header", "(param i32 i32 i32 i32 i32 i32 i32)");
+pub(super) const HEADER: Import = ("message", "header", "(param i32 i32 i32)");
+pub(super) const FIND: Import = ("message", "find", "(param i32 i32 i64 i32)");
+pub(super) const SET_TAG: Import = ("message", "set-tag", "(param i32 i32 i32 i32 i32)");
+pub(super) const GET_NOTE: Import = ("session", "get-note", "(param i32 i32 i32)");
+pub(super) const SET_NOTE: Import = ("session", "set-note", "(param i32 i32 i32 i64 i32 i32)");
+pub(super) const LOG: Import = ("log", "write", "(param i32 i32 i32 i32 i32)");
+pub(super) const CLOCK: Import = ("clock", "now-ms", "(result i64)");
+pub(super) const RANDOM: Import = ("random", "bytes", "(param i32 i32)");
+pub(super) const INCR: Import = ("kv", "incr", "(param i32 i32 i32 i32 i64 i32 i64 i32)");
+
+pub(super) const NEXT: &str = "(i32.const 1024)";
+pub(super) const ACCEPT: &str = "(i32.store8 offset=4 (i32.const 1024) (i32.const 1)) (i32.const 1024)";
+pub(super) const TRAP: &str = "unreachable";
+pub(super) const SPIN: &str = "(loop $again (br $again)) unreachable";
+
+/// Adds the field `X-One: 1`.
+pub(super) const ADD: &str =
+    "(call $add-header (i32.const 16) (i32.const 5) (i32.const 32) (i32.const 1) (i32.const 2048))";
+
+/// `reject` with that code and the text "X-One".
+pub(super) fn reject(code: u16) -> String {
+    format!(
+        "(i32.store8 offset=4 (i32.const 1024) (i32.const 3)) (i32.store16 offset=8 (i32.const 1024) (i32.const {code}))
+         (i32.store offset=20 (i32.const 1024) (i32.const 16)) (i32.store offset=24 (i32.const 1024) (i32.const 5))
+         (i32.const 1024)"
+    )
+}
+
+/// Traps unless the octet at that place has that value.
+pub(super) fn expect_octet(at: u32, value: u8) -> String {
+    format!("(if (i32.ne (i32.load8_u (i32.const {at})) (i32.const {value})) (then unreachable))")
+}
+
+/// A component that imports these functions and has these hooks with these bodies.
+pub(super) fn guest(imports: &[Import], hooks: &[(&str, &str)]) -> Bytes {
+    guest_of(CONTRACT, imports, hooks)
+}
+
+/// The same, built against a contract of its own.
+pub(super) fn guest_of(contract: &str, imports: &[Import], hooks: &[(&str, &str)]) -> Bytes {
+    let mut module = wat::parse_str(module(imports, hooks)).expect("the text is WebAssembly");
+    let mut resolve = Resolve::default();
+    resolve.push_str("plugin.wit", contract).expect("the contract parses");
+    let interfaces: BTreeSet<&str> = imports.iter().map(|(interface, ..)| *interface).collect();
+    let used = interfaces.iter().map(|interface| format!("import mailwright:plugin/{interface}@0.1.0;"));
+    let had = hooks.iter().map(|(hook, _)| format!("export mailwright:plugin/{hook}@0.1.0;"));
+    let world: String = used.chain(had).collect();
+    let text = format!("package mailwright:guest; world guest {{ {world} }}");
+    let package = resolve.push_str("guest.wit", &text).expect("the world parses");
+    let world = resolve.select_world(&[package], None).expect("there is one world");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).expect("it is embedded");
+    let mut encoder = ComponentEncoder::default();
+    let encoder = encoder.module(&module).expect("it fits the world").validate(true);
+    encoder.encode().expect("it is a component").into()
+}
+
+fn module(imports: &[Import], hooks: &[(&str, &str)]) -> String {
+    let imports: String = imports
+        .iter()
+        .map(|(interface, name, kind)| {
+            format!(r#"(import "mailwright:plugin/{interface}@0.1.0" "{name}" (func ${name} {kind}))"#)
+        })
+        .collect();
+    let hooks: String = hooks
+        .iter()
+        .map(|(hook, body)| {
+            // Sender (5), recipient (4) and parameters (2), flattened.
+            let parameters = if *hook == "on-rcpt" { "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)" } else { "" };
+            format!(
+                r#"(func (export "mailwright:plugin/{hook}@0.1.0#handle") {parameters} (result i32) (local $n i32) {body})"#
+            )
+        })
+        .collect();
+    format!(
+        r#"(module {imports}
+            (memory (export "memory") 1)
+            (global $next (mut i32) (i32.const 8192))
+            (data (i32.const 16) "X-One")
+            (data (i32.const 32) "1")
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (global.set $next (i32.add (global.get $next) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+                (i32.sub (global.get $next) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+            (func $deep (param i64) (result i64) (i64.add (call $deep (i64.add (local.get 0) (i64.const 1))) (i64.const 1)))
+            {hooks})"#
+    )
+}
