@@ -92,7 +92,8 @@ impl<'de> Json<'de> {
     fn number(&mut self) -> Result<&'de str, Misfit> {
         self.peek();
         let end = self.text.find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'));
-        let (number, rest) = self.text.split_at(end.unwrap_or(self.text.len()));
+        let end = end.unwrap_or(self.text.len());
+        let (number, rest) = self.text.split_at_checked(end).ok_or_else(|| self.broken())?;
         self.text = rest;
         if number.is_empty() { Err(self.broken()) } else { Ok(number) }
     }
@@ -123,7 +124,7 @@ impl<'de> Json<'de> {
         let mut owned = String::new();
         loop {
             let end = self.text.find(['"', '\\']).ok_or_else(|| self.broken())?;
-            let (plain, rest) = self.text.split_at(end);
+            let (plain, rest) = self.text.split_at_checked(end).ok_or_else(|| self.broken())?;
             if let Some(rest) = rest.strip_prefix('"') {
                 self.text = rest;
                 return Ok(match owned.is_empty() {
@@ -268,7 +269,8 @@ impl<'de> Deserializer<'de> for &mut Json<'de> {
             Some(b'n') => self.null(visitor),
             _ => {
                 let end = self.text.find([',', '}', ']', ' ', '\n']).unwrap_or(self.text.len());
-                match self.text[..end].contains(['.', 'e', 'E']) {
+                let number = self.text.get(..end).unwrap_or_default();
+                match number.contains(['.', 'e', 'E']) {
                     true => self.float(visitor),
                     false => self.integer(visitor),
                 }
