@@ -155,7 +155,7 @@ impl Bench {
         let random = u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         let address = |local: &str, domain: &str| {
             let json = serde_json::json!({ "local": local, "domain": { "Name": domain } });
-            serde_json::from_value(json).expect("an address")
+            serde_json::from_value(json).expect("the literal is an address")
         };
         let template = TEMPLATE.get_or_init(|| {
             let to = address("somebody", "recipient.example");
@@ -183,7 +183,10 @@ impl Bench {
 
     async fn end(&self, id: QueueId) {
         let changes = vec![(0, Progress::Done(Fate::Delivered))];
-        self.door.rule(Ruling { id, changes, notifications: Vec::new() }).await.expect("ruled");
+        self.door
+            .rule(Ruling { id, changes, notifications: Vec::new() })
+            .await
+            .expect("the measured disk takes rulings, else the figures mean nothing");
     }
 }
 
@@ -207,10 +210,10 @@ async fn commit(dir: &str, sessions: usize, octets: usize, seconds: u64, finish:
             while Instant::now() < until {
                 let offer = bench.offer(&content);
                 let id = offer.entry.id;
-                bench.door.accept(offer).await.expect("accepted");
+                bench.door.accept(offer).await.expect("the measured disk takes mail, else the figures mean nothing");
                 accepted += 1;
                 if finish {
-                    let read = bench.door.content(id).await.expect("content");
+                    let read = bench.door.content(id).await.expect("what was just accepted can be read");
                     assert_eq!(read.size_bytes(), content.len() as u64);
                     bench.end(id).await;
                 }
@@ -221,7 +224,7 @@ async fn commit(dir: &str, sessions: usize, octets: usize, seconds: u64, finish:
     let sessions: Vec<_> = (0..sessions).map(session).collect();
     let mut accepted = 0;
     for session in sessions {
-        accepted += session.await.expect("a session ends");
+        accepted += session.await.expect("a session ends by its own clock");
     }
     let took = began.elapsed().as_secs_f64();
     let cpu = cpu_micros() - cpu;
@@ -250,7 +253,7 @@ async fn rounds(dir: &str, messages: usize, rounds: usize, octets: usize) {
             let accepts = (0..count).map(|_| async {
                 let offer = bench.offer(&content);
                 let id = offer.entry.id;
-                bench.door.accept(offer).await.expect("accepted");
+                bench.door.accept(offer).await.expect("the measured disk takes mail, else the figures mean nothing");
                 id
             });
             ids.extend(futures_util::future::join_all(accepts).await);
@@ -280,7 +283,13 @@ async fn fill(dir: &str, messages: usize, octets: usize) {
     let began = Instant::now();
     for chunk in 0..messages.div_ceil(500) {
         let count = 500.min(messages - chunk * 500);
-        let accepts = (0..count).map(|_| async { bench.door.accept(bench.offer(&content)).await.expect("accepted") });
+        let accepts = (0..count).map(|_| async {
+            bench
+                .door
+                .accept(bench.offer(&content))
+                .await
+                .expect("the measured disk takes mail, else the figures mean nothing");
+        });
         futures_util::future::join_all(accepts).await;
     }
     println!("{messages} stored in {:.1} s", began.elapsed().as_secs_f64());
@@ -297,7 +306,7 @@ async fn start(dir: &str) {
     let mut queue: Vec<(QueueId, UnixMillis, u32)> = Vec::new();
     let mut after = None;
     loop {
-        let page = bench.door.list(Selection::default(), after, 4096).await.expect("a list");
+        let page = bench.door.list(Selection::default(), after, 4096).await.expect("an opened spool can be listed");
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         queue.extend(page.iter().map(|entry| (entry.id, entry.accepted, 0)));
@@ -347,7 +356,7 @@ fn disk_bytes(dir: &Path) -> u64 {
 async fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let number = |text: &str| text.parse::<usize>().expect("a number");
+    let number = |text: &str| text.parse::<usize>().expect("the arguments are as the head of this file says");
     match args[..] {
         ["commit", dir, sessions, octets, seconds, ref rest @ ..] => {
             commit(dir, number(sessions), number(octets), number(seconds) as u64, rest == ["finish"]).await;

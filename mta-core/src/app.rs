@@ -284,7 +284,10 @@ async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
     Ok(host)
 }
 
-fn bind(config: &Config, net: &dyn Net) -> Result<Vec<(Arc<str>, Box<dyn Listener>)>, String> {
+/// A listener's name, and its open port.
+type Port = (Arc<str>, Box<dyn Listener>);
+
+fn bind(config: &Config, net: &dyn Net) -> Result<Vec<Port>, String> {
     let bind = |listener: &crate::config::model::Listener| {
         let port = net.listen(listener.bind);
         let port = port.map_err(|error| format!("listener `{}`: {}: {error}", listener.name, listener.bind))?;

@@ -75,11 +75,16 @@ fn an_exchanger_that_sends_us_away_is_followed_by_the_next() {
 #[test]
 fn domains_without_a_way_are_told_apart() {
     let bounces = Sink::start();
-    let dns = zones().mx("null.test", 0, ".").failing("broken.test").mx("loop.test", 10, "mx.example.test").start();
-    let setup = Setup::new().dns(dns.address(), 2).smarthost("from.example", bounces.address());
-    let server = Mailwright::start(&setup);
-    // RFC 7505 4.2: null MX; RFC 3463 3.2: no such domain; RFC 5321 5.1: we are its best exchanger ourselves.
-    for (domain, status) in [("null.test", "5.1.10"), ("gone.test", "5.1.2"), ("loop.test", "5.4.6")] {
+    let dns = zones().mx("null.test", 0, ".").failing("broken.test").mx("loop.test", 10, "mx.example.test");
+    let dns = dns.a("here.test", Ipv4Addr::LOCALHOST).mx("us.test", 10, "here.test").start();
+    // We are the exchangers' port ourselves, or nothing would be a loop.
+    let own = mailwright_tests::peers::free_address();
+    let setup = Setup::new().dns(dns.address(), own.port()).smarthost("from.example", bounces.address());
+    let server = Mailwright::prepare(&setup).begin(&[&format!("listener.mx.bind={own}")]);
+    // RFC 7505 4.2: null MX; RFC 3463 3.2: no such domain; RFC 5321 5.1: we are its best exchanger ourselves, by name or address.
+    for (domain, status) in
+        [("null.test", "5.1.10"), ("gone.test", "5.1.2"), ("loop.test", "5.4.6"), ("us.test", "5.4.6")]
+    {
         send(&server, &format!("b@{domain}")).expect_code(250);
         let notice = bounces.message(domain, |message| message.text().contains(&format!("b@{domain}")));
         assert_eq!(notice.sender(), "");

@@ -51,7 +51,8 @@ fn recipients_beyond_the_limit_wait_for_the_next_message_rfc5321_4_5_3() {
 
 #[test]
 fn size_is_refused_when_announced_and_while_it_arrives_rfc1870_6() {
-    let server = server("message_bytes_max = \"64KiB\"");
+    let setup = Setup::new().set("limits", "message_bytes_max = \"64KiB\"").set("delivery", "paused = true");
+    let server = Mailwright::start(&setup.set("limits", "header_bytes_max = \"16KiB\""));
     let mut client = server.client();
     assert!(client.hello().lines.contains(&"SIZE 65536".to_owned()));
     client.command("MAIL FROM:<a@from.example> SIZE=65537").expect(552, "5.3.4");

@@ -52,6 +52,7 @@ pub(super) struct Kept {
 
 /// A record as it was understood.
 #[derive(Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "most records are messages, and all are short-lived")]
 pub(super) enum Said {
     Message { entry: Entry, is_blob: bool, content: Bytes, is_joined: bool },
     State { id: QueueId, joined: u16, progress: Vec<Progress> },

@@ -1,8 +1,8 @@
 //! The one thread that writes the journal: a group of records, one write, one fdatasync, then the next group.
 
 use super::super::fault;
-use super::Line;
 use super::frame::{self, ALIGN, Header};
+use super::line::Line;
 use super::segment::Segment;
 use crate::base::world::store::{Position, Record, StoreFault};
 use std::io::{IoSlice, Seek, SeekFrom, Write};
@@ -82,10 +82,10 @@ impl Writer {
 
     /// The active segment if it has room for so many octets, else a new one.
     fn segment_for(&mut self, total: u64) -> Result<Arc<Segment>, StoreFault> {
-        if let Some((segment, room)) = &self.active {
-            if self.end - segment.base + total <= *room {
-                return Ok(Arc::clone(segment));
-            }
+        if let Some((segment, room)) = &self.active
+            && self.end - segment.base + total <= *room
+        {
+            return Ok(Arc::clone(segment));
         }
         if let Some((full, _)) = self.active.take() {
             // What was preallocated and not used goes back; the next start would do it as well.

@@ -28,10 +28,10 @@ pub(super) async fn read(shared: &Arc<Shared>, id: QueueId) -> Result<Content, S
         }
         let hot = shared.hot().get(id);
         if let Some(content) = hot {
-            return in_memory(&kept.entry, content);
+            return in_memory(&kept.entry, &content);
         }
         match read_record(shared, &kept).await? {
-            Ok(content) => return in_memory(&kept.entry, content),
+            Ok(content) => return in_memory(&kept.entry, &content),
             Err(why) => last = why,
         }
     }
@@ -56,7 +56,7 @@ async fn read_record(shared: &Shared, kept: &Kept) -> Result<Result<Bytes, Strin
     }
 }
 
-fn in_memory(entry: &Entry, content: Bytes) -> Result<Content, SpoolFault> {
+fn in_memory(entry: &Entry, content: &Bytes) -> Result<Content, SpoolFault> {
     let head_bytes = entry.head_bytes as usize;
     if content.len() as u64 != entry.size_bytes || head_bytes > content.len() {
         return Err(SpoolFault::Damaged("its length is not what was accepted".to_owned()));

@@ -102,7 +102,7 @@ impl Shared {
             Known::Is(kept) => Ok(Some(kept)),
             Known::Gone => Ok(None),
             Known::Not => {
-                let mut found = self.from_index(&[id]).await.map_err(|e| spool_fault(&e))?;
+                let mut found = self.ask_index(&[id]).await.map_err(|e| spool_fault(&e))?;
                 Ok(found.remove(&id).map(Arc::new))
             }
         }
@@ -129,7 +129,7 @@ impl Shared {
             }
         }
         if !unknown.is_empty() {
-            let mut found = self.from_index(&unknown).await?;
+            let mut found = self.ask_index(&unknown).await?;
             let mut ledger = self.ledger();
             unknown.into_iter().for_each(|id| ledger.fill(id, found.remove(&id)));
         }
@@ -137,7 +137,7 @@ impl Shared {
     }
 
     /// What the index says of these messages, as soon as its answers count.
-    async fn from_index(&self, ids: &[QueueId]) -> Result<HashMap<QueueId, Kept>, StoreFault> {
+    async fn ask_index(&self, ids: &[QueueId]) -> Result<HashMap<QueueId, Kept>, StoreFault> {
         let mut ready = self.is_index_ready.subscribe();
         let is_gone = ready.wait_for(|is_ready| *is_ready).await.is_err();
         debug_assert!(!is_gone, "its sender lives in this very struct");

@@ -117,10 +117,10 @@ impl Ledger {
 
     /// What the index said, for a pinned slot that still knows nothing.
     pub(super) fn fill(&mut self, id: QueueId, kept: Option<Kept>) {
-        if let Some(slot) = self.slots.get_mut(&id) {
-            if matches!(slot.value, Value::Unread) {
-                slot.value = kept.map_or(Value::Gone, |kept| Value::Is(Arc::new(kept)));
-            }
+        if let Some(slot) = self.slots.get_mut(&id)
+            && matches!(slot.value, Value::Unread)
+        {
+            slot.value = kept.map_or(Value::Gone, |kept| Value::Is(Arc::new(kept)));
         }
     }
 
