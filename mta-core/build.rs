@@ -51,7 +51,14 @@ fn build_guests(root: &Path, target_dir: &Path) -> Result<(), String> {
     clean(&mut cargo);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", guest_flags());
     // Small guests compile faster and load faster; the name section stays, for the frames of a fault.
-    let profile = [("LTO", "true"), ("OPT_LEVEL", "s"), ("CODEGEN_UNITS", "1"), ("PANIC", "abort"), ("DEBUG", "0")];
+    let profile = [
+        ("LTO", "true"),
+        ("OPT_LEVEL", "s"),
+        ("CODEGEN_UNITS", "1"),
+        ("PANIC", "abort"),
+        ("DEBUG", "0"),
+        ("STRIP", "debuginfo"),
+    ];
     for (key, value) in profile {
         cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
     }

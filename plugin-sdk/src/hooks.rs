@@ -63,7 +63,7 @@ impl<P, E: Into<Fault>> Configured<P> for Result<P, E> {
 /// # Errors
 /// It does not fit; the words name the field.
 pub fn parse_config<C: serde::de::DeserializeOwned>(json: &str) -> Result<C, Fault> {
-    serde_json::from_str(json).map_err(|error| Fault::InvalidConfig(error.to_string()))
+    crate::json::read(json).map_err(|misfit| Fault::InvalidConfig(misfit.to_string()))
 }
 
 /// The fault of a hook that is called while the plugin is not configured.
@@ -75,7 +75,7 @@ pub fn not_configured() -> Fault {
 /// `on-connect`, as the contract has it.
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
-#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
 pub mod on_connect {
     wit_bindgen::generate!({
         path: "wit",
@@ -93,7 +93,7 @@ pub mod on_connect {
 /// `on-rcpt`, as the contract has it.
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
-#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
 pub mod on_rcpt {
     wit_bindgen::generate!({
         path: "wit",
@@ -111,7 +111,7 @@ pub mod on_rcpt {
 /// `on-data`, as the contract has it.
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
-#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
 pub mod on_data {
     wit_bindgen::generate!({
         path: "wit",
@@ -129,7 +129,7 @@ pub mod on_data {
 /// `on-pre-send`, as the contract has it.
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
-#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
 pub mod on_pre_send {
     wit_bindgen::generate!({
         path: "wit",
@@ -147,7 +147,7 @@ pub mod on_pre_send {
 /// `lifecycle`, as the contract has it.
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
-#[allow(unsafe_code, reason = "generated: the entry from the component boundary")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
 pub mod lifecycle {
     wit_bindgen::generate!({
         path: "wit",

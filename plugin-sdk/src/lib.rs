@@ -43,6 +43,7 @@ mod alloc;
 mod bindings;
 pub mod hooks;
 mod host;
+mod json;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod types;

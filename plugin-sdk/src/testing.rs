@@ -3,7 +3,7 @@
 //! Each test thread has its own scene. It grants everything; what the server refuses for want of a grant is not shown.
 
 use crate::Address;
-use crate::bindings::mailwright::plugin::{delivery, session};
+use crate::bindings::mailwright::plugin::{delivery, kv, session};
 use crate::log::Level;
 use crate::session::Note;
 use std::cell::RefCell;
@@ -22,8 +22,8 @@ pub struct Scene {
     pub delivery: Option<delivery::Info>,
     /// Notes of the session.
     pub notes: BTreeMap<String, Note>,
-    /// Values by bucket and key: the value, its version, and when it expires.
-    pub kv: BTreeMap<(String, String), (Vec<u8>, u64, Option<u64>)>,
+    /// Values by bucket and key.
+    pub kv: BTreeMap<(String, String), kv::Entry>,
     /// What `take` keeps by bucket and key: the time in milliseconds at which the limit is whole again.
     pub limits: BTreeMap<(String, String), f64>,
     /// The clock.

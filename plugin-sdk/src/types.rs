@@ -67,24 +67,31 @@ impl Gate {
 
 impl From<message::Error> for Fault {
     fn from(error: message::Error) -> Self {
-        Self::Internal(format!("message: {error:?}"))
+        Self::Internal(format!("message: {}", error.name()))
     }
 }
 
 impl From<session::Error> for Fault {
     fn from(error: session::Error) -> Self {
-        Self::Internal(format!("session: {error:?}"))
+        Self::Internal(format!("session: {}", error.name()))
     }
 }
 
 impl From<kv::Error> for Fault {
     fn from(error: kv::Error) -> Self {
-        Self::Unavailable(format!("kv: {error:?}"))
+        let words = match &error {
+            kv::Error::NoSuchBucket => "no-such-bucket",
+            kv::Error::Quota => "quota",
+            kv::Error::TooLarge => "too-large",
+            kv::Error::Conflict => "conflict",
+            kv::Error::Unavailable(words) => words,
+        };
+        Self::Unavailable(format!("kv: {words}"))
     }
 }
 
 impl From<crate::delivery::Error> for Fault {
     fn from(error: crate::delivery::Error) -> Self {
-        Self::Internal(format!("delivery: {error:?}"))
+        Self::Internal(format!("delivery: {}", error.name()))
     }
 }

@@ -19,7 +19,7 @@ pub fn plugin(arguments: proc_macro::TokenStream, block: proc_macro::TokenStream
         true => expand(&block),
         false => Err(Error::new(arguments.span(), "#[plugin] takes no arguments")),
     };
-    let errors = expanded.unwrap_or_else(|error| error.into_compile_error());
+    let errors = expanded.unwrap_or_else(Error::into_compile_error);
     quote! { #block #errors }.into()
 }
 

@@ -78,14 +78,13 @@ pub(crate) mod kv {
     }
 
     fn live(scene: &Scene, bucket: &str, key: &str) -> Option<Entry> {
-        let (value, version, expires) = scene.kv.get(&name(bucket, key))?;
-        let lives = expires.is_none_or(|at| at > scene.now_ms);
-        lives.then(|| Entry { value: value.clone(), version: *version, expires_ms: *expires })
+        let entry = scene.kv.get(&name(bucket, key))?;
+        entry.expires_ms.is_none_or(|at| at > scene.now_ms).then(|| entry.clone())
     }
 
     fn put(scene: &mut Scene, bucket: &str, key: &str, value: &[u8], expires: Option<u64>) -> u64 {
-        let version = scene.kv.get(&name(bucket, key)).map_or(1, |(_, version, _)| version + 1);
-        scene.kv.insert(name(bucket, key), (value.to_vec(), version, expires));
+        let version = scene.kv.get(&name(bucket, key)).map_or(1, |entry| entry.version + 1);
+        scene.kv.insert(name(bucket, key), Entry { value: value.to_vec(), version, expires_ms: expires });
         version
     }
 

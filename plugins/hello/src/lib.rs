@@ -32,7 +32,7 @@ impl Hello {
             !config.header.is_empty() && config.header.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':');
         match is_name {
             true => Ok(Self { header: config.header, rcpts: 0 }),
-            false => Err(Fault::InvalidConfig(format!("header: {:?} is no field name", config.header))),
+            false => Err(Fault::InvalidConfig(format!("header: \"{}\" is no field name", config.header))),
         }
     }
 
@@ -58,5 +58,44 @@ impl Hello {
             log!(Debug, "attempt {} for {}", attempt.attempt, attempt.recipient);
         }
         Ok(Sending::Next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailwright_plugin::testing::{self, Message, scene};
+    use mailwright_plugin::{Address, session::Note};
+
+    fn hello() -> Hello {
+        Hello::configure(Config { header: "X-Hello".to_owned() }).expect("a field name")
+    }
+
+    #[test]
+    fn it_stamps_the_message_with_what_it_counted() {
+        scene(|scene| {
+            let headers = vec![("Subject".to_owned(), "Hello, world".to_owned())];
+            scene.message = Some(Message { headers, ..Message::default() });
+        });
+        let mut hello = hello();
+        let rcpt = Rcpt { sender: None, to: Address::new("a", "example.net"), params: Vec::new() };
+        assert_eq!((hello.on_rcpt(&rcpt), hello.on_rcpt(&rcpt)), (Gate::Next, Gate::Next));
+        assert_eq!(hello.on_data(), Ok(Disposition::Next));
+        let stamped = scene(|scene| scene.message.as_ref().and_then(|message| message.headers.first().cloned()));
+        assert_eq!(stamped, Some(("X-Hello".to_owned(), "rcpts=2 subject=12".to_owned())));
+    }
+
+    #[test]
+    fn it_counts_connections_in_the_sessions_notes() {
+        assert_eq!(hello().on_connect(), Err(Fault::Internal("session: not-here".to_owned())));
+        scene(|scene| scene.session = Some(testing::session("192.0.2.1")));
+        assert_eq!(hello().on_connect(), Ok(Gate::Next));
+        assert_eq!(scene(|scene| scene.notes.get("connects").cloned()), Some(Note::Number(1)));
+    }
+
+    #[test]
+    fn a_header_that_is_none_is_refused() {
+        let refused = Hello::configure(Config { header: "X Hello".to_owned() });
+        assert!(matches!(refused, Err(Fault::InvalidConfig(_))), "{refused:?}");
     }
 }

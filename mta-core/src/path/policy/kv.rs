@@ -22,8 +22,11 @@ const SWEEP_MAX: usize = 8;
 /// Every bucket of every plugin. Survives reloads of plugins, not of the process.
 #[derive(Debug, Default)]
 pub(super) struct Kv {
-    buckets: Mutex<HashMap<(Arc<str>, Box<str>), Arc<Bucket>>>,
+    buckets: Mutex<HashMap<BucketName, Arc<Bucket>>>,
 }
+
+/// The plugin's name, and its own name for the bucket.
+type BucketName = (Arc<str>, Box<str>);
 
 /// Why an operation was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
