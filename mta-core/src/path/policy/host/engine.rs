@@ -12,7 +12,7 @@ const TABLE_ELEMENTS_MAX: usize = 16_384;
 /// What a configured `memory_bytes_max` may reach; only address space is taken for it.
 pub(crate) const MEMORY_BYTES_MAX: usize = 1 << 30;
 /// Kept and zeroed when an instance ends, instead of given back by a system call that serialises threads. Not below
-/// the guests' initial memory of 256 KiB (mta-core/build.rs).
+/// the guests' initial memory: 128 KiB for Rust guests (mta-core/build.rs), 256 KiB for others.
 const MEMORY_KEPT_BYTES: usize = 512 * 1024;
 const TABLE_KEPT_BYTES: usize = 64 * 1024;
 /// The guest's stack, and the fiber that carries it and the host functions it calls.
@@ -30,6 +30,9 @@ pub(crate) fn engine(instances_max: u32) -> wasmtime::Result<Engine> {
     config.wasm_threads(false).shared_memory(false).gc_support(false).concurrency_support(false);
     config.wasm_memory64(false).wasm_multi_memory(false).wasm_relaxed_simd(false);
     config.cranelift_opt_level(OptLevel::Speed);
+    // A mapped image is put back by a system call and faulted in again, page by page, for each instance; guests' data
+    // is small, so copying it is cheaper.
+    config.memory_init_cow(false);
     // Never fuel: counting each block costs more than reading a word at each loop.
     config.epoch_interruption(true);
     config.max_wasm_stack(STACK_BYTES_MAX).async_stack_size(FIBER_BYTES);
