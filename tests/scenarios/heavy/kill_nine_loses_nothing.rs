@@ -7,10 +7,11 @@ use mailwright_tests::peers::wait_until;
 use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::Sink;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 const ROUNDS: usize = 50;
 const SENDERS: usize = 8;
@@ -44,21 +45,23 @@ fn kill_nine_loses_nothing() {
             })
         })
         .collect();
-    let mut dice = SEED;
+    let (mut dice, mut recorded) = (SEED, Vec::new());
     for round in 0..ROUNDS {
         let before = load.change(|load| {
             load.server = Some(server.address());
             load.acknowledged.len()
         });
-        // The moment is a number of acknowledged messages, so that each round has some, and a number of spins after it.
-        let (more, spins) = (1 + roll(&mut dice) % 60, roll(&mut dice) % 100_000);
+        // The moment: so many acknowledged messages, so that each round has some, and some microseconds after them.
+        let (more, after) = (1 + roll(&mut dice) % 60, Duration::from_micros(roll(&mut dice) as u64 % 3000));
         let reached = |load: &mut Load| (load.acknowledged.len() >= before + more).then_some(());
         assert!(load.wait(mailwright_tests::PATIENCE, reached).is_some(), "round {round}: no progress");
-        (0..spins).for_each(|_| std::hint::spin_loop());
+        let _ = load.wait(after, |_| None::<()>);
         load.change(|load| load.server = None);
         server.kill();
+        recorded.extend(delivered(&server));
         server.restart(&[]);
-        assert!(server.events("record-damaged").is_empty(), "round {round}");
+        let opened = server.events("spool-opened").pop().expect("the spool tells that it is open");
+        assert_eq!(opened["damaged"], 0, "round {round}: {opened}");
     }
     load.change(|load| load.over = true);
     senders.into_iter().for_each(|sender| sender.join().expect("a sender ends well"));
@@ -69,10 +72,20 @@ fn kill_nine_loses_nothing() {
     eprintln!("{} acknowledged, {} arrived, {twice} again, in {ROUNDS} rounds", acknowledged.len(), counts.len());
     assert!(twice <= ROUNDS * ATTEMPTS, "{twice} arrived again");
     wait_until("an empty queue", || server.queue().is_empty());
+    // What arrived again was not yet recorded: no message is recorded twice.
+    recorded.extend(delivered(&server));
+    let once: HashSet<_> = recorded.iter().collect();
+    assert_eq!(once.len(), recorded.len(), "a message was delivered after its delivery had been recorded");
     assert!(server.stop().success());
     // Everything has ended: what is left is less than the journal that held it.
     let kept = bytes_below(&server.data_dir());
     assert!(kept < 256 << 20, "{kept} bytes are kept for an empty queue");
+}
+
+/// The ids of messages whose delivery the log of this start tells.
+fn delivered(server: &Mailwright) -> Vec<String> {
+    let events = server.events("delivered");
+    events.iter().map(|event| event["id"].as_str().expect("an event names its message").to_owned()).collect()
 }
 
 /// How many times each message came; every acknowledged one did.

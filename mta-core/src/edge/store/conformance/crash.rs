@@ -183,15 +183,31 @@ async fn an_index_that_is_lost_or_garbage_is_made_again() {
     }
 }
 
+/// A copy of the directory as it stands. sled renames its snapshots at its own time: a copy that a file has gone from
+/// under is of no moment, and is made again.
 fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("made");
-    for item in std::fs::read_dir(from).expect("readable") {
-        let item = item.expect("readable");
+    const TRIES: usize = 20;
+    let whole = (0..TRIES).any(|_| match try_copy(from, to) {
+        Ok(()) => true,
+        Err(gone) if gone.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::remove_dir_all(to).expect("our own copy");
+            false
+        }
+        Err(error) => panic!("{}: {error}", from.display()),
+    });
+    assert!(whole, "{} never stands still", from.display());
+}
+
+fn try_copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for item in std::fs::read_dir(from)? {
+        let item = item?;
         let target = to.join(item.file_name());
-        if item.file_type().expect("readable").is_dir() {
-            copy(&item.path(), &target);
+        if item.file_type()?.is_dir() {
+            try_copy(&item.path(), &target)?;
         } else {
-            std::fs::copy(item.path(), target).expect("copied");
+            std::fs::copy(item.path(), target)?;
         }
     }
+    Ok(())
 }
