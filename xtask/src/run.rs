@@ -2,6 +2,7 @@
 
 use crate::command;
 use clap::Args;
+use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,8 @@ pub(crate) struct Options {
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     command::ensure_wasm_target(root)?;
     let mut build = command::cargo(root);
-    build.args(["build", "--package", "mta-core", "--bin", "mailwright"]);
+    // Of the workspace, so that the crates it needs have the features of the test build and are built once for both.
+    build.args(["build", "--workspace", "--bin", "mailwright"]);
     if options.release {
         build.arg("--release");
     }
@@ -45,7 +47,9 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     serve.process_group(0);
     let child = serve.spawn().map_err(|e| format!("{}: {e}", program.display()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|e| format!("tokio: {e}"))?.block_on(watch(child, &settings, &options.config, &program))
+    // As it is typed from the top folder.
+    let shown = program.strip_prefix(root).unwrap_or(&program);
+    runtime.map_err(|e| format!("tokio: {e}"))?.block_on(watch(child, &settings, &options.config, shown))
 }
 
 async fn watch(mut child: Child, settings: &Settings, config: &Path, program: &Path) -> Result<(), String> {
@@ -79,8 +83,14 @@ fn ended(status: ExitStatus, ready: bool) -> String {
     format!("mailwright did not start ({status}); its words are above. Is another one running on the same port?")
 }
 
+/// Whether it greets: a port that is bound accepts connections before anybody serves them.
 fn answers(address: SocketAddr) -> bool {
-    TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
+    let limit = Duration::from_millis(200);
+    let greeted = TcpStream::connect_timeout(&address, limit).and_then(|mut stream| {
+        stream.set_read_timeout(Some(limit))?;
+        stream.read_exact(&mut [0; 3])
+    });
+    greeted.is_ok()
 }
 
 /// Ctrl-C at the terminal, or a plain `kill`.
