@@ -1,7 +1,7 @@
 //! The spool's door and the tasks behind it.
 //!
-//! [`committer`] makes things durable, [`index`] brings them into the index and gives space back, [`cleaner`] moves
-//! what lives out of the journal's dead front, [`recovery`] does what a start needs, [`content`] reads and takes in
+//! `committer` makes things durable, `index` brings them into the index and gives space back, `cleaner` moves
+//! what lives out of the journal's dead front, `recovery` does what a start needs, `content` reads and takes in
 //! content.
 
 mod cleaner;
