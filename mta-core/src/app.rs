@@ -1,6 +1,9 @@
 //! The wiring: the only file that knows every part. It builds the stages from the outside in, hands each the doors
 //! that it needs, serves until a signal ends it, and drains in the direction in which mail flows.
 
+#[cfg(test)]
+mod pair_tests;
+
 use crate::base::event::Event;
 use crate::base::flow::attempt::Deliver;
 use crate::base::flow::operator::Operate;

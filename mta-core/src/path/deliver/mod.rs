@@ -7,4 +7,4 @@ pub mod maildir;
 pub mod mx;
 pub mod pool;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;

@@ -17,7 +17,7 @@ pub(super) const BODY: &[u8] = b"one\r\n.two\r\nthree";
 pub(super) const TRACE: &str = "Received: from a by b\r\n";
 
 /// An entry from `s@a.test` to these recipients.
-pub(super) fn entry(recipients: &[&str]) -> Entry {
+pub(crate) fn entry(recipients: &[&str]) -> Entry {
     let recipient = |text: &&str| Recipient { address: text.parse().expect("a mailbox"), notify: None, orcpt: None };
     Entry {
         id: QueueId(7),

@@ -11,5 +11,5 @@ mod replies;
 pub mod session;
 pub mod slots;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trace;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use world::{World, config};
 
 /// A session whose effects are carried out at once.
-struct Bench {
+pub(crate) struct Bench {
     world: World,
     session: Session,
     now: Now,
@@ -34,8 +34,28 @@ const OUTSIDE: &str = "198.51.100.7:1234";
 
 impl Bench {
     /// A session from a client that may relay anywhere.
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::with(config(), INSIDE)
+    }
+
+    /// A session from a client that may send to our own domains alone.
+    pub(crate) fn from_outside() -> Self {
+        Self::with(config(), OUTSIDE)
+    }
+
+    /// Everything that the client was told so far.
+    pub(crate) fn heard(&self) -> String {
+        self.writes.concat()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// What the spool took: how many recipients, and the content.
+    pub(crate) fn kept(&self) -> Vec<(usize, Vec<u8>)> {
+        let kept = self.world.spool.kept.lock().expect("no panic");
+        kept.iter().map(|kept| (kept.entry.envelope.recipients.len(), kept.content.clone())).collect()
     }
 
     fn with(config: Config, peer: &str) -> Self {
@@ -53,7 +73,7 @@ impl Bench {
     }
 
     /// What the client is answered to these octets, over all writes.
-    fn say(&mut self, octets: impl AsRef<[u8]>) -> String {
+    pub(crate) fn say(&mut self, octets: impl AsRef<[u8]>) -> String {
         let before = self.writes.len();
         self.session.handle_input(octets.as_ref(), self.now);
         self.run();
@@ -74,7 +94,7 @@ impl Bench {
     }
 
     /// Time passes.
-    fn wait(&mut self, by: Duration) -> String {
+    pub(crate) fn wait(&mut self, by: Duration) -> String {
         let before = self.writes.len();
         self.now.mono += by;
         self.session.handle_timeout(self.now);
