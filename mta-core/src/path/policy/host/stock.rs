@@ -69,19 +69,20 @@ impl Stock {
 }
 
 impl Lease {
-    /// An instance as `configure` left it: one that rested, or a fresh one.
+    /// An instance as `configure` left it: one that rested, or a fresh one. What is seldom is boxed: its futures are
+    /// large, and they would be moved with those of every hook.
     pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>) -> Result<Self, Fault> {
         let permit = match pool.permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => wait_for_permit(pool, loaded.code.plugin.budget.wall).await?,
+            Err(_) => Box::pin(wait_for_permit(pool, loaded.code.plugin.budget.wall)).await?,
         };
         let live = match loaded.stock.take() {
             Some(mut rested) => match rested.restore(pool).await {
                 Ok(true) => rested,
                 // It grew its memory, or was broken; another is made.
-                Ok(false) | Err(_) => fresh(pool, loaded).await?,
+                Ok(false) | Err(_) => Box::pin(fresh(pool, loaded)).await?,
             },
-            None => fresh(pool, loaded).await?,
+            None => Box::pin(fresh(pool, loaded)).await?,
         };
         Ok(Self { live: Some(live), loaded: loaded.clone(), _permit: permit })
     }

@@ -1,8 +1,9 @@
 //! Adds to a core module the function that restores its state.
 //!
 //! A module's state is its memory, its mutable globals, its tables and which of its segments were dropped. Taking the
-//! image refuses modules with instructions that change the last two, so the function puts back the first two. Data
-//! segments become passive: an instance has its data only once the function ran, be it new or used.
+//! image refuses modules with instructions that change the last two, so the function puts back the first two. What
+//! data segments lay into memory becomes one segment that the function lays there: an instance has its data only once
+//! the function ran, be it new or used.
 
 use super::super::fault::Unfit;
 use std::convert::Infallible;
@@ -20,6 +21,9 @@ pub(super) const RESTORE: &str = "mailwright:restore";
 const MEMORY_PAGES_MAX: u64 = 8;
 const PAGE_BYTES: u64 = 65_536;
 
+/// The memory is at most 512 KiB, so its offsets fit every integer.
+const OUTSIDE: Unfit = Unfit::Has("data outside its memory");
+
 /// What restoring a module takes.
 #[derive(Debug, Default)]
 struct State {
@@ -29,11 +33,18 @@ struct State {
     memory: Option<u64>,
     /// Mutable globals by index, with what they begin as.
     globals: Vec<(u32, Constant)>,
-    /// Data that is there from the start: its segment, its place and its length.
-    data: Vec<(u32, i32, u32)>,
+    /// What is in memory from the start.
+    image: Image,
     segments: u32,
     /// The sections that the function goes into, where the module has them.
     sections: Sections,
+}
+
+/// Data from the first octet to the last, with zeros where there was none between.
+#[derive(Debug, Default)]
+struct Image {
+    start: usize,
+    octets: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +54,7 @@ struct Sections {
     exports: bool,
     code: bool,
     data_count: bool,
+    data: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -145,14 +157,19 @@ impl State {
     }
 
     fn data(&mut self, data: wasmparser::DataSectionReader<'_>) -> Result<(), Unfit> {
+        self.sections.data = true;
         for segment in data {
             let segment = segment?;
             if let DataKind::Active { memory_index: 0, offset_expr } = &segment.kind {
                 let Constant::I32(offset) = Constant::read(offset_expr)? else {
                     return Err(Unfit::Has("data at a place that is no 32-bit constant"));
                 };
-                let length = u32::try_from(segment.data.len()).map_err(|_| Unfit::Has("too much data"))?;
-                self.data.push((self.segments, offset, length));
+                let offset = usize::try_from(offset.cast_unsigned()).map_err(|_| OUTSIDE)?;
+                let memory = self.memory.and_then(|pages| usize::try_from(pages * PAGE_BYTES).ok()).unwrap_or(0);
+                match offset.checked_add(segment.data.len()) {
+                    Some(end) if end <= memory => self.image.lay(offset, segment.data),
+                    _ => return Err(OUTSIDE),
+                }
             } else if !matches!(segment.kind, DataKind::Passive) {
                 return Err(Unfit::Has("data in a second memory"));
             }
@@ -166,12 +183,18 @@ impl State {
         let mut function = Function::new([]);
         let mut code = function.instructions();
         if let Some(pages) = self.memory {
-            code.memory_size(0).i32_const(u32_bits(pages)).i32_ne();
+            code.memory_size(0).i32_const(bits(usize::try_from(pages).unwrap_or(usize::MAX))).i32_ne();
             code.if_(BlockType::Empty).i32_const(1).return_().end();
-            code.i32_const(0).i32_const(0).i32_const(u32_bits(pages * PAGE_BYTES)).memory_fill(0);
-        }
-        for (segment, offset, length) in &self.data {
-            code.i32_const(*offset).i32_const(0).i32_const(u32_bits(u64::from(*length))).memory_init(0, *segment);
+            let (start, end) = (self.image.start, self.image.start + self.image.octets.len());
+            let size = usize::try_from(pages * PAGE_BYTES).unwrap_or(usize::MAX);
+            for (from, to) in [(0, start), (end, size)] {
+                if from < to {
+                    code.i32_const(bits(from)).i32_const(0).i32_const(bits(to - from)).memory_fill(0);
+                }
+            }
+            if start < end {
+                code.i32_const(bits(start)).i32_const(0).i32_const(bits(end - start)).memory_init(0, self.segments);
+            }
         }
         for (global, constant) in &self.globals {
             match constant {
@@ -188,8 +211,28 @@ impl State {
 }
 
 /// The bits of a number below 2^32, as the binary format writes constants.
-fn u32_bits(number: u64) -> i32 {
+fn bits(number: usize) -> i32 {
     u32::try_from(number).unwrap_or(u32::MAX).cast_signed()
+}
+
+impl Image {
+    /// Lays data over what is there.
+    fn lay(&mut self, offset: usize, data: &[u8]) {
+        if data.is_empty() {
+            return;
+        }
+        if self.octets.is_empty() {
+            self.start = offset;
+        }
+        if offset < self.start {
+            let before = std::mem::replace(&mut self.start, offset);
+            self.octets.splice(0..0, std::iter::repeat_n(0, before - offset));
+        }
+        let place = offset - self.start;
+        let end = place + data.len();
+        self.octets.resize(self.octets.len().max(end), 0);
+        self.octets[place..end].copy_from_slice(data);
+    }
 }
 
 impl Constant {
@@ -251,8 +294,22 @@ impl Reencode for Adder {
         Ok(())
     }
 
+    fn data_count(&mut self, count: u32) -> Result<u32, reencode::Error<Infallible>> {
+        Ok(count + 1)
+    }
+
+    fn parse_data_section(&mut self, data: &mut DataSection, section: wasmparser::DataSectionReader<'_>) -> Done {
+        utils::parse_data_section(self, data, section)?;
+        data.passive(self.state.image.octets.iter().copied());
+        Ok(())
+    }
+
     fn parse_data(&mut self, data: &mut DataSection, segment: wasmparser::Data<'_>) -> Done {
-        data.passive(segment.data.iter().copied());
+        // The others keep their numbers.
+        match segment.kind {
+            DataKind::Active { .. } => data.passive([]),
+            DataKind::Passive => data.passive(segment.data.iter().copied()),
+        };
         Ok(())
     }
 
@@ -263,8 +320,8 @@ impl Reencode for Adder {
         before: Option<SectionId>,
     ) -> Done {
         // Code that names a segment needs their count before it.
-        if before == Some(SectionId::Code) && !self.state.sections.data_count {
-            module.section(&DataCountSection { count: self.state.segments });
+        if before == Some(SectionId::Code) && self.state.sections.data && !self.state.sections.data_count {
+            module.section(&DataCountSection { count: self.state.segments + 1 });
         }
         Ok(())
     }

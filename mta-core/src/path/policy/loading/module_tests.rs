@@ -15,6 +15,8 @@ const TEXT: &str = r#"(module
     (data (i32.const 8) "begins here")
     (data "passive")
     (data (i32.const 70000) "and there")
+    (data (i32.const 12) "over it")
+    (data (i32.const 2) "first")
     (func (export "grow") (result i32) (memory.grow (i32.const 1)))
     (func (export "copy") (memory.init 1 (i32.const 500) (i32.const 0) (i32.const 7))))"#;
 
@@ -101,6 +103,7 @@ fn what_can_not_be_restored_is_told() {
         ("(module (memory 1))", "state and no functions"),
         ("(module (memory i64 1) (func (export \"f\")))", "a memory of an unusual kind"),
         ("(module (memory 9) (func (export \"f\")))", "a memory that is cheaper made anew than cleared"),
+        ("(module (memory 1) (data (i32.const 65535) \"ab\") (func (export \"f\")))", "data outside its memory"),
         (
             "(module (import \"m\" \"g\" (global $g i32)) (global (mut i32) (global.get $g)) (func (export \"f\")))",
             "a global or data that does not begin as a plain number",
