@@ -16,7 +16,7 @@ use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
 use crate::edge::control::server::{ControlSocket, Operations};
 use crate::edge::control::socket_path;
-use crate::edge::observe::EventLog;
+use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
 use crate::edge::store;
 use crate::edge::world::clock::SystemClock;
@@ -34,6 +34,7 @@ use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
 use arc_swap::ArcSwap;
+use std::slice;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -75,6 +76,24 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
     // A reader too slow for the last lines has lost them; the mail does not depend on it.
     let _ = log.flush(LOG_FLUSH_LIMIT);
     result
+}
+
+/// Reads and checks the configuration, and loads its plugins as `serve` would: each is compiled, checked against its
+/// grants, configured and tested. No port is bound, the spool is not opened, and nothing is logged.
+///
+/// # Errors
+/// Lines for people: what is wrong with the file, or else with each plugin.
+pub fn check(file: &ConfigFile) -> Result<Config, String> {
+    let config = file.load()?;
+    let wrong = runtime()?.block_on(async {
+        let host = host(Arc::new(SystemClock), Arc::new(Unheard))?;
+        let mut wrong = Vec::new();
+        for plugin in &config.plugins {
+            wrong.extend(host.load(slice::from_ref(plugin), &plugins::read).await.err().map(|error| error.to_string()));
+        }
+        Ok::<_, String>(wrong)
+    })?;
+    if wrong.is_empty() { Ok(config) } else { Err(wrong.join("\n")) }
 }
 
 /// Rebuilds the spool's index from its journal, while no server runs.
@@ -281,9 +300,15 @@ async fn asked_again(signals: &mut Signals) {
 }
 
 async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
-    let host = Host::new(HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe)))?;
-    ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
+    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe))?;
     host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+    Ok(host)
+}
+
+/// A host with its pulse, and no plugins yet.
+fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Result<Host, String> {
+    let host = Host::new(HostSettings::new(clock, observe))?;
+    ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }
 
