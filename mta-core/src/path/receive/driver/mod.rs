@@ -22,8 +22,11 @@ use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
 /// So many failures to accept in a row are no longer those of single connections: the process is out of descriptors
-/// or memory. The listener itself rests then, so that the loop does not spin.
+/// or memory.
 const ACCEPT_FAILURES_TOLD: u32 = 10;
+
+/// The rest between tries from then on: the waiting connection stays readable, so that without one the loop would spin.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Accepts sessions until `phase` leaves [`Phase::Serving`], then closes the port and returns; the sessions go on by
 /// themselves, and [`drained`] waits for them.
@@ -49,12 +52,25 @@ pub async fn serve(
             }
             Err(why) => {
                 failures = failures.saturating_add(1);
-                if failures == ACCEPT_FAILURES_TOLD {
-                    doors.observe.event(Event::Bug { place: "accept", why: &why.to_string() });
+                if is_told(failures) {
+                    let why = why.to_string();
+                    doors.observe.event(Event::AcceptFailed { listener: &name, failures, why: &why });
+                }
+                if failures >= ACCEPT_FAILURES_TOLD {
+                    let rested = doors.clock.sleep_until(doors.clock.now().mono + ACCEPT_AGAIN);
+                    tokio::select! {
+                        _ = phase.wait_for(|phase| *phase > Phase::Serving) => return,
+                        () = rested => {}
+                    }
                 }
             }
         }
     }
+}
+
+/// At the limit, and whenever the number has doubled since: an hour of failures is a dozen lines.
+fn is_told(failures: u32) -> bool {
+    failures.is_multiple_of(ACCEPT_FAILURES_TOLD) && (failures / ACCEPT_FAILURES_TOLD).is_power_of_two()
 }
 
 /// Waits until the last session has ended, for at most `limit`. Returns how many are left then.

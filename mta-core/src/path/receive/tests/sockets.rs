@@ -155,6 +155,68 @@ async fn messages_small_and_large_come_in_whole() {
     assert!(served.world.spool.spilled_bytes.load(Ordering::Relaxed) > 1_700_000, "it went to disk as it came");
 }
 
+/// Out of descriptors: fails so often, then accepts, then has nothing more.
+struct FailingListener {
+    failures: u32,
+    socket: Option<Box<dyn Socket>>,
+    tried: watch::Sender<u32>,
+}
+
+impl Listener for FailingListener {
+    fn accept(&mut self) -> Answer<'_, io::Result<Box<dyn Socket>>> {
+        self.tried.send_modify(|tried| *tried += 1);
+        let tried = *self.tried.borrow();
+        Box::pin(async move {
+            if tried <= self.failures {
+                return Err(io::Error::other("too many open files"));
+            }
+            match self.socket.take() {
+                Some(socket) => Ok(socket),
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn local(&self) -> SocketAddr {
+        ([127, 0, 0, 1], 25).into()
+    }
+}
+
+#[tokio::test]
+async fn failures_to_accept_are_told_and_rested_after_and_do_not_end_the_listener() {
+    let world = World::new(config());
+    let port = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let at = port.local_addr().expect("a bound port");
+    let mut client = Client(BufReader::new(TcpStream::connect(at).await.expect("connected")));
+    let socket = TestListener(port).accept().await.expect("accepted");
+    let tried = watch::Sender::new(0);
+    let listener = FailingListener { failures: 21, socket: Some(socket), tried: tried.clone() };
+    let phase = watch::Sender::new(Phase::Serving);
+    let began = std::time::Instant::now();
+    let serving = tokio::spawn(serve(Box::new(listener), "mx".into(), Arc::clone(&world.doors), phase.subscribe()));
+    assert!(client.reply().await.starts_with("220 "));
+    // The tenth failure and each one after it is followed by a rest of a tenth of a second.
+    assert!(began.elapsed() >= Duration::from_millis(1200), "{:?}", began.elapsed());
+    let told = world.heard.0.lock().expect("no panic").iter().filter(|line| line.contains("accept-failed")).count();
+    assert_eq!(told, 2, "at 10 and at 20");
+    assert!(world.heard.has("accept-failed", r#""listener":"mx","failures":20,"why":"too many open files""#));
+    assert!(!world.heard.has("bug", ""));
+    phase.send_replace(Phase::Draining);
+    serving.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_listener_that_rests_still_ends_with_the_server() {
+    let world = World::new(config());
+    let tried = watch::Sender::new(0);
+    let listener = FailingListener { failures: u32::MAX, socket: None, tried: tried.clone() };
+    let phase = watch::Sender::new(Phase::Serving);
+    let serving = tokio::spawn(serve(Box::new(listener), "mx".into(), Arc::clone(&world.doors), phase.subscribe()));
+    tried.subscribe().wait_for(|tried| *tried >= 10).await.expect("it tries");
+    phase.send_replace(Phase::Draining);
+    serving.await.expect("it ends");
+}
+
 #[tokio::test]
 async fn one_session_too_many_is_told_so_rfc5321_4_3_2() {
     let mut config = config();
