@@ -233,6 +233,7 @@ impl Server {
         let phase = watch::Sender::new(Phase::Serving);
         let mut listeners = JoinSet::new();
         for (name, port) in ports {
+            receive::announce(&*port, &name, &doors);
             listeners.spawn(receive::serve(port, name, Arc::clone(&doors), phase.subscribe()));
         }
         Ok(Self { config, log, host, spool, spool_tasks, deliver, queue, stop_queue, doors, phase, listeners, beside })

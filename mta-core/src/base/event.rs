@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the fields are the log's own words; docs/operating.md explains each")]
 pub enum Event<'a> {
-    /// The configuration is checked, the ports are bound, mail is served.
+    /// The configuration is checked, every port is open, mail is served.
     Started { version: &'a str, hostname: &'a str },
     /// A port is open.
     Listening { listener: &'a str, address: SocketAddr },

@@ -28,6 +28,11 @@ const ACCEPT_FAILURES_TOLD: u32 = 10;
 /// The rest between tries from then on: the waiting connection stays readable, so that without one the loop would spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
+/// Tells of a port that is open. Told apart from [`serve`], whose task begins some time later.
+pub fn announce(listener: &dyn Listener, name: &str, doors: &Doors) {
+    doors.observe.event(Event::Listening { listener: name, address: listener.local() });
+}
+
 /// Accepts sessions until `phase` leaves [`Phase::Serving`], then closes the port and returns; the sessions go on by
 /// themselves, and [`drained`] waits for them.
 pub async fn serve(
@@ -36,7 +41,6 @@ pub async fn serve(
     doors: Arc<Doors>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    doors.observe.event(Event::Listening { listener: &name, address: listener.local() });
     let mut failures: u32 = 0;
     loop {
         let accepted = tokio::select! {
