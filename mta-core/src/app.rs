@@ -33,7 +33,6 @@ use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
-use arc_swap::ArcSwap;
 use std::slice;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -129,25 +128,6 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, String> {
     }
 }
 
-/// The configuration in force, for those who look when they need it and for those who are told of a change.
-struct InForce {
-    swap: Arc<ArcSwap<Config>>,
-    told: watch::Sender<Arc<Config>>,
-}
-
-impl InForce {
-    fn new(config: Config) -> Self {
-        let config = Arc::new(config);
-        Self { swap: Arc::new(ArcSwap::new(Arc::clone(&config))), told: watch::Sender::new(config) }
-    }
-
-    fn replace(&self, config: Config) {
-        let config = Arc::new(config);
-        self.swap.store(Arc::clone(&config));
-        self.told.send_replace(config);
-    }
-}
-
 /// What the stages share of the outside.
 struct World {
     clock: Arc<dyn Clock>,
@@ -158,7 +138,8 @@ struct World {
 
 /// A running server.
 struct Server {
-    config: InForce,
+    /// The configuration in force: the stages read it when they need it, and the queue is told of a change.
+    config: watch::Sender<Arc<Config>>,
     log: Arc<EventLog>,
     host: Host,
     spool: Arc<spool::SpoolDoor>,
@@ -196,10 +177,10 @@ impl Server {
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let dns = HickoryDns::new(&config.delivery.dns_servers)?;
-        let config = InForce::new(config);
+        let config = watch::Sender::new(Arc::new(config));
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = Arc::new(Deliverer::new(Parts {
-            config: Arc::clone(&config.swap),
+            config: config.subscribe(),
             clock: Arc::clone(&world.clock),
             dice: Arc::clone(&world.dice),
             net: Arc::clone(&world.net),
@@ -215,15 +196,15 @@ impl Server {
         let parts = queue::Doors {
             spool: Arc::<spool::SpoolDoor>::clone(&spool),
             deliver: Arc::<Deliverer>::clone(&deliver),
-            settle: Arc::new(Settler::new(config.told.subscribe(), Arc::clone(&world.dice))),
+            settle: Arc::new(Settler::new(config.subscribe(), Arc::clone(&world.dice))),
             clock: Arc::clone(&world.clock),
             observe: Arc::clone(&world.observe),
         };
-        let (operate, queue) = queue::start(parts, config.told.subscribe(), admitted, stopped);
+        let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         serve_operators(control, operate, &world, &log, &config, &mut beside);
 
         let doors = Arc::new(Doors::new(
-            Arc::clone(&config.swap),
+            config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
             policy,
             Arc::clone(&world.observe),
@@ -241,7 +222,7 @@ impl Server {
 
     /// Serves until a signal asks for the end, then drains.
     async fn run(self, file: &ConfigFile, signals: &mut Signals) {
-        let hostname = Arc::clone(&self.config.swap.load().hostname);
+        let hostname = Arc::clone(&self.config.borrow().hostname);
         self.log.event(Event::Started { version: env!("CARGO_PKG_VERSION"), hostname: &hostname });
         while signals.next().await == Signal::Reload {
             let path = file.path.display().to_string();
@@ -260,7 +241,7 @@ impl Server {
     /// Puts the file's present configuration in force, whole or not at all.
     async fn reload(&self, file: &ConfigFile) -> Result<(), String> {
         let next = file.load()?;
-        let present = self.config.swap.load_full();
+        let present = Arc::clone(&self.config.borrow());
         if next.listeners != present.listeners {
             return Err("`listener` changed: ports are opened at the start alone; restart the server".to_owned());
         }
@@ -271,13 +252,13 @@ impl Server {
         }
         self.host.load(&next.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
         self.log.configure(&next.log);
-        self.config.replace(next);
+        self.config.send_replace(Arc::new(next));
         Ok(())
     }
 
     /// Mail in first, then mail out, then the spool: nothing is handed to a stage that has ended.
     async fn drain(mut self) {
-        let limit = self.config.swap.load().limits.drain;
+        let limit = self.config.borrow().limits.drain;
         let sessions = self.doors.slots.open() as u64;
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         self.log.event(Event::Draining { sessions, limit_ms });
@@ -330,14 +311,14 @@ fn serve_operators(
     operate: Arc<dyn Operate>,
     world: &World,
     log: &Arc<EventLog>,
-    config: &InForce,
+    config: &watch::Sender<Arc<Config>>,
     beside: &mut JoinSet<()>,
 ) {
     let operations = Arc::new(Operations {
         operate,
         clock: Arc::clone(&world.clock),
         log: Arc::clone(log),
-        hostname: Arc::clone(&config.swap.load().hostname),
+        hostname: Arc::clone(&config.borrow().hostname),
         started: world.clock.now().wall,
     });
     beside.spawn(async move { control.serve(operations).await });

@@ -13,7 +13,6 @@ use crate::base::world::net::{Listener, Net, Socket};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Delivery, Limits, Log, Queue, Relay, Storage};
 use crate::path::deliver::scripted::{Script, ScriptedServer};
-use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -110,7 +109,7 @@ impl World {
             log: Log::default(),
         };
         Parts {
-            config: Arc::new(ArcSwap::from_pointee(config)),
+            config: watch::channel(Arc::new(config)).1,
             clock: Arc::<Self>::clone(self),
             dice: Arc::<Self>::clone(self),
             net: Arc::<Self>::clone(self),

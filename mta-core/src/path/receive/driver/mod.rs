@@ -90,9 +90,10 @@ pub async fn drained(doors: &Doors, limit: Duration) -> usize {
 
 /// Lets a connection in, or tells it why not; the latter costs no task.
 async fn admit(socket: Box<dyn Socket>, name: &Arc<str>, doors: &Arc<Doors>, phase: &watch::Receiver<Phase>) {
-    let config = doors.config.load();
-    let (sessions_max, per_peer_max) = (config.limits.sessions_max, config.limits.sessions_per_peer_max);
-    drop(config);
+    let (sessions_max, per_peer_max) = {
+        let limits = &doors.config.borrow().limits;
+        (limits.sessions_max, limits.sessions_per_peer_max)
+    };
     let peer = socket.peer();
     let (reply, why) = match doors.slots.take(peer.ip(), sessions_max, per_peer_max) {
         Ok(slot) => {
