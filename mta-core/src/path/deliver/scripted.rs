@@ -1,12 +1,9 @@
 //! For tests: messages, and a server that says what it was told to say, as a machine.
 
-use crate::base::flow::entry::{Entry, Progress};
+use crate::base::fixtures;
+use crate::base::flow::entry::Entry;
 use crate::base::mail::content::{Body, Content};
-use crate::base::mail::edits::Edits;
-use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
-use crate::base::mail::id::QueueId;
 use crate::base::smtp::dot::DotDecoder;
-use crate::base::time::UnixMillis;
 use bytes::Bytes;
 
 /// The content of every message here.
@@ -18,25 +15,11 @@ pub(super) const TRACE: &str = "Received: from a by b\r\n";
 
 /// An entry from `s@a.test` to these recipients.
 pub(crate) fn entry(recipients: &[&str]) -> Entry {
-    let recipient = |text: &&str| Recipient { address: text.parse().expect("a mailbox"), notify: None, orcpt: None };
     Entry {
-        id: QueueId(7),
-        accepted: UnixMillis(1_700_000_000_000),
-        envelope: Envelope {
-            sender: "s@a.test".parse().ok(),
-            recipients: recipients.iter().map(recipient).collect(),
-            body: BodyType::SevenBit,
-            smtputf8: false,
-            ret: None,
-            envid: None,
-        },
         trace: TRACE.into(),
-        edits: Edits::default(),
         size_bytes: (HEAD.len() + BODY.len()) as u64,
         head_bytes: u32::try_from(HEAD.len()).expect("short"),
-        tenant: None,
-        tags: Vec::new(),
-        progress: recipients.iter().map(|_| Progress::fresh(UnixMillis(0))).collect(),
+        ..fixtures::entry(7, "s@a.test", recipients)
     }
 }
 

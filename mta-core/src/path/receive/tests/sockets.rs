@@ -1,56 +1,19 @@
 //! The driver on real sockets: limits at the door, a message, large content, and the end of the server.
 
 use super::world::{World, config};
+use crate::base::fixtures::Wire;
 use crate::base::flow::Answer;
 use crate::base::world::net::{Listener, Socket};
 use crate::config::model::Config;
 use crate::path::receive::driver::{Phase, drained, serve};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-
-struct TestSocket {
-    stream: TcpStream,
-    peer: SocketAddr,
-    local: SocketAddr,
-}
-
-impl AsyncRead for TestSocket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
-    }
-}
-
-impl AsyncWrite for TestSocket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-impl Socket for TestSocket {
-    fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
-    fn local(&self) -> SocketAddr {
-        self.local
-    }
-}
 
 struct TestListener(TcpListener);
 
@@ -59,7 +22,7 @@ impl Listener for TestListener {
         Box::pin(async {
             let (stream, peer) = self.0.accept().await?;
             let local = stream.local_addr()?;
-            Ok(Box::new(TestSocket { stream, peer, local }) as Box<dyn Socket>)
+            Ok(Box::new(Wire { stream, peer, local }) as Box<dyn Socket>)
         })
     }
 
@@ -301,7 +264,7 @@ async fn a_session_is_small() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let at = listener.local_addr().expect("a bound port");
     let stream = TcpStream::connect(at).await.expect("connected");
-    let socket = Box::new(TestSocket { stream, peer: at, local: at });
+    let socket = Box::new(Wire { stream, peer: at, local: at });
     let task = crate::path::receive::driver::task(socket, "mx".into(), Arc::clone(&world.doors), phases, slot);
     let bytes = size_of_val(&task);
     assert!(bytes < 3 * 1024, "{bytes}");
