@@ -82,6 +82,16 @@ fn each_destination_has_its_turn_however_long_the_line_of_another_is() {
 }
 
 #[test]
+fn a_job_says_whether_it_is_all_of_its_message() {
+    let mut machine = Machine::new(rules());
+    machine.admit(&entry(1, &["a@one.example", "b@one.example"]), START);
+    machine.admit(&entry(2, &["a@one.example", "b@two.example"]), START);
+    let begun: Vec<_> = jobs(&mut machine, START).iter().map(|job| (job.id, job.is_whole)).collect();
+    let id = |number| QueueId::new(START, number);
+    assert_eq!(begun, [(id(1), true), (id(2), false), (id(2), false)]);
+}
+
+#[test]
 fn the_limits_hold_in_all_and_for_each_destination() {
     let mut machine = Machine::new(Rules { attempts_max: 6, attempts_per_destination_max: 2, ..rules() });
     for number in 0..40 {
