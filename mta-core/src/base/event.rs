@@ -116,7 +116,15 @@ pub enum Event<'a> {
     Reclaimed { bytes: u64, moved: u64 },
 
     /// A plugin was loaded and serves.
-    PluginLoaded { plugin: &'a str, version: &'a str, sha256: &'a str, hooks: &'a str, generation: u64 },
+    PluginLoaded {
+        plugin: &'a str,
+        version: &'a str,
+        sha256: &'a str,
+        hooks: &'a str,
+        /// `restored` where instances are used again, else why not.
+        instances: &'a str,
+        generation: u64,
+    },
     /// A plugin said something through its `log` grant.
     PluginLog {
         plugin: &'a str,
