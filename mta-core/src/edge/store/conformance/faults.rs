@@ -1,7 +1,7 @@
 //! A store that fails, stops or waits where a test says so, around any engine.
 
 use crate::base::flow::Answer;
-use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Store, StoreFault, Write};
+use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,6 +19,7 @@ pub(super) enum Call {
     Apply,
     Checkpoint,
     Reset,
+    Shrink,
     Blob,
     OpenBlob,
     RemoveBlob,
@@ -30,7 +31,14 @@ impl Call {
     fn writes(self) -> bool {
         matches!(
             self,
-            Self::Append | Self::Trim | Self::Apply | Self::Checkpoint | Self::Reset | Self::Blob | Self::RemoveBlob
+            Self::Append
+                | Self::Trim
+                | Self::Apply
+                | Self::Checkpoint
+                | Self::Reset
+                | Self::Shrink
+                | Self::Blob
+                | Self::RemoveBlob
         )
     }
 }
@@ -191,6 +199,10 @@ impl Store for Faulty {
 
     fn reset_trees(&self) -> Answer<'_, Result<(), StoreFault>> {
         self.pass(Call::Reset, move || self.inner.reset_trees())
+    }
+
+    fn shrink_trees(&self) -> Answer<'_, Result<Shrunk, StoreFault>> {
+        self.pass(Call::Shrink, move || self.inner.shrink_trees())
     }
 
     fn blob(&self, name: &str) -> Answer<'_, Result<Box<dyn BlobWriter>, StoreFault>> {

@@ -1,7 +1,12 @@
 //! The default engine: the journal is the truth, sled is its index, large content lies in files of its own.
 
 mod blobs;
+mod caught;
+mod draft;
 mod note;
+mod shrink;
+#[cfg(test)]
+mod shrink_tests;
 #[cfg(test)]
 mod tests;
 mod trees;
@@ -9,7 +14,7 @@ mod trees;
 use super::journal::Journal;
 use super::{blocking, fault};
 use crate::base::flow::Answer;
-use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Store, StoreFault, Write};
+use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write};
 use crate::config::model::Storage;
 use bytes::Bytes;
 use std::fs::{self, File, TryLockError};
@@ -102,7 +107,7 @@ impl Store for Engine {
 
     fn apply(&self, writes: Vec<Write>) -> Answer<'_, Result<(), StoreFault>> {
         let trees = Arc::clone(&self.trees);
-        Box::pin(blocking(move || trees.apply(writes)))
+        Box::pin(blocking(move || trees.apply(&writes)))
     }
 
     fn checkpoint(&self, upto: Position) -> Answer<'_, Result<(), StoreFault>> {
@@ -121,6 +126,12 @@ impl Store for Engine {
     fn reset_trees(&self) -> Answer<'_, Result<(), StoreFault>> {
         let trees = Arc::clone(&self.trees);
         Box::pin(blocking(move || trees.reset()))
+    }
+
+    fn shrink_trees(&self) -> Answer<'_, Result<Shrunk, StoreFault>> {
+        let trees = Arc::clone(&self.trees);
+        let free_bytes = self.free_bytes().unwrap_or(u64::MAX);
+        Box::pin(blocking(move || trees.shrink(free_bytes)))
     }
 
     fn blob(&self, name: &str) -> Answer<'_, Result<Box<dyn BlobWriter>, StoreFault>> {
