@@ -193,7 +193,7 @@ fn only(index: &Path) -> PathBuf {
 
 /// A copy of the directory as it stands. sled renames its snapshots at its own time: a copy that a file has gone from
 /// under is of no moment, and is made again.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     const TRIES: usize = 20;
     let whole = (0..TRIES).any(|_| match try_copy(from, to) {
         Ok(()) => true,

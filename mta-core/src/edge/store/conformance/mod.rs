@@ -3,6 +3,8 @@
 mod crash;
 mod engine;
 mod faults;
+mod power;
 mod reclaim;
+mod recorder;
 mod spool;
 mod world;

@@ -1,18 +1,19 @@
 //! The checkpoint's note: which of the index's directories counts, and up to which journal position it is known to be
 //! on stable storage. Its replacement by rename is the moment at which one index takes another's place.
 
+use super::super::disk::{Disk, write_all};
 use super::super::fault;
 use crate::base::world::store::{Position, StoreFault};
 use crc32c::crc32c;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::{ErrorKind, IoSlice};
 use std::path::Path;
 
 /// The newest format of the note and of the index that this program writes and reads. An index of format 1 lay in
 /// another place; it is made again.
 const FORMAT: u32 = 2;
 const MAGIC: [u8; 8] = *b"MwIndex\n";
-const NAME: &str = "checkpoint";
+pub(in crate::edge::store) const NAME: &str = "checkpoint";
 /// Magic, format, checksum of what follows, position, generation.
 const BYTES: usize = 32;
 
@@ -47,21 +48,23 @@ pub(super) fn read(dir: &Path) -> Result<Option<Note>, StoreFault> {
 }
 
 /// Writes the note: whole or not at all, durable when this returns.
-pub(super) fn write(dir: &Path, note: Note) -> Result<(), StoreFault> {
+pub(super) fn write(disk: &dyn Disk, dir: &Path, note: Note) -> Result<(), StoreFault> {
     let draft = dir.join("checkpoint.new");
-    let written = File::create(&draft).and_then(|mut file| {
-        file.write_all(&encode(note))?;
+    // One that a crash left; the new one can't be made if it can't be removed.
+    let _removed = disk.remove(&draft);
+    let written = disk.create(&draft).and_then(|file| {
+        write_all(&*file, &mut [IoSlice::new(&encode(note))], 0)?;
         file.sync_all()?;
-        fs::rename(&draft, dir.join(NAME))?;
-        File::open(dir)?.sync_all()
+        disk.rename(&draft, &dir.join(NAME))?;
+        disk.sync_dir(dir)
     });
     written.map_err(|e| fault(&e))
 }
 
 /// Removes the note, durably, before the index behind it changes its meaning.
-pub(super) fn remove(dir: &Path) -> Result<(), StoreFault> {
-    match fs::remove_file(dir.join(NAME)) {
-        Ok(()) => File::open(dir).and_then(|d| d.sync_all()).map_err(|e| fault(&e)),
+pub(super) fn remove(disk: &dyn Disk, dir: &Path) -> Result<(), StoreFault> {
+    match disk.remove(&dir.join(NAME)) {
+        Ok(()) => disk.sync_dir(dir).map_err(|e| fault(&e)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         Err(e) => Err(fault(&e)),
     }

@@ -3,6 +3,7 @@
 //! sled's own flush issues no fsync, so a checkpoint is: flush, then fsync of sled's files by us, then a note of the
 //! journal position (docs/decisions/0003). sled is not trusted further than that: a panic in it is an index lost.
 
+use super::super::disk::Disk;
 use super::super::fault;
 use super::caught::{caught, close, sync, sync_all};
 use super::draft::{Grown, Shrinking};
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use std::fs;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Where a checkpoint leaves its position in sled itself.
 const MARK_TREE: &str = "checkpoint";
@@ -22,6 +23,7 @@ const MARK_KEY: &[u8] = b"upto";
 /// says which counts.
 #[derive(Debug)]
 pub(super) struct Trees {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     damaged_dir: PathBuf,
     cache_bytes: u64,
@@ -43,10 +45,16 @@ pub(super) struct Turn {
 
 impl Trees {
     /// Opens the index in `dir`. What can't be opened is moved aside, and an empty one takes its place.
-    pub(super) fn open(dir: &Path, damaged_dir: &Path, cache_bytes: u64) -> Result<Self, StoreFault> {
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        damaged_dir: &Path,
+        cache_bytes: u64,
+    ) -> Result<Self, StoreFault> {
         let noted = note::read(dir)?;
         let generation = noted.map_or(0, |note| note.generation);
         let trees = Self {
+            disk,
             dir: dir.to_owned(),
             damaged_dir: damaged_dir.to_owned(),
             cache_bytes,
@@ -132,7 +140,7 @@ impl Trees {
         let old = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
         close(old);
         turn.shrinking.restart();
-        note::remove(&self.dir)?;
+        note::remove(&*self.disk, &self.dir)?;
         *guard(&self.noted) = None;
         let aside = self.damaged_dir.join("index");
         if aside.exists() {
@@ -193,7 +201,7 @@ impl Trees {
             db.flush()
         })?;
         sync_all(&self.path(note.generation)).and_then(|()| sync(&self.root())).map_err(|e| fault(&e))?;
-        note::write(&self.dir, note)?;
+        note::write(&*self.disk, &self.dir, note)?;
         *guard(&self.noted) = Some(note);
         Ok(())
     }
