@@ -4,6 +4,7 @@ mod crash;
 mod engine;
 mod faults;
 mod power;
+mod pressure;
 mod reclaim;
 mod recorder;
 mod spool;

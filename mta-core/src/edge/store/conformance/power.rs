@@ -52,7 +52,7 @@ async fn end(bench: &Bench, disk: &Recorder<Mark>, n: u64) {
     disk.mark(Mark::Ended(n));
 }
 
-/// Some of everything, many at once; with checkpoints, reclaimed space and a smaller index now and then.
+/// Some of everything, many at once; with checkpoints and reclaimed space now and then.
 async fn story(bench: &Bench, store: &Faulty, disk: &Recorder<Mark>) {
     for round in 0..ROUNDS {
         let first = round * 100;
