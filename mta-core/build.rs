@@ -16,8 +16,8 @@ const TARGET: &str = "wasm32-unknown-unknown";
 
 /// All memory that a simple guest needs, there from the start: growing costs the host system calls that serialise
 /// threads. It must not exceed what the host's pool keeps resident.
-const INITIAL_MEMORY_BYTES: u32 = 128 * 1024;
-const STACK_BYTES: u32 = 64 * 1024;
+const INITIAL_MEMORY_BYTES: u32 = 64 * 1024;
+const STACK_BYTES: u32 = 32 * 1024;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");

@@ -16,7 +16,7 @@ use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
 use crate::edge::control::server::{ControlSocket, Operations};
 use crate::edge::control::socket_path;
-use crate::edge::observe::EventLog;
+use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
 use crate::edge::store;
 use crate::edge::world::clock::SystemClock;
@@ -33,7 +33,7 @@ use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
-use arc_swap::ArcSwap;
+use std::slice;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -77,6 +77,24 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
     result
 }
 
+/// Reads and checks the configuration, and loads its plugins as `serve` would: each is compiled, checked against its
+/// grants, configured and tested. No port is bound, the spool is not opened, and nothing is logged.
+///
+/// # Errors
+/// Lines for people: what is wrong with the file, or else with each plugin.
+pub fn check(file: &ConfigFile) -> Result<Config, String> {
+    let config = file.load()?;
+    let wrong = runtime()?.block_on(async {
+        let host = host(Arc::new(SystemClock), Arc::new(Unheard))?;
+        let mut wrong = Vec::new();
+        for plugin in &config.plugins {
+            wrong.extend(host.load(slice::from_ref(plugin), &plugins::read).await.err().map(|error| error.to_string()));
+        }
+        Ok::<_, String>(wrong)
+    })?;
+    if wrong.is_empty() { Ok(config) } else { Err(wrong.join("\n")) }
+}
+
 /// Rebuilds the spool's index from its journal, while no server runs.
 ///
 /// # Errors
@@ -110,25 +128,6 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, String> {
     }
 }
 
-/// The configuration in force, for those who look when they need it and for those who are told of a change.
-struct InForce {
-    swap: Arc<ArcSwap<Config>>,
-    told: watch::Sender<Arc<Config>>,
-}
-
-impl InForce {
-    fn new(config: Config) -> Self {
-        let config = Arc::new(config);
-        Self { swap: Arc::new(ArcSwap::new(Arc::clone(&config))), told: watch::Sender::new(config) }
-    }
-
-    fn replace(&self, config: Config) {
-        let config = Arc::new(config);
-        self.swap.store(Arc::clone(&config));
-        self.told.send_replace(config);
-    }
-}
-
 /// What the stages share of the outside.
 struct World {
     clock: Arc<dyn Clock>,
@@ -139,7 +138,8 @@ struct World {
 
 /// A running server.
 struct Server {
-    config: InForce,
+    /// The configuration in force: the stages read it when they need it, and the queue is told of a change.
+    config: watch::Sender<Arc<Config>>,
     log: Arc<EventLog>,
     host: Host,
     spool: Arc<spool::SpoolDoor>,
@@ -177,10 +177,10 @@ impl Server {
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let dns = HickoryDns::new(&config.delivery.dns_servers)?;
-        let config = InForce::new(config);
+        let config = watch::Sender::new(Arc::new(config));
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = Arc::new(Deliverer::new(Parts {
-            config: Arc::clone(&config.swap),
+            config: config.subscribe(),
             clock: Arc::clone(&world.clock),
             dice: Arc::clone(&world.dice),
             net: Arc::clone(&world.net),
@@ -196,15 +196,15 @@ impl Server {
         let parts = queue::Doors {
             spool: Arc::<spool::SpoolDoor>::clone(&spool),
             deliver: Arc::<Deliverer>::clone(&deliver),
-            settle: Arc::new(Settler::new(config.told.subscribe(), Arc::clone(&world.dice))),
+            settle: Arc::new(Settler::new(config.subscribe(), Arc::clone(&world.dice))),
             clock: Arc::clone(&world.clock),
             observe: Arc::clone(&world.observe),
         };
-        let (operate, queue) = queue::start(parts, config.told.subscribe(), admitted, stopped);
+        let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         serve_operators(control, operate, &world, &log, &config, &mut beside);
 
         let doors = Arc::new(Doors::new(
-            Arc::clone(&config.swap),
+            config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
             policy,
             Arc::clone(&world.observe),
@@ -214,6 +214,7 @@ impl Server {
         let phase = watch::Sender::new(Phase::Serving);
         let mut listeners = JoinSet::new();
         for (name, port) in ports {
+            receive::announce(&*port, &name, &doors);
             listeners.spawn(receive::serve(port, name, Arc::clone(&doors), phase.subscribe()));
         }
         Ok(Self { config, log, host, spool, spool_tasks, deliver, queue, stop_queue, doors, phase, listeners, beside })
@@ -221,7 +222,7 @@ impl Server {
 
     /// Serves until a signal asks for the end, then drains.
     async fn run(self, file: &ConfigFile, signals: &mut Signals) {
-        let hostname = Arc::clone(&self.config.swap.load().hostname);
+        let hostname = Arc::clone(&self.config.borrow().hostname);
         self.log.event(Event::Started { version: env!("CARGO_PKG_VERSION"), hostname: &hostname });
         while signals.next().await == Signal::Reload {
             let path = file.path.display().to_string();
@@ -240,7 +241,7 @@ impl Server {
     /// Puts the file's present configuration in force, whole or not at all.
     async fn reload(&self, file: &ConfigFile) -> Result<(), String> {
         let next = file.load()?;
-        let present = self.config.swap.load_full();
+        let present = Arc::clone(&self.config.borrow());
         if next.listeners != present.listeners {
             return Err("`listener` changed: ports are opened at the start alone; restart the server".to_owned());
         }
@@ -251,13 +252,13 @@ impl Server {
         }
         self.host.load(&next.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
         self.log.configure(&next.log);
-        self.config.replace(next);
+        self.config.send_replace(Arc::new(next));
         Ok(())
     }
 
     /// Mail in first, then mail out, then the spool: nothing is handed to a stage that has ended.
     async fn drain(mut self) {
-        let limit = self.config.swap.load().limits.drain;
+        let limit = self.config.borrow().limits.drain;
         let sessions = self.doors.slots.open() as u64;
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         self.log.event(Event::Draining { sessions, limit_ms });
@@ -281,9 +282,15 @@ async fn asked_again(signals: &mut Signals) {
 }
 
 async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
-    let host = Host::new(HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe)))?;
-    ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
+    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe))?;
     host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+    Ok(host)
+}
+
+/// A host with its pulse, and no plugins yet.
+fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Result<Host, String> {
+    let host = Host::new(HostSettings::new(clock, observe))?;
+    ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }
 
@@ -304,14 +311,14 @@ fn serve_operators(
     operate: Arc<dyn Operate>,
     world: &World,
     log: &Arc<EventLog>,
-    config: &InForce,
+    config: &watch::Sender<Arc<Config>>,
     beside: &mut JoinSet<()>,
 ) {
     let operations = Arc::new(Operations {
         operate,
         clock: Arc::clone(&world.clock),
         log: Arc::clone(log),
-        hostname: Arc::clone(&config.swap.load().hostname),
+        hostname: Arc::clone(&config.borrow().hostname),
         started: world.clock.now().wall,
     });
     beside.spawn(async move { control.serve(operations).await });

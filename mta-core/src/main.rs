@@ -7,6 +7,9 @@ use cli::{Cli, Command, ConfigArgs, SpoolCommand};
 use mta_core::app::{self, ServeOptions};
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Wrong arguments end the program here, with exit code 2.
     let Cli { command } = Cli::parse();

@@ -45,6 +45,8 @@ pub struct Script {
     greeting: String,
     extensions: Vec<String>,
     rcpt: RcptAnswer,
+    /// Recipients that one message may have.
+    room: usize,
     content: ContentAnswer,
 }
 
@@ -77,6 +79,7 @@ impl Script {
             greeting: "220 sink.example ESMTP".to_owned(),
             extensions: ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"].map(str::to_owned).to_vec(),
             rcpt: Box::new(|_, _| "250 2.1.5 ok".to_owned()),
+            room: usize::MAX,
             content: Box::new(|_| "250 2.0.0 kept".to_owned()),
         }
     }
@@ -99,6 +102,13 @@ impl Script {
     #[must_use]
     pub fn rcpt(mut self, answer: impl Fn(&str, usize) -> String + Send + Sync + 'static) -> Self {
         self.rcpt = Box::new(answer);
+        self
+    }
+
+    /// Beyond so many recipients of one message the answer is 452 (RFC 5321 4.5.3.1.10).
+    #[must_use]
+    pub fn room(mut self, recipients: usize) -> Self {
+        self.room = recipients;
         self
     }
 
@@ -261,7 +271,8 @@ impl Session {
             *seen += 1;
             *seen
         });
-        let answer = (self.script.rcpt)(&address, nth);
+        let full = message.recipients.len() >= self.script.room;
+        let answer = if full { "452 4.5.3 too many".to_owned() } else { (self.script.rcpt)(&address, nth) };
         if answer.starts_with('2') {
             message.recipients.push(address);
         }

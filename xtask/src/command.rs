@@ -39,7 +39,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a program of that name is there: on the path, or where system programs are.
+/// Whether a program of that name is there: on the path, or where system programs are. A name with its path is looked
+/// for there alone.
 pub(crate) fn is_there(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
@@ -68,7 +69,8 @@ pub(crate) fn ensure_wasm_target(root: &Path) -> Result<(), String> {
     run(new(root, "rustup").args(["target", "add", TARGET]))
 }
 
-fn shown(command: &Command) -> String {
+/// Its line, as a person would type it.
+pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let mut line = words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>();
     // The full path of cargo says less than its name.

@@ -4,17 +4,16 @@ use crate::command;
 use std::path::Path;
 use std::process::Command;
 
-/// A program and the package that brings it.
+/// A program (or, with its path, a file) and the package that brings it.
 const WANTED: &[(&str, &str)] = &[
     ("smtp-source", "postfix"),
     ("smtp-sink", "postfix"),
     ("swaks", "swaks"),
     ("dovecot", "dovecot-core"),
+    // Dovecot's LMTP server is a plugin of its master: not on the path.
+    ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
     ("python3", "python3"),
 ];
-
-/// Dovecot's LMTP server is a plugin of its master: a file, no program on the path.
-const LMTPD: (&str, &str) = ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd");
 
 /// `invoke-rc.d` asks this file whether it may start a service.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -24,47 +23,66 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// # Errors
 /// Names the packages that are missing and the command that installs them.
 pub(crate) fn ensure(root: &Path) -> Result<(), String> {
-    let missing = missing();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let by_hand = format!("apt-get install --no-install-recommends {}", missing.join(" "));
-    if !rustix::process::geteuid().is_root() || !command::is_there("apt-get") {
-        return Err(format!(
-            "the scenarios need mail programs that are not installed: {}\n\
-             on Debian or Ubuntu, as root: {by_hand}\n\
-             without them: cargo xtask test --no-scenarios",
-            missing.join(", ")
-        ));
-    }
+    let can_install = rustix::process::geteuid().is_root() && command::is_there("apt-get");
+    let packages = match remedy(missing(command::is_there), can_install) {
+        Remedy::Nothing => return Ok(()),
+        Remedy::Tell(words) => return Err(words),
+        Remedy::Install(packages) => packages,
+    };
     let policy = NoServices::begin();
-    let installed = install(root, &missing);
+    let installed = installation(root, &packages).iter_mut().try_for_each(command::run);
     drop(policy);
-    installed.map_err(|why| format!("{why}\ninstall by hand: {by_hand}"))?;
-    let still = self::missing();
+    installed.map_err(|why| format!("{why}\ninstall by hand: {}", by_hand(&packages)))?;
+    let still = missing(command::is_there);
     still.is_empty().then_some(()).ok_or_else(|| format!("installed, but still not found: {}", still.join(", ")))
 }
 
-fn missing() -> Vec<&'static str> {
-    let programs = WANTED.iter().filter(|(program, _)| !command::is_there(program)).map(|(_, package)| *package);
-    let lmtpd = (!Path::new(LMTPD.0).exists()).then_some(LMTPD.1);
-    let mut packages: Vec<_> = programs.chain(lmtpd).collect();
+/// What to do about missing packages.
+#[derive(Debug, PartialEq, Eq)]
+enum Remedy {
+    Nothing,
+    Install(Vec<&'static str>),
+    Tell(String),
+}
+
+fn missing(is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let absent = WANTED.iter().filter(|(program, _)| !is_there(program));
+    let mut packages: Vec<_> = absent.map(|(_, package)| *package).collect();
     packages.sort_unstable();
     packages.dedup();
     packages
 }
 
-fn install(root: &Path, packages: &[&str]) -> Result<(), String> {
-    // Postfix's package asks how mail is set up; "No configuration" leaves the machine's mail alone.
-    let quiet = |command: &mut Command| {
-        command.env("DEBIAN_FRONTEND", "noninteractive").env("DEBIAN_PRIORITY", "critical");
+fn remedy(missing: Vec<&'static str>, can_install: bool) -> Remedy {
+    if missing.is_empty() {
+        return Remedy::Nothing;
+    }
+    if can_install {
+        return Remedy::Install(missing);
+    }
+    Remedy::Tell(format!(
+        "the scenarios need mail programs that are not installed: {}\n\
+         on Debian or Ubuntu, as root: {}\n\
+         without them: cargo xtask test --no-scenarios",
+        missing.join(", "),
+        by_hand(&missing)
+    ))
+}
+
+fn by_hand(packages: &[&str]) -> String {
+    format!("apt-get install --no-install-recommends {}", packages.join(" "))
+}
+
+fn installation(root: &Path, packages: &[&str]) -> [Command; 2] {
+    let apt = |words: &[&str]| {
+        let mut command = command::new(root, "apt-get");
+        // Postfix's package asks how mail is set up; "No configuration" leaves the machine's mail alone.
+        command.env("DEBIAN_FRONTEND", "noninteractive").env("DEBIAN_PRIORITY", "critical").args(words);
+        command
     };
-    let mut update = command::new(root, "apt-get");
-    quiet(update.args(["update", "-qq"]));
-    command::run(&mut update)?;
-    let mut install = command::new(root, "apt-get");
-    quiet(install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages));
-    command::run(&mut install)
+    let mut install = apt(&["install", "-y", "-qq", "--no-install-recommends"]);
+    install.args(packages);
+    [apt(&["update", "-qq"]), install]
 }
 
 /// While it lives, packages don't start their servers. A policy that is there already is left as it is.
@@ -88,6 +106,39 @@ impl Drop for NoServices {
             && let Err(e) = std::fs::remove_file(POLICY)
         {
             eprintln!("{POLICY}: {e}: remove it by hand, it keeps services from starting");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_missing_program_names_its_package_once() {
+        assert_eq!(missing(|_| true), [""; 0]);
+        assert_eq!(missing(|program| !program.starts_with("smtp-")), ["postfix"]);
+        assert_eq!(missing(|program| program != "/usr/lib/dovecot/lmtp"), ["dovecot-lmtpd"]);
+        assert_eq!(missing(|_| false), ["dovecot-core", "dovecot-lmtpd", "postfix", "python3", "swaks"]);
+    }
+
+    #[test]
+    fn root_installs_and_others_are_told_what_to_type() {
+        assert_eq!(remedy(Vec::new(), false), Remedy::Nothing);
+        assert_eq!(remedy(vec!["postfix", "swaks"], true), Remedy::Install(vec!["postfix", "swaks"]));
+        let Remedy::Tell(words) = remedy(vec!["postfix", "swaks"], false) else { panic!("nobody may install") };
+        assert!(words.contains("as root: apt-get install --no-install-recommends postfix swaks\n"), "{words}");
+        assert!(words.contains("cargo xtask test --no-scenarios"), "{words}");
+    }
+
+    #[test]
+    fn the_installation_asks_no_questions() {
+        let commands = installation(Path::new("/"), &["postfix", "swaks"]);
+        let lines = commands.each_ref().map(command::shown);
+        assert_eq!(lines, ["apt-get update -qq", "apt-get install -y -qq --no-install-recommends postfix swaks"]);
+        for command in &commands {
+            let quiet = (std::ffi::OsStr::new("DEBIAN_FRONTEND"), Some(std::ffi::OsStr::new("noninteractive")));
+            assert!(command.get_envs().any(|set| set == quiet), "{command:?}");
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct Options {
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     command::ensure_wasm_target(root)?;
     let mut build = command::cargo(root);
-    // Of the workspace, so that the crates it needs have the features of the test build and are built once for both.
+    // Of the workspace, as the tests are built: most crates then have the same features and are built once for both.
     build.args(["build", "--workspace", "--bin", "mailwright"]);
     if options.release {
         build.arg("--release");
@@ -165,7 +165,7 @@ impl Settings {
         let (server, config, program) = (self.listeners[0], config.display(), program.display());
         let (host, port) = (server.ip(), server.port());
         let mail = match &self.maildir {
-            Some(folder) => format!("It lands in a Maildir:\n\n    ls {folder}/new\n"),
+            Some(folder) => format!("It lands in a Maildir:\n\n    cat {folder}/new/*\n"),
             None => String::new(),
         };
         format!(

@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the fields are the log's own words; docs/operating.md explains each")]
 pub enum Event<'a> {
-    /// The configuration is checked, the ports are bound, mail is served.
+    /// The configuration is checked, every port is open, mail is served.
     Started { version: &'a str, hostname: &'a str },
     /// A port is open.
     Listening { listener: &'a str, address: SocketAddr },
@@ -25,6 +25,8 @@ pub enum Event<'a> {
     /// The end; what was cut off when the limit passed.
     Stopped { sessions_cut: u64, attempts_cut: u64 },
 
+    /// Connections can't be accepted, so often in a row; the listener rests between its tries.
+    AcceptFailed { listener: &'a str, failures: u32, why: &'a str },
     /// A session was let in.
     SessionOpened { session: &'a str, listener: &'a str, peer: SocketAddr },
     /// A session was refused by a limit or by policy.
@@ -114,7 +116,15 @@ pub enum Event<'a> {
     Reclaimed { bytes: u64, moved: u64 },
 
     /// A plugin was loaded and serves.
-    PluginLoaded { plugin: &'a str, version: &'a str, sha256: &'a str, hooks: &'a str, generation: u64 },
+    PluginLoaded {
+        plugin: &'a str,
+        version: &'a str,
+        sha256: &'a str,
+        hooks: &'a str,
+        /// `restored` where instances are used again, else why not.
+        instances: &'a str,
+        generation: u64,
+    },
     /// A plugin said something through its `log` grant.
     PluginLog {
         plugin: &'a str,
@@ -167,6 +177,7 @@ kinds! {
     ReloadRefused "reload-refused" Warn,
     Draining "draining" Info,
     Stopped "stopped" Info,
+    AcceptFailed "accept-failed" Error,
     SessionOpened "session-opened" Debug,
     SessionRefused "session-refused" Info,
     SessionClosed "session-closed" Debug,

@@ -2,6 +2,8 @@
 
 pub mod event;
 pub mod fault;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod flow;
 pub mod mail;
 pub mod smtp;

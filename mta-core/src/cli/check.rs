@@ -1,13 +1,14 @@
-//! `check-config`: whether a configuration is sound, and what it comes to.
+//! `check-config`: whether a configuration is sound, its plugins with it, and what it comes to.
 
 use super::say;
+use mta_core::app;
 use mta_core::config::model::{Config, Engine, PluginSource};
 use mta_core::edge::config_file::ConfigFile;
 use std::fmt::{Display, Write};
 
 /// Checks and summarises.
 pub(crate) fn check(file: &ConfigFile) -> Result<(), String> {
-    let config = file.load()?;
+    let config = app::check(file)?;
     say(&format!("{}: ok\n{}", file.path.display(), summary(&config)))
 }
 

@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Stays in the foreground and logs to standard error. At the first SIGTERM it takes no new mail, lets running
     /// transactions end within limits.drain, and exits with 0.
     Serve(ConfigArgs),
-    /// Check a configuration and say what it means; no port is bound.
+    /// Check a configuration and its plugins, and say what it means; no port is bound and no spool opened.
     CheckConfig(ConfigArgs),
     /// Look at the queue of the running server, and act on it.
     Queue {

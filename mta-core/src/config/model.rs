@@ -165,7 +165,8 @@ pub struct Limits {
     pub command_line_bytes_max: usize,
     /// Commands in a session.
     pub commands_per_session_max: u32,
-    /// Commands answered with 5xx in a session.
+    /// Commands answered with 5xx in a session since its last accepted message: a sender whose mail goes through may
+    /// have as many bad recipients as it likes.
     pub errors_per_session_max: u32,
     /// Messages in a session.
     pub messages_per_session_max: u32,

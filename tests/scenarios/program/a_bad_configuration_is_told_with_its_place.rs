@@ -1,4 +1,5 @@
-//! `check-config` and `serve` name file, line and key of what is wrong, and what was probably meant.
+//! `check-config` and `serve` name file, line and key of what is wrong, and what was probably meant; they try the
+//! plugins, and say the same of them.
 
 use mailwright_tests::peers::lossy;
 use mailwright_tests::program::{Mailwright, binary};
@@ -43,6 +44,55 @@ fn nothing_starts_with_a_bad_configuration() {
     assert!(!output.status.success());
     assert!(lossy(&output.stderr).contains("listener"), "{}", lossy(&output.stderr));
     assert!(!server.data_dir().exists(), "it is checked before anything is made");
+}
+
+/// `[[plugin]]` of this name from that source.
+fn plugin(name: &str, source: &str, header: &str) -> String {
+    format!(
+        "[[plugin]]\nname = \"{name}\"\nsource = \"{source}\"\nallow = [\"log\"]\nedit = [\"headers\"]\n\
+         config = {{ header = \"{header}\" }}"
+    )
+}
+
+#[test]
+fn plugins_are_tried_and_told_of_in_the_same_words() {
+    for (table, words) in [
+        (plugin("text", "text.wasm", "X-Greeted"), ["plugin \"text\": it can't be compiled", "WebAssembly component"]),
+        (plugin("gone", "gone.wasm", "X-Greeted"), ["plugin \"gone\": gone.wasm can't be read", "builtin:hello"]),
+        (plugin("hello", "builtin:hello", "X Greeted"), ["plugin \"hello\": configure failed", "X Greeted"]),
+        (
+            plugin("hello", "builtin:hello", "X-A").replace("\"log\"", ""),
+            ["plugin \"hello\": it imports", "add \"log\""],
+        ),
+    ] {
+        let server = Mailwright::prepare(&Setup::new().table(&table));
+        std::fs::write(server.dir().join("text.wasm"), "this is no component").expect("our own directory");
+        let checked = server.cli(&["check-config"]);
+        let said = lossy(&checked.stderr);
+        assert_eq!(checked.status.code(), Some(1), "{table}: {said}");
+        assert!(words.iter().all(|word| said.contains(word)), "{table}: {said}");
+        let served = server.cli(&["serve"]);
+        assert_eq!((served.status.code(), lossy(&served.stderr)), (Some(1), said), "{table}");
+        assert!(!server.data_dir().exists(), "{table}: they are tried before anything is made");
+    }
+}
+
+#[test]
+fn every_bad_plugin_is_told_of() {
+    let setup = Setup::new().table(&plugin("one", "gone.wasm", "X-A")).table(&plugin("two", "builtin:hello", "X A"));
+    let (good, said) = check(&Mailwright::prepare(&setup));
+    assert!(!good && said.contains("plugin \"one\"") && said.contains("plugin \"two\""), "{said}");
+}
+
+#[test]
+fn a_running_server_is_not_disturbed_by_a_check() {
+    let setup = Setup::new().hello("X-Greeted");
+    let server = Mailwright::start(&setup);
+    let bind = format!("listener.mx.bind={}", server.address());
+    let checked = server.cli(&["check-config", "--set", &bind]);
+    assert!(checked.status.success(), "its port and its spool are in use: {}", lossy(&checked.stderr));
+    assert!(lossy(&checked.stdout).contains("hello from builtin:hello") && checked.stderr.is_empty());
+    server.client().hello();
 }
 
 #[test]

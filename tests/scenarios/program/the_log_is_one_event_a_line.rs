@@ -7,6 +7,20 @@ use mailwright_tests::sink::Sink;
 use serde_json::Value;
 
 #[test]
+fn the_start_is_told_when_every_port_is_open() {
+    let more = |name: &str| format!("[[listener]]\nname = \"{name}\"\nbind = \"127.0.0.1:0\"");
+    let server = Mailwright::start(&Setup::new().table(&more("second")).table(&more("third")));
+    let lines: Vec<Value> =
+        server.lines().iter().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    let (before, after): (Vec<_>, Vec<_>) = {
+        let started = lines.iter().position(|event| event["event"] == "started").expect("it started");
+        lines.iter().enumerate().filter(|(_, event)| event["event"] == "listening").partition(|(at, _)| *at < started)
+    };
+    let names: Vec<_> = before.iter().map(|(_, event)| event["listener"].as_str().unwrap_or_default()).collect();
+    assert_eq!((names, after.len()), (vec!["mx", "second", "third"], 0));
+}
+
+#[test]
 fn the_log_is_one_event_a_line() {
     let sink = Sink::start();
     let mut server = Mailwright::start(&Setup::new().smarthost("*", sink.address()));

@@ -40,6 +40,26 @@ fn a_next_hop_that_takes_two_at_a_time_gets_two_rfc9422_3() {
 }
 
 #[test]
+fn a_next_hop_that_says_too_many_gets_the_rest_at_once_rfc5321_4_5_3_1_10() {
+    let sink = Script::new().room(40).start();
+    let server = Mailwright::start(&Setup::new().smarthost("*", sink.address()));
+    let recipients: Vec<_> = (0..100).map(|number| format!("r{number}@to.example")).collect();
+    let to: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let mut client = server.client();
+    client.hello();
+    let id = client.mail("a@from.example", &to, &message(&Mark::new(), "hello\r\n")).queue_id();
+    let _ = server.finished(&id);
+    let got = sink.messages();
+    let mut arrived: Vec<_> = got.iter().flat_map(|message| message.recipients.clone()).collect();
+    let mut wanted = recipients.clone();
+    arrived.sort();
+    wanted.sort();
+    assert_eq!(arrived, wanted);
+    assert_eq!((got.len(), sink.connections()), (3, 1), "40, 40 and 20 by one connection");
+    assert_eq!(server.events("deferred"), Vec::<serde_json::Value>::new());
+}
+
+#[test]
 fn a_connection_serves_many_messages() {
     const COUNT: usize = 200;
     let sink = Sink::start();

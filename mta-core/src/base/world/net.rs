@@ -16,7 +16,8 @@ pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {
 
 /// A bound port.
 pub trait Listener: Send {
-    /// The next connection. An error is of that connection or of the process's limits, never of the listener's end.
+    /// The next connection. An error is of that connection or of the process's limits, never of the listener's end; a
+    /// connection that could not be accepted is still waiting, so whoever tries again without a rest may spin.
     fn accept(&mut self) -> Answer<'_, io::Result<Box<dyn Socket>>>;
 
     /// Where it is bound: the port is known even when 0 was asked for.

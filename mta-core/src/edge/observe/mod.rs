@@ -31,6 +31,14 @@ pub struct EventLog {
 #[derive(Debug)]
 pub struct Counters([AtomicU64; NAMES.len()]);
 
+/// Hears nothing: for commands that answer on their own output and have no log.
+#[derive(Clone, Copy, Debug)]
+pub struct Unheard;
+
+impl Observe for Unheard {
+    fn event(&self, _: Event<'_>) {}
+}
+
 thread_local! {
     /// Where a line is made: kept, so that a line costs no allocation.
     static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };

@@ -7,16 +7,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Connections that wait for `accept`; the kernel lowers it to `net.core.somaxconn`.
 const BACKLOG: i32 = 4096;
-
-/// How long accepting rests when the process is out of descriptors or memory: the waiting connection stays readable,
-/// so that without a rest the loop would spin.
-const EXHAUSTED_REST: Duration = Duration::from_millis(100);
 
 /// The system's TCP. Needs tokio's runtime round it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,28 +64,14 @@ struct TcpPort {
 impl Listener for TcpPort {
     fn accept(&mut self) -> Answer<'_, io::Result<Box<dyn Socket>>> {
         Box::pin(async move {
-            match self.listener.accept().await {
-                Ok((stream, peer)) => TcpConnection::new(stream, peer).map(boxed),
-                Err(error) => {
-                    if is_exhaustion(&error) {
-                        tokio::time::sleep(EXHAUSTED_REST).await;
-                    }
-                    Err(error)
-                }
-            }
+            let (stream, peer) = self.listener.accept().await?;
+            TcpConnection::new(stream, peer).map(boxed)
         })
     }
 
     fn local(&self) -> SocketAddr {
         self.local
     }
-}
-
-/// The process or the system has no more of something, as against a connection that was gone before it was accepted.
-fn is_exhaustion(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    error.raw_os_error().is_some_and(|code| exhausted.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 struct TcpConnection {
@@ -187,14 +168,6 @@ mod tests {
     async fn a_source_of_the_other_family_is_an_error() {
         let to = "127.0.0.1:9".parse().unwrap();
         assert!(SystemNet.connect(to, Some("::1".parse().unwrap())).await.is_err());
-    }
-
-    #[test]
-    fn running_out_is_told_from_a_connection_that_is_gone() {
-        let error = |errno: rustix::io::Errno| io::Error::from_raw_os_error(errno.raw_os_error());
-        assert!(is_exhaustion(&error(rustix::io::Errno::MFILE)));
-        assert!(!is_exhaustion(&error(rustix::io::Errno::CONNABORTED)));
-        assert!(!is_exhaustion(&io::Error::other("no number")));
     }
 
     #[test]

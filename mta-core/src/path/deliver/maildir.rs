@@ -62,7 +62,9 @@ mod tests {
 
     #[test]
     fn names_are_unique_for_each_recipient_and_the_same_again() {
-        let entry = entry(&["a@b.test", "c@b.test"]);
+        let id = crate::base::mail::id::QueueId(7);
+        let accepted = crate::base::time::UnixMillis(1_700_000_000_000);
+        let entry = Entry { id, accepted, ..entry(&["a@b.test", "c@b.test"]) };
         let name = file_name(&entry, 1, "mx/1:x");
         assert_eq!(name, "1700000000.Q00000000000000000000000007R1.mx\\0571\\072x");
         assert_eq!(name, file_name(&entry, 1, "mx/1:x"));

@@ -1,12 +1,9 @@
 //! For tests: messages, and a server that says what it was told to say, as a machine.
 
-use crate::base::flow::entry::{Entry, Progress};
+use crate::base::fixtures;
+use crate::base::flow::entry::Entry;
 use crate::base::mail::content::{Body, Content};
-use crate::base::mail::edits::Edits;
-use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
-use crate::base::mail::id::QueueId;
 use crate::base::smtp::dot::DotDecoder;
-use crate::base::time::UnixMillis;
 use bytes::Bytes;
 
 /// The content of every message here.
@@ -18,25 +15,11 @@ pub(super) const TRACE: &str = "Received: from a by b\r\n";
 
 /// An entry from `s@a.test` to these recipients.
 pub(crate) fn entry(recipients: &[&str]) -> Entry {
-    let recipient = |text: &&str| Recipient { address: text.parse().expect("a mailbox"), notify: None, orcpt: None };
     Entry {
-        id: QueueId(7),
-        accepted: UnixMillis(1_700_000_000_000),
-        envelope: Envelope {
-            sender: "s@a.test".parse().ok(),
-            recipients: recipients.iter().map(recipient).collect(),
-            body: BodyType::SevenBit,
-            smtputf8: false,
-            ret: None,
-            envid: None,
-        },
         trace: TRACE.into(),
-        edits: Edits::default(),
         size_bytes: (HEAD.len() + BODY.len()) as u64,
         head_bytes: u32::try_from(HEAD.len()).expect("short"),
-        tenant: None,
-        tags: Vec::new(),
-        progress: recipients.iter().map(|_| Progress::fresh(UnixMillis(0))).collect(),
+        ..fixtures::entry(7, "s@a.test", recipients)
     }
 }
 
@@ -58,6 +41,8 @@ pub(super) struct Script {
     pub(super) answers: Vec<(&'static str, &'static str)>,
     /// Answers to the content: one, or with LMTP one for each recipient accepted.
     pub(super) finals: Vec<&'static str>,
+    /// RCPT beyond so many in a transaction is answered with 452 (RFC 5321 4.5.3.1.10).
+    pub(super) recipients_max: usize,
     /// Closes when a command begins so, without an answer.
     pub(super) closes_at: Option<&'static str>,
     /// Closes when it has the content.
@@ -71,6 +56,7 @@ pub(super) fn willing() -> Script {
         keywords: &["PIPELINING", "SIZE 1000000", "8BITMIME", "SMTPUTF8", "CHUNKING", "BINARYMIME", "DSN"],
         answers: Vec::new(),
         finals: vec!["250 2.0.0 taken"],
+        recipients_max: usize::MAX,
         closes_at: None,
         closes_after_content: false,
     }
@@ -83,6 +69,8 @@ pub(super) struct ScriptedServer {
     input: Vec<u8>,
     content: Option<(DotDecoder, Vec<u8>)>,
     chunk: Option<(usize, Vec<u8>)>,
+    /// Recipients let in since MAIL.
+    recipients: usize,
     /// Every command, without its CRLF.
     pub(super) commands: Vec<String>,
     /// Every message.
@@ -98,6 +86,7 @@ impl ScriptedServer {
             input: Vec::new(),
             content: None,
             chunk: None,
+            recipients: 0,
             commands: Vec::new(),
             messages: Vec::new(),
             closed: false,
@@ -181,6 +170,19 @@ impl ScriptedServer {
                 }
                 return;
             }
+            Some("RCPT") if said.is_none_or(|said| said.starts_with('2')) => {
+                self.recipients += 1;
+                if self.recipients > self.script.recipients_max {
+                    "452 4.5.3 too many recipients"
+                } else {
+                    said.unwrap_or("250 fine")
+                }
+            }
+            Some("MAIL") => {
+                self.recipients = 0;
+                said.unwrap_or("250 fine")
+            }
+            Some("DATA") if self.script.recipients_max == 0 => "503 5.5.1 no recipients",
             Some("DATA") => said.unwrap_or("354 go on"),
             Some("BDAT") => {
                 let octets = line.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("BDAT has a length");

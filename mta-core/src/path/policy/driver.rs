@@ -2,12 +2,13 @@
 
 use super::fault::{Fault, LoadError};
 use super::host::call::World;
+use super::host::code::HOOKS;
 use super::host::instance::{Live, Pool, Question, Rcpt};
-use super::host::load::{linker, load};
-use super::host::loaded::{HOOKS, Loaded};
 use super::host::pulse::Pulse;
+use super::host::stock::{Lease, Loaded};
 use super::host::{call::Call, engine, to_wire};
 use super::kv::Kv;
+use super::loading::{linker, load};
 use super::scene::{DeliveryScene, MessageScene, Scene, SessionScene};
 use super::verdict;
 use crate::base::event::Event;
@@ -61,15 +62,15 @@ struct Inner {
 /// The plugins of one load, in the order of the configuration.
 struct Generation {
     number: u64,
-    plugins: Vec<Loaded>,
+    plugins: Vec<Arc<Loaded>>,
     /// The plugins that have each hook, by their index; in the order of [`HOOKS`].
     chains: [Vec<usize>; 4],
 }
 
 impl Generation {
-    fn new(number: u64, plugins: Vec<Loaded>) -> Self {
+    fn new(number: u64, plugins: Vec<Arc<Loaded>>) -> Self {
         let chains = HOOKS.map(|(hook, _)| {
-            let having = plugins.iter().enumerate().filter(|(_, loaded)| loaded.has(hook));
+            let having = plugins.iter().enumerate().filter(|(_, loaded)| loaded.code.hooks.has(hook));
             having.map(|(index, _)| index).collect()
         });
         Self { number, plugins, chains }
@@ -95,9 +96,16 @@ impl Host {
             world: World { clock: settings.clock, observe: settings.observe, began },
             pulse: Arc::new(Pulse::new(engine)),
             permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
+            room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         Ok(Self(Arc::new(Inner { pool, linker, kv: Kv::default(), serving })))
+    }
+
+    /// Instances that rest between transactions now.
+    #[cfg(test)]
+    pub(super) fn resting(&self) -> usize {
+        usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX) - self.0.pool.room.available_permits()
     }
 
     /// What must beat while guests run.
@@ -128,12 +136,17 @@ impl Host {
         }
         let generation = Generation::new(serving.load().number + 1, all);
         for loaded in &generation.plugins {
-            let hooks: Vec<&str> = HOOKS.iter().filter(|(hook, _)| loaded.has(*hook)).map(|(_, name)| *name).collect();
+            let hooks: Vec<&str> =
+                HOOKS.iter().filter(|(hook, _)| loaded.code.hooks.has(*hook)).map(|(_, name)| *name).collect();
             pool.world.observe.event(Event::PluginLoaded {
-                plugin: &loaded.plugin.name,
+                plugin: &loaded.code.plugin.name,
                 version: CONTRACT_VERSION,
                 sha256: &loaded.sha256,
                 hooks: &hooks.join(","),
+                instances: &loaded
+                    .unpictured
+                    .as_ref()
+                    .map_or_else(|| "restored".into(), |why| format!("made anew: {why}")),
                 generation: generation.number,
             });
         }
@@ -170,7 +183,7 @@ struct Session {
 /// A transaction's generation and its instances, by the index of their plugins.
 struct Transaction {
     generation: Arc<Generation>,
-    live: Vec<Option<Live>>,
+    live: Vec<Option<Lease>>,
 }
 
 impl Transaction {
@@ -218,7 +231,10 @@ impl Session {
             let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
             let answer = async {
                 let scene = Scene { session: Some(scene.clone()), ..Scene::default() };
-                let said = instance(&host.pool, loaded, live).await?.gate(&host.pool, loaded, scene, question).await?;
+                let said = instance(&host.pool, loaded, live)
+                    .await?
+                    .gate(&host.pool, &loaded.code.hooks, scene, question)
+                    .await?;
                 verdict::gate(said)
             };
             let gate = match answer.await {
@@ -256,7 +272,8 @@ impl Session {
             let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
             let before = scene.mark();
             let answer = async {
-                let said = instance(&host.pool, loaded, live).await?.data(&host.pool, loaded, &mut scene).await?;
+                let said =
+                    instance(&host.pool, loaded, live).await?.data(&host.pool, &loaded.code.hooks, &mut scene).await?;
                 verdict::disposition(said)
             };
             let disposition = match answer.await {
@@ -269,7 +286,7 @@ impl Session {
                 }
             };
             if disposition != Disposition::Next {
-                ruled = (disposition, Some(loaded.plugin.name.clone()));
+                ruled = (disposition, Some(loaded.code.plugin.name.clone()));
                 break;
             }
         }
@@ -302,8 +319,8 @@ async fn pre_send(host: &Inner, sendout: Sendout<'_>) -> SendVerdict {
         let Some(loaded) = generation.plugins.get(index) else { continue };
         let before = scene.mark();
         let answer = async {
-            let mut live = Live::begin(&host.pool, loaded).await?;
-            verdict::sending(live.pre_send(&host.pool, loaded, &mut scene).await?)
+            let mut lease = Lease::begin(&host.pool, loaded).await?;
+            verdict::sending(lease.live()?.pre_send(&host.pool, &loaded.code.hooks, &mut scene).await?)
         };
         let sending = match answer.await {
             Ok(sending) => sending,
@@ -313,7 +330,7 @@ async fn pre_send(host: &Inner, sendout: Sendout<'_>) -> SendVerdict {
             }
         };
         if sending != Sending::Next {
-            ruled = (sending, Some(loaded.plugin.name.clone()));
+            ruled = (sending, Some(loaded.code.plugin.name.clone()));
             break;
         }
     }
@@ -351,11 +368,11 @@ fn attempt_scene(sendout: &Sendout<'_>, recipient: &Recipient) -> Scene {
     Scene { session: None, message: Some(message), delivery: Some(delivery) }
 }
 
-/// The transaction's instance of the plugin, made at its first hook.
-async fn instance<'a>(pool: &Pool, loaded: &Loaded, live: &'a mut Option<Live>) -> Result<&'a mut Live, Fault> {
-    match live {
-        Some(live) => Ok(live),
-        none => Ok(none.insert(Live::begin(pool, loaded).await?)),
+/// The transaction's instance of the plugin, begun at its first hook.
+async fn instance<'a>(pool: &Pool, loaded: &Arc<Loaded>, lease: &'a mut Option<Lease>) -> Result<&'a mut Live, Fault> {
+    match lease {
+        Some(lease) => lease.live(),
+        none => none.insert(Lease::begin(pool, loaded).await?).live(),
     }
 }
 
@@ -371,7 +388,7 @@ impl Inner {
     ) -> OnFailure {
         let meaning = loaded.on_failure(hook);
         self.pool.world.observe.event(Event::PluginFault {
-            plugin: &loaded.plugin.name,
+            plugin: &loaded.code.plugin.name,
             hook: HOOKS.iter().find(|(other, _)| *other == hook).map_or("", |(_, name)| name),
             kind: fault.kind.name(),
             why: &fault.why,

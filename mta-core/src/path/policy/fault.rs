@@ -63,3 +63,17 @@ pub struct LoadError {
     /// What to do about it.
     pub remedy: String,
 }
+
+/// Why no image of a configured plugin can be had, or none that an instance can be brought back to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unfit {
+    /// The tool that takes the picture refused, with its words.
+    #[error("{0}")]
+    Refused(String),
+    /// Not a binary that can be read.
+    #[error("its binary is not understood: {0}")]
+    Binary(#[from] wasmparser::BinaryReaderError),
+    /// Something that a module has and the functions can't restore.
+    #[error("a module has {0}")]
+    Has(&'static str),
+}

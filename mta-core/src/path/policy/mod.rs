@@ -9,6 +9,7 @@ mod fault;
 mod grants;
 mod host;
 mod kv;
+mod loading;
 mod scene;
 mod verdict;
 

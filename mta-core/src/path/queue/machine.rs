@@ -68,6 +68,9 @@ pub struct Job {
     pub hop: Arc<NextHop>,
     /// By which the recipients are divided.
     pub routes: Arc<dyn Routes>,
+    /// It is the message's only item: who was pending when the message was divided goes to `hop`, and nobody need ask
+    /// the routes again. True of the entry that was admitted alone, for since then others may have become pending.
+    pub is_whole: bool,
 }
 
 /// How a job left the message.
@@ -301,7 +304,8 @@ impl Machine {
     fn job(&self, slot: Slot) -> Job {
         let item = self.items.get(slot);
         let hop = Arc::clone(&self.destinations.get(item.destination).hop);
-        Job { slot, id: item.id(), hop, routes: Arc::clone(&self.rules.routes) }
+        let is_whole = self.items.of_message(item.id()).nth(1).is_none();
+        Job { slot, id: item.id(), hop, routes: Arc::clone(&self.rules.routes), is_whole }
     }
 
     /// Lets the destination into the round, if it may start something.

@@ -6,9 +6,9 @@ use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
-use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::watch;
 
 /// Where the server is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ pub enum Phase {
 pub struct Doors {
     /// The configuration in force; a session reads it when it opens and at each MAIL, so that a reload reaches it
     /// between transactions.
-    pub config: Arc<ArcSwap<Config>>,
+    pub config: watch::Receiver<Arc<Config>>,
     /// Where accepted mail goes.
     pub spool: Arc<dyn Spool>,
     /// Who is asked.
@@ -46,7 +46,7 @@ impl Doors {
     /// All doors of one server.
     #[must_use]
     pub fn new(
-        config: Arc<ArcSwap<Config>>,
+        config: watch::Receiver<Arc<Config>>,
         spool: Arc<dyn Spool>,
         policy: Arc<dyn Policy>,
         observe: Arc<dyn Observe>,

@@ -2,16 +2,15 @@
 
 use super::*;
 use crate::base::event::Level;
-use crate::base::mail::address::Address;
+use crate::base::fixtures;
+pub(super) use crate::base::fixtures::{START, address};
 use crate::base::mail::content::Body;
-use crate::base::mail::edits::Edits;
-use crate::base::mail::envelope::{BodyType, Envelope, Notify, Recipient};
+use crate::base::mail::envelope::Notify;
 use crate::base::mail::id::QueueId;
 use crate::config::model::{Log, LogFormat, LogOutput, Queue, Relay, Storage};
 use bytes::Bytes;
 use std::time::Instant;
 
-pub(super) const START: UnixMillis = UnixMillis(1_800_000_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -40,31 +39,8 @@ pub(super) fn settler() -> Settler {
     Settler::new(watch::channel(Arc::new(config)).1, Arc::new(Loaded(7)))
 }
 
-pub(super) fn address(text: &str) -> Address {
-    Address::parse(text).expect("a well-formed address")
-}
-
 pub(super) fn entry(recipients: &[&str]) -> Entry {
-    let recipient = |text: &&str| Recipient { address: address(text), notify: None, orcpt: None };
-    Entry {
-        id: QueueId::new(START, 1),
-        accepted: START,
-        envelope: Envelope {
-            sender: Some(address("sender@from.example")),
-            recipients: recipients.iter().map(recipient).collect(),
-            body: BodyType::SevenBit,
-            smtputf8: false,
-            ret: None,
-            envid: None,
-        },
-        trace: Box::default(),
-        edits: Edits::default(),
-        size_bytes: 0,
-        head_bytes: 0,
-        tenant: None,
-        tags: Vec::new(),
-        progress: recipients.iter().map(|_| Progress::fresh(START)).collect(),
-    }
+    fixtures::entry(1, "sender@from.example", recipients)
 }
 
 pub(super) fn content() -> Content {

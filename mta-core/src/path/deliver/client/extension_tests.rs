@@ -128,6 +128,56 @@ fn too_many_recipients_pass_also_as_552_rfc5321_4_5_3_1_10() {
     }
 }
 
+const FIVE: [&str; 5] = ["a@b.test", "b@b.test", "c@b.test", "d@b.test", "e@b.test"];
+
+fn roomy(recipients_max: usize) -> Script {
+    Script { recipients_max, ..willing() }
+}
+
+#[test]
+fn those_beyond_the_hosts_room_are_left_for_the_next_transaction_rfc5321_4_5_3_1_10() {
+    for protocol in [Protocol::Smtp, Protocol::Lmtp] {
+        let finals = match protocol {
+            Protocol::Smtp => vec!["250 2.0.0 taken"],
+            Protocol::Lmtp => vec!["250 2.0.0 taken", "250 2.0.0 taken"],
+        };
+        let mut pair = Pair::new(Script { finals, ..roomy(2) }, protocol);
+        let mut five = message(entry(&FIVE));
+        let finished = pair.send(five.clone());
+        assert_eq!((marks(&finished).as_str(), finished.trouble), ("DDooo", None), "nothing has failed");
+        assert_eq!(finished.full.map(|full| (full.taken, full.reply.code)), Some((2, 452)));
+        // The connection is ready for the rest, without RSET.
+        five.recipients = finished.open;
+        let finished = pair.send(Message { recipients: five.recipients[..2].to_vec(), ..five });
+        assert_eq!((marks(&finished).as_str(), finished.full), ("DD", None));
+        assert!(pair.writes[0].starts_with("MAIL FROM:<s@a.test>"), "{}", pair.writes[0]);
+    }
+}
+
+#[test]
+fn too_many_is_believed_only_of_those_at_the_end_rfc5321_4_5_3_1_10() {
+    // A host that lets somebody in behind the refusal had room: 452 was about that mailbox.
+    let script = Script { answers: vec![("RCPT TO:<b@", "452 no room")], ..willing() };
+    let finished = Pair::new(script, Protocol::Smtp).send(message(entry(&FIVE)));
+    assert_eq!((marks(&finished).as_str(), finished.full), ("DdDDD", None));
+    assert_eq!(finished.trouble, Some(crate::base::fault::Scope::Recipient));
+    // A status that says something else is believed, wherever it stands.
+    let script = Script { answers: vec![("RCPT TO:<e@", "452 4.2.2 mailbox full")], ..willing() };
+    let finished = Pair::new(script, Protocol::Smtp).send(message(entry(&FIVE)));
+    assert_eq!((marks(&finished).as_str(), finished.full), ("DDDDd", None));
+}
+
+#[test]
+fn the_rest_waits_when_the_first_of_them_were_not_taken_rfc5321_4_5_3_1_10() {
+    let refused = Script { finals: vec!["451 4.3.0 later"], ..roomy(2) };
+    assert_eq!(marks(&Pair::new(refused, Protocol::Smtp).send(message(entry(&FIVE)))), "ddddd");
+    let lost = Script { closes_after_content: true, ..roomy(2) };
+    let finished = Pair::new(lost, Protocol::Smtp).send(message(entry(&FIVE)));
+    assert_eq!((marks(&finished).as_str(), finished.full), ("ddddd", None));
+    let finished = Pair::new(roomy(0), Protocol::Smtp).send(message(entry(&FIVE)));
+    assert_eq!((marks(&finished).as_str(), finished.full.map(|full| full.taken)), ("ddddd", Some(0)));
+}
+
 #[test]
 fn lmtp_answers_for_each_recipient_that_it_accepted_rfc2033_4_2() {
     let script = Script {

@@ -13,7 +13,7 @@ mod words;
 
 pub use content::Wanted;
 pub use message::Message;
-pub use words::{Ended, Finished, Protocol, State};
+pub use words::{Ended, Finished, Full, Protocol, State};
 
 use crate::base::smtp::ehlo::Capabilities;
 use crate::base::smtp::encode;

@@ -5,7 +5,7 @@ use super::content::ContentWriter;
 use super::message::Message;
 use super::replies;
 use super::timer::Timer;
-use super::words::{Finished, Protocol};
+use super::words::{Finished, Full, Protocol};
 use crate::base::fault::Scope;
 use crate::base::flow::report::Outcome;
 use crate::base::smtp::ehlo::Capabilities;
@@ -51,6 +51,8 @@ enum Awaited {
 enum Stand {
     Open,
     Accepted,
+    /// There were too many in this transaction (RFC 5321 4.5.3.1.10).
+    Surplus(Reply),
     Settled(Outcome),
 }
 
@@ -72,6 +74,8 @@ pub(super) struct Transaction {
     next: Next,
     awaited: VecDeque<Awaited>,
     content: Option<ContentWriter>,
+    /// Recipients that were let in.
+    accepted: usize,
     protocol: Protocol,
     dsn: bool,
     /// MAIL was answered.
@@ -109,6 +113,7 @@ impl Transaction {
             next,
             awaited: VecDeque::new(),
             content: None,
+            accepted: 0,
             protocol,
             dsn: can.dsn,
             answered: false,
@@ -235,12 +240,39 @@ impl Transaction {
             return Step::Abandon(replies::OUT_OF_PLACE);
         }
         if reply.is_positive() {
+            // Behind a refusal for want of room there was room: it was about that recipient alone.
+            self.settle_surplus();
             self.stands[place] = Stand::Accepted;
+            self.accepted += 1;
+            return Step::Continue;
+        }
+        let reply = too_many_is_transient(reply);
+        if is_too_many(&reply) {
+            self.stands[place] = Stand::Surplus(reply);
         } else {
-            let outcome = self.outcome(too_many_is_transient(reply));
+            let outcome = self.outcome(reply);
             self.settle_one(place, outcome, Scope::Recipient);
         }
         Step::Continue
+    }
+
+    /// Whoever was refused as one too many stays so: in this attempt there is no better moment.
+    fn settle_surplus(&mut self) {
+        for place in 0..self.stands.len() {
+            if let Stand::Surplus(reply) = &self.stands[place] {
+                let outcome = Outcome::Deferred(reply.clone());
+                self.settle_one(place, outcome, Scope::Recipient);
+            }
+        }
+    }
+
+    /// The first refusal for want of room, and how many came in before it.
+    fn full(&self) -> Option<Full> {
+        let reply = self.stands.iter().find_map(|stand| match stand {
+            Stand::Surplus(reply) => Some(reply.clone()),
+            _ => None,
+        });
+        reply.map(|reply| Full { taken: self.accepted, reply })
     }
 
     fn data_answered(&mut self, reply: &Reply, out: &mut Vec<u8>) -> Step {
@@ -324,7 +356,14 @@ impl Transaction {
 
     /// The result. `lost` is why the session ended, if it did: then recipients without an outcome are open to another
     /// host, unless the message was sent whole (RFC 1047): those are deferred.
-    pub(super) fn finish(self, lost: Option<&Reply>) -> Finished {
+    pub(super) fn finish(mut self, lost: Option<&Reply>) -> Finished {
+        // A session that is lost has no next transaction.
+        let full = self.full().filter(|_| lost.is_none());
+        // RFC 5321 4.5.3.1.10: the others go in a further transaction, once this one has carried the first of them.
+        let carried = self.stands.iter().any(|stand| matches!(stand, Stand::Settled(Outcome::Delivered { .. })));
+        if !carried || lost.is_some() {
+            self.settle_surplus();
+        }
         let mut outcomes = Vec::with_capacity(self.stands.len());
         let mut open = Vec::new();
         for (recipient, stand) in self.message.recipients.iter().zip(self.stands) {
@@ -334,12 +373,18 @@ impl Transaction {
                     let reply = lost.filter(|reply| **reply != replies::LOST).cloned();
                     outcomes.push((*recipient, Outcome::Deferred(reply.unwrap_or(replies::LOST_AFTER_DOT))));
                 }
-                Stand::Open | Stand::Accepted => open.push(*recipient),
+                Stand::Open | Stand::Accepted | Stand::Surplus(_) => open.push(*recipient),
             }
         }
-        let lost = lost.map(|_| Scope::Session);
-        Finished { outcomes, open, trouble: self.trouble.max(lost), answered: self.answered, clean: self.clean }
+        let trouble = self.trouble.max(lost.map(|_| Scope::Session));
+        Finished { outcomes, open, full, trouble, answered: self.answered, clean: self.clean }
     }
+}
+
+/// RFC 5321 4.5.3.1.10: 452 means "too many recipients", unless its status says something else, as 4.2.2 of a full
+/// mailbox or 4.3.1 of a full disk.
+fn is_too_many(reply: &Reply) -> bool {
+    reply.code == 452 && reply.status.is_none_or(|status| status == EnhancedStatus::new(4, 5, 3))
 }
 
 /// RFC 5321 4.5.3.1.10: servers of old said 552 where 452 was meant, "too many recipients". A status that says

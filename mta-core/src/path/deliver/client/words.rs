@@ -35,13 +35,25 @@ pub enum Ended {
     Quit,
 }
 
+/// A host said "too many recipients" (RFC 5321 4.5.3.1.10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Full {
+    /// How many it let in before.
+    pub taken: usize,
+    /// What it said to the first of the others.
+    pub reply: Reply,
+}
+
 /// What came of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
     /// Recipients whose outcome is known.
     pub outcomes: Vec<(u32, Outcome)>,
-    /// Recipients about whom nothing was decided: the session was lost before, and another may be tried at once.
+    /// Recipients about whom nothing was decided, who may be tried at once: the session was lost before (another host
+    /// may do), or the host took the message and had no room for them beside the others (the next transaction may do).
     pub open: Vec<u32>,
+    /// The host had no room for all recipients in one transaction.
+    pub full: Option<Full>,
     /// The widest thing that failed.
     pub trouble: Option<Scope>,
     /// MAIL was answered. If it was not, a reused connection was dead already, and nothing was tried in truth.

@@ -2,6 +2,7 @@
 
 use super::parts::Parts;
 use crate::base::event::Event;
+use crate::base::fixtures::Wire;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy};
 use crate::base::mail::edits::Edits;
@@ -13,16 +14,13 @@ use crate::base::world::net::{Listener, Net, Socket};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Delivery, Limits, Log, Queue, Relay, Storage};
 use crate::path::deliver::scripted::{Script, ScriptedServer};
-use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::watch;
 
 /// Everything that the driver asks for.
@@ -110,7 +108,7 @@ impl World {
             log: Log::default(),
         };
         Parts {
-            config: Arc::new(ArcSwap::from_pointee(config)),
+            config: watch::channel(Arc::new(config)).1,
             clock: Arc::<Self>::clone(self),
             dice: Arc::<Self>::clone(self),
             net: Arc::<Self>::clone(self),
@@ -168,7 +166,7 @@ impl Net for World {
             let server = Arc::new(Mutex::new(ScriptedServer::new(script)));
             self.talks.lock().expect("whole").push(Talk { at: to, server: Arc::clone(&server) });
             tokio::spawn(talk(theirs, server, self.hung_up.clone()));
-            Ok(Box::new(Wire { stream: ours, peer: to }) as Box<dyn Socket>)
+            Ok(Box::new(Wire { stream: ours, peer: to, local: address("192.0.2.99:40000") }) as Box<dyn Socket>)
         })
     }
 
@@ -191,41 +189,6 @@ async fn talk(mut stream: DuplexStream, server: Arc<Mutex<ScriptedServer>>, hung
         }
     }
     hung_up.send_modify(|ends| *ends += 1);
-}
-
-struct Wire {
-    stream: DuplexStream,
-    peer: SocketAddr,
-}
-
-impl Socket for Wire {
-    fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
-    fn local(&self) -> SocketAddr {
-        address("192.0.2.99:40000")
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }
 
 impl Dns for World {

@@ -41,7 +41,7 @@ impl Deliverer {
     /// A stage without connections. It needs [`sweep`](Self::sweep) to run beside it.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let idle_connections_max = parts.config.load().delivery.attempts_max;
+        let idle_connections_max = parts.config.borrow().delivery.attempts_max;
         let connections = Connections::new(idle_connections_max, Arc::clone(&parts.clock));
         Self { parts, connections }
     }
@@ -49,7 +49,7 @@ impl Deliverer {
     /// Closes connections that nobody has used for `connection_idle`; runs until it is dropped.
     pub async fn sweep(&self) {
         loop {
-            let wait = (self.parts.config.load().delivery.connection_idle / 2).max(SWEEP_MIN);
+            let wait = (self.parts.config.borrow().delivery.connection_idle / 2).max(SWEEP_MIN);
             self.parts.clock.sleep_until(self.parts.clock.now().mono + wait).await;
             self.connections.sweep();
         }
@@ -57,7 +57,7 @@ impl Deliverer {
 
     async fn make(&self, attempt: Attempt) -> Report {
         let began = self.parts.clock.now().mono;
-        let config = self.parts.config.load_full();
+        let config = Arc::clone(&self.parts.config.borrow());
         let mut whole = Carried::default();
         for copy in self.ask(&attempt, &mut whole.outcomes).await {
             let carried = self.carry(&config, &attempt, copy).await;

@@ -6,13 +6,13 @@ use crate::base::world::maildir::Maildirs;
 use crate::base::world::net::Net;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
-use arc_swap::ArcSwap;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// What deliver needs of the world and of other stages.
 pub struct Parts {
     /// The configuration in force; each attempt keeps the one that it began with.
-    pub config: Arc<ArcSwap<Config>>,
+    pub config: watch::Receiver<Arc<Config>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The order of equal exchangers.

@@ -100,6 +100,33 @@ async fn the_hosts_own_limits_of_messages_and_recipients_are_kept_rfc9422_4() {
 }
 
 #[tokio::test]
+async fn recipients_beyond_the_hosts_room_follow_on_the_same_connection_rfc5321_4_5_3_1_10() {
+    let world = World::new();
+    world.serve(SINK, Script { recipients_max: 2, ..willing() });
+    let five = ["a@b.test", "b@b.test", "c@b.test", "d@b.test", "e@b.test"];
+    let report = deliverer(&world).attempt(attempt(smarthost(), &five)).await;
+    assert_eq!((results(&report), report.trouble), (vec!["delivered 250".to_owned(); 5], None));
+    let said = world.commands();
+    assert_eq!(said.len(), 1, "one connection");
+    let transactions = said[0].split(|line| line.starts_with("MAIL")).skip(1);
+    let rcpts = transactions.map(|lines| lines.iter().filter(|line| line.starts_with("RCPT")).count());
+    // Once the host has shown its room, it is not asked for more.
+    assert_eq!(rcpts.collect::<Vec<_>>(), [5, 2, 1]);
+}
+
+#[tokio::test]
+async fn a_host_without_room_for_anybody_is_asked_once_rfc5321_4_5_3_1_10() {
+    let world = World::new();
+    world.serve(SINK, Script { recipients_max: 0, ..willing() });
+    let delivery = Delivery { recipients_per_transaction_max: 2, ..Delivery::default() };
+    let deliverer = Deliverer::new(world.parts(delivery));
+    let report = deliverer.attempt(attempt(smarthost(), &["a@b.test", "b@b.test", "c@b.test"])).await;
+    assert_eq!((results(&report), report.trouble), (vec!["deferred 452".to_owned(); 3], Some(Scope::Recipient)));
+    let count = world.commands()[0].iter().filter(|line| line.starts_with("MAIL")).count();
+    assert_eq!(count, 1);
+}
+
+#[tokio::test]
 async fn an_idle_connection_that_died_is_replaced_and_counts_as_nothing() {
     // Closed while idle, and closed (or 421) when MAIL comes: all the same.
     for stale in

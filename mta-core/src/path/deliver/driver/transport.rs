@@ -14,7 +14,7 @@ use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::net::Socket;
 use crate::config::model::Config;
-use crate::path::deliver::client::{Client, Ended, Finished, Message, Protocol, State};
+use crate::path::deliver::client::{Client, Ended, Finished, Full, Message, Protocol, State};
 use crate::path::deliver::mx::{self, Target};
 use futures_util::future::{Either, select};
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub(super) struct Transport<'a> {
     target: Option<Target>,
     /// Recipients without an outcome yet.
     pending: Vec<u32>,
+    /// So many recipients the present host takes in one transaction, as it has shown.
+    room: Option<usize>,
     /// What is to be said of the hosts that failed us.
     failure: Option<Reply>,
     /// Not every host refused us for good.
@@ -67,6 +69,7 @@ impl<'a> Transport<'a> {
             way: Way::new(parts, config, &attempt.hop),
             target: None,
             pending: recipients,
+            room: None,
             failure: None,
             may_pass: false,
             reached: false,
@@ -77,6 +80,7 @@ impl<'a> Transport<'a> {
     /// Carries the copy to its recipients, or finds out why that can't be.
     pub(super) async fn carry(mut self) -> Carried {
         while !self.pending.is_empty() {
+            self.room = None;
             let idle = self.connections.idle(&self.attempt.hop).await;
             let connection = if idle.is_some() {
                 self.target = None;
@@ -181,7 +185,14 @@ impl<'a> Transport<'a> {
             self.carried.remote = Some(Arc::clone(&connection.remote));
             self.carried.trouble = self.carried.trouble.max(finished.trouble);
             self.carried.outcomes.extend(finished.outcomes);
-            self.pending.splice(..chosen, finished.open);
+            self.pending.drain(..chosen);
+            self.pending.extend(finished.open);
+            match finished.full {
+                // Nobody at all: the others would fare no better.
+                Some(Full { taken: 0, reply }) => self.settle_pending(&reply, Scope::Recipient),
+                Some(Full { taken, .. }) => self.room = Some(taken),
+                None => {}
+            }
             if closed {
                 self.reached = true;
                 let ended = connection.client.ended().map(said);
@@ -208,6 +219,7 @@ impl<'a> Transport<'a> {
         let most = self.config.delivery.recipients_per_transaction_max;
         // RFC 9422 4.2.
         let most = can.recipients_max.and_then(|max| usize::try_from(max).ok()).map_or(most, |max| most.min(max));
+        let most = self.room.map_or(most, |room| most.min(room));
         let chosen = self.pending.len().min(most.max(1));
         let mut message = Message {
             entry: Arc::clone(&self.attempt.entry),

@@ -3,6 +3,8 @@
 use super::super::fault::{Fault, Kind};
 use super::super::grants::Grants;
 use super::super::scene::{Mark, Scene};
+use super::pulse::TICK;
+use crate::base::flow::policy::Hook;
 use crate::base::world::{Clock, Observe};
 use crate::config::model::Budget;
 use regex::bytes::RegexSet;
@@ -24,8 +26,10 @@ pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
+    /// What `configure` is given.
+    pub(crate) config_json: String,
     pub(crate) log: LogGate,
-    /// Compiled sets by their expressions: `configure` runs in each instance and finds them here.
+    /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
     pub(crate) sets: Mutex<HashMap<Vec<String>, Arc<RegexSet>>>,
 }
 
@@ -66,6 +70,19 @@ pub(crate) struct Call {
 struct CpuSpent;
 
 impl Identity {
+    /// The processor time of a call, in ticks.
+    pub(crate) fn ticks(&self, hook: Hook, message_bytes: u64) -> u64 {
+        let budget = &self.budget;
+        let time = match hook {
+            Hook::Connect | Hook::Rcpt => budget.cpu_envelope,
+            Hook::Data | Hook::PreSend => {
+                let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
+                budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
+            }
+        };
+        u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX).max(1)
+    }
+
     /// The set, compiled at its first use.
     pub(crate) fn compile(&self, expressions: Vec<String>) -> Result<Arc<RegexSet>, String> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,14 +118,14 @@ impl LogGate {
 }
 
 impl Call {
-    pub(crate) fn new(plugin: Arc<Identity>, world: World) -> Self {
+    pub(crate) fn new(plugin: Arc<Identity>, sets: Vec<Arc<RegexSet>>, world: World) -> Self {
         Self {
             plugin,
             world,
             scene: Scene::default(),
             mark: Mark::default(),
             configuring: false,
-            sets: Vec::new(),
+            sets,
             ticks_left: 0,
             octets_searched: 0,
             memory_refused: false,
@@ -122,6 +139,7 @@ impl Call {
         // The first tick comes at any moment of the first millisecond.
         self.ticks_left = ticks.saturating_add(1);
         self.octets_searched = 0;
+        self.memory_refused = false;
     }
 
     /// The host searched so much for the guest.

@@ -5,14 +5,17 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, Po
 /// Live instances at once. Each costs 4 to 7 memory maps, so that the system's default `vm.max_map_count` of 65,530
 /// holds about 9,000.
 pub(crate) const INSTANCES_MAX: u32 = 5_000;
-/// A component has its own core instance and two of the adapter that `wit-component` puts round it; one is to spare.
+/// Instances that rest at once, of all plugins; beside those in use.
+pub(crate) const RESTING_MAX: u32 = 256;
+/// A component has its own core instance and two of the adapter that `wit-component` puts round it; a fourth tells its
+/// state while the image is taken.
 const CORE_INSTANCES_MAX: u32 = 4;
 const TABLES_MAX: u32 = 4;
 const TABLE_ELEMENTS_MAX: usize = 16_384;
 /// What a configured `memory_bytes_max` may reach; only address space is taken for it.
 pub(crate) const MEMORY_BYTES_MAX: usize = 1 << 30;
 /// Kept and zeroed when an instance ends, instead of given back by a system call that serialises threads. Not below
-/// the guests' initial memory: 128 KiB for Rust guests (mta-core/build.rs), 256 KiB for others.
+/// the guests' initial memory: 64 KiB for Rust guests (mta-core/build.rs), 256 KiB for others.
 const MEMORY_KEPT_BYTES: usize = 512 * 1024;
 const TABLE_KEPT_BYTES: usize = 64 * 1024;
 /// The guest's stack, and the fiber that carries it and the host functions it calls.
@@ -41,6 +44,7 @@ pub(crate) fn engine(instances_max: u32) -> wasmtime::Result<Engine> {
 }
 
 fn pool(instances_max: u32) -> PoolingAllocationConfig {
+    let instances_max = instances_max.saturating_add(RESTING_MAX);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances_max);
     pool.total_core_instances(instances_max.saturating_mul(CORE_INSTANCES_MAX));

@@ -1,11 +1,12 @@
-//! A live instance: made lazily, called within its budget, dropped at the end of its transaction or at a fault.
+//! A live instance: made lazily, called within its budget, at rest after its transaction, dropped at a fault.
 
 use super::super::fault::{Fault, Kind};
 use super::super::scene::Scene;
+use super::bindings::exports::mailwright::plugin as exports;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
-use super::call::{Call, World};
-use super::loaded::Loaded;
+use super::call::{Call, Identity, World};
+use super::code::{Code, Hooks, Ready};
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
@@ -15,29 +16,48 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use wasmtime::Store;
-use wasmtime::component::Instance;
+use wasmtime::component::{Instance, TypedFunc};
 
 /// What a guest may send to the host in one call, in octets.
 const HOSTCALL_BYTES_MAX: usize = 1 << 20;
 /// The contract has no resources; what guests' languages make for themselves is bounded.
 const HANDLES_MAX: usize = 64;
+/// An instance is dropped after so many transactions, whatever the engine may have gathered in it.
+const TRANSACTIONS_MAX: u32 = 10_000;
 
 /// Where instances come from.
 #[derive(Clone)]
 pub(crate) struct Pool {
     pub(crate) world: World,
     pub(crate) pulse: Arc<Pulse>,
-    /// One permit for each instance that may live; the pool of the engine only refuses, this one lets callers wait.
+    /// One permit for each instance that may be in use; the pool of the engine only refuses, this one lets callers
+    /// wait.
     pub(crate) permits: Arc<Semaphore>,
+    /// One permit for each instance that may rest between transactions.
+    pub(crate) room: Arc<Semaphore>,
 }
 
 /// One instance of one plugin.
 pub(crate) struct Live {
     store: Store<Call>,
     instance: Instance,
-    _permit: OwnedSemaphorePermit,
+    restore: Vec<TypedFunc<(), (u32,)>>,
+    guests: Guests,
+    transactions: u32,
+    /// No call is under way, and none ended otherwise than by an answer.
+    sound: bool,
+}
+
+/// The hooks of an instance, each looked up at its first call.
+#[derive(Default)]
+struct Guests {
+    lifecycle: Option<exports::lifecycle::Guest>,
+    connect: Option<exports::on_connect::Guest>,
+    rcpt: Option<exports::on_rcpt::Guest>,
+    data: Option<exports::on_data::Guest>,
+    pre_send: Option<exports::on_pre_send::Guest>,
 }
 
 /// An envelope hook and what it is told.
@@ -64,121 +84,164 @@ enum Stop {
 }
 
 impl Live {
-    /// A fresh instance, configured.
-    pub(crate) async fn begin(pool: &Pool, loaded: &Loaded) -> Result<Self, Fault> {
-        let budget = &loaded.plugin.budget;
-        let permit = match pool.permits.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => wait_for_permit(pool, budget.wall).await?,
-        };
-        let mut store = Store::new(loaded.pre.engine(), Call::new(loaded.plugin.clone(), pool.world.clone()));
+    /// A fresh instance. It has been neither configured nor brought to the image.
+    pub(crate) async fn new(pool: &Pool, code: &Code) -> Result<Self, Fault> {
+        let plugin = &code.plugin;
+        let mut store = Store::new(code.pre.engine(), Call::new(plugin.clone(), code.sets.clone(), pool.world.clone()));
         store.limiter(|call| call);
-        store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut context| context.data_mut().tick());
         store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
         store.set_max_component_handles(HANDLES_MAX);
-        store.data_mut().begin(Scene::default(), loaded.ticks(Hook::Connect, 0));
-
-        let made = bounded(pool, budget.wall, loaded.pre.instantiate_async(&mut store)).await;
+        begin(&mut store, Scene::default(), plugin.ticks(Hook::Connect, 0));
+        let made = bounded(pool, plugin.budget.wall, code.pre.instantiate_async(&mut store)).await;
         let instance = made.map_err(|stop| stop.fault(&store))?;
-        let mut live = Self { store, instance, _permit: permit };
-        live.configure(pool, loaded).await?;
-        Ok(live)
+        let mut restore = Vec::new();
+        if let Ready::Restored(functions) = &code.ready {
+            for index in functions {
+                let function = instance.get_typed_func(&mut store, index);
+                restore.push(function.map_err(|error| store.data().fault(&error))?);
+            }
+        }
+        Ok(Self { store, instance, restore, guests: Guests::default(), transactions: 0, sound: true })
     }
 
-    async fn configure(&mut self, pool: &Pool, loaded: &Loaded) -> Result<(), Fault> {
-        let Some(indices) = &loaded.hooks.lifecycle else { return Ok(()) };
-        let Self { store, instance, .. } = self;
-        store.data_mut().configuring = true;
-        let config = &loaded.config_json;
+    /// Whether the instance may be used again, once it is restored.
+    pub(crate) fn may_rest(&self) -> bool {
+        self.sound && !self.restore.is_empty() && self.transactions < TRANSACTIONS_MAX
+    }
+
+    /// Brings it back to the image of the configured plugin; whether that could be done.
+    pub(crate) async fn restore(&mut self, pool: &Pool) -> Result<bool, Fault> {
+        self.transactions += 1;
+        let plugin = self.enter(Hook::Connect, &mut Scene::default());
+        let Self { store, restore, .. } = self;
         let call = async {
-            let guest = indices.load(&mut *store, instance)?;
-            guest.call_configure(&mut *store, config).await
+            let mut done = true;
+            for function in restore {
+                done &= function.call_async(&mut *store, ()).await?.0 == 0;
+            }
+            Ok(Ok(done))
         };
-        let said = bounded(pool, loaded.plugin.budget.wall, call).await;
-        store.data_mut().configuring = false;
-        said.map_err(|stop| stop.fault(store))?.map_err(|fault| said_fault(&fault))
+        let said = bounded(pool, plugin.budget.wall, call).await;
+        self.leave(&mut Scene::default(), said)
+    }
+
+    /// The engine's side of it, to have its image taken.
+    pub(crate) fn inside(&mut self) -> (&mut Store<Call>, Instance) {
+        (&mut self.store, self.instance)
+    }
+
+    /// Gives the plugin its configuration.
+    pub(crate) async fn configure(&mut self, pool: &Pool, code: &Code) -> Result<(), Fault> {
+        let Some(indices) = &code.hooks.lifecycle else { return Ok(()) };
+        let plugin = self.enter(Hook::Connect, &mut Scene::default());
+        let Self { store, instance, guests, .. } = self;
+        store.data_mut().configuring = true;
+        let call = async {
+            let guest = known(&mut guests.lifecycle, || indices.load(&mut *store, instance))?;
+            guest.call_configure(&mut *store, &plugin.config_json).await
+        };
+        let said = bounded(pool, plugin.budget.wall, call).await;
+        self.store.data_mut().configuring = false;
+        self.leave(&mut Scene::default(), said)
     }
 
     /// Runs the plugin's own test of itself; the words of what failed.
-    pub(crate) async fn self_test(&mut self, pool: &Pool, loaded: &Loaded) -> Result<Result<(), String>, Fault> {
-        let Some(indices) = &loaded.hooks.lifecycle else { return Ok(Ok(())) };
-        let Self { store, instance, .. } = self;
-        store.data_mut().begin(Scene::default(), loaded.ticks(Hook::Connect, 0));
+    pub(crate) async fn self_test(&mut self, pool: &Pool, hooks: &Hooks) -> Result<Result<(), String>, Fault> {
+        let Some(indices) = &hooks.lifecycle else { return Ok(Ok(())) };
+        let plugin = self.enter(Hook::Connect, &mut Scene::default());
+        let Self { store, instance, guests, .. } = self;
         let call = async {
-            let guest = indices.load(&mut *store, instance)?;
-            guest.call_self_test(&mut *store).await
+            let guest = known(&mut guests.lifecycle, || indices.load(&mut *store, instance))?;
+            Ok(Ok(guest.call_self_test(&mut *store).await?))
         };
-        let said = bounded(pool, loaded.plugin.budget.wall, call).await;
-        said.map_err(|stop| stop.fault(store))
+        let said = bounded(pool, plugin.budget.wall, call).await;
+        self.leave(&mut Scene::default(), said)
     }
 
     /// Asks an envelope hook.
     pub(crate) async fn gate(
         &mut self,
         pool: &Pool,
-        loaded: &Loaded,
-        scene: Scene,
+        hooks: &Hooks,
+        mut scene: Scene,
         question: &Question,
     ) -> Result<Gate, Fault> {
-        let Self { store, instance, .. } = self;
-        store.data_mut().begin(scene, loaded.ticks(Hook::Rcpt, 0));
+        let plugin = self.enter(Hook::Rcpt, &mut scene);
+        let Self { store, instance, guests, .. } = self;
         let call = async {
-            match (question, &loaded.hooks.connect, &loaded.hooks.rcpt) {
+            match (question, &hooks.connect, &hooks.rcpt) {
                 (Question::Connect, Some(indices), _) => {
-                    let guest = indices.load(&mut *store, instance)?;
+                    let guest = known(&mut guests.connect, || indices.load(&mut *store, instance))?;
                     guest.call_handle(&mut *store).await
                 }
                 (Question::Rcpt(rcpt), _, Some(indices)) => {
-                    let guest = indices.load(&mut *store, instance)?;
+                    let guest = known(&mut guests.rcpt, || indices.load(&mut *store, instance))?;
                     guest.call_handle(&mut *store, rcpt.sender.as_ref(), &rcpt.to, &rcpt.params).await
                 }
                 _ => Ok(Ok(Gate::Next)),
             }
         };
-        let said = bounded(pool, loaded.plugin.budget.wall, call).await;
-        store.data_mut().scene = Scene::default();
-        said.map_err(|stop| stop.fault(store))?.map_err(|fault| said_fault(&fault))
+        let said = bounded(pool, plugin.budget.wall, call).await;
+        self.leave(&mut scene, said)
     }
 
     /// Asks `on-data`. The scene comes back with the edits recorded: after a fault the caller rolls them back.
-    pub(crate) async fn data(&mut self, pool: &Pool, loaded: &Loaded, scene: &mut Scene) -> Result<Disposition, Fault> {
-        let Self { store, instance, .. } = self;
-        let Some(indices) = &loaded.hooks.data else { return Ok(Disposition::Next) };
-        enter(store, loaded, scene, Hook::Data);
+    pub(crate) async fn data(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Disposition, Fault> {
+        let Some(indices) = &hooks.data else { return Ok(Disposition::Next) };
+        let plugin = self.enter(Hook::Data, scene);
+        let Self { store, instance, guests, .. } = self;
         let call = async {
-            let guest = indices.load(&mut *store, instance)?;
+            let guest = known(&mut guests.data, || indices.load(&mut *store, instance))?;
             guest.call_handle(&mut *store).await
         };
-        let said = bounded(pool, loaded.plugin.budget.wall, call).await;
-        leave(store, scene);
-        said.map_err(|stop| stop.fault(store))?.map_err(|fault| said_fault(&fault))
+        let said = bounded(pool, plugin.budget.wall, call).await;
+        self.leave(scene, said)
     }
 
     /// Asks `on-pre-send`; the scene as at `data`.
-    pub(crate) async fn pre_send(&mut self, pool: &Pool, loaded: &Loaded, scene: &mut Scene) -> Result<Sending, Fault> {
-        let Self { store, instance, .. } = self;
-        let Some(indices) = &loaded.hooks.pre_send else { return Ok(Sending::Next) };
-        enter(store, loaded, scene, Hook::PreSend);
+    pub(crate) async fn pre_send(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Sending, Fault> {
+        let Some(indices) = &hooks.pre_send else { return Ok(Sending::Next) };
+        let plugin = self.enter(Hook::PreSend, scene);
+        let Self { store, instance, guests, .. } = self;
         let call = async {
-            let guest = indices.load(&mut *store, instance)?;
+            let guest = known(&mut guests.pre_send, || indices.load(&mut *store, instance))?;
             guest.call_handle(&mut *store).await
         };
-        let said = bounded(pool, loaded.plugin.budget.wall, call).await;
-        leave(store, scene);
-        said.map_err(|stop| stop.fault(store))?.map_err(|fault| said_fault(&fault))
+        let said = bounded(pool, plugin.budget.wall, call).await;
+        self.leave(scene, said)
+    }
+
+    /// A call begins: it is lent the scene.
+    fn enter(&mut self, hook: Hook, scene: &mut Scene) -> Arc<Identity> {
+        let plugin = self.store.data().plugin.clone();
+        let bytes = scene.message.as_ref().map_or(0, |message| message.content.size_bytes());
+        begin(&mut self.store, std::mem::take(scene), plugin.ticks(hook, bytes));
+        self.sound = false;
+        plugin
+    }
+
+    /// A call ended: the scene comes back, with what the call recorded.
+    fn leave<T>(&mut self, scene: &mut Scene, said: Result<Result<T, types::Fault>, Stop>) -> Result<T, Fault> {
+        *scene = std::mem::take(&mut self.store.data_mut().scene);
+        let said = said.map_err(|stop| stop.fault(&self.store))?;
+        self.sound = true;
+        said.map_err(|fault| said_fault(&fault))
     }
 }
 
-/// Lends the scene to the call.
-fn enter(store: &mut Store<Call>, loaded: &Loaded, scene: &mut Scene, hook: Hook) {
-    let bytes = scene.message.as_ref().map_or(0, |message| message.content.size_bytes());
-    store.data_mut().begin(std::mem::take(scene), loaded.ticks(hook, bytes));
+/// The next call's budget counts from here: an instance that rested has long passed its old deadline.
+fn begin(store: &mut Store<Call>, scene: Scene, ticks: u64) {
+    store.set_epoch_deadline(1);
+    store.data_mut().begin(scene, ticks);
 }
 
-/// Takes the scene back, with what the call recorded.
-fn leave(store: &mut Store<Call>, scene: &mut Scene) {
-    *scene = std::mem::take(&mut store.data_mut().scene);
+/// The hook's functions, looked up at the first call.
+fn known<G>(slot: &mut Option<G>, load: impl FnOnce() -> wasmtime::Result<G>) -> wasmtime::Result<&G> {
+    match slot {
+        Some(guest) => Ok(guest),
+        none => Ok(none.insert(load()?)),
+    }
 }
 
 fn said_fault(fault: &types::Fault) -> Fault {
@@ -217,18 +280,6 @@ async fn bounded<T>(pool: &Pool, wall: Duration, call: impl Future<Output = wasm
     .await
 }
 
-fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
+pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
     clock.sleep_until(clock.now().mono + wall)
-}
-
-/// Every instance is taken: waits for one, but no longer than a call may take.
-async fn wait_for_permit(pool: &Pool, wall: Duration) -> Result<OwnedSemaphorePermit, Fault> {
-    let mut permit = pin!(pool.permits.clone().acquire_owned());
-    let mut timer = in_time(&*pool.world.clock, wall);
-    let full = || Fault::new(Kind::Pool, "no instance became free in time");
-    poll_fn(|context| match permit.as_mut().poll(context) {
-        Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| full())),
-        Poll::Pending => timer.as_mut().poll(context).map(|()| Err(full())),
-    })
-    .await
 }

@@ -2,12 +2,12 @@
 
 pub(super) mod bindings;
 pub(super) mod call;
+pub(super) mod code;
 mod doors;
 pub(super) mod engine;
 pub(super) mod instance;
-pub(super) mod load;
-pub(super) mod loaded;
 mod message;
 pub(super) mod pulse;
+pub(super) mod stock;
 
 pub(super) use doors::to_wire;

@@ -1,4 +1,5 @@
-//! Small guests in WebAssembly text, made components of here: each does one thing, or does it wrong.
+//! Small guests in WebAssembly text, made components of here: each does one thing, or does it wrong. The body of
+//! "lifecycle" is that of `configure`.
 //!
 //! A hook's answer lies at 1024, which begins as zeros: `ok(next)`. Host functions answer at 2048. The texts "X-One"
 //! and "1" lie at 16 and 32.
@@ -53,9 +54,18 @@ pub(super) fn guest(imports: &[Import], hooks: &[(&str, &str)]) -> Bytes {
     guest_of(CONTRACT, imports, hooks)
 }
 
+/// A component with these hooks and other parts of a module.
+pub(super) fn guest_with(parts: &str, hooks: &[(&str, &str)]) -> Bytes {
+    component(CONTRACT, &[], hooks, parts)
+}
+
 /// The same, built against a contract of its own.
 pub(super) fn guest_of(contract: &str, imports: &[Import], hooks: &[(&str, &str)]) -> Bytes {
-    let mut module = wat::parse_str(module(imports, hooks)).expect("the text is WebAssembly");
+    component(contract, imports, hooks, "")
+}
+
+fn component(contract: &str, imports: &[Import], hooks: &[(&str, &str)], parts: &str) -> Bytes {
+    let mut module = wat::parse_str(module(imports, hooks, parts)).expect("the text is WebAssembly");
     let mut resolve = Resolve::default();
     resolve.push_str("plugin.wit", contract).expect("the contract parses");
     let interfaces: BTreeSet<&str> = imports.iter().map(|(interface, ..)| *interface).collect();
@@ -71,7 +81,7 @@ pub(super) fn guest_of(contract: &str, imports: &[Import], hooks: &[(&str, &str)
     encoder.encode().expect("it is a component").into()
 }
 
-fn module(imports: &[Import], hooks: &[(&str, &str)]) -> String {
+fn module(imports: &[Import], hooks: &[(&str, &str)], parts: &str) -> String {
     let imports: String = imports
         .iter()
         .map(|(interface, name, kind)| {
@@ -81,6 +91,12 @@ fn module(imports: &[Import], hooks: &[(&str, &str)]) -> String {
     let hooks: String = hooks
         .iter()
         .map(|(hook, body)| {
+            if *hook == "lifecycle" {
+                return format!(
+                    r#"(func (export "mailwright:plugin/lifecycle@0.1.0#configure") (param i32 i32) (result i32) {body})
+                       (func (export "mailwright:plugin/lifecycle@0.1.0#self-test") (result i32) (i32.const 1024))"#
+                );
+            }
             // Sender (5), recipient (4) and parameters (2), flattened.
             let parameters = if *hook == "on-rcpt" { "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)" } else { "" };
             format!(
@@ -98,6 +114,6 @@ fn module(imports: &[Import], hooks: &[(&str, &str)]) -> String {
                 (global.set $next (i32.add (global.get $next) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
                 (i32.sub (global.get $next) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
             (func $deep (param i64) (result i64) (i64.add (call $deep (i64.add (local.get 0) (i64.const 1))) (i64.const 1)))
-            {hooks})"#
+            {parts} {hooks})"#
     )
 }

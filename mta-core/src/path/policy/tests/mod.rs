@@ -6,5 +6,6 @@ mod guests;
 mod hello;
 mod kv;
 mod loading;
+mod restore;
 mod scene;
 mod stage;

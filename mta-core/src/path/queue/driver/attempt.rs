@@ -8,6 +8,7 @@ use crate::base::flow::entry::{Entry, Fate, Progress};
 use crate::base::flow::report::{Outcome, Report};
 use crate::base::flow::ruling::{NOTIFICATION_TAG, Ruling};
 use crate::base::mail::content::Content;
+use crate::base::mail::domain::Domain;
 use crate::base::mail::envelope::RecipientSet;
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::reply::Reply;
@@ -26,8 +27,7 @@ const RULE_AGAIN_MAX: Duration = Duration::from_secs(30);
 /// Said for a recipient that deliver's report forgot: a bug, and no reason to lose mail.
 const FORGOTTEN: Reply = Reply::new(451, EnhancedStatus::new(4, 3, 0), "the attempt said nothing of this recipient");
 
-/// What every task has at hand.
-#[derive(Clone)]
+/// What every task has at hand: the same for all that begin under one configuration.
 pub(super) struct Work {
     pub(super) doors: Doors,
     pub(super) config: Arc<Config>,
@@ -38,16 +38,21 @@ impl Work {
     /// of the destination. Ends only when every ruling is durable: until then the slot is taken.
     pub(super) async fn attempt(&self, job: &Job, fresh: Option<Arc<Entry>>) -> (After, AttemptHealth) {
         let nothing = |after| (after, AttemptHealth::NOT_ASKED);
-        let mut entry = match fresh {
-            Some(entry) => entry,
+        let (mut entry, is_routed) = match fresh {
+            Some(entry) => (entry, job.is_whole),
             None => match self.doors.spool.entry(job.id).await {
-                Ok(Some(entry)) => entry,
+                Ok(Some(entry)) => (entry, false),
                 Ok(None) => return nothing(After::Gone),
                 Err(_) => return nothing(After::Unknown),
             },
         };
         let now = self.doors.clock.now().wall;
-        let batches = batches(&entry, job, now, self.config.delivery.recipients_per_transaction_max);
+        let most = self.config.delivery.recipients_per_transaction_max;
+        let batches = if is_routed {
+            batches(pending(&entry).map(|(index, _, due, attempts)| (index, due, attempts)), now, most)
+        } else {
+            batches(going_to(&entry, &job.hop, &*job.routes), now, most)
+        };
         if batches.is_empty() {
             return nothing(After::Entry(entry));
         }
@@ -266,17 +271,35 @@ fn going_to<'a>(
     hop: &'a NextHop,
     routes: &'a dyn Routes,
 ) -> impl Iterator<Item = (u32, UnixMillis, u16)> + 'a {
-    (0u32..).zip(&entry.envelope.recipients).zip(&entry.progress).filter_map(|((index, recipient), progress)| {
-        let Progress::Pending { attempts, due, .. } = progress else { return None };
-        (routes.next_hop(recipient.address.domain()) == *hop).then_some((index, *due, *attempts))
+    let mut last: Option<(Option<&Domain>, bool)> = None;
+    pending(entry).filter_map(move |(index, domain, due, attempts)| {
+        // Recipients of one domain mostly stand together.
+        let goes = match last {
+            Some((same, goes)) if same == domain => goes,
+            _ => routes.next_hop(domain) == *hop,
+        };
+        last = Some((domain, goes));
+        goes.then_some((index, due, attempts))
     })
 }
 
-/// The job's recipients that are due, as transactions: with the same number of attempts behind them, because that
+/// The pending recipients: index, domain, due time, attempts made.
+fn pending(entry: &Entry) -> impl Iterator<Item = (u32, Option<&Domain>, UnixMillis, u16)> {
+    (0u32..).zip(&entry.envelope.recipients).zip(&entry.progress).filter_map(|((index, recipient), progress)| {
+        let Progress::Pending { attempts, due, .. } = progress else { return None };
+        Some((index, recipient.address.domain(), *due, *attempts))
+    })
+}
+
+/// Those recipients that are due, as transactions: with the same number of attempts behind them, because that
 /// number is told to plugins, and at most `recipients_max` (RFC 5321 4.5.3.1.10).
-fn batches(entry: &Entry, job: &Job, now: UnixMillis, recipients_max: usize) -> Vec<Batch> {
+fn batches(
+    recipients: impl Iterator<Item = (u32, UnixMillis, u16)>,
+    now: UnixMillis,
+    recipients_max: usize,
+) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
-    for (index, due, attempts) in going_to(entry, &job.hop, &*job.routes) {
+    for (index, due, attempts) in recipients {
         if due > now {
             continue;
         }
@@ -297,4 +320,42 @@ fn was_reached(report: &Report) -> bool {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::fixtures::{START, entry};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Everybody to their own exchangers, and how often it was asked.
+    #[derive(Default)]
+    struct Asked(AtomicU32);
+
+    impl Routes for Asked {
+        fn next_hop(&self, domain: Option<&Domain>) -> NextHop {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            domain.map_or(NextHop::Nowhere, |domain| NextHop::Mx(domain.clone()))
+        }
+    }
+
+    #[test]
+    fn the_routes_are_asked_once_for_neighbours_of_one_domain() {
+        let entry = entry(1, "a@from.example", &["b@one.example", "c@one.example", "d@two.example", "e@one.example"]);
+        let hop = NextHop::Mx(Domain::parse("one.example").expect("a domain"));
+        let routes = Asked::default();
+        let found: Vec<_> = going_to(&entry, &hop, &routes).map(|(index, ..)| index).collect();
+        assert_eq!((found, routes.0.load(Ordering::Relaxed)), (vec![0, 1, 3], 3));
+    }
+
+    #[test]
+    fn recipients_travel_in_as_few_transactions_as_may_be_rfc5321_4_5_3_1_10() {
+        let sent = |recipients: &[(u32, u16)], most| -> Vec<(Vec<u32>, u32)> {
+            let due = recipients.iter().map(|(index, attempts)| (*index, START, *attempts));
+            let batches = batches(due, START, most);
+            batches.into_iter().map(|batch| (batch.recipients.to_vec(), batch.number)).collect()
+        };
+        assert_eq!(sent(&[(0, 0), (1, 1), (2, 0)], 9), [(vec![0, 2], 1), (vec![1], 2)]);
+        assert_eq!(sent(&[(0, 0), (1, 0), (2, 0)], 2), [(vec![0, 1], 1), (vec![2], 1)]);
+    }
 }

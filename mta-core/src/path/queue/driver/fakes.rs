@@ -3,6 +3,8 @@
 use super::{Doors, start};
 use crate::base::event::Event;
 use crate::base::fault::{Scope, SpoolFault};
+use crate::base::fixtures::START;
+pub(super) use crate::base::fixtures::entry as message;
 use crate::base::flow::Answer;
 use crate::base::flow::attempt::{Attempt, Deliver, Endpoint, NextHop};
 use crate::base::flow::entry::{Entry, Progress};
@@ -11,13 +13,10 @@ use crate::base::flow::operator::{Operate, Selection};
 use crate::base::flow::report::{Outcome, Report};
 use crate::base::flow::ruling::{Ruling, Settle};
 use crate::base::flow::spool::{Blob, Room, Spool};
-use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
-use crate::base::mail::edits::Edits;
-use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::mail::header::section_bytes;
 use crate::base::mail::id::QueueId;
-use crate::base::time::{Now, UnixMillis};
+use crate::base::time::Now;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, DomainPattern, Log, LogFormat, LogOutput, Queue, Relay, Route, Storage};
 use crate::path::settle::Settler;
@@ -29,8 +28,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-
-const START: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// Nothing configured, without jitter.
 pub(super) fn config() -> Config {
@@ -53,30 +50,6 @@ pub(super) fn config() -> Config {
 pub(super) fn routed(to: &str) -> Config {
     let via = NextHop::Smarthost(Endpoint::Address(to.parse().expect("an address and port")));
     Config { routes: vec![Route { to: DomainPattern::new("*"), via }], ..config() }
-}
-
-pub(super) fn message(number: u128, sender: &str, recipients: &[&str]) -> Entry {
-    let address = |text: &str| Address::parse(text).expect("a well-formed address");
-    let recipient = |text: &&str| Recipient { address: address(text), notify: None, orcpt: None };
-    Entry {
-        id: QueueId::new(START, number),
-        accepted: START,
-        envelope: Envelope {
-            sender: Some(address(sender)),
-            recipients: recipients.iter().map(recipient).collect(),
-            body: BodyType::SevenBit,
-            smtputf8: false,
-            ret: None,
-            envid: None,
-        },
-        trace: Box::default(),
-        edits: Edits::default(),
-        size_bytes: 0,
-        head_bytes: 0,
-        tenant: None,
-        tags: Vec::new(),
-        progress: recipients.iter().map(|_| Progress::fresh(START)).collect(),
-    }
 }
 
 /// Messages in a map; new ones go into the queue's inbox.

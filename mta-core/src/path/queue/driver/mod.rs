@@ -62,11 +62,10 @@ pub fn start(
 }
 
 struct Driver {
-    doors: Doors,
+    /// The doors and the configuration in force; tasks keep those that they began with.
+    work: Arc<Work>,
     machine: Machine,
     config: watch::Receiver<Arc<Config>>,
-    /// The configuration in force, to see what a new one changes.
-    present: Arc<Config>,
     tasks: JoinSet<Ended>,
     listing: listing::Listing,
     /// Entries that came by the inbox and were not known: nothing has happened to them since.
@@ -87,10 +86,9 @@ impl Driver {
         let machine = Machine::new(Rules::of(&present));
         Self {
             listing: listing::Listing::new(doors.clone()),
-            doors,
+            work: Arc::new(Work { doors, config: present }),
             machine,
             config,
-            present,
             tasks: JoinSet::new(),
             fresh: HashMap::new(),
             tickets: Tickets::default(),
@@ -109,14 +107,14 @@ impl Driver {
         let mut inbox_open = true;
         let mut sleeper = Sleeper::default();
         loop {
-            let now = self.doors.clock.now();
+            let now = self.work.doors.clock.now();
             if deadline.is_some() && (self.tasks.is_empty() || deadline.is_some_and(|end| now.mono >= end)) {
                 return self.end().await;
             }
             self.begin_all(now);
             // Once draining, what the machine waits for is not begun any more.
             let wake = if deadline.is_some() { None } else { self.machine.wake() };
-            let asleep = sleeper.until(wake, deadline, now, &*self.doors.clock);
+            let asleep = sleeper.until(wake, deadline, now, &*self.work.doors.clock);
             tokio::select! {
                 taken = inbox.recv_many(&mut arrived, INBOX_BATCH_MAX), if inbox_open => {
                     inbox_open = taken > 0;
@@ -131,7 +129,7 @@ impl Driver {
                     self.machine.drain();
                     self.listing.end();
                     self.tickets.clear();
-                    deadline = Some(now.mono + self.present.limits.drain);
+                    deadline = Some(now.mono + self.work.config.limits.drain);
                 }
             }
         }
@@ -139,12 +137,11 @@ impl Driver {
 
     fn begin_all(&mut self, now: Now) {
         while let Some(effect) = self.machine.poll(now.wall) {
-            let work = Work { doors: self.doors.clone(), config: Arc::clone(&self.present) };
             match effect {
                 Effect::Attempt(job) => {
                     let (slot, fresh) = (job.slot, self.fresh.remove(&job.id));
                     let failed = Ended::Attempted { slot, after: After::Unknown, health: AttemptHealth::NOT_ASKED };
-                    self.spawn(work, failed, |work| async move {
+                    self.spawn(failed, |work| async move {
                         let (after, health) = work.attempt(&job, fresh).await;
                         Ended::Attempted { slot, after, health }
                     });
@@ -153,7 +150,7 @@ impl Driver {
                     let slot = job.slot;
                     self.fresh.remove(&job.id);
                     let failed = Ended::Aged { slot, after: After::Unknown, acted: false };
-                    self.spawn(work, failed, |work| async move {
+                    self.spawn(failed, |work| async move {
                         let (after, acted) = work.look_at_age(&job).await;
                         Ended::Aged { slot, after, acted }
                     });
@@ -162,7 +159,7 @@ impl Driver {
                     let ticket = operation.ticket;
                     self.fresh.remove(&id);
                     let failed = Ended::Operated { id, ticket, after: After::Unknown, acted: Ok(false) };
-                    self.spawn(work, failed, |work| async move {
+                    self.spawn(failed, |work| async move {
                         let (after, acted) = work.operate(id, &operation, &except, &*routes).await;
                         Ended::Operated { id, ticket, after, acted }
                     });
@@ -173,16 +170,17 @@ impl Driver {
 
     /// Spawns the work. A panic in it is a bug, is said so, and leaves the item to be tried again: its slot is not
     /// lost by it.
-    fn spawn<F>(&mut self, work: Work, failed: Ended, make: impl FnOnce(Work) -> F)
+    fn spawn<F>(&mut self, failed: Ended, make: impl FnOnce(Arc<Work>) -> F)
     where
         F: Future<Output = Ended> + Send + 'static,
     {
-        let (observe, clock) = (Arc::clone(&self.doors.observe), Arc::clone(&self.doors.clock));
-        let future = make(work);
+        let work = Arc::clone(&self.work);
+        let future = make(Arc::clone(&self.work));
         self.tasks.spawn(async move {
             match AssertUnwindSafe(future).catch_unwind().await {
                 Ok(ended) => ended,
                 Err(_) => {
+                    let Doors { observe, clock, .. } = &work.doors;
                     observe.event(Event::Bug { place: "queue", why: "the work on a message panicked" });
                     // What always panics must not do so all the time.
                     clock.sleep_until(clock.now().mono + PANIC_AGAIN).await;
@@ -193,7 +191,7 @@ impl Driver {
     }
 
     fn admit(&mut self, arrived: &mut Vec<Arc<Entry>>) {
-        let now = self.doors.clock.now();
+        let now = self.work.doors.clock.now();
         for entry in arrived.drain(..) {
             if self.machine.admit(&entry, now.wall) && self.fresh.len() < FRESH_ENTRIES_MAX {
                 self.fresh.insert(entry.id, entry);
@@ -203,14 +201,14 @@ impl Driver {
 
     /// Listed entries are never kept: a listing is older than its arrival here.
     fn admit_listed(&mut self, batch: &[Arc<Entry>]) {
-        let now = self.doors.clock.now();
+        let now = self.work.doors.clock.now();
         for entry in batch {
             self.machine.admit(entry, now.wall);
         }
     }
 
     fn take_in(&mut self, first: Result<Ended, tokio::task::JoinError>) {
-        let now = self.doors.clock.now();
+        let now = self.work.doors.clock.now();
         let mut next = Some(first);
         for _ in 0..ENDED_BATCH_MAX {
             match next {
@@ -254,18 +252,23 @@ impl Driver {
         let routes = |config: &Config| -> Vec<_> {
             config.routes.iter().map(|route| (route.to.clone(), route.via.clone())).collect()
         };
-        let rerouted = routes(&config) != routes(&self.present) || config.hostname != self.present.hostname;
+        let present = &self.work.config;
+        let rerouted = routes(&config) != routes(present) || config.hostname != present.hostname;
+        if rerouted {
+            // They were divided by the old routes; what is read back is routed anew.
+            self.fresh.clear();
+        }
         if self.machine.set_rules(Rules::of(&config), rerouted) {
             self.listing.begin();
         }
-        self.present = config;
+        self.work = Arc::new(Work { doors: self.work.doors.clone(), config });
     }
 
     /// Cuts off what still runs. What was not ruled is as it was before its attempt.
     async fn end(mut self) -> u64 {
         let cut = u64::from(self.machine.counts().attempts);
         self.tasks.shutdown().await;
-        self.doors.deliver.close_idle().await;
+        self.work.doors.deliver.close_idle().await;
         cut
     }
 }

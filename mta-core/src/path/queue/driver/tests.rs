@@ -201,6 +201,21 @@ async fn a_new_route_takes_waiting_mail_with_it() {
 }
 
 #[tokio::test]
+async fn a_new_route_takes_mail_with_it_that_was_never_tried() {
+    let mut paused = config();
+    paused.delivery.paused = true;
+    let mut house = House::new(paused);
+    house.accept(message(1, "a@from.example", &["b@to.example"])).await;
+    house.quiet().await;
+    house.reload(fakes::routed("127.0.0.1:2526"));
+    let attempt = house.attempt().await;
+    assert_eq!(attempt.hop.to_string(), "smtp:127.0.0.1:2526");
+    attempt.end(delivered());
+    house.event("Finished").await;
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn paused_mail_expires_with_a_notification_rfc3463_3_5() {
     let mut paused = config();
     paused.delivery.paused = true;

@@ -1,16 +1,14 @@
 //! The machine on a virtual clock: what starts, when, and what must not.
 
 use super::*;
+use crate::base::fixtures;
+pub(super) use crate::base::fixtures::START;
 use crate::base::flow::entry::{Fate, LastFailure, Progress};
-use crate::base::mail::address::Address;
 use crate::base::mail::domain::Domain;
-use crate::base::mail::edits::Edits;
-use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::path::queue::operation::Action;
 
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
-pub(super) const START: UnixMillis = UnixMillis(1_800_000_000_000);
 
 /// Each domain goes to its own exchangers; those named in the list share a smart host.
 pub(super) struct Table(pub(super) Vec<&'static str>);
@@ -38,27 +36,7 @@ pub(super) fn rules() -> Rules {
 }
 
 pub(super) fn entry(number: u128, recipients: &[&str]) -> Entry {
-    let address = |text: &str| Address::parse(text).expect("a well-formed address");
-    let recipient = |text: &&str| Recipient { address: address(text), notify: None, orcpt: None };
-    Entry {
-        id: QueueId::new(START, number),
-        accepted: START,
-        envelope: Envelope {
-            sender: Some(address("a@from.example")),
-            recipients: recipients.iter().map(recipient).collect(),
-            body: BodyType::SevenBit,
-            smtputf8: false,
-            ret: None,
-            envid: None,
-        },
-        trace: Box::default(),
-        edits: Edits::default(),
-        size_bytes: 0,
-        head_bytes: 0,
-        tenant: None,
-        tags: Vec::new(),
-        progress: recipients.iter().map(|_| Progress::fresh(START)).collect(),
-    }
+    fixtures::entry(number, "a@from.example", recipients)
 }
 
 fn pending(entry: &Entry, due: UnixMillis) -> Entry {
@@ -101,6 +79,16 @@ fn each_destination_has_its_turn_however_long_the_line_of_another_is() {
     machine.admit(&entry(201, &["b@tiny.example"]), START);
     let hops: Vec<String> = jobs(&mut machine, START).iter().map(|job| job.hop.to_string()).collect();
     assert_eq!(hops, ["mx:huge.example", "mx:small.example", "mx:tiny.example", "mx:huge.example"]);
+}
+
+#[test]
+fn a_job_says_whether_it_is_all_of_its_message() {
+    let mut machine = Machine::new(rules());
+    machine.admit(&entry(1, &["a@one.example", "b@one.example"]), START);
+    machine.admit(&entry(2, &["a@one.example", "b@two.example"]), START);
+    let begun: Vec<_> = jobs(&mut machine, START).iter().map(|job| (job.id, job.is_whole)).collect();
+    let id = |number| QueueId::new(START, number);
+    assert_eq!(begun, [(id(1), true), (id(2), false), (id(2), false)]);
 }
 
 #[test]

@@ -22,8 +22,16 @@ use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
 /// So many failures to accept in a row are no longer those of single connections: the process is out of descriptors
-/// or memory. The listener itself rests then, so that the loop does not spin.
+/// or memory.
 const ACCEPT_FAILURES_TOLD: u32 = 10;
+
+/// The rest between tries from then on: the waiting connection stays readable, so that without one the loop would spin.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Tells of a port that is open. Told apart from [`serve`], whose task begins some time later.
+pub fn announce(listener: &dyn Listener, name: &str, doors: &Doors) {
+    doors.observe.event(Event::Listening { listener: name, address: listener.local() });
+}
 
 /// Accepts sessions until `phase` leaves [`Phase::Serving`], then closes the port and returns; the sessions go on by
 /// themselves, and [`drained`] waits for them.
@@ -33,7 +41,6 @@ pub async fn serve(
     doors: Arc<Doors>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    doors.observe.event(Event::Listening { listener: &name, address: listener.local() });
     let mut failures: u32 = 0;
     loop {
         let accepted = tokio::select! {
@@ -49,12 +56,25 @@ pub async fn serve(
             }
             Err(why) => {
                 failures = failures.saturating_add(1);
-                if failures == ACCEPT_FAILURES_TOLD {
-                    doors.observe.event(Event::Bug { place: "accept", why: &why.to_string() });
+                if is_told(failures) {
+                    let why = why.to_string();
+                    doors.observe.event(Event::AcceptFailed { listener: &name, failures, why: &why });
+                }
+                if failures >= ACCEPT_FAILURES_TOLD {
+                    let rested = doors.clock.sleep_until(doors.clock.now().mono + ACCEPT_AGAIN);
+                    tokio::select! {
+                        _ = phase.wait_for(|phase| *phase > Phase::Serving) => return,
+                        () = rested => {}
+                    }
                 }
             }
         }
     }
+}
+
+/// At the limit, and whenever the number has doubled since: an hour of failures is a dozen lines.
+fn is_told(failures: u32) -> bool {
+    failures.is_multiple_of(ACCEPT_FAILURES_TOLD) && (failures / ACCEPT_FAILURES_TOLD).is_power_of_two()
 }
 
 /// Waits until the last session has ended, for at most `limit`. Returns how many are left then.
@@ -70,9 +90,10 @@ pub async fn drained(doors: &Doors, limit: Duration) -> usize {
 
 /// Lets a connection in, or tells it why not; the latter costs no task.
 async fn admit(socket: Box<dyn Socket>, name: &Arc<str>, doors: &Arc<Doors>, phase: &watch::Receiver<Phase>) {
-    let config = doors.config.load();
-    let (sessions_max, per_peer_max) = (config.limits.sessions_max, config.limits.sessions_per_peer_max);
-    drop(config);
+    let (sessions_max, per_peer_max) = {
+        let limits = &doors.config.borrow().limits;
+        (limits.sessions_max, limits.sessions_per_peer_max)
+    };
     let peer = socket.peer();
     let (reply, why) = match doors.slots.take(peer.ip(), sessions_max, per_peer_max) {
         Ok(slot) => {

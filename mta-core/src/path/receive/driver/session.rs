@@ -193,7 +193,7 @@ impl Driver {
                     Poll::Ready(Err(_)) => return Poll::Ready(Err("connection lost")),
                     Poll::Pending => {
                         let now = self.doors.clock.now();
-                        let idle = self.doors.config.load().limits.command_idle;
+                        let idle = self.doors.config.borrow().limits.command_idle;
                         let until = *until.get_or_insert(now.mono + idle);
                         ready!(self.poll_alarm(cx, until));
                         if self.now().mono >= until {

@@ -13,6 +13,7 @@ use crate::base::smtp::dot::LineEndCheck;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::path::receive::{relay, replies};
+use std::sync::Arc;
 
 impl Session {
     /// MAIL opens a transaction.
@@ -21,7 +22,7 @@ impl Session {
             return;
         }
         // Between transactions is where a new configuration begins to hold.
-        self.config = self.doors.config.load_full();
+        self.config = Arc::clone(&self.doors.config.borrow());
         if self.counts.messages >= self.config.limits.messages_per_session_max {
             // RFC 9422 4.1: the server may close what goes beyond MAILMAX.
             return self.end(&replies::TOO_MANY_MESSAGES, "message limit");

@@ -96,7 +96,7 @@ impl Session {
     /// A session that was let in. Call [`handle_open`](Self::handle_open) first.
     #[must_use]
     pub fn new(doors: Arc<Doors>, listener: Arc<str>, peer: SocketAddr, now: Now) -> Self {
-        let config = doors.config.load_full();
+        let config = Arc::clone(&doors.config.borrow());
         let id = format!("{:016x}", doors.dice.roll()).into();
         Self {
             doors,

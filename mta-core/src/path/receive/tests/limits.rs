@@ -186,7 +186,7 @@ fn a_new_configuration_holds_from_the_next_transaction_on() {
     bench.begin();
     let mut next = config();
     next.limits.recipients_per_message_max = 1;
-    bench.world.doors.config.store(Arc::new(next));
+    bench.world.config.send_replace(Arc::new(next));
     assert!(bench.say("RCPT TO:<y@here.example>\r\n").starts_with("250"));
     bench.say("RSET\r\nMAIL FROM:<>\r\nRCPT TO:<x@here.example>\r\n");
     assert!(bench.say("RCPT TO:<y@here.example>\r\n").starts_with("452"));

@@ -1,56 +1,19 @@
 //! The driver on real sockets: limits at the door, a message, large content, and the end of the server.
 
 use super::world::{World, config};
+use crate::base::fixtures::Wire;
 use crate::base::flow::Answer;
 use crate::base::world::net::{Listener, Socket};
 use crate::config::model::Config;
 use crate::path::receive::driver::{Phase, drained, serve};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-
-struct TestSocket {
-    stream: TcpStream,
-    peer: SocketAddr,
-    local: SocketAddr,
-}
-
-impl AsyncRead for TestSocket {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
-    }
-}
-
-impl AsyncWrite for TestSocket {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, octets)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
-impl Socket for TestSocket {
-    fn peer(&self) -> SocketAddr {
-        self.peer
-    }
-
-    fn local(&self) -> SocketAddr {
-        self.local
-    }
-}
 
 struct TestListener(TcpListener);
 
@@ -59,7 +22,7 @@ impl Listener for TestListener {
         Box::pin(async {
             let (stream, peer) = self.0.accept().await?;
             let local = stream.local_addr()?;
-            Ok(Box::new(TestSocket { stream, peer, local }) as Box<dyn Socket>)
+            Ok(Box::new(Wire { stream, peer, local }) as Box<dyn Socket>)
         })
     }
 
@@ -155,6 +118,68 @@ async fn messages_small_and_large_come_in_whole() {
     assert!(served.world.spool.spilled_bytes.load(Ordering::Relaxed) > 1_700_000, "it went to disk as it came");
 }
 
+/// Out of descriptors: fails so often, then accepts, then has nothing more.
+struct FailingListener {
+    failures: u32,
+    socket: Option<Box<dyn Socket>>,
+    tried: watch::Sender<u32>,
+}
+
+impl Listener for FailingListener {
+    fn accept(&mut self) -> Answer<'_, io::Result<Box<dyn Socket>>> {
+        self.tried.send_modify(|tried| *tried += 1);
+        let tried = *self.tried.borrow();
+        Box::pin(async move {
+            if tried <= self.failures {
+                return Err(io::Error::other("too many open files"));
+            }
+            match self.socket.take() {
+                Some(socket) => Ok(socket),
+                None => std::future::pending().await,
+            }
+        })
+    }
+
+    fn local(&self) -> SocketAddr {
+        ([127, 0, 0, 1], 25).into()
+    }
+}
+
+#[tokio::test]
+async fn failures_to_accept_are_told_and_rested_after_and_do_not_end_the_listener() {
+    let world = World::new(config());
+    let port = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let at = port.local_addr().expect("a bound port");
+    let mut client = Client(BufReader::new(TcpStream::connect(at).await.expect("connected")));
+    let socket = TestListener(port).accept().await.expect("accepted");
+    let tried = watch::Sender::new(0);
+    let listener = FailingListener { failures: 21, socket: Some(socket), tried: tried.clone() };
+    let phase = watch::Sender::new(Phase::Serving);
+    let began = std::time::Instant::now();
+    let serving = tokio::spawn(serve(Box::new(listener), "mx".into(), Arc::clone(&world.doors), phase.subscribe()));
+    assert!(client.reply().await.starts_with("220 "));
+    // The tenth failure and each one after it is followed by a rest of a tenth of a second.
+    assert!(began.elapsed() >= Duration::from_millis(1200), "{:?}", began.elapsed());
+    let told = world.heard.0.lock().expect("no panic").iter().filter(|line| line.contains("accept-failed")).count();
+    assert_eq!(told, 2, "at 10 and at 20");
+    assert!(world.heard.has("accept-failed", r#""listener":"mx","failures":20,"why":"too many open files""#));
+    assert!(!world.heard.has("bug", ""));
+    phase.send_replace(Phase::Draining);
+    serving.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_listener_that_rests_still_ends_with_the_server() {
+    let world = World::new(config());
+    let tried = watch::Sender::new(0);
+    let listener = FailingListener { failures: u32::MAX, socket: None, tried: tried.clone() };
+    let phase = watch::Sender::new(Phase::Serving);
+    let serving = tokio::spawn(serve(Box::new(listener), "mx".into(), Arc::clone(&world.doors), phase.subscribe()));
+    tried.subscribe().wait_for(|tried| *tried >= 10).await.expect("it tries");
+    phase.send_replace(Phase::Draining);
+    serving.await.expect("it ends");
+}
+
 #[tokio::test]
 async fn one_session_too_many_is_told_so_rfc5321_4_3_2() {
     let mut config = config();
@@ -239,7 +264,7 @@ async fn a_session_is_small() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let at = listener.local_addr().expect("a bound port");
     let stream = TcpStream::connect(at).await.expect("connected");
-    let socket = Box::new(TestSocket { stream, peer: at, local: at });
+    let socket = Box::new(Wire { stream, peer: at, local: at });
     let task = crate::path::receive::driver::task(socket, "mx".into(), Arc::clone(&world.doors), phases, slot);
     let bytes = size_of_val(&task);
     assert!(bytes < 3 * 1024, "{bytes}");

@@ -20,11 +20,11 @@ use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Network, Queue, Relay, Storage};
 use crate::path::receive::doors::Doors;
-use arc_swap::ArcSwap;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use tokio::sync::watch;
 
 /// `mx.example`, which takes mail for `here.example` from anyone and for anywhere from 192.0.2.0/24.
 pub(super) fn config() -> Config {
@@ -46,6 +46,7 @@ pub(super) fn config() -> Config {
 
 /// Everything behind the doors, in the tests' hands.
 pub(super) struct World {
+    pub(super) config: watch::Sender<Arc<Config>>,
     pub(super) doors: Arc<Doors>,
     pub(super) spool: Arc<TestSpool>,
     pub(super) policy: Arc<TestPolicy>,
@@ -57,16 +58,16 @@ impl World {
         let spool = Arc::new(TestSpool::default());
         let policy = Arc::new(TestPolicy::default());
         let heard = Arc::new(Heard::default());
-        let config = Arc::new(ArcSwap::from_pointee(config));
+        let config = watch::Sender::new(Arc::new(config));
         let doors = Doors::new(
-            config,
+            config.subscribe(),
             Arc::clone(&spool) as Arc<dyn Spool>,
             Arc::clone(&policy) as Arc<dyn Policy>,
             Arc::clone(&heard) as Arc<dyn Observe>,
             Arc::new(RealClock),
             Arc::new(CountingDice::default()),
         );
-        Self { doors: Arc::new(doors), spool, policy, heard }
+        Self { config, doors: Arc::new(doors), spool, policy, heard }
     }
 }
 

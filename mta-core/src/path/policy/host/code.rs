@@ -1,0 +1,54 @@
+//! A plugin's code as instances are made of it: compiled and linked, with the hooks it has.
+
+use super::bindings::exports::mailwright::plugin as exports;
+use super::call::{Call, Identity};
+use crate::base::flow::policy::Hook;
+use regex::bytes::RegexSet;
+use std::sync::Arc;
+use wasmtime::component::{ComponentExportIndex, InstancePre};
+
+/// What instances are made of.
+pub(crate) struct Code {
+    pub(crate) plugin: Arc<Identity>,
+    pub(crate) pre: InstancePre<Call>,
+    pub(crate) hooks: Hooks,
+    pub(crate) ready: Ready,
+    /// The pattern sets that the image's numbers stand for.
+    pub(crate) sets: Vec<Arc<RegexSet>>,
+}
+
+/// How an instance becomes ready for a transaction.
+pub(crate) enum Ready {
+    /// These functions of its own bring it to the image of the configured plugin: when it is new, and after each use.
+    Restored(Vec<ComponentExportIndex>),
+    /// It begins as the image.
+    Pictured,
+    /// By `configure`.
+    Configured,
+}
+
+/// The exports that the component has; what is absent is never called.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    pub(crate) lifecycle: Option<exports::lifecycle::GuestIndices>,
+    pub(crate) connect: Option<exports::on_connect::GuestIndices>,
+    pub(crate) rcpt: Option<exports::on_rcpt::GuestIndices>,
+    pub(crate) data: Option<exports::on_data::GuestIndices>,
+    pub(crate) pre_send: Option<exports::on_pre_send::GuestIndices>,
+}
+
+/// Every hook with the name that configurations and logs give it.
+pub(crate) const HOOKS: [(Hook, &str); 4] =
+    [(Hook::Connect, "connect"), (Hook::Rcpt, "rcpt"), (Hook::Data, "data"), (Hook::PreSend, "pre-send")];
+
+impl Hooks {
+    /// Whether the component has the hook.
+    pub(crate) fn has(&self, hook: Hook) -> bool {
+        match hook {
+            Hook::Connect => self.connect.is_some(),
+            Hook::Rcpt => self.rcpt.is_some(),
+            Hook::Data => self.data.is_some(),
+            Hook::PreSend => self.pre_send.is_some(),
+        }
+    }
+}

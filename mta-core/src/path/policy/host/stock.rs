@@ -1,0 +1,129 @@
+//! A plugin of one generation and its instances: one for each transaction, at rest between them.
+
+use super::super::fault::{Fault, Kind};
+use super::code::{Code, Ready};
+use super::instance::{Live, Pool, in_time};
+use crate::base::flow::policy::Hook;
+use crate::config::model::OnFailure;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Instances of one plugin that rest at once.
+const RESTING_PER_PLUGIN_MAX: usize = 32;
+
+/// A plugin of one generation.
+pub(crate) struct Loaded {
+    pub(crate) code: Code,
+    pub(crate) stock: Stock,
+    pub(crate) sha256: String,
+    /// Why instances can't be brought back to the image of the configured plugin, where they can't.
+    pub(crate) unpictured: Option<String>,
+    pub(crate) on_failure: HashMap<Hook, OnFailure>,
+}
+
+/// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.
+pub(crate) struct Stock {
+    resting: Mutex<Vec<(Live, OwnedSemaphorePermit)>>,
+    /// One permit for each instance of any plugin that may rest.
+    room: Arc<Semaphore>,
+}
+
+/// An instance for one transaction. Then it rests, where it may.
+pub(crate) struct Lease {
+    /// There until the end.
+    live: Option<Live>,
+    loaded: Arc<Loaded>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Loaded {
+    /// What its failure at that hook means.
+    pub(crate) fn on_failure(&self, hook: Hook) -> OnFailure {
+        self.on_failure.get(&hook).copied().unwrap_or_default()
+    }
+}
+
+impl Stock {
+    pub(crate) fn new(room: Arc<Semaphore>) -> Self {
+        Self { resting: Mutex::default(), room }
+    }
+
+    /// The instance that was used last: its memory is still in the processor's cache.
+    fn take(&self) -> Option<Live> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).pop().map(|(live, _)| live)
+    }
+
+    /// Keeps an instance, where there is room.
+    fn rest(&self, live: Live) {
+        let Ok(permit) = self.room.clone().try_acquire_owned() else { return };
+        let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        if resting.len() < RESTING_PER_PLUGIN_MAX {
+            resting.push((live, permit));
+        }
+    }
+}
+
+impl Lease {
+    /// An instance as `configure` left it: one that rested, or a fresh one. What is seldom is boxed: its futures are
+    /// large, and they would be moved with those of every hook.
+    pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>) -> Result<Self, Fault> {
+        let permit = match pool.permits.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => Box::pin(wait_for_permit(pool, loaded.code.plugin.budget.wall)).await?,
+        };
+        let live = match loaded.stock.take() {
+            Some(mut rested) => match rested.restore(pool).await {
+                Ok(true) => rested,
+                // It grew its memory, or was broken; another is made.
+                Ok(false) | Err(_) => Box::pin(fresh(pool, loaded)).await?,
+            },
+            None => Box::pin(fresh(pool, loaded)).await?,
+        };
+        Ok(Self { live: Some(live), loaded: loaded.clone(), _permit: permit })
+    }
+
+    /// The instance; none only while the lease ends.
+    pub(crate) fn live(&mut self) -> Result<&mut Live, Fault> {
+        self.live.as_mut().ok_or_else(|| Fault::new(Kind::Pool, "its transaction is over"))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(live) = self.live.take()
+            && live.may_rest()
+        {
+            self.loaded.stock.rest(live);
+        }
+    }
+}
+
+async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
+    let mut live = Live::new(pool, &loaded.code).await?;
+    match loaded.code.ready {
+        Ready::Restored(_) => match live.restore(pool).await? {
+            true => {}
+            false => return Err(Fault::new(Kind::Memory, "a new instance has another size than its image")),
+        },
+        Ready::Pictured => {}
+        Ready::Configured => live.configure(pool, &loaded.code).await?,
+    }
+    Ok(live)
+}
+
+/// Every instance is taken: waits for one, but no longer than a call may take.
+async fn wait_for_permit(pool: &Pool, wall: Duration) -> Result<OwnedSemaphorePermit, Fault> {
+    let mut permit = pin!(pool.permits.clone().acquire_owned());
+    let mut timer = in_time(&*pool.world.clock, wall);
+    let full = || Fault::new(Kind::Pool, "no instance became free in time");
+    poll_fn(|context| match permit.as_mut().poll(context) {
+        Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| full())),
+        Poll::Pending => timer.as_mut().poll(context).map(|()| Err(full())),
+    })
+    .await
+}

@@ -1,0 +1,224 @@
+//! From a component's octets to a plugin that serves: checked, compiled, configured and tested.
+//!
+//! `configure` runs once: an image is taken of the instance that it leaves, and transactions begin with that image.
+//! `capture` takes it; `module` and `component` add the functions that bring an instance back to it. What can't be
+//! pictured is configured anew for each transaction. See docs/decisions/0013-instances-are-restored.md.
+
+mod capture;
+mod component;
+mod module;
+#[cfg(test)]
+mod module_tests;
+
+use super::fault::{Fault, LoadError, Unfit};
+use super::grants::{self, Grants, check_export, check_import};
+use super::host::bindings::exports::mailwright::plugin as exports;
+use super::host::bindings::mailwright::plugin as imports;
+use super::host::call::{Call, Identity, LogGate};
+use super::host::code::{Code, HOOKS, Hooks, Ready};
+use super::host::engine;
+use super::host::instance::{Live, Pool};
+use super::host::stock::{Lease, Loaded, Stock};
+use super::kv::Kv;
+use crate::base::flow::policy::Hook;
+use crate::config::model::{OnFailure, Plugin};
+use bytes::Bytes;
+use capture::{Image, Sitter};
+use regex::bytes::RegexSet;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+
+/// The linker with all that this version offers. What a plugin may not use is refused before it is linked.
+///
+/// # Errors
+/// Two interfaces of one name: a bug.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
+    let mut linker = Linker::new(engine);
+    imports::types::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::session::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::message::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::patterns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::delivery::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::log::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::clock::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::kv::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    Ok(linker)
+}
+
+/// Loads one plugin.
+///
+/// # Errors
+/// Anything that would keep it from serving, in words that name what was expected and what to do.
+pub(crate) async fn load(
+    pool: &Pool,
+    linker: &Linker<Call>,
+    kv: &Kv,
+    plugin: &Plugin,
+    octets: Bytes,
+) -> Result<Arc<Loaded>, LoadError> {
+    let grants = Grants::new(plugin, kv)?;
+    let on_failure = on_failure(plugin)?;
+    if plugin.budget.memory_bytes_max > engine::MEMORY_BYTES_MAX {
+        let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
+        return Err(grants::error(plugin, problem, "lower it"));
+    }
+    let identity = Arc::new(Identity {
+        name: plugin.name.clone(),
+        grants,
+        budget: plugin.budget,
+        config_json: plugin.config_json.clone(),
+        log: LogGate::default(),
+        sets: Mutex::default(),
+    });
+    let loader = Loader { pool, linker, plugin, identity };
+    let (code, unpictured) = match Sitter::new(&octets) {
+        Ok(sitter) => loader.pictured(&octets, &sitter).await?,
+        Err(why) => (loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why)),
+    };
+    let loaded = Arc::new(Loaded {
+        code,
+        stock: Stock::new(pool.room.clone()),
+        sha256: Sha256::digest(&octets).iter().map(|octet| format!("{octet:02x}")).collect(),
+        unpictured: unpictured.map(|why| why.to_string()),
+        on_failure,
+    });
+    loader.rehearse(&loaded).await?;
+    Ok(loaded)
+}
+
+/// One plugin under way.
+struct Loader<'a> {
+    pool: &'a Pool,
+    linker: &'a Linker<Call>,
+    plugin: &'a Plugin,
+    identity: Arc<Identity>,
+}
+
+/// What instances of a component begin as; [`Ready`] before the component is compiled.
+enum Beginning {
+    Restored(Vec<String>),
+    Pictured,
+    Configured,
+}
+
+impl Loader<'_> {
+    /// Configures an instance and takes its image; where that fails, the component as it came, and why.
+    async fn pictured(&self, octets: &Bytes, sitter: &Sitter<'_>) -> Result<(Code, Option<Unfit>), LoadError> {
+        let sitting = self.code(sitter.octets.clone().into(), Beginning::Configured, Vec::new()).await?;
+        let refused = |fault: Fault| self.refused("configure", &fault);
+        let mut live = Live::new(self.pool, &sitting).await.map_err(refused)?;
+        live.configure(self.pool, &sitting).await.map_err(refused)?;
+        let (store, instance) = live.inside();
+        let sets = store.data().sets.clone();
+        match sitter.image(store, instance).await {
+            Ok(Image::Restorable(image)) => {
+                let beginning = Beginning::Restored(image.functions);
+                Ok((self.code(image.octets.into(), beginning, sets).await?, None))
+            }
+            Ok(Image::Fixed(image, why)) => Ok((self.code(image.into(), Beginning::Pictured, sets).await?, Some(why))),
+            Err(why) => Ok((self.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why))),
+        }
+    }
+
+    /// Compiles, checks and links a component.
+    async fn code(&self, octets: Bytes, beginning: Beginning, sets: Vec<Arc<RegexSet>>) -> Result<Code, LoadError> {
+        let component = self.compile(octets).await?;
+        let names = self.check(&component)?;
+        let link_error = |error: wasmtime::Error| {
+            let remedy = "rebuild it with this version's SDK";
+            grants::error(self.plugin, format!("it does not fit the contract: {error:#}"), remedy)
+        };
+        let pre = self.linker.instantiate_pre(&component).map_err(link_error)?;
+        let hooks = hooks(&pre, &names).map_err(link_error)?;
+        let ready = match beginning {
+            Beginning::Restored(functions) => {
+                Ready::Restored(functions.iter().filter_map(|name| component.get_export_index(None, &**name)).collect())
+            }
+            Beginning::Pictured => Ready::Pictured,
+            Beginning::Configured => Ready::Configured,
+        };
+        Ok(Code { plugin: self.identity.clone(), pre, hooks, ready, sets })
+    }
+
+    /// Compiles away from the threads that serve mail.
+    async fn compile(&self, octets: Bytes) -> Result<Component, LoadError> {
+        let engine = self.linker.engine().clone();
+        let compiled = tokio::task::spawn_blocking(move || Component::new(&engine, &octets)).await;
+        let problem = match compiled {
+            Ok(Ok(component)) => return Ok(component),
+            Ok(Err(error)) => format!("{error:#}"),
+            Err(error) => error.to_string(),
+        };
+        let remedy = "a plugin is a WebAssembly component (wasm-tools component new makes one of a core module)";
+        Err(grants::error(self.plugin, format!("it can't be compiled: {problem}"), remedy))
+    }
+
+    /// Checks every import and export; the hooks' names.
+    fn check(&self, component: &Component) -> Result<Vec<String>, LoadError> {
+        let (plugin, engine) = (self.plugin, self.linker.engine());
+        let kind = component.component_type();
+        for (import, _) in kind.imports(engine) {
+            check_import(plugin, &self.identity.grants, import)?;
+        }
+        let mut names = Vec::new();
+        for (export, _) in kind.exports(engine) {
+            if let Some(name) = check_export(plugin, export)? {
+                names.push(name.to_owned());
+            }
+        }
+        if !names.iter().any(|name| grants::HOOKS.contains(&&**name)) {
+            let remedy = format!("export at least one of {}", grants::HOOKS.join(", "));
+            return Err(grants::error(plugin, "it exports no hook", remedy));
+        }
+        Ok(names)
+    }
+
+    /// Makes one instance ready and tests it: what fails here would fail for every message.
+    async fn rehearse(&self, loaded: &Arc<Loaded>) -> Result<(), LoadError> {
+        let mut lease = Lease::begin(self.pool, loaded).await.map_err(|fault| self.refused("configure", &fault))?;
+        let tested = async { lease.live()?.self_test(self.pool, &loaded.code.hooks).await }.await;
+        let tested = tested.map_err(|fault| self.refused("self-test", &fault))?;
+        tested.map_err(|words| grants::error(self.plugin, format!("self-test failed: {words}"), "the plugin says why"))
+    }
+
+    fn refused(&self, what: &str, fault: &Fault) -> LoadError {
+        let problem = format!("{what} failed: {} ({})", fault.why, fault.kind.name());
+        grants::error(self.plugin, problem, "correct its `config`, or the plugin")
+    }
+}
+
+/// What each hook's failure means; the configuration names hooks with or without `on-`.
+fn on_failure(plugin: &Plugin) -> Result<HashMap<Hook, OnFailure>, LoadError> {
+    let mut meanings: HashMap<Hook, OnFailure> = HOOKS.iter().map(|(hook, _)| (*hook, plugin.on_failure)).collect();
+    for (name, meaning) in &plugin.on_failure_by_hook {
+        let plain = name.strip_prefix("on-").unwrap_or(name);
+        let Some((hook, _)) = HOOKS.iter().find(|(_, known)| *known == plain) else {
+            let known = HOOKS.map(|(_, name)| name).join(", ");
+            return Err(grants::error(
+                plugin,
+                format!("on_failure names no hook: \"{name}\""),
+                format!("hooks are {known}"),
+            ));
+        };
+        meanings.insert(*hook, *meaning);
+    }
+    Ok(meanings)
+}
+
+fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
+    let mut hooks = Hooks::default();
+    for name in names {
+        match &**name {
+            "lifecycle" => hooks.lifecycle = Some(exports::lifecycle::GuestIndices::new(pre)?),
+            "on-connect" => hooks.connect = Some(exports::on_connect::GuestIndices::new(pre)?),
+            "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
+            "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),
+            "on-pre-send" => hooks.pre_send = Some(exports::on_pre_send::GuestIndices::new(pre)?),
+            _ => {}
+        }
+    }
+    Ok(hooks)
+}

@@ -1,0 +1,138 @@
+//! A module that was restored is as it was when new, whatever was done to it.
+
+use super::module::{RESTORE, restorable};
+use proptest::prelude::*;
+use wasmtime::{Engine, Instance, Memory, Module, Store, Val};
+
+/// Two pages with data, four globals, and a function that changes nothing else than it is told.
+const TEXT: &str = r#"(module
+    (memory (export "memory") 2)
+    (global (export "a") (mut i32) (i32.const -7))
+    (global (export "b") (mut i64) (i64.const 77))
+    (global (export "c") (mut f32) (f32.const 1.5))
+    (global (export "d") (mut f64) (f64.const -2.5))
+    (global $constant i32 (i32.const 9))
+    (data (i32.const 8) "begins here")
+    (data "passive")
+    (data (i32.const 70000) "and there")
+    (data (i32.const 12) "over it")
+    (data (i32.const 2) "first")
+    (func (export "grow") (result i32) (memory.grow (i32.const 1)))
+    (func (export "copy") (memory.init 1 (i32.const 500) (i32.const 0) (i32.const 7))))"#;
+
+struct Guest {
+    store: Store<()>,
+    instance: Instance,
+    memory: Memory,
+}
+
+impl Guest {
+    fn new(octets: &[u8]) -> Self {
+        let engine = Engine::default();
+        let module = Module::new(&engine, octets).expect("it compiles");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("it needs nothing");
+        let memory = instance.get_memory(&mut store, "memory").expect("it is exported");
+        Self { store, instance, memory }
+    }
+
+    fn call(&mut self, name: &str) -> i32 {
+        let function = self.instance.get_func(&mut self.store, name).expect("it is exported");
+        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
+        function.call(&mut self.store, &[], &mut results).expect("it does not trap");
+        results.first().map_or(0, Val::unwrap_i32)
+    }
+
+    /// Memory and globals.
+    fn state(&mut self) -> (Vec<u8>, [u64; 4]) {
+        let globals = ["a", "b", "c", "d"].map(|name| {
+            let global = self.instance.get_global(&mut self.store, name).expect("it is exported");
+            match global.get(&mut self.store) {
+                Val::I32(value) => u64::from(value.cast_unsigned()),
+                Val::I64(value) => value.cast_unsigned(),
+                Val::F32(bits) => u64::from(bits),
+                Val::F64(bits) => bits,
+                other => panic!("{name} is a number, not {other:?}"),
+            }
+        });
+        (self.memory.data(&self.store).to_vec(), globals)
+    }
+
+    fn set(&mut self, name: &str, value: Val) {
+        let global = self.instance.get_global(&mut self.store, name).expect("it is exported");
+        global.set(&mut self.store, value).expect("it is of that type");
+    }
+}
+
+fn changed(text: &str) -> Result<Option<Vec<u8>>, String> {
+    restorable(&wat::parse_str(text).expect("the text is WebAssembly")).map_err(|why| why.to_string())
+}
+
+#[test]
+fn a_new_instance_has_its_data_once_it_is_restored() {
+    let original = Guest::new(&wat::parse_str(TEXT).expect("the text is WebAssembly")).state();
+    let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
+    assert_ne!(guest.state(), original);
+    assert_eq!(guest.call(RESTORE), 0);
+    assert!(guest.state() == original, "memory and globals are those of the original");
+}
+
+#[test]
+fn segments_keep_their_numbers() {
+    let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
+    guest.call("copy");
+    assert_eq!(guest.memory.data(&guest.store)[500..507], *b"passive");
+}
+
+#[test]
+fn memory_that_grew_is_not_restored() {
+    let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
+    guest.call("grow");
+    assert_eq!(guest.call(RESTORE), 1);
+}
+
+#[test]
+fn a_module_without_state_stays_as_it_is() {
+    assert_eq!(changed("(module (func (export \"f\")) (global i32 (i32.const 1)))"), Ok(None));
+}
+
+#[test]
+fn what_can_not_be_restored_is_told() {
+    for (text, why) in [
+        ("(module (memory 1) (func) (start 0))", "a start function"),
+        ("(module (memory 1))", "state and no functions"),
+        ("(module (memory i64 1) (func (export \"f\")))", "a memory of an unusual kind"),
+        ("(module (memory 9) (func (export \"f\")))", "a memory that is cheaper made anew than cleared"),
+        ("(module (memory 1) (data (i32.const 65535) \"ab\") (func (export \"f\")))", "data outside its memory"),
+        (
+            "(module (import \"m\" \"g\" (global $g i32)) (global (mut i32) (global.get $g)) (func (export \"f\")))",
+            "a global or data that does not begin as a plain number",
+        ),
+        ("(module (memory 1) (func (export \"mailwright:restore\")))", "an export of the name that the host uses"),
+    ] {
+        assert_eq!(changed(text), Err(format!("a module has {why}")), "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_was_written_is_gone(
+        writes in prop::collection::vec((0usize..131_072, any::<u8>()), 0..200),
+        numbers in any::<(i32, i64, u32, u64)>(),
+    ) {
+        let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
+        guest.call(RESTORE);
+        let new = guest.state();
+        for (place, octet) in writes {
+            guest.memory.data_mut(&mut guest.store)[place] = octet;
+        }
+        guest.set("a", Val::I32(numbers.0));
+        guest.set("b", Val::I64(numbers.1));
+        guest.set("c", Val::F32(numbers.2));
+        guest.set("d", Val::F64(numbers.3));
+        prop_assert_eq!(guest.call(RESTORE), 0);
+        prop_assert!(guest.state() == new, "something was left");
+    }
+}
