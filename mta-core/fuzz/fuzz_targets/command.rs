@@ -3,8 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use mta_core::base::mail::envelope::Recipient;
 use mta_core::base::smtp::command::Command;
 use mta_core::base::smtp::encode;
+
+/// An original recipient of so many octets fits in 500 even when each is escaped, which makes six of it.
+const ESCAPED_FITS: usize = 80;
 
 fuzz_target!(|line: &[u8]| {
     for smtputf8 in [false, true] {
@@ -16,7 +20,11 @@ fuzz_target!(|line: &[u8]| {
             }
             Ok(Command::Rcpt(recipient)) => {
                 encode::rcpt(&recipient, &mut wire);
-                assert_eq!(read(&wire, smtputf8), Some(Command::Rcpt(recipient)));
+                let again = read(&wire, smtputf8);
+                // An original recipient that is too long when escaped may be left out (RFC 3461 4.2, RFC 6533 3).
+                let is_long = recipient.orcpt.as_deref().is_some_and(|orcpt| orcpt.len() > ESCAPED_FITS);
+                let without = Recipient { orcpt: None, ..recipient.clone() };
+                assert!(again == Some(Command::Rcpt(recipient)) || is_long && again == Some(Command::Rcpt(without)));
             }
             Ok(_) => {}
             Err(error) => {

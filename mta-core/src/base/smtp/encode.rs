@@ -1,6 +1,6 @@
 //! Commands as a client writes them (RFC 5321 4.1.1), each with its CRLF.
 
-use super::command::Mail;
+use super::command::{Mail, ORCPT_BYTES_MAX};
 use super::xtext;
 use crate::base::mail::envelope::{BodyType, Notify, Recipient, Ret};
 use std::io::Write as _;
@@ -61,14 +61,31 @@ pub fn rcpt(recipient: &Recipient, out: &mut Vec<u8>) {
         words(notify, out);
     }
     if let Some((kind, address)) = recipient.orcpt.as_deref().and_then(|orcpt| orcpt.split_once(';')) {
-        let _ = write!(out, " ORCPT={kind};");
-        if kind.eq_ignore_ascii_case("utf-8") {
-            xtext::encode_utf8(address, out);
-        } else {
-            xtext::encode(address, out);
-        }
+        orcpt(kind, address, !recipient.address.is_ascii(), out);
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// ` ORCPT=…`, in the form that every server with DSN takes if it is short enough so (RFC 6533 3); a recipient that is
+/// not ASCII says that the other form is understood too. What has no form short enough is left out: a server would
+/// refuse the recipient for it.
+fn orcpt(kind: &str, address: &str, utf8: bool, out: &mut Vec<u8>) {
+    let before = out.len();
+    let forms: &[fn(&str, &mut Vec<u8>)] = match (kind.eq_ignore_ascii_case("utf-8"), utf8) {
+        (false, _) => &[xtext::encode],
+        (true, false) => &[xtext::encode_utf8],
+        (true, true) => &[xtext::encode_utf8, xtext::encode_unitext],
+    };
+    for form in forms {
+        out.extend_from_slice(b" ORCPT=");
+        let value = out.len();
+        let _ = write!(out, "{kind};");
+        form(address, out);
+        if out.len() - value <= ORCPT_BYTES_MAX {
+            return;
+        }
+        out.truncate(before);
+    }
 }
 
 /// `BDAT octets [LAST]` (RFC 3030 2).
@@ -129,6 +146,21 @@ mod tests {
         mail(&Mail::default(), &mut wire);
         bdat(7, true, &mut wire);
         assert_eq!(wire, b"EHLO a.example\r\nLHLO a.example\r\nMAIL FROM:<>\r\nBDAT 7 LAST\r\n");
+    }
+
+    /// 100 characters that the ASCII form writes in 800 octets and the other in 200.
+    #[test]
+    fn an_original_recipient_that_is_too_long_escaped_is_written_short_or_left_out_rfc6533_3() {
+        let orcpt = format!("utf-8;{}@example.org", "\u{4a5}".repeat(100));
+        for (address, kept) in [("j\u{f6}rg@example.org", true), ("joerg@example.org", false)] {
+            let address = address.parse().expect("a mailbox");
+            let meant = Recipient { address, notify: None, orcpt: Some(orcpt.as_str().into()) };
+            let mut wire = Vec::new();
+            rcpt(&meant, &mut wire);
+            let orcpt = meant.orcpt.clone().filter(|_| kept);
+            assert_eq!(read(&wire), Command::Rcpt(Recipient { orcpt, ..meant }));
+            assert_eq!(wire.is_ascii(), !kept);
+        }
     }
 
     proptest! {

@@ -64,6 +64,17 @@ pub fn encode_utf8(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// Encodes as `utf-8-addr-unitext`, which is shorter and for servers with SMTPUTF8 alone.
+pub fn encode_unitext(text: &str, out: &mut Vec<u8>) {
+    for c in text.chars() {
+        if c.is_ascii() {
+            encode_utf8(c.encode_utf8(&mut [0; 4]), out);
+        } else {
+            out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
 /// Two to six upper-case hex digits that name a character.
 fn hex_point(digits: &str) -> Option<char> {
     let well_formed = (2..=6).contains(&digits.len()) && digits.bytes().all(|d| upper_hex(d).is_some());
@@ -113,11 +124,14 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_encoded_is_decoded_to_the_same(ascii in "[ -~]{0,60}", any in "\\PC{0,60}") {
-            let (mut one, mut other) = (Vec::new(), Vec::new());
+            let (mut one, mut other, mut short) = (Vec::new(), Vec::new(), Vec::new());
             encode(&ascii, &mut one);
             encode_utf8(&any, &mut other);
+            encode_unitext(&any, &mut short);
+            prop_assert!(other.is_ascii() && short.len() <= other.len());
             prop_assert_eq!(decode(&String::from_utf8_lossy(&one)), Some(ascii));
-            prop_assert_eq!(decode_utf8(&String::from_utf8_lossy(&other)), Some(any));
+            prop_assert_eq!(decode_utf8(&String::from_utf8_lossy(&other)), Some(any.clone()));
+            prop_assert_eq!(decode_utf8(&String::from_utf8_lossy(&short)), Some(any));
         }
     }
 }

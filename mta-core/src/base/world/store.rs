@@ -71,6 +71,20 @@ pub enum StoreFault {
     Newer(String),
 }
 
+/// What a step of [`Store::shrink_trees`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shrunk {
+    /// There was nothing to do.
+    Not,
+    /// There is more to do.
+    GoesOn,
+    /// So many octets of disk space were given back.
+    By {
+        /// The octets.
+        bytes: u64,
+    },
+}
+
 /// One storage engine.
 pub trait Store: Send + Sync {
     /// Appends all records and makes them durable; then all their positions, in order. After an error none of them
@@ -116,6 +130,10 @@ pub trait Store: Send + Sync {
 
     /// Empties the trees and forgets the checkpoint, for a rebuild.
     fn reset_trees(&self) -> Answer<'_, Result<(), StoreFault>>;
+
+    /// Takes a bounded step towards giving back disk space that the trees hold and do not need; cheap when there is
+    /// none. It may be left off between any two steps.
+    fn shrink_trees(&self) -> Answer<'_, Result<Shrunk, StoreFault>>;
 
     /// Opens a new blob for writing.
     fn blob(&self, name: &str) -> Answer<'_, Result<Box<dyn BlobWriter>, StoreFault>>;

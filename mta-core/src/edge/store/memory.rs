@@ -2,7 +2,9 @@
 
 use crate::base::flow::Answer;
 use crate::base::mail::content::ReadAt;
-use crate::base::world::store::{BlobWriter, Damage, Found, OpenBlob, Position, Record, Store, StoreFault, Write};
+use crate::base::world::store::{
+    BlobWriter, Damage, Found, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write,
+};
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap};
 use std::future::ready;
@@ -179,6 +181,10 @@ impl Store for Memory {
         state.trees.clear();
         state.saved = None;
         answer(Ok(()))
+    }
+
+    fn shrink_trees(&self) -> Answer<'_, Result<Shrunk, StoreFault>> {
+        answer(Ok(Shrunk::Not))
     }
 
     fn blob(&self, name: &str) -> Answer<'_, Result<Box<dyn BlobWriter>, StoreFault>> {

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod disk;
 mod journal;
 pub mod memory;
 pub mod sled;

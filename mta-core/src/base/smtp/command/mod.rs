@@ -8,6 +8,7 @@ mod tests;
 
 pub use error::CommandError;
 pub use params::Mail;
+pub(super) use params::ORCPT_BYTES_MAX;
 
 use crate::base::mail::envelope::Recipient;
 

@@ -10,7 +10,7 @@ use crate::base::smtp::xtext;
 const ENVID_BYTES_MAX: usize = 100;
 
 /// Longest `ORCPT=` value in octets (RFC 3461 4.2).
-const ORCPT_BYTES_MAX: usize = 500;
+pub(crate) const ORCPT_BYTES_MAX: usize = 500;
 
 /// What MAIL says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::base::mail::id::QueueId;
 use crate::base::world::store::Store;
 use crate::edge::store::{memory::Memory, sled};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,9 +168,9 @@ async fn an_index_that_is_lost_or_garbage_is_made_again() {
     type Harm = fn(&Path);
     let harms: [(&str, Harm); 5] = [
         ("removed", |index| std::fs::remove_dir_all(index).expect("removed")),
-        ("garbage", |index| std::fs::write(index.join("db"), vec![0xa5; 200_000]).expect("written")),
-        ("no configuration", |index| std::fs::write(index.join("conf"), b"nonsense").expect("written")),
-        ("emptied", |index| std::fs::write(index.join("db"), b"").expect("written")),
+        ("garbage", |index| std::fs::write(only(index).join("db"), vec![0xa5; 200_000]).expect("written")),
+        ("no configuration", |index| std::fs::write(only(index).join("conf"), b"nonsense").expect("written")),
+        ("emptied", |index| std::fs::write(only(index).join("db"), b"").expect("written")),
         ("no note", |index| std::fs::remove_file(index.with_file_name("checkpoint")).expect("removed")),
     ];
     for (name, harm) in harms {
@@ -183,9 +183,17 @@ async fn an_index_that_is_lost_or_garbage_is_made_again() {
     }
 }
 
+/// The directory of the one index that is there.
+fn only(index: &Path) -> PathBuf {
+    let mut all = std::fs::read_dir(index).expect("readable").map(|item| item.expect("readable").path());
+    let one = all.next().expect("an index");
+    assert!(all.next().is_none(), "one index alone");
+    one
+}
+
 /// A copy of the directory as it stands. sled renames its snapshots at its own time: a copy that a file has gone from
 /// under is of no moment, and is made again.
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     const TRIES: usize = 20;
     let whole = (0..TRIES).any(|_| match try_copy(from, to) {
         Ok(()) => true,

@@ -205,13 +205,13 @@ async fn an_index_lost_while_serving_is_made_again() {
 async fn what_comes_while_a_group_is_written_is_one_group() {
     let store = Faulty::new(Arc::new(Memory::default()));
     let bench = Bench::open(store.clone()).await.expect("a spool");
-    store.hold_appends(true);
+    store.hold(Call::Append, true);
     let first = store.count(Call::Append);
     let door = &bench.door;
     let accepts = futures_util::future::join_all((0..100).map(|n| door.accept(offer(n, 1, 10))));
     let release = async {
         store.wait_for_more(Call::Append, first).await;
-        store.hold_appends(false);
+        store.hold(Call::Append, false);
     };
     let (accepted, ()) = tokio::join!(accepts, release);
     assert!(accepted.iter().all(Result::is_ok));

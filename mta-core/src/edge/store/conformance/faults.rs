@@ -1,9 +1,9 @@
 //! A store that fails, stops or waits where a test says so, around any engine.
 
 use crate::base::flow::Answer;
-use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Store, StoreFault, Write};
+use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write};
 use bytes::Bytes;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
@@ -19,6 +19,7 @@ pub(super) enum Call {
     Apply,
     Checkpoint,
     Reset,
+    Shrink,
     Blob,
     OpenBlob,
     RemoveBlob,
@@ -30,7 +31,14 @@ impl Call {
     fn writes(self) -> bool {
         matches!(
             self,
-            Self::Append | Self::Trim | Self::Apply | Self::Checkpoint | Self::Reset | Self::Blob | Self::RemoveBlob
+            Self::Append
+                | Self::Trim
+                | Self::Apply
+                | Self::Checkpoint
+                | Self::Reset
+                | Self::Shrink
+                | Self::Blob
+                | Self::RemoveBlob
         )
     }
 }
@@ -40,8 +48,8 @@ pub(super) struct Faulty {
     inner: Arc<dyn Store>,
     orders: Mutex<Orders>,
     calls: watch::Sender<HashMap<Call, u64>>,
-    /// Appends wait while this is false.
-    gate: watch::Sender<bool>,
+    /// These calls wait.
+    held: watch::Sender<HashSet<Call>>,
 }
 
 #[derive(Default)]
@@ -54,8 +62,12 @@ struct Orders {
 
 impl Faulty {
     pub(super) fn new(inner: Arc<dyn Store>) -> Arc<Self> {
-        let (calls, gate) = (watch::Sender::default(), watch::Sender::new(true));
-        Arc::new(Self { inner, orders: Mutex::default(), calls, gate })
+        Arc::new(Self {
+            inner,
+            orders: Mutex::default(),
+            calls: watch::Sender::default(),
+            held: watch::Sender::default(),
+        })
     }
 
     fn orders(&self) -> MutexGuard<'_, Orders> {
@@ -84,9 +96,15 @@ impl Faulty {
         self.orders().free_bytes = Some(free_bytes);
     }
 
-    /// Appends wait from now on, or no longer.
-    pub(super) fn hold_appends(&self, hold: bool) {
-        self.gate.send_replace(!hold);
+    /// That call waits from now on, or no longer.
+    pub(super) fn hold(&self, call: Call, hold: bool) {
+        self.held.send_modify(|held| {
+            if hold {
+                held.insert(call)
+            } else {
+                held.remove(&call)
+            };
+        });
     }
 
     pub(super) fn count(&self, call: Call) -> u64 {
@@ -100,13 +118,7 @@ impl Faulty {
         assert!(called, "the sender lives in self");
     }
 
-    /// Notes the call; the error that it is to give.
-    fn note(&self, call: Call) -> Result<(), StoreFault> {
-        let verdict = self.judge(call);
-        self.calls.send_modify(|calls| *calls.entry(call).or_default() += 1);
-        verdict
-    }
-
+    /// The error that the call is to give.
     fn judge(&self, call: Call) -> Result<(), StoreFault> {
         let mut orders = self.orders();
         if let Some(fault) = orders.failing.get(&call) {
@@ -128,7 +140,10 @@ impl Faulty {
         inner: impl FnOnce() -> Answer<'a, Result<T, StoreFault>> + Send + 'a,
     ) -> Answer<'a, Result<T, StoreFault>> {
         Box::pin(async move {
-            self.note(call)?;
+            self.calls.send_modify(|calls| *calls.entry(call).or_default() += 1);
+            let is_let_go = self.held.subscribe().wait_for(|held| !held.contains(&call)).await.is_ok();
+            assert!(is_let_go, "the sender lives in self");
+            self.judge(call)?;
             inner().await
         })
     }
@@ -136,12 +151,7 @@ impl Faulty {
 
 impl Store for Faulty {
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>> {
-        Box::pin(async move {
-            self.note(Call::Append)?;
-            let is_open = self.gate.subscribe().wait_for(|open| *open).await.is_ok();
-            assert!(is_open, "the sender lives in self");
-            self.inner.append(records).await
-        })
+        self.pass(Call::Append, move || self.inner.append(records))
     }
 
     fn read(&self, at: Position, payload_bytes: usize) -> Answer<'_, Result<Found, StoreFault>> {
@@ -193,28 +203,23 @@ impl Store for Faulty {
         self.pass(Call::Reset, move || self.inner.reset_trees())
     }
 
+    fn shrink_trees(&self) -> Answer<'_, Result<Shrunk, StoreFault>> {
+        self.pass(Call::Shrink, move || self.inner.shrink_trees())
+    }
+
     fn blob(&self, name: &str) -> Answer<'_, Result<Box<dyn BlobWriter>, StoreFault>> {
         let name = name.to_owned();
-        Box::pin(async move {
-            self.note(Call::Blob)?;
-            self.inner.blob(&name).await
-        })
+        self.pass(Call::Blob, move || Box::pin(async move { self.inner.blob(&name).await }))
     }
 
     fn open_blob(&self, name: &str) -> Answer<'_, Result<OpenBlob, StoreFault>> {
         let name = name.to_owned();
-        Box::pin(async move {
-            self.note(Call::OpenBlob)?;
-            self.inner.open_blob(&name).await
-        })
+        self.pass(Call::OpenBlob, move || Box::pin(async move { self.inner.open_blob(&name).await }))
     }
 
     fn remove_blob(&self, name: &str) -> Answer<'_, Result<(), StoreFault>> {
         let name = name.to_owned();
-        Box::pin(async move {
-            self.note(Call::RemoveBlob)?;
-            self.inner.remove_blob(&name).await
-        })
+        self.pass(Call::RemoveBlob, move || Box::pin(async move { self.inner.remove_blob(&name).await }))
     }
 
     fn blobs(&self) -> Answer<'_, Result<Vec<String>, StoreFault>> {

@@ -3,6 +3,9 @@
 mod crash;
 mod engine;
 mod faults;
+mod power;
+mod pressure;
 mod reclaim;
+mod recorder;
 mod spool;
 mod world;

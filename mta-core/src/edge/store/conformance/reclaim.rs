@@ -5,6 +5,7 @@ use super::world::{Bench, done, id, later, offer, ruling, storage};
 use crate::base::flow::spool::Spool;
 use crate::base::world::store::Store;
 use crate::edge::store::{memory::Memory, sled};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,5 +92,51 @@ async fn space_comes_back_on_sled_and_its_index_can_be_made_again_from_what_is_l
     std::fs::remove_dir_all(dir.path().join("index")).expect("removed");
     let bench = Bench::open(sled::open(dir.path(), &storage()).expect("a store")).await.expect("a spool");
     assert!(bench.contents().await == before, "the journal alone holds all that lives");
+    bench.close().await;
+}
+
+/// Octets of all files below.
+fn bytes(dir: &Path) -> u64 {
+    let items = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    // What goes away meanwhile has no length.
+    items.map(|item| item.metadata().map_or(0, |m| if m.is_dir() { bytes(&item.path()) } else { m.len() })).sum()
+}
+
+/// Large entries, so that few messages make a large index: a hundred recipients each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spool_that_has_emptied_gives_its_index_back_too_and_what_still_lives_is_untouched() {
+    const MESSAGES: u64 = 4000;
+    const LEFT: u64 = 20;
+    let dir = tempfile::tempdir().expect("a directory");
+    let store = sled::open(dir.path(), &storage()).expect("a store");
+    let bench = Bench::open(Arc::clone(&store)).await.expect("a spool");
+    let accepts = (0..MESSAGES).map(|n| bench.door.accept(offer(n, 100, 10)));
+    assert!(futures_util::future::join_all(accepts).await.iter().all(Result::is_ok));
+    bench.close().await;
+    let full = bytes(dir.path());
+    let index = bytes(&dir.path().join("index"));
+    assert!(index > 20 << 20, "{index} octets are no large index");
+
+    let bench = Bench::open(Arc::clone(&store)).await.expect("a spool");
+    let ends = (LEFT..MESSAGES).map(|n| bench.door.rule(ruling(n, 0..100, &done())));
+    assert!(futures_util::future::join_all(ends).await.iter().all(|left| matches!(left, Ok(None))));
+    let before = bench.contents().await;
+    assert_eq!(before.len() as u64, LEFT);
+    let limit = full / MESSAGES * LEFT * 2 + storage().segment_bytes * 4 + (1 << 20);
+    let shrinks = async {
+        while bytes(dir.path()) > limit {
+            bench.clock.advance(Duration::from_millis(200));
+            // Through another thread and back: the tasks that woke have their turn.
+            tokio::task::spawn_blocking(std::thread::yield_now).await.expect("it only yields");
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(30), shrinks).await.is_ok();
+    assert!(in_time, "{} octets of {full} are left, and {limit} may be", bytes(dir.path()));
+    assert!(bench.contents().await == before);
+    bench.close().await;
+    drop(store);
+    let bench = Bench::open(sled::open(dir.path(), &storage()).expect("a store")).await.expect("a spool");
+    assert!(bench.contents().await == before);
+    assert!(bench.seen.all("spool-rebuilding").is_empty());
     bench.close().await;
 }

@@ -11,11 +11,12 @@ mod segment;
 mod tests;
 mod writer;
 
+use super::disk::Disk;
 use super::fault;
 use crate::base::world::store::{Found, Position, Record, StoreFault};
 use line::Line;
 use segment::Segment;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -29,6 +30,7 @@ const ORDERS_MAX: usize = 16;
 #[derive(Debug)]
 pub(super) struct Journal {
     line: Arc<Line>,
+    disk: Arc<dyn Disk>,
     orders: mpsc::SyncSender<Order>,
     damaged_dir: PathBuf,
 }
@@ -36,21 +38,23 @@ pub(super) struct Journal {
 impl Journal {
     /// Opens the journal in `dir` and cuts its torn tail; positions never fall below `floor`.
     pub(super) fn open(
+        disk: &Arc<dyn Disk>,
         dir: &Path,
         damaged_dir: &Path,
         segment_bytes: u64,
         floor: Position,
     ) -> Result<Self, StoreFault> {
         fs::create_dir_all(dir).map_err(|e| fault(&e))?;
-        let segments = find_segments(dir)?;
+        let segments = find_segments(&**disk, dir)?;
         let newest = segments.last().map(|s| s.base);
         let line = Arc::new(Line::new(segments));
-        let tail = read::cut_tail(&line)?;
+        let tail = read::cut_tail(&**disk, &line)?;
         let end = tail.max(floor.0);
         line.set_end(end);
         let (orders, received) = mpsc::sync_channel(ORDERS_MAX);
         let writer = Writer {
             line: Arc::clone(&line),
+            disk: Arc::clone(disk),
             dir: dir.to_owned(),
             segment_bytes,
             active: None,
@@ -62,7 +66,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || writer.run(&received))
             .map_err(|e| fault(&e))?;
-        Ok(Self { line, orders, damaged_dir: damaged_dir.to_owned() })
+        Ok(Self { line, disk: Arc::clone(disk), orders, damaged_dir: damaged_dir.to_owned() })
     }
 
     /// Makes the records durable, all or none.
@@ -80,10 +84,11 @@ impl Journal {
         if dropped.is_empty() {
             return Ok(());
         }
+        let disk = Arc::clone(&self.disk);
         super::blocking(move || {
             // Oldest first, so that an interruption leaves no gap before records that are still there.
             for segment in &dropped {
-                fs::remove_file(&segment.path).map_err(|e| fault(&e))?;
+                disk.remove(&segment.path).map_err(|e| fault(&e))?;
             }
             Ok(())
         })
@@ -128,17 +133,17 @@ fn writer_gone() -> StoreFault {
 }
 
 /// The segments in order; drafts that never got their name are removed.
-fn find_segments(dir: &Path) -> Result<Vec<Segment>, StoreFault> {
+fn find_segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<Segment>, StoreFault> {
     let mut segments = Vec::new();
     for item in fs::read_dir(dir).map_err(|e| fault(&e))? {
         let path = item.map_err(|e| fault(&e))?.path();
         if path.extension().is_some_and(|extension| extension == "new") {
-            fs::remove_file(&path).map_err(|e| fault(&e))?;
-        } else if let Some(segment) = Segment::open(&path)? {
+            disk.remove(&path).map_err(|e| fault(&e))?;
+        } else if let Some(segment) = Segment::open(disk, &path)? {
             segments.push(segment);
         }
     }
-    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| fault(&e))?;
+    disk.sync_dir(dir).map_err(|e| fault(&e))?;
     segments.sort_by_key(|segment| segment.base);
     Ok(segments)
 }

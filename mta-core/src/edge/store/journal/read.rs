@@ -1,5 +1,6 @@
 //! Finding records again: one by its position, many in order, and those behind a damaged stretch.
 
+use super::super::disk::Disk;
 use super::super::fault;
 use super::frame::{self, ALIGN, Header};
 use super::line::{Line, Stretch};
@@ -177,7 +178,7 @@ fn capped(length: u64, left: u64) -> usize {
 }
 
 /// Cuts what a crash left behind the newest segment's last whole record; where the journal ends.
-pub(super) fn cut_tail(line: &Line) -> Result<u64, StoreFault> {
+pub(super) fn cut_tail(disk: &dyn Disk, line: &Line) -> Result<u64, StoreFault> {
     let Some(segment) = line.newest() else { return Ok(0) };
     let stretch = Stretch { segment, end: 0, next: None };
     let stretch = Stretch { end: stretch.segment.end(), ..stretch };
@@ -192,7 +193,7 @@ pub(super) fn cut_tail(line: &Line) -> Result<u64, StoreFault> {
     if good == segment.base {
         // Nothing was ever acknowledged from it.
         line.remove(segment.base);
-        fs::remove_file(&segment.path).map_err(|e| fault(&e))?;
+        disk.remove(&segment.path).map_err(|e| fault(&e))?;
     } else {
         segment.cut().map_err(|e| fault(&e))?;
     }

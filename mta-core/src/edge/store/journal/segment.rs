@@ -1,11 +1,9 @@
 //! One file of the journal: named by the position of its first octet, and by its salt.
 
+use super::super::disk::{Disk, DiskFile, write_all};
 use super::super::fault;
 use crate::base::world::store::StoreFault;
-use rustix::fs::{FallocateFlags, fallocate};
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::io::{ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,7 +23,7 @@ pub(super) struct Segment {
     pub(super) base: u64,
     pub(super) salt: u32,
     pub(super) path: PathBuf,
-    pub(super) file: File,
+    pub(super) file: Box<dyn DiskFile>,
     /// The journal position behind its last record.
     end: AtomicU64,
 }
@@ -52,7 +50,7 @@ impl Segment {
             match self.file.read_at(&mut buffer[filled..], self.offset(position) + filled as u64) {
                 Ok(0) => break,
                 Ok(n) => filled += n,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Err(fault(&e)),
             }
         }
@@ -61,54 +59,60 @@ impl Segment {
     }
 
     /// A new segment: preallocated, its name durable. The file appears under its name only when it is whole.
-    pub(super) fn create(dir: &Path, base: u64, bytes: u64, at_least: u64) -> Result<Self, StoreFault> {
+    pub(super) fn create(
+        disk: &dyn Disk,
+        dir: &Path,
+        base: u64,
+        bytes: u64,
+        at_least: u64,
+    ) -> Result<Self, StoreFault> {
         let salt = salt()?;
         let path = dir.join(format!("{base:016x}-{salt:08x}{SUFFIX}"));
         let draft = path.with_extension("new");
-        let made = Self::fill(&draft, bytes, at_least).and_then(|mut file| {
+        let made = Self::fill(disk, &draft, bytes, at_least).and_then(|file| {
             let mut header = [0; HEADER_BYTES as usize];
             header[..8].copy_from_slice(&MAGIC);
             header[8..12].copy_from_slice(&FORMAT.to_le_bytes());
-            file.write_all(&header)?;
+            write_all(&*file, &mut [IoSlice::new(&header)], 0)?;
             file.sync_all()?;
-            fs::rename(&draft, &path)?;
-            File::open(dir)?.sync_all()?;
+            disk.rename(&draft, &path)?;
+            disk.sync_dir(dir)?;
             Ok(file)
         });
         match made {
             Ok(file) => Ok(Self { base, salt, path, file, end: AtomicU64::new(base) }),
             Err(e) => {
                 // What is left of the draft only takes room; an error here changes nothing, the next start removes it.
-                let _removed = fs::remove_file(&draft);
+                let _removed = disk.remove(&draft);
                 Err(fault(&e))
             }
         }
     }
 
     /// Opens the draft and takes its room on the disk: the whole of it, or what can be had if that is enough.
-    fn fill(draft: &Path, bytes: u64, at_least: u64) -> std::io::Result<File> {
-        let file = File::options().read(true).write(true).create(true).truncate(true).open(draft)?;
+    fn fill(disk: &dyn Disk, draft: &Path, bytes: u64, at_least: u64) -> std::io::Result<Box<dyn DiskFile>> {
+        let file = disk.create(draft)?;
         let mut room = bytes.max(at_least);
         let floor = at_least.max(PREALLOCATE_BYTES_MIN).min(room);
         loop {
-            match fallocate(&file, FallocateFlags::empty(), 0, HEADER_BYTES + room) {
+            match file.allocate(HEADER_BYTES + room).map_err(|e| (e.kind(), e)) {
                 Ok(()) => return Ok(file),
-                Err(rustix::io::Errno::INTR) => {}
+                Err((ErrorKind::Interrupted, _)) => {}
                 // The file system can't preallocate: the file grows as it is written.
-                Err(rustix::io::Errno::OPNOTSUPP) => return Ok(file),
-                Err(rustix::io::Errno::NOSPC) if room > floor => room = (room / 4).max(floor),
-                Err(e) => return Err(e.into()),
+                Err((ErrorKind::Unsupported, _)) => return Ok(file),
+                Err((ErrorKind::StorageFull, _)) if room > floor => room = (room / 4).max(floor),
+                Err((_, e)) => return Err(e),
             }
         }
     }
 
     /// Opens a segment that is there; its end is that of the file. None: the name is not a segment's.
-    pub(super) fn open(path: &Path) -> Result<Option<Self>, StoreFault> {
+    pub(super) fn open(disk: &dyn Disk, path: &Path) -> Result<Option<Self>, StoreFault> {
         let Some((base, salt)) = path.file_name().and_then(|name| name.to_str()).and_then(parse_name) else {
             return Ok(None);
         };
-        let file = File::options().read(true).write(true).open(path).map_err(|e| fault(&e))?;
-        let length = file.metadata().map_err(|e| fault(&e))?.len();
+        let file = disk.open(path).map_err(|e| fault(&e))?;
+        let length = file.len().map_err(|e| fault(&e))?;
         let end = AtomicU64::new(base + length.saturating_sub(HEADER_BYTES));
         let segment = Self { base, salt, path: path.to_owned(), file, end };
         segment.check_format()?;
@@ -118,8 +122,8 @@ impl Segment {
     /// Refuses a newer format. A header that can't be read refuses nothing: the records are checked one by one.
     fn check_format(&self) -> Result<(), StoreFault> {
         let mut header = [0; 12];
-        match self.file.read_exact_at(&mut header, 0) {
-            Ok(()) if header[..8] == MAGIC => {}
+        match self.file.read_at(&mut header, 0) {
+            Ok(12) if header[..8] == MAGIC => {}
             _ => return Ok(()),
         }
         let format = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);

@@ -1,5 +1,6 @@
 //! The journal against torn tails, damage, forged headers, newer formats and a disk that refuses.
 
+use super::super::disk::{LocalDisk, LocalFile};
 use super::frame::{HEADER_BYTES, Header};
 use super::line::Line;
 use super::segment::{self, Segment};
@@ -7,12 +8,17 @@ use super::writer::Writer;
 use super::*;
 use crate::base::world::store::Damage;
 use bytes::Bytes;
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 const SEGMENT: u64 = 32 << 10;
 
+fn local() -> Arc<dyn Disk> {
+    Arc::new(LocalDisk)
+}
+
 fn open(dir: &Path) -> Result<Journal, StoreFault> {
-    Journal::open(&dir.join("journal"), &dir.join("damaged"), SEGMENT, Position(0))
+    Journal::open(&local(), &dir.join("journal"), &dir.join("damaged"), SEGMENT, Position(0))
 }
 
 fn record(n: u8) -> Record {
@@ -141,14 +147,15 @@ async fn a_segment_that_fails_is_left_and_a_new_one_begun() {
     let dir = tempfile::tempdir().expect("a directory");
     let journal_dir = dir.path().join("journal");
     fs::create_dir(&journal_dir).expect("made");
-    let mut broken = Segment::create(&journal_dir, 0, SEGMENT, 0).expect("made");
-    broken.file = File::open(&broken.path).expect("opened, to be read alone");
+    let mut broken = Segment::create(&LocalDisk, &journal_dir, 0, SEGMENT, 0).expect("made");
+    broken.file = Box::new(LocalFile(File::open(&broken.path).expect("opened, to be read alone")));
     let line = Arc::new(Line::new(Vec::new()));
     let broken = Arc::new(broken);
     line.push(Arc::clone(&broken));
     let (orders, received) = mpsc::sync_channel(2);
     let writer = Writer {
         line: Arc::clone(&line),
+        disk: local(),
         dir: journal_dir,
         segment_bytes: SEGMENT,
         active: Some((broken, SEGMENT)),
@@ -157,7 +164,7 @@ async fn a_segment_that_fails_is_left_and_a_new_one_begun() {
         headers: Vec::new(),
     };
     std::thread::spawn(move || writer.run(&received));
-    let journal = Journal { line, orders, damaged_dir: dir.path().join("damaged") };
+    let journal = Journal { line, disk: local(), orders, damaged_dir: dir.path().join("damaged") };
     assert!(matches!(journal.append(vec![record(1)]).await, Err(StoreFault::Io(_))));
     journal.append(vec![record(2)]).await.expect("a new segment takes it");
     assert_eq!(found(&journal).await, (vec![2], vec![]));
@@ -182,6 +189,6 @@ async fn segments_are_given_back_from_the_front_alone() {
     journal.trim(end).await.expect("trimmed");
     assert_eq!((files(), journal.extent()), (0, (end, end)));
     drop(journal);
-    let floor = Journal::open(&dir.path().join("journal"), dir.path(), SEGMENT, end).expect("a journal");
+    let floor = Journal::open(&local(), &dir.path().join("journal"), dir.path(), SEGMENT, end).expect("a journal");
     assert!(floor.append(vec![record(1)]).await.expect("appended")[0] >= end);
 }

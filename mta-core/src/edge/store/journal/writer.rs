@@ -1,11 +1,12 @@
 //! The one thread that writes the journal: a group of records, one write, one fdatasync, then the next group.
 
+use super::super::disk::{Disk, write_all};
 use super::super::fault;
 use super::frame::{self, ALIGN, Header};
 use super::line::Line;
 use super::segment::Segment;
 use crate::base::world::store::{Position, Record, StoreFault};
-use std::io::{IoSlice, Seek, SeekFrom, Write};
+use std::io::IoSlice;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -23,6 +24,7 @@ pub(super) enum Order {
 /// The thread's own state.
 pub(super) struct Writer {
     pub(super) line: Arc<Line>,
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) dir: PathBuf,
     pub(super) segment_bytes: u64,
     /// The segment that is being written, and how many octets it has room for. None: the next append begins one.
@@ -92,8 +94,7 @@ impl Writer {
             let _cut = full.file.set_len(full.offset(full.end()));
         }
         let base = self.end.max(self.newest.map_or(0, |newest| newest + ALIGN as u64));
-        let segment = Arc::new(Segment::create(&self.dir, base, self.segment_bytes, total)?);
-        (&segment.file).seek(SeekFrom::Start(segment.offset(base))).map_err(|e| fault(&e))?;
+        let segment = Arc::new(Segment::create(&*self.disk, &self.dir, base, self.segment_bytes, total)?);
         self.end = base;
         self.newest = Some(base);
         self.line.push(Arc::clone(&segment));
@@ -126,17 +127,7 @@ impl Writer {
             let length = payload_bytes(record);
             slices.push(IoSlice::new(&PADDING[..length.next_multiple_of(ALIGN) - length]));
         }
-        let mut rest = &mut slices[..];
-        IoSlice::advance_slices(&mut rest, 0);
-        while !rest.is_empty() {
-            match (&segment.file).write_vectored(rest) {
-                Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
-                Ok(n) => IoSlice::advance_slices(&mut rest, n),
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(())
+        write_all(&*segment.file, &mut slices, segment.offset(self.end))
     }
 
     fn trim(&mut self, before: u64) -> Vec<Arc<Segment>> {

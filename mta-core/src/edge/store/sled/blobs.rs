@@ -1,12 +1,13 @@
 //! Large content: one file each, written as it arrives.
 
+use super::super::disk::{Disk, DiskFile, write_all};
 use super::super::{blocking, fault};
 use crate::base::flow::Answer;
 use crate::base::mail::content::ReadAt;
 use crate::base::world::store::{BlobWriter, OpenBlob, StoreFault};
 use bytes::{Bytes, BytesMut};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,9 +23,9 @@ pub(super) fn path(dir: &Path, name: &str) -> Result<PathBuf, StoreFault> {
     Ok(dir.join("blobs").join(name))
 }
 
-pub(super) fn create(path: PathBuf) -> Result<Box<dyn BlobWriter>, StoreFault> {
-    let file = File::options().write(true).create_new(true).open(&path).map_err(|e| fault(&e))?;
-    Ok(Box::new(Writer { file: Some(file), path, gathered: BytesMut::new(), finished: false }))
+pub(super) fn create(disk: Arc<dyn Disk>, path: PathBuf) -> Result<Box<dyn BlobWriter>, StoreFault> {
+    let file = disk.create(&path).map_err(|e| fault(&e))?;
+    Ok(Box::new(Writer { disk, file: Some(file), written: 0, path, gathered: BytesMut::new(), finished: false }))
 }
 
 pub(super) fn open(path: &Path) -> Result<OpenBlob, StoreFault> {
@@ -33,8 +34,8 @@ pub(super) fn open(path: &Path) -> Result<OpenBlob, StoreFault> {
     Ok((Arc::new(Reader(file)), length))
 }
 
-pub(super) fn remove(path: &Path) -> Result<(), StoreFault> {
-    match fs::remove_file(path) {
+pub(super) fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StoreFault> {
+    match disk.remove(path) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(fault(&e)),
         _ => Ok(()),
     }
@@ -65,8 +66,10 @@ impl ReadAt for Reader {
 }
 
 struct Writer {
+    disk: Arc<dyn Disk>,
     /// Away while a thread writes to it; missing for good after an error.
-    file: Option<File>,
+    file: Option<Box<dyn DiskFile>>,
+    written: u64,
     path: PathBuf,
     gathered: BytesMut,
     finished: bool,
@@ -76,14 +79,17 @@ impl Writer {
     /// Writes what was gathered, and makes it durable if asked.
     async fn flush(&mut self, durable: bool) -> Result<(), StoreFault> {
         let lost = || StoreFault::Io("an earlier write of this blob failed".to_owned());
-        let mut file = self.file.take().ok_or_else(lost)?;
+        let file = self.file.take().ok_or_else(lost)?;
         let octets = self.gathered.split().freeze();
+        let offset = self.written;
+        self.written += octets.len() as u64;
+        let disk = Arc::clone(&self.disk);
         let dir = self.path.parent().map(Path::to_owned);
         let file = blocking(move || {
-            let written = file.write_all(&octets).and_then(|()| if durable { file.sync_all() } else { Ok(()) });
-            written.map_err(|e| fault(&e))?;
+            let written = write_all(&*file, &mut [IoSlice::new(&octets)], offset);
+            written.and_then(|()| if durable { file.sync_all() } else { Ok(()) }).map_err(|e| fault(&e))?;
             if let (true, Some(dir)) = (durable, dir) {
-                File::open(dir).and_then(|d| d.sync_all()).map_err(|e| fault(&e))?;
+                disk.sync_dir(&dir).map_err(|e| fault(&e))?;
             }
             Ok(file)
         });
@@ -118,7 +124,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if !self.finished {
             // What is left is an orphan, which the next start removes.
-            let _removed = fs::remove_file(&self.path);
+            let _removed = self.disk.remove(&self.path);
         }
     }
 }

@@ -1,15 +1,21 @@
 //! The default engine: the journal is the truth, sled is its index, large content lies in files of its own.
 
 mod blobs;
+mod caught;
+mod draft;
 mod note;
+mod shrink;
+#[cfg(test)]
+mod shrink_tests;
 #[cfg(test)]
 mod tests;
 mod trees;
 
+use super::disk::{Disk, LocalDisk};
 use super::journal::Journal;
 use super::{blocking, fault};
 use crate::base::flow::Answer;
-use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Store, StoreFault, Write};
+use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write};
 use crate::config::model::Storage;
 use bytes::Bytes;
 use std::fs::{self, File, TryLockError};
@@ -20,6 +26,7 @@ use trees::Trees;
 /// The engine on a directory, which it alone uses.
 #[derive(Debug)]
 struct Engine {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     journal: Journal,
     trees: Arc<Trees>,
@@ -33,16 +40,21 @@ struct Engine {
 /// The directory is in use by another server, can't be read or written, or was written by a newer version. A lost or
 /// damaged index is no error: it comes up empty, and [`Store::index_lost`] says why.
 pub fn open(dir: &Path, storage: &Storage) -> Result<Arc<dyn Store>, StoreFault> {
+    open_on(Arc::new(LocalDisk), dir, storage)
+}
+
+/// The same on another disk; sled's own files are on the machine's.
+pub(super) fn open_on(disk: Arc<dyn Disk>, dir: &Path, storage: &Storage) -> Result<Arc<dyn Store>, StoreFault> {
     fs::create_dir_all(dir).map_err(|e| named(dir, &e))?;
     let lock = lock(dir)?;
     let damaged = dir.join("damaged");
     let blobs = dir.join("blobs");
     fs::create_dir_all(&blobs).map_err(|e| named(&blobs, &e))?;
-    let trees = Trees::open(dir, &damaged, storage.cache_bytes)?;
+    let trees = Trees::open(Arc::clone(&disk), dir, &damaged, storage.cache_bytes)?;
     let floor = trees.checkpointed().unwrap_or_default();
-    let journal = Journal::open(&dir.join("journal"), &damaged, storage.segment_bytes, floor)?;
-    File::open(dir).and_then(|d| d.sync_all()).map_err(|e| named(dir, &e))?;
-    Ok(Arc::new(Engine { dir: dir.to_owned(), journal, trees: Arc::new(trees), _lock: lock }))
+    let journal = Journal::open(&disk, &dir.join("journal"), &damaged, storage.segment_bytes, floor)?;
+    disk.sync_dir(dir).map_err(|e| named(dir, &e))?;
+    Ok(Arc::new(Engine { disk, dir: dir.to_owned(), journal, trees: Arc::new(trees), _lock: lock }))
 }
 
 fn lock(dir: &Path) -> Result<File, StoreFault> {
@@ -102,7 +114,7 @@ impl Store for Engine {
 
     fn apply(&self, writes: Vec<Write>) -> Answer<'_, Result<(), StoreFault>> {
         let trees = Arc::clone(&self.trees);
-        Box::pin(blocking(move || trees.apply(writes)))
+        Box::pin(blocking(move || trees.apply(&writes)))
     }
 
     fn checkpoint(&self, upto: Position) -> Answer<'_, Result<(), StoreFault>> {
@@ -123,9 +135,15 @@ impl Store for Engine {
         Box::pin(blocking(move || trees.reset()))
     }
 
+    fn shrink_trees(&self) -> Answer<'_, Result<Shrunk, StoreFault>> {
+        let trees = Arc::clone(&self.trees);
+        let free_bytes = self.free_bytes().unwrap_or(u64::MAX);
+        Box::pin(blocking(move || trees.shrink(free_bytes)))
+    }
+
     fn blob(&self, name: &str) -> Answer<'_, Result<Box<dyn BlobWriter>, StoreFault>> {
-        let path = blobs::path(&self.dir, name);
-        Box::pin(blocking(move || blobs::create(path?)))
+        let (disk, path) = (Arc::clone(&self.disk), blobs::path(&self.dir, name));
+        Box::pin(blocking(move || blobs::create(disk, path?)))
     }
 
     fn open_blob(&self, name: &str) -> Answer<'_, Result<OpenBlob, StoreFault>> {
@@ -134,8 +152,8 @@ impl Store for Engine {
     }
 
     fn remove_blob(&self, name: &str) -> Answer<'_, Result<(), StoreFault>> {
-        let path = blobs::path(&self.dir, name);
-        Box::pin(blocking(move || blobs::remove(&path?)))
+        let (disk, path) = (Arc::clone(&self.disk), blobs::path(&self.dir, name));
+        Box::pin(blocking(move || blobs::remove(&*disk, &path?)))
     }
 
     fn blobs(&self) -> Answer<'_, Result<Vec<String>, StoreFault>> {

@@ -1,5 +1,6 @@
 //! The engine on a directory: one server at a time, formats, and names of blobs.
 
+use super::super::disk::LocalDisk;
 use super::*;
 use crate::config::model::Storage;
 
@@ -19,8 +20,9 @@ async fn a_second_server_on_the_directory_is_refused() {
 #[tokio::test]
 async fn a_newer_note_is_refused_and_a_damaged_one_is_none() {
     let dir = tempfile::tempdir().expect("a directory");
-    note::write(dir.path(), Position(5)).expect("written");
-    assert_eq!(note::read(dir.path()), Ok(Some(Position(5))));
+    let noted = note::Note { upto: Position(5), generation: 3 };
+    note::write(&LocalDisk, dir.path(), noted).expect("written");
+    assert_eq!(note::read(dir.path()), Ok(Some(noted)));
     let path = dir.path().join("checkpoint");
     let good = fs::read(&path).expect("readable");
     for at in 0..good.len() {
@@ -33,8 +35,10 @@ async fn a_newer_note_is_refused_and_a_damaged_one_is_none() {
             other => panic!("octet {at}: {other:?}"),
         }
     }
-    fs::write(&path, &good[..20]).expect("written");
-    assert_eq!(note::read(dir.path()), Ok(None));
+    for length in 0..good.len() {
+        fs::write(&path, &good[..length]).expect("written");
+        assert_eq!(note::read(dir.path()), Ok(None), "{length} octets");
+    }
 }
 
 #[tokio::test]

@@ -3,73 +3,116 @@
 //! sled's own flush issues no fsync, so a checkpoint is: flush, then fsync of sled's files by us, then a note of the
 //! journal position (docs/decisions/0003). sled is not trusted further than that: a panic in it is an index lost.
 
+use super::super::disk::Disk;
 use super::super::fault;
-use super::note;
+use super::caught::{caught, close, sync, sync_all};
+use super::draft::{Grown, Shrinking};
+use super::note::{self, Note};
 use crate::base::world::store::{Position, StoreFault, Write};
 use bytes::Bytes;
-use std::fs::{self, File};
+use std::fs;
 use std::ops::Bound::{Excluded, Unbounded};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Where a checkpoint leaves its position in sled itself.
 const MARK_TREE: &str = "checkpoint";
 const MARK_KEY: &[u8] = b"upto";
 
-/// All trees of one data directory.
+/// All trees of one data directory. Each index has a directory of its own, `index/1`, `index/2` and so on; the note
+/// says which counts.
 #[derive(Debug)]
 pub(super) struct Trees {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     damaged_dir: PathBuf,
     cache_bytes: u64,
     /// None only while the index is being made anew, or after that failed.
     db: RwLock<Option<::sled::Db>>,
-    checkpointed: Mutex<Option<Position>>,
+    noted: Mutex<Option<Note>>,
     lost: Mutex<Option<String>>,
+    /// Whoever changes the trees has it; readers don't need it.
+    pub(super) turn: Mutex<Turn>,
+}
+
+/// What belongs to whoever changes the trees.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// The number of the index's directory.
+    pub(super) generation: u64,
+    pub(super) shrinking: Shrinking,
 }
 
 impl Trees {
     /// Opens the index in `dir`. What can't be opened is moved aside, and an empty one takes its place.
-    pub(super) fn open(dir: &Path, damaged_dir: &Path, cache_bytes: u64) -> Result<Self, StoreFault> {
-        let checkpointed = note::read(dir)?;
+    pub(super) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        damaged_dir: &Path,
+        cache_bytes: u64,
+    ) -> Result<Self, StoreFault> {
+        let noted = note::read(dir)?;
+        let generation = noted.map_or(0, |note| note.generation);
         let trees = Self {
+            disk,
             dir: dir.to_owned(),
             damaged_dir: damaged_dir.to_owned(),
             cache_bytes,
             db: RwLock::new(None),
-            checkpointed: Mutex::new(checkpointed),
+            noted: Mutex::new(noted),
             lost: Mutex::new(None),
+            turn: Mutex::new(Turn { generation, shrinking: Shrinking::default() }),
         };
-        let was_there = trees.path().join("db").exists();
-        let why = match (checkpointed, was_there) {
-            (Some(noted), true) => match trees.open_db().and_then(|()| trees.check_mark(noted)) {
+        let why = match noted {
+            Some(note) if trees.path(generation).join("db").exists() => match trees.reopen(note) {
                 Ok(()) => return Ok(trees),
                 Err(fault @ StoreFault::Full) => return Err(fault),
                 Err(fault) => Some(fault.to_string()),
             },
-            (Some(_), false) => Some("its files are not there".to_owned()),
-            (None, true) => Some("it has no checkpoint that can be read".to_owned()),
-            (None, false) => None,
+            Some(_) => Some("its files are not there".to_owned()),
+            None if trees.root().exists() => Some("it has no checkpoint that can be read".to_owned()),
+            None => None,
         };
         *guard(&trees.lost) = why;
         trees.reset()?;
         Ok(trees)
     }
 
-    fn path(&self) -> PathBuf {
+    fn root(&self) -> PathBuf {
         self.dir.join("index")
     }
 
-    fn open_db(&self) -> Result<(), StoreFault> {
+    /// Where the index of that number lies.
+    pub(super) fn path(&self, generation: u64) -> PathBuf {
+        self.root().join(generation.to_string())
+    }
+
+    /// Opens the index that the note names; any other is what a crash left of a change from one to the next.
+    fn reopen(&self, note: Note) -> Result<(), StoreFault> {
+        self.put(self.open_db(note.generation)?);
+        self.check_mark(note.upto)?;
+        for item in fs::read_dir(self.root()).map_err(|e| fault(&e))? {
+            let item = item.map_err(|e| fault(&e))?;
+            if item.file_name() != *note.generation.to_string() {
+                // What stays only takes room.
+                let _removed = fs::remove_dir_all(item.path());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_db(&self, generation: u64) -> Result<::sled::Db, StoreFault> {
         let config = ::sled::Config::new()
-            .path(self.path())
+            .path(self.path(generation))
             .cache_capacity(self.cache_bytes)
             .mode(::sled::Mode::HighThroughput)
             .flush_every_ms(None);
-        let db = caught(|| config.open())?;
-        *self.db.write().unwrap_or_else(PoisonError::into_inner) = Some(db);
-        Ok(())
+        caught(|| config.open())
+    }
+
+    /// From now on this is the index; the one before.
+    pub(super) fn put(&self, db: ::sled::Db) -> Option<::sled::Db> {
+        self.db.write().unwrap_or_else(PoisonError::into_inner).replace(db)
     }
 
     /// sled takes a damaged file for the end of its log, and comes up with what was before it, or empty, without a
@@ -88,25 +131,29 @@ impl Trees {
     }
 
     pub(super) fn checkpointed(&self) -> Option<Position> {
-        *guard(&self.checkpointed)
+        guard(&self.noted).map(|note| note.upto)
     }
 
     /// Starts again with empty trees; what was there is moved aside, in the place of an earlier one.
     pub(super) fn reset(&self) -> Result<(), StoreFault> {
+        let mut turn = guard(&self.turn);
         let old = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
-        // A damaged sled may panic once more while it is put away.
-        let _closed = catch_unwind(AssertUnwindSafe(|| drop(old)));
-        note::remove(&self.dir)?;
-        *guard(&self.checkpointed) = None;
+        close(old);
+        turn.shrinking.restart();
+        note::remove(&*self.disk, &self.dir)?;
+        *guard(&self.noted) = None;
         let aside = self.damaged_dir.join("index");
         if aside.exists() {
             fs::remove_dir_all(&aside).map_err(|e| fault(&e))?;
         }
-        if self.path().exists() {
+        if self.root().exists() {
             fs::create_dir_all(&self.damaged_dir).map_err(|e| fault(&e))?;
-            fs::rename(self.path(), &aside).map_err(|e| fault(&e))?;
+            fs::rename(self.root(), &aside).map_err(|e| fault(&e))?;
         }
-        self.open_db()
+        turn.generation += 1;
+        let fresh = self.open_db(turn.generation)?;
+        self.put(fresh);
+        Ok(())
     }
 
     pub(super) fn get(&self, tree: &str, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, StoreFault> {
@@ -130,59 +177,43 @@ impl Trees {
     }
 
     /// Applies the writes one by one: a crash in between is made good by the journal.
-    pub(super) fn apply(&self, writes: Vec<Write>) -> Result<(), StoreFault> {
-        let mut rest = writes.into_iter().peekable();
-        while let Some(name) = rest.peek().map(|write| write.tree) {
-            self.with(name, |tree| {
-                while let Some(write) = rest.next_if(|write| write.tree == name) {
-                    match &write.value {
-                        Some(value) => tree.insert(&write.key, &value[..])?,
-                        None => tree.remove(&write.key)?,
-                    };
-                }
-                Ok(())
-            })?;
+    pub(super) fn apply(&self, writes: &[Write]) -> Result<(), StoreFault> {
+        let mut turn = guard(&self.turn);
+        let mut grown = Grown::default();
+        for run in writes.chunk_by(|one, next| one.tree == next.tree) {
+            self.with(run[0].tree, |tree| run.iter().try_for_each(|write| grown.write(tree, write)))?;
         }
+        turn.shrinking.wrote(writes, &grown);
         Ok(())
     }
 
     /// Makes the trees durable, then notes what is in them.
     pub(super) fn checkpoint(&self, upto: Position) -> Result<(), StoreFault> {
-        {
-            let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
-            let db = db.as_ref().ok_or_else(not_open)?;
-            caught(|| {
-                db.open_tree(MARK_TREE)?.insert(MARK_KEY, &upto.0.to_be_bytes())?;
-                db.flush()
-            })?;
-        }
-        sync_all(&self.path()).map_err(|e| fault(&e))?;
-        note::write(&self.dir, upto)?;
-        *guard(&self.checkpointed) = Some(upto);
+        let turn = guard(&self.turn);
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        self.save(db.as_ref().ok_or_else(not_open)?, Note { upto, generation: turn.generation })
+    }
+
+    /// Makes this index durable and names it as the one that counts.
+    pub(super) fn save(&self, db: &::sled::Db, note: Note) -> Result<(), StoreFault> {
+        caught(|| {
+            db.open_tree(MARK_TREE)?.insert(MARK_KEY, &note.upto.0.to_be_bytes())?;
+            db.flush()
+        })?;
+        sync_all(&self.path(note.generation)).and_then(|()| sync(&self.root())).map_err(|e| fault(&e))?;
+        note::write(&*self.disk, &self.dir, note)?;
+        *guard(&self.noted) = Some(note);
         Ok(())
     }
 
     fn with<T>(&self, tree: &str, work: impl FnOnce(&::sled::Tree) -> ::sled::Result<T>) -> Result<T, StoreFault> {
+        self.with_db(|db| db.open_tree(tree).and_then(|tree| work(&tree)))
+    }
+
+    pub(super) fn with_db<T>(&self, work: impl FnOnce(&::sled::Db) -> ::sled::Result<T>) -> Result<T, StoreFault> {
         let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
         let db = db.as_ref().ok_or_else(not_open)?;
-        caught(|| db.open_tree(tree).and_then(|tree| work(&tree)))
-    }
-}
-
-/// Runs sled's code; an error or a panic of it says that the index is lost.
-fn caught<T>(work: impl FnOnce() -> ::sled::Result<T>) -> Result<T, StoreFault> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(done)) => Ok(done),
-        Ok(Err(::sled::Error::Io(e))) if e.kind() == std::io::ErrorKind::StorageFull => {
-            // sled never writes again after this, even when there is room: only a new one does.
-            Err(StoreFault::IndexLost("no space left on the device".to_owned()))
-        }
-        Ok(Err(e)) => Err(StoreFault::IndexLost(e.to_string())),
-        Err(panic) => {
-            let why = panic.downcast_ref::<String>().cloned();
-            let why = why.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-            Err(StoreFault::IndexLost(format!("sled panicked: {}", why.unwrap_or_default())))
-        }
+        caught(|| work(db))
     }
 }
 
@@ -190,25 +221,6 @@ fn not_open() -> StoreFault {
     StoreFault::IndexLost("it could not be opened anew".to_owned())
 }
 
-/// Makes every file of the index durable, and their names.
-fn sync_all(dir: &Path) -> std::io::Result<()> {
-    for item in fs::read_dir(dir)? {
-        let item = item?;
-        let kind = item.file_type()?;
-        if kind.is_dir() {
-            sync_all(&item.path())?;
-        } else if kind.is_file() {
-            match File::open(item.path()) {
-                Ok(file) => file.sync_all()?,
-                // sled replaces its snapshots as it goes.
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-                Err(e) => return Err(e),
-            }
-        }
-    }
-    File::open(dir)?.sync_all()
-}
-
-fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

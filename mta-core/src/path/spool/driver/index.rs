@@ -1,12 +1,12 @@
-//! The index writer: brings changes into the index behind the journal, makes checkpoints, gives space back, watches the
-//! disk.
+//! The index writer: brings changes into the index behind the journal, makes checkpoints, gives space back (the
+//! journal's and the index's own), watches the disk.
 
 use super::committer::Job;
 use super::recovery::rebuild_index;
 use super::shared::{Shared, writes};
 use crate::base::event::Event;
 use crate::base::flow::spool::Room;
-use crate::base::world::store::{Position, StoreFault};
+use crate::base::world::store::{Position, Shrunk, StoreFault};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ const BATCH_ENTRIES: usize = 2000;
 /// A checkpoint at the latest after this long, or after so much of the journal: what a start has to replay.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
 const CHECKPOINT_EVERY_BYTES: u64 = 256 << 20;
+/// How often the index's size is looked at.
+const SIZE_EVERY: Duration = Duration::from_secs(10);
 /// How often free space is looked at when nothing is written, and a failed disk is tried.
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// A journal without a living record that is shorter than this is left alone.
@@ -31,6 +33,9 @@ pub(super) struct IndexWriter {
     pub(super) jobs: mpsc::WeakSender<Job>,
     pub(super) checkpointed_at: Instant,
     pub(super) watched_at: Instant,
+    /// When the index's size was last looked at, and whether it is being shrunk.
+    pub(super) sized_at: Instant,
+    pub(super) is_shrinking: bool,
     /// Why the index must be made again, if it must.
     pub(super) lost: Option<String>,
 }
@@ -56,10 +61,16 @@ impl IndexWriter {
             self.remove_dead_blobs().await;
             self.write(false).await;
             self.checkpoint_if_due(now).await;
+            if self.is_shrinking || now.saturating_duration_since(self.sized_at) >= SIZE_EVERY {
+                self.sized_at = now;
+                self.shrink().await;
+            }
         }
         self.remove_dead_blobs().await;
         self.write(true).await;
         self.checkpoint().await;
+        // One step: an index in which little lives is small when the program ends; a longer way waits for its next run.
+        self.shrink().await;
     }
 
     /// Looks at the disk, and tries one that failed.
@@ -173,6 +184,21 @@ impl IndexWriter {
             return;
         }
         self.trim(upto).await;
+    }
+
+    /// Takes one step towards a smaller index, if it is much larger than what lives and there is room for a copy.
+    async fn shrink(&mut self) {
+        let is_well = self.lost.is_none() && !self.shared.is_index_stuck.load(Ordering::Acquire);
+        let shrunk = if is_well && self.shared.disk().room() == Room::Open {
+            // What fails has changed nothing, and is tried again at the next look.
+            self.shared.store.shrink_trees().await.unwrap_or(Shrunk::Not)
+        } else {
+            Shrunk::Not
+        };
+        self.is_shrinking = shrunk == Shrunk::GoesOn;
+        if let Shrunk::By { bytes } = shrunk {
+            self.shared.observe.event(Event::Reclaimed { bytes, moved: 0 });
+        }
     }
 
     async fn trim(&self, checkpointed: Position) {

@@ -84,6 +84,8 @@ pub async fn open(
         jobs: jobs.downgrade(),
         checkpointed_at: now,
         watched_at: now,
+        sized_at: now,
+        is_shrinking: false,
         lost: None,
     };
     let cleaner = Cleaner { shared: Arc::clone(&shared), jobs: jobs.downgrade(), asked_at: None };
