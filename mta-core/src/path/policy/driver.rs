@@ -290,6 +290,8 @@ impl Session {
                 break;
             }
         }
+        // No hook of this transaction follows: its instances may serve others while this message is made durable.
+        self.asked = None;
         let (disposition, plugin) = ruled;
         match scene.message {
             Some(mut message) => {

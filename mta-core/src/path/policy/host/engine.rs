@@ -6,7 +6,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, Po
 /// holds about 9,000.
 pub(crate) const INSTANCES_MAX: u32 = 5_000;
 /// Instances that rest at once, of all plugins; beside those in use.
-pub(crate) const RESTING_MAX: u32 = 256;
+pub(crate) const RESTING_MAX: u32 = 1_024;
 /// A component has its own core instance and two of the adapter that `wit-component` puts round it; a fourth tells its
 /// state while the image is taken.
 const CORE_INSTANCES_MAX: u32 = 4;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Instances of one plugin that rest at once.
-const RESTING_PER_PLUGIN_MAX: usize = 32;
+const RESTING_PER_PLUGIN_MAX: usize = 256;
 
 /// A plugin of one generation.
 pub(crate) struct Loaded {
