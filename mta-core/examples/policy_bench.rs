@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     let mail = Arc::new(runtime.block_on(mail())?);
     println!("{threads} thread(s), each line: median (lowest, highest) of {BATCHES} batches of {BATCH}");
-    for what in [What::Connect, What::LiveRcpt, What::LiveData, What::Transaction, What::PreSend] {
+    for what in [What::Connect, What::Rcpt, What::Data, What::Transaction, What::PreSend] {
         let workers: Vec<_> = (0..threads).map(|_| runtime.spawn(worker(mail.clone(), what))).collect();
         let mut times = Vec::new();
         for worker in workers {
@@ -72,8 +72,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 #[derive(Clone, Copy)]
 enum What {
     Connect,
-    LiveRcpt,
-    LiveData,
+    Rcpt,
+    Data,
     Transaction,
     PreSend,
 }
@@ -81,11 +81,11 @@ enum What {
 impl What {
     fn words(self) -> &'static str {
         match self {
-            Self::Connect => "on-connect: fresh instance, configure, call, drop",
-            Self::LiveRcpt => "on-rcpt on a live instance",
-            Self::LiveData => "on-data on a live instance (Subject, add a field)",
-            Self::Transaction => "on-rcpt and on-data with their own instance",
-            Self::PreSend => "on-pre-send: fresh instance, configure, call, drop",
+            Self::Connect => "on-connect: instance restored, call, at rest",
+            Self::Rcpt => "on-rcpt, the transaction has its instance",
+            Self::Data => "on-data (Subject, add a field), instance restored",
+            Self::Transaction => "on-rcpt and on-data, instance restored",
+            Self::PreSend => "on-pre-send: instance restored, call, at rest",
         }
     }
 }
@@ -118,8 +118,8 @@ impl Mail {
         let submission = Submission { id: self.entry.id, envelope: &self.envelope, content: &self.content };
         match what {
             What::Connect => drop(session.connect().await),
-            What::LiveRcpt => drop(session.rcpt(None, &self.envelope.recipients[0]).await),
-            What::LiveData => drop(session.data(submission).await),
+            What::Rcpt => drop(session.rcpt(None, &self.envelope.recipients[0]).await),
+            What::Data => drop(session.data(submission).await),
             What::Transaction => {
                 session.rcpt(None, &self.envelope.recipients[0]).await;
                 session.data(submission).await;
