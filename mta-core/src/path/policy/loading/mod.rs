@@ -135,7 +135,10 @@ impl Loader<'_> {
         let hooks = hooks(&pre, &names).map_err(link_error)?;
         let ready = match beginning {
             Beginning::Restored(functions) => {
-                Ready::Restored(functions.iter().filter_map(|name| component.get_export_index(None, &**name)).collect())
+                // One that was passed over would leave a transaction's traces in its module.
+                let found = functions.iter().map(|name| component.get_export_index(None, &**name));
+                let missing = || link_error(wasmtime::format_err!("a function that restores it is missing"));
+                Ready::Restored(found.collect::<Option<_>>().ok_or_else(missing)?)
             }
             Beginning::Pictured => Ready::Pictured,
             Beginning::Configured => Ready::Configured,
