@@ -62,6 +62,8 @@ pub(crate) struct Call {
     ticks_left: u64,
     octets_searched: u64,
     memory_refused: bool,
+    /// The memory is larger than it was when this was set to false.
+    pub(crate) grew: bool,
 }
 
 /// The guest spent its processor time.
@@ -129,6 +131,7 @@ impl Call {
             ticks_left: 0,
             octets_searched: 0,
             memory_refused: false,
+            grew: false,
         }
     }
 
@@ -189,6 +192,7 @@ impl ResourceLimiter for Call {
     fn memory_growing(&mut self, _now: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.plugin.budget.memory_bytes_max;
         self.memory_refused |= !fits;
+        self.grew |= fits;
         Ok(fits)
     }
 

@@ -35,11 +35,23 @@ pub(crate) struct Hooks {
     pub(crate) rcpt: Option<exports::on_rcpt::GuestIndices>,
     pub(crate) data: Option<exports::on_data::GuestIndices>,
     pub(crate) pre_send: Option<exports::on_pre_send::GuestIndices>,
+    /// The hooks that leave their instance restored.
+    pub(crate) restoring: Vec<Hook>,
 }
 
 /// Every hook with the name that configurations and logs give it.
 pub(crate) const HOOKS: [(Hook, &str); 4] =
     [(Hook::Connect, "connect"), (Hook::Rcpt, "rcpt"), (Hook::Data, "data"), (Hook::PreSend, "pre-send")];
+
+/// The hook of an interface, where no other hook of its transaction follows: its instance is done with then.
+pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
+    let (name, _version) = interface.strip_prefix("mailwright:plugin/on-")?.split_once('@')?;
+    let (hook, _) = HOOKS.iter().find(|(_, known)| *known == name)?;
+    match hook {
+        Hook::Connect | Hook::Data | Hook::PreSend => Some(*hook),
+        Hook::Rcpt => None,
+    }
+}
 
 impl Hooks {
     /// Whether the component has the hook.

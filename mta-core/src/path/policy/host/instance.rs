@@ -5,18 +5,18 @@ use super::super::scene::Scene;
 use super::bindings::exports::mailwright::plugin as exports;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
-use super::call::{Call, Identity, World};
+use super::call::{Call, World};
 use super::code::{Code, Hooks, Ready};
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
 use crate::base::world::Clock;
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
 use wasmtime::component::{Instance, TypedFunc};
 
@@ -35,7 +35,7 @@ pub(crate) struct Pool {
     /// One permit for each instance that may be in use; the pool of the engine only refuses, this one lets callers
     /// wait.
     pub(crate) permits: Arc<Semaphore>,
-    /// One permit for each instance that may rest between transactions.
+    /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
 }
 
@@ -46,6 +46,10 @@ pub(crate) struct Live {
     restore: Vec<TypedFunc<(), (u32,)>>,
     guests: Guests,
     transactions: u32,
+    /// Its right to rest, once it has rested.
+    room: Option<OwnedSemaphorePermit>,
+    /// It is as the image of the configured plugin.
+    restored: bool,
     /// No call is under way, and none ended otherwise than by an answer.
     sound: bool,
 }
@@ -89,11 +93,15 @@ impl Live {
         let plugin = &code.plugin;
         let mut store = Store::new(code.pre.engine(), Call::new(plugin.clone(), code.sets.clone(), pool.world.clone()));
         store.limiter(|call| call);
-        store.epoch_deadline_callback(|mut context| context.data_mut().tick());
+        let pulse = pool.pulse.clone();
+        store.epoch_deadline_callback(move |mut context| {
+            pulse.hurry();
+            context.data_mut().tick()
+        });
         store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
         store.set_max_component_handles(HANDLES_MAX);
         begin(&mut store, Scene::default(), plugin.ticks(Hook::Connect, 0));
-        let made = bounded(pool, plugin.budget.wall, code.pre.instantiate_async(&mut store)).await;
+        let made = bounded(pool, plugin.budget.wall, pin!(code.pre.instantiate_async(&mut store))).await;
         let instance = made.map_err(|stop| stop.fault(&store))?;
         let mut restore = Vec::new();
         if let Ready::Restored(functions) = &code.ready {
@@ -102,18 +110,30 @@ impl Live {
                 restore.push(function.map_err(|error| store.data().fault(&error))?);
             }
         }
-        Ok(Self { store, instance, restore, guests: Guests::default(), transactions: 0, sound: true })
+        store.data_mut().grew = false;
+        let guests = Guests::default();
+        Ok(Self { store, instance, restore, guests, transactions: 0, room: None, restored: false, sound: true })
     }
 
-    /// Whether the instance may be used again, once it is restored.
-    pub(crate) fn may_rest(&self) -> bool {
-        self.sound && !self.restore.is_empty() && self.transactions < TRANSACTIONS_MAX
+    /// Whether the instance may be used again, once it is restored, and there is room for it to rest till then. It
+    /// keeps its room while it is used.
+    pub(crate) fn may_rest(&mut self, room: &Arc<Semaphore>) -> bool {
+        if !self.sound || self.store.data().grew || self.restore.is_empty() || self.transactions >= TRANSACTIONS_MAX {
+            return false;
+        }
+        if self.room.is_none() {
+            self.room = room.clone().try_acquire_owned().ok();
+        }
+        self.room.is_some()
     }
 
     /// Brings it back to the image of the configured plugin; whether that could be done.
     pub(crate) async fn restore(&mut self, pool: &Pool) -> Result<bool, Fault> {
         self.transactions += 1;
-        let plugin = self.enter(Hook::Connect, &mut Scene::default());
+        if self.restored {
+            return Ok(true);
+        }
+        let wall = self.enter(Hook::Connect, &mut Scene::default());
         let Self { store, restore, .. } = self;
         let call = async {
             let mut done = true;
@@ -122,8 +142,9 @@ impl Live {
             }
             Ok(Ok(done))
         };
-        let said = bounded(pool, plugin.budget.wall, call).await;
-        self.leave(&mut Scene::default(), said)
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.restored = self.leave(&mut Scene::default(), said)?;
+        Ok(self.restored)
     }
 
     /// The engine's side of it, to have its image taken.
@@ -134,14 +155,14 @@ impl Live {
     /// Gives the plugin its configuration.
     pub(crate) async fn configure(&mut self, pool: &Pool, code: &Code) -> Result<(), Fault> {
         let Some(indices) = &code.hooks.lifecycle else { return Ok(()) };
-        let plugin = self.enter(Hook::Connect, &mut Scene::default());
+        let wall = self.enter(Hook::Connect, &mut Scene::default());
         let Self { store, instance, guests, .. } = self;
         store.data_mut().configuring = true;
         let call = async {
             let guest = known(&mut guests.lifecycle, || indices.load(&mut *store, instance))?;
-            guest.call_configure(&mut *store, &plugin.config_json).await
+            guest.call_configure(&mut *store, &code.plugin.config_json).await
         };
-        let said = bounded(pool, plugin.budget.wall, call).await;
+        let said = bounded(pool, wall, pin!(call)).await;
         self.store.data_mut().configuring = false;
         self.leave(&mut Scene::default(), said)
     }
@@ -149,13 +170,13 @@ impl Live {
     /// Runs the plugin's own test of itself; the words of what failed.
     pub(crate) async fn self_test(&mut self, pool: &Pool, hooks: &Hooks) -> Result<Result<(), String>, Fault> {
         let Some(indices) = &hooks.lifecycle else { return Ok(Ok(())) };
-        let plugin = self.enter(Hook::Connect, &mut Scene::default());
+        let wall = self.enter(Hook::Connect, &mut Scene::default());
         let Self { store, instance, guests, .. } = self;
         let call = async {
             let guest = known(&mut guests.lifecycle, || indices.load(&mut *store, instance))?;
             Ok(Ok(guest.call_self_test(&mut *store).await?))
         };
-        let said = bounded(pool, plugin.budget.wall, call).await;
+        let said = bounded(pool, wall, pin!(call)).await;
         self.leave(&mut Scene::default(), said)
     }
 
@@ -167,7 +188,11 @@ impl Live {
         mut scene: Scene,
         question: &Question,
     ) -> Result<Gate, Fault> {
-        let plugin = self.enter(Hook::Rcpt, &mut scene);
+        let hook = match question {
+            Question::Connect => Hook::Connect,
+            Question::Rcpt(_) => Hook::Rcpt,
+        };
+        let wall = self.enter(hook, &mut scene);
         let Self { store, instance, guests, .. } = self;
         let call = async {
             match (question, &hooks.connect, &hooks.rcpt) {
@@ -182,43 +207,52 @@ impl Live {
                 _ => Ok(Ok(Gate::Next)),
             }
         };
-        let said = bounded(pool, plugin.budget.wall, call).await;
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, hook, said.is_ok());
         self.leave(&mut scene, said)
     }
 
     /// Asks `on-data`. The scene comes back with the edits recorded: after a fault the caller rolls them back.
     pub(crate) async fn data(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Disposition, Fault> {
         let Some(indices) = &hooks.data else { return Ok(Disposition::Next) };
-        let plugin = self.enter(Hook::Data, scene);
+        let wall = self.enter(Hook::Data, scene);
         let Self { store, instance, guests, .. } = self;
         let call = async {
             let guest = known(&mut guests.data, || indices.load(&mut *store, instance))?;
             guest.call_handle(&mut *store).await
         };
-        let said = bounded(pool, plugin.budget.wall, call).await;
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Data, said.is_ok());
         self.leave(scene, said)
     }
 
     /// Asks `on-pre-send`; the scene as at `data`.
     pub(crate) async fn pre_send(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Sending, Fault> {
         let Some(indices) = &hooks.pre_send else { return Ok(Sending::Next) };
-        let plugin = self.enter(Hook::PreSend, scene);
+        let wall = self.enter(Hook::PreSend, scene);
         let Self { store, instance, guests, .. } = self;
         let call = async {
             let guest = known(&mut guests.pre_send, || indices.load(&mut *store, instance))?;
             guest.call_handle(&mut *store).await
         };
-        let said = bounded(pool, plugin.budget.wall, call).await;
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::PreSend, said.is_ok());
         self.leave(scene, said)
     }
 
-    /// A call begins: it is lent the scene.
-    fn enter(&mut self, hook: Hook, scene: &mut Scene) -> Arc<Identity> {
-        let plugin = self.store.data().plugin.clone();
+    /// A hook was answered: it may have left the instance restored.
+    fn left(&mut self, hooks: &Hooks, hook: Hook, answered: bool) {
+        self.restored = answered && !self.store.data().grew && hooks.restoring.contains(&hook);
+    }
+
+    /// A call begins: it is lent the scene. Returns how long it may take by the clock.
+    fn enter(&mut self, hook: Hook, scene: &mut Scene) -> Duration {
         let bytes = scene.message.as_ref().map_or(0, |message| message.content.size_bytes());
-        begin(&mut self.store, std::mem::take(scene), plugin.ticks(hook, bytes));
-        self.sound = false;
-        plugin
+        let plugin = &self.store.data().plugin;
+        let (wall, ticks) = (plugin.budget.wall, plugin.ticks(hook, bytes));
+        begin(&mut self.store, std::mem::take(scene), ticks);
+        (self.sound, self.restored) = (false, false);
+        wall
     }
 
     /// A call ended: the scene comes back, with what the call recorded.
@@ -265,10 +299,14 @@ impl Stop {
 }
 
 /// Runs a call while the pulse beats, and ends it when the wall time is over. The timer is set only when the call is
-/// not over at its first turn: most are.
-async fn bounded<T>(pool: &Pool, wall: Duration, call: impl Future<Output = wasmtime::Result<T>>) -> Result<T, Stop> {
+/// not over at its first turn: most are. The call stays where it is pinned: passed on it would be there twice, and with
+/// it in every future that asks a hook.
+async fn bounded<T>(
+    pool: &Pool,
+    wall: Duration,
+    mut call: Pin<&mut impl Future<Output = wasmtime::Result<T>>>,
+) -> Result<T, Stop> {
     let _running = pool.pulse.enter();
-    let mut call = pin!(call);
     let mut timer: Option<Answer<'static, ()>> = None;
     poll_fn(|context| {
         if let Poll::Ready(done) = call.as_mut().poll(context) {

@@ -1,7 +1,7 @@
 //! The pulse: epoch ticks while guests run, none while none does.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread::Thread;
 use std::time::Duration;
 use wasmtime::Engine;
@@ -9,29 +9,44 @@ use wasmtime::Engine;
 /// Between two ticks: the unit in which guests' processor time is counted.
 pub const TICK: Duration = Duration::from_millis(1);
 
-/// Ticks without a guest before the beat rests: waking a thread costs more than a fresh instance.
-const IDLE_TICKS_MAX: u32 = 50;
+/// Between two ticks while no call lasts: nearly all are over within microseconds, and each tick takes a processor from
+/// the threads that serve.
+const SLOW_TICKS: u32 = 4;
+
+/// Ticks that come quickly after a call saw one: it may be waiting for its turn when the next one comes.
+const QUICK_TICKS: u32 = 16;
+
+/// Slow ticks without a guest before the beat rests: waking a thread costs more than a fresh instance.
+const IDLE_TICKS_MAX: u32 = 12;
 
 /// Shared by the hook calls and the thread that beats.
 pub struct Pulse {
     engine: Engine,
     /// Calls under way.
     running: AtomicUsize,
+    /// Quick ticks to come: a call saw a tick, so it lasts, and its time is counted from here on.
+    quick: AtomicU32,
     /// The thread rests, or is about to.
     resting: AtomicBool,
     thread: OnceLock<Thread>,
 }
 
 /// One call under way.
-pub(crate) struct Running(Arc<Pulse>);
+pub(crate) struct Running<'a>(&'a Pulse);
 
 impl Pulse {
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine, running: AtomicUsize::new(0), resting: AtomicBool::new(false), thread: OnceLock::new() }
+        Self {
+            engine,
+            running: AtomicUsize::new(0),
+            quick: AtomicU32::new(0),
+            resting: AtomicBool::new(false),
+            thread: OnceLock::new(),
+        }
     }
 
     /// A call begins; it ends when what is returned is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> Running {
+    pub(crate) fn enter(&self) -> Running<'_> {
         self.running.fetch_add(1, Ordering::SeqCst);
         // Sequential order with `beat`: either it sees the call, or we see that it rests.
         if self.resting.load(Ordering::SeqCst)
@@ -40,11 +55,16 @@ impl Pulse {
         {
             thread.unpark();
         }
-        Running(self.clone())
+        Running(self)
     }
 
-    /// One beat of the thread that drives the pulse: `sleep` is called with [`TICK`] while guests run, `rest` (which
-    /// parks until woken) when none did for a while. Returns how many idle ticks there were in a row.
+    /// A call lasts: the next ticks are [`TICK`] apart.
+    pub(crate) fn hurry(&self) {
+        self.quick.store(QUICK_TICKS, Ordering::Relaxed);
+    }
+
+    /// One beat of the thread that drives the pulse: `sleep` is called with the time to the next tick while guests run,
+    /// `rest` (which parks until woken) when none did for a while. Returns how many idle ticks there were in a row.
     pub fn beat(&self, idle: u32, sleep: impl FnOnce(Duration), rest: impl FnOnce()) -> u32 {
         if idle >= IDLE_TICKS_MAX {
             self.resting.store(true, Ordering::SeqCst);
@@ -53,7 +73,8 @@ impl Pulse {
             }
             self.resting.store(false, Ordering::SeqCst);
         }
-        sleep(TICK);
+        let quick = self.quick.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |quick| quick.checked_sub(1)).is_ok();
+        sleep(if quick { TICK } else { TICK * SLOW_TICKS });
         self.engine.increment_epoch();
         match self.running.load(Ordering::SeqCst) {
             0 => idle.saturating_add(1),
@@ -68,7 +89,7 @@ impl Pulse {
     }
 }
 
-impl Drop for Running {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.running.fetch_sub(1, Ordering::SeqCst);
     }

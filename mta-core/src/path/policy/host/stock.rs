@@ -28,7 +28,7 @@ pub(crate) struct Loaded {
 
 /// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.
 pub(crate) struct Stock {
-    resting: Mutex<Vec<(Live, OwnedSemaphorePermit)>>,
+    resting: Mutex<Vec<Live>>,
     /// One permit for each instance of any plugin that may rest.
     room: Arc<Semaphore>,
 }
@@ -55,15 +55,17 @@ impl Stock {
 
     /// The instance that was used last: its memory is still in the processor's cache.
     fn take(&self) -> Option<Live> {
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner).pop().map(|(live, _)| live)
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    /// Keeps an instance, where there is room.
-    fn rest(&self, live: Live) {
-        let Ok(permit) = self.room.clone().try_acquire_owned() else { return };
+    /// Keeps an instance, where it may rest and there is room.
+    fn rest(&self, mut live: Live) {
+        if !live.may_rest(&self.room) {
+            return;
+        }
         let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
         if resting.len() < RESTING_PER_PLUGIN_MAX {
-            resting.push((live, permit));
+            resting.push(live);
         }
     }
 }
@@ -95,9 +97,7 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(live) = self.live.take()
-            && live.may_rest()
-        {
+        if let Some(live) = self.live.take() {
             self.loaded.stock.rest(live);
         }
     }

@@ -1,6 +1,7 @@
 //! Takes the image: instruments the component, and reads the state of an instance that `configure` has been through.
 
 use super::super::fault::Unfit;
+use super::super::host::code::last_hook;
 use super::super::host::engine::MEMORY_BYTES_MAX;
 use super::component::{self, Restorable};
 use std::collections::HashMap;
@@ -46,7 +47,7 @@ impl<'a> Sitter<'a> {
         if let Some(error) = state.failed {
             return Err(refused(&error));
         }
-        Ok(match component::restorable(&octets) {
+        Ok(match component::restorable(&octets, |interface| last_hook(interface).is_some()) {
             Ok(restorable) => Image::Restorable(restorable),
             Err(why) => Image::Fixed(octets, why),
         })

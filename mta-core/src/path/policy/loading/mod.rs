@@ -9,13 +9,14 @@ mod component;
 mod module;
 #[cfg(test)]
 mod module_tests;
+mod shape;
 
 use super::fault::{Fault, LoadError, Unfit};
 use super::grants::{self, Grants, check_export, check_import};
 use super::host::bindings::exports::mailwright::plugin as exports;
 use super::host::bindings::mailwright::plugin as imports;
 use super::host::call::{Call, Identity, LogGate};
-use super::host::code::{Code, HOOKS, Hooks, Ready};
+use super::host::code::{Code, HOOKS, Hooks, Ready, last_hook};
 use super::host::engine;
 use super::host::instance::{Live, Pool};
 use super::host::stock::{Lease, Loaded, Stock};
@@ -24,6 +25,7 @@ use crate::base::flow::policy::Hook;
 use crate::config::model::{OnFailure, Plugin};
 use bytes::Bytes;
 use capture::{Image, Sitter};
+use component::Restorable;
 use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -99,7 +101,7 @@ struct Loader<'a> {
 
 /// What instances of a component begin as; [`Ready`] before the component is compiled.
 enum Beginning {
-    Restored(Vec<String>),
+    Restored(Restorable),
     Pictured,
     Configured,
 }
@@ -115,8 +117,8 @@ impl Loader<'_> {
         let sets = store.data().sets.clone();
         match sitter.image(store, instance).await {
             Ok(Image::Restorable(image)) => {
-                let beginning = Beginning::Restored(image.functions);
-                Ok((self.code(image.octets.into(), beginning, sets).await?, None))
+                let octets = image.octets.clone().into();
+                Ok((self.code(octets, Beginning::Restored(image), sets).await?, None))
             }
             Ok(Image::Fixed(image, why)) => Ok((self.code(image.into(), Beginning::Pictured, sets).await?, Some(why))),
             Err(why) => Ok((self.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why))),
@@ -132,11 +134,12 @@ impl Loader<'_> {
             grants::error(self.plugin, format!("it does not fit the contract: {error:#}"), remedy)
         };
         let pre = self.linker.instantiate_pre(&component).map_err(link_error)?;
-        let hooks = hooks(&pre, &names).map_err(link_error)?;
+        let mut hooks = hooks(&pre, &names).map_err(link_error)?;
         let ready = match beginning {
-            Beginning::Restored(functions) => {
+            Beginning::Restored(image) => {
+                hooks.restoring = image.last.iter().filter_map(|interface| last_hook(interface)).collect();
                 // One that was passed over would leave a transaction's traces in its module.
-                let found = functions.iter().map(|name| component.get_export_index(None, &**name));
+                let found = image.functions.iter().map(|name| component.get_export_index(None, &**name));
                 let missing = || link_error(wasmtime::format_err!("a function that restores it is missing"));
                 Ready::Restored(found.collect::<Option<_>>().ok_or_else(missing)?)
             }

@@ -10,9 +10,9 @@ use std::convert::Infallible;
 use wasm_encoder::reencode::{self, Reencode, utils};
 use wasm_encoder::{
     BlockType, CodeSection, DataCountSection, DataSection, ExportKind, ExportSection, Function, FunctionSection,
-    Module, SectionId, TypeSection, ValType,
+    InstructionSink, MemArg, Module, SectionId, TypeSection, ValType,
 };
-use wasmparser::{DataKind, Operator, Parser, Payload, TypeRef};
+use wasmparser::{CompositeInnerType, DataKind, ExternalKind, Operator, Parser, Payload, TypeRef};
 
 /// The function's export from its module: answers 0, or 1 when the memory has grown and can't be put back.
 pub(super) const RESTORE: &str = "mailwright:restore";
@@ -20,6 +20,10 @@ pub(super) const RESTORE: &str = "mailwright:restore";
 /// Clearing more costs more than a fresh instance whose pages are mapped anew.
 const MEMORY_PAGES_MAX: u64 = 8;
 const PAGE_BYTES: u64 = 65_536;
+/// What is looked at before it is cleared: a few cache lines.
+const BLOCK_BYTES: usize = 512;
+/// What is looked at in one step: the compiler loads all of a step before it looks at any, into registers.
+const STEP_BYTES: usize = 128;
 
 /// The memory is at most 512 KiB, so its offsets fit every integer.
 const OUTSIDE: Unfit = Unfit::Has("data outside its memory");
@@ -27,8 +31,12 @@ const OUTSIDE: Unfit = Unfit::Has("data outside its memory");
 /// What restoring a module takes.
 #[derive(Debug, Default)]
 struct State {
-    types: u32,
-    functions: u32,
+    /// Whether each type is that of a post-return: a function of one 32-bit integer, without an answer.
+    types: Vec<bool>,
+    /// The type of each function, imported ones first.
+    functions: Vec<u32>,
+    /// Exports that restore the module once they are over, with their functions.
+    last: Vec<(String, u32)>,
     /// Pages that the memory begins with.
     memory: Option<u64>,
     /// Mutable globals by index, with what they begin as.
@@ -57,6 +65,14 @@ struct Sections {
     data: bool,
 }
 
+/// A module that can be restored.
+pub(super) struct Restorable {
+    /// Its binary.
+    pub(super) octets: Vec<u8>,
+    /// Those of its exports that restore it once they are over.
+    pub(super) last: Vec<String>,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Constant {
     I32(i32),
@@ -65,12 +81,13 @@ enum Constant {
     F64(u64),
 }
 
-/// The module with its function; nothing when it has no state.
+/// The module with its function; nothing when it has no state. `last` are exports that the module should be restored
+/// by when they are over; those that are functions of one 32-bit integer, as a post-return is, will be.
 ///
 /// # Errors
 /// It has state that the function could not restore.
-pub(super) fn restorable(module: &[u8]) -> Result<Option<Vec<u8>>, Unfit> {
-    let state = State::read(module)?;
+pub(super) fn restorable(module: &[u8], last: &[&str]) -> Result<Option<Restorable>, Unfit> {
+    let state = State::read(module, last)?;
     if state.memory.is_none() && state.globals.is_empty() {
         return Ok(None);
     }
@@ -79,15 +96,17 @@ pub(super) fn restorable(module: &[u8]) -> Result<Option<Vec<u8>>, Unfit> {
         return Err(Unfit::Has("state and no functions"));
     }
     let mut changed = Module::new();
-    Adder { state }.parse_core_module(&mut changed, Parser::new(0), module).map_err(|error| match error {
+    let mut adder = Adder { state };
+    adder.parse_core_module(&mut changed, Parser::new(0), module).map_err(|error| match error {
         reencode::Error::ParseError(error) => Unfit::Binary(error),
         other => Unfit::Refused(other.to_string()),
     })?;
-    Ok(Some(changed.finish()))
+    let last = adder.state.last.into_iter().map(|(name, _)| name).collect();
+    Ok(Some(Restorable { octets: changed.finish(), last }))
 }
 
 impl State {
-    fn read(module: &[u8]) -> Result<Self, Unfit> {
+    fn read(module: &[u8], last: &[&str]) -> Result<Self, Unfit> {
         let mut state = Self::default();
         let mut globals: u32 = 0;
         for payload in Parser::new(0).parse_all(module) {
@@ -95,14 +114,13 @@ impl State {
                 Payload::TypeSection(types) => {
                     state.sections.types = true;
                     for group in types {
-                        let count = group?.into_types().count();
-                        state.types += u32::try_from(count).map_err(|_| Unfit::Has("too many types"))?;
+                        state.types.extend(group?.into_types().map(|kind| is_post_return(&kind)));
                     }
                 }
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports() {
                         match import?.ty {
-                            TypeRef::Func(_) | TypeRef::FuncExact(_) => state.functions += 1,
+                            TypeRef::Func(kind) | TypeRef::FuncExact(kind) => state.functions.push(kind),
                             TypeRef::Global(_) => globals += 1,
                             // Its owner restores it.
                             TypeRef::Memory(_) | TypeRef::Table(_) | TypeRef::Tag(_) => {}
@@ -111,7 +129,9 @@ impl State {
                 }
                 Payload::FunctionSection(functions) => {
                     state.sections.functions = true;
-                    state.functions += functions.count();
+                    for kind in functions {
+                        state.functions.push(kind?);
+                    }
                 }
                 Payload::MemorySection(memories) => state.memories(memories)?,
                 Payload::GlobalSection(section) => {
@@ -126,8 +146,15 @@ impl State {
                 Payload::ExportSection(exports) => {
                     state.sections.exports = true;
                     for export in exports {
-                        if export?.name == RESTORE {
+                        let export = export?;
+                        if export.name == RESTORE {
                             return Err(Unfit::Has("an export of the name that the host uses"));
+                        }
+                        if last.contains(&export.name)
+                            && export.kind == ExternalKind::Func
+                            && state.is_post_return(export.index)
+                        {
+                            state.last.push((export.name.to_owned(), export.index));
                         }
                     }
                 }
@@ -139,6 +166,11 @@ impl State {
             }
         }
         Ok(state)
+    }
+
+    fn is_post_return(&self, function: u32) -> bool {
+        let kind = at(&self.functions, function);
+        kind.and_then(|kind| at(&self.types, *kind)) == Some(&true)
     }
 
     fn memories(&mut self, memories: wasmparser::MemorySectionReader<'_>) -> Result<(), Unfit> {
@@ -180,18 +212,15 @@ impl State {
 
     /// `(func (result i32))`: clears the memory, lays the data in it, sets the globals.
     fn function(&self) -> Function {
-        let mut function = Function::new([]);
+        let mut function = Function::new([(1, ValType::I32)]);
         let mut code = function.instructions();
         if let Some(pages) = self.memory {
             code.memory_size(0).i32_const(bits(usize::try_from(pages).unwrap_or(usize::MAX))).i32_ne();
             code.if_(BlockType::Empty).i32_const(1).return_().end();
             let (start, end) = (self.image.start, self.image.start + self.image.octets.len());
             let size = usize::try_from(pages * PAGE_BYTES).unwrap_or(usize::MAX);
-            for (from, to) in [(0, start), (end, size)] {
-                if from < to {
-                    code.i32_const(bits(from)).i32_const(0).i32_const(bits(to - from)).memory_fill(0);
-                }
-            }
+            clear(&mut code, 0, start);
+            clear(&mut code, end, size);
             if start < end {
                 code.i32_const(bits(start)).i32_const(0).i32_const(bits(end - start)).memory_init(0, self.segments);
             }
@@ -208,6 +237,52 @@ impl State {
         code.i32_const(0).end();
         function
     }
+}
+
+/// Clears a region. Most of it was never written to: reading it is cheaper than writing, and what was only read stays
+/// in the caches of all cores at once.
+fn clear(code: &mut InstructionSink<'_>, from: usize, to: usize) {
+    const AT: u32 = 0;
+    let whole = from + (to - from) / BLOCK_BYTES * BLOCK_BYTES;
+    if from < whole {
+        code.i32_const(bits(from)).local_set(AT).loop_(BlockType::Empty);
+        let (clean, dirty) = (1, 0);
+        code.block(BlockType::Empty).block(BlockType::Empty);
+        for step in (0..BLOCK_BYTES as u64).step_by(STEP_BYTES) {
+            for offset in (step..step + STEP_BYTES as u64).step_by(16) {
+                code.local_get(AT).v128_load(MemArg { offset, align: 0, memory_index: 0 });
+            }
+            (16..STEP_BYTES).step_by(16).for_each(|_| {
+                code.v128_or();
+            });
+            code.v128_any_true().br_if(dirty);
+        }
+        code.br(clean).end();
+        code.local_get(AT).i32_const(0).i32_const(bits(BLOCK_BYTES)).memory_fill(0).end();
+        code.local_get(AT).i32_const(bits(BLOCK_BYTES)).i32_add().local_tee(AT);
+        code.i32_const(bits(whole)).i32_ne().br_if(0).end();
+    }
+    if whole < to {
+        code.i32_const(bits(whole)).i32_const(0).i32_const(bits(to - whole)).memory_fill(0);
+    }
+}
+
+fn is_post_return(kind: &wasmparser::SubType) -> bool {
+    match &kind.composite_type.inner {
+        CompositeInnerType::Func(function) => {
+            function.params() == [wasmparser::ValType::I32] && function.results().is_empty()
+        }
+        _ => false,
+    }
+}
+
+fn at<T>(space: &[T], index: u32) -> Option<&T> {
+    space.get(usize::try_from(index).ok()?)
+}
+
+/// The format's own limits keep indices below 2^32.
+fn index(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 /// The bits of a number below 2^32, as the binary format writes constants.
@@ -274,7 +349,10 @@ impl Reencode for Adder {
         section: wasmparser::FunctionSectionReader<'_>,
     ) -> Done {
         utils::parse_function_section(self, functions, section)?;
-        functions.function(self.state.types);
+        functions.function(index(self.state.types.len()));
+        for (_, of) in &self.state.last {
+            functions.function(at(&self.state.functions, *of).copied().unwrap_or_default());
+        }
         Ok(())
     }
 
@@ -284,13 +362,30 @@ impl Reencode for Adder {
         section: wasmparser::ExportSectionReader<'_>,
     ) -> Done {
         utils::parse_export_section(self, exports, section)?;
-        exports.export(RESTORE, ExportKind::Func, self.state.functions);
+        exports.export(RESTORE, ExportKind::Func, index(self.state.functions.len()));
         Ok(())
+    }
+
+    fn parse_export(&mut self, exports: &mut ExportSection, export: wasmparser::Export<'_>) -> Done {
+        match self.state.last.iter().position(|(name, _)| name == export.name) {
+            Some(place) => {
+                exports.export(export.name, ExportKind::Func, index(self.state.functions.len() + 1 + place));
+                Ok(())
+            }
+            None => utils::parse_export(self, exports, export),
+        }
     }
 
     fn parse_code_section(&mut self, code: &mut CodeSection, section: wasmparser::CodeSectionReader<'_>) -> Done {
         utils::parse_code_section(self, code, section)?;
         code.function(&self.state.function());
+        for (_, of) in &self.state.last {
+            let mut function = Function::new([]);
+            // The host knows when the memory has grown, so the answer may be dropped.
+            let mut body = function.instructions();
+            body.local_get(0).call(*of).call(index(self.state.functions.len())).drop().end();
+            code.function(&function);
+        }
         Ok(())
     }
 

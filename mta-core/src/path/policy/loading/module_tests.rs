@@ -18,6 +18,7 @@ const TEXT: &str = r#"(module
     (data (i32.const 12) "over it")
     (data (i32.const 2) "first")
     (func (export "grow") (result i32) (memory.grow (i32.const 1)))
+    (func (export "clean-up") (param i32) (i32.store (i32.const 600) (local.get 0)))
     (func (export "copy") (memory.init 1 (i32.const 500) (i32.const 0) (i32.const 7))))"#;
 
 struct Guest {
@@ -38,8 +39,11 @@ impl Guest {
 
     fn call(&mut self, name: &str) -> i32 {
         let function = self.instance.get_func(&mut self.store, name).expect("it is exported");
-        let mut results = vec![Val::I32(0); function.ty(&self.store).results().len()];
-        function.call(&mut self.store, &[], &mut results).expect("it does not trap");
+        let kind = function.ty(&self.store);
+        let mut results = vec![Val::I32(0); kind.results().len()];
+        function
+            .call(&mut self.store, &vec![Val::I32(7); kind.params().len()], &mut results)
+            .expect("it does not trap");
         results.first().map_or(0, Val::unwrap_i32)
     }
 
@@ -65,7 +69,12 @@ impl Guest {
 }
 
 fn changed(text: &str) -> Result<Option<Vec<u8>>, String> {
-    restorable(&wat::parse_str(text).expect("the text is WebAssembly")).map_err(|why| why.to_string())
+    let octets = wat::parse_str(text).expect("the text is WebAssembly");
+    let changed = restorable(&octets, &["clean-up", "grow"]).map_err(|why| why.to_string())?;
+    Ok(changed.map(|changed| {
+        assert_eq!(changed.last, ["clean-up"][..usize::from(text.contains("clean-up"))]);
+        changed.octets
+    }))
 }
 
 #[test]
@@ -85,9 +94,21 @@ fn segments_keep_their_numbers() {
 }
 
 #[test]
+fn what_is_called_last_restores_after_its_own_work() {
+    let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
+    guest.call(RESTORE);
+    let new = guest.state();
+    guest.memory.data_mut(&mut guest.store)[70_001] = 1;
+    guest.set("b", Val::I64(1));
+    guest.call("clean-up");
+    assert!(guest.state() == new, "something was left");
+}
+
+#[test]
 fn memory_that_grew_is_not_restored() {
     let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
     guest.call("grow");
+    guest.call("clean-up");
     assert_eq!(guest.call(RESTORE), 1);
 }
 

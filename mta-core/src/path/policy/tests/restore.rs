@@ -66,6 +66,42 @@ async fn an_instance_that_grew_its_memory_is_not_used_again() {
     assert_eq!(transactions(&stage, 3).await, vec![Gate::Next; 3]);
 }
 
+/// Called when the answer of `on-connect` was read; it leaves a trace of its own.
+const CLEAN_UP: &str = r#"(func (export "cabi_post_mailwright:plugin/on-connect@0.1.0#handle") (param i32)
+    (i32.store8 (i32.const 4001) (i32.const 1)))"#;
+
+async fn connections(stage: &Stage, rounds: usize) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    for _ in 0..rounds {
+        gates.push(stage.session().connect().await);
+    }
+    gates
+}
+
+#[tokio::test]
+async fn a_hook_that_no_other_follows_leaves_its_instance_restored() {
+    let body = format!(
+        "{} {} (i32.store8 (i32.const 4000) (i32.const 1)) {NEXT}",
+        expect_octet(4000, 0),
+        expect_octet(4001, 0)
+    );
+    let (stage, instances) = stage(guest_with(CLEAN_UP, &[("on-connect", &body)])).await;
+    assert_eq!(instances, "restored");
+    assert_eq!(connections(&stage, 5).await, vec![Gate::Next; 5]);
+    assert_eq!(stage.host.resting(), 1, "one instance served them all");
+}
+
+#[tokio::test]
+async fn one_that_grew_in_such_a_hook_is_not_used_again() {
+    let body = format!(
+        "(if (i32.ne (memory.size) (i32.const 1)) (then unreachable))
+         (if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable)) {NEXT}"
+    );
+    let (stage, _) = stage(guest_with(CLEAN_UP, &[("on-connect", &body)])).await;
+    assert_eq!(connections(&stage, 3).await, vec![Gate::Next; 3]);
+    assert_eq!(stage.host.resting(), 0);
+}
+
 #[tokio::test]
 async fn sessions_at_the_same_time_have_instances_of_their_own() {
     let body = format!("{} (i32.store8 (i32.const 4000) (i32.const 1)) {NEXT}", expect_octet(4000, 0));
