@@ -7,8 +7,6 @@
 mod capture;
 mod component;
 mod module;
-#[cfg(test)]
-mod module_tests;
 mod shape;
 
 use super::fault::{Fault, LoadError, Unfit};

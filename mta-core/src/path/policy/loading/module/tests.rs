@@ -1,6 +1,6 @@
 //! A module that was restored is as it was when new, whatever was done to it.
 
-use super::module::{RESTORE, restorable};
+use super::{RESTORE, restorable};
 use proptest::prelude::*;
 use wasmtime::{Engine, Instance, Memory, Module, Store, Val};
 

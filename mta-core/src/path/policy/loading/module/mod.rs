@@ -5,13 +5,15 @@
 //! data segments lay into memory becomes one segment that the function lays there: an instance has its data only once
 //! the function ran, be it new or used.
 
+mod adder;
+mod function;
+#[cfg(test)]
+mod tests;
+
 use super::super::fault::Unfit;
-use std::convert::Infallible;
-use wasm_encoder::reencode::{self, Reencode, utils};
-use wasm_encoder::{
-    BlockType, CodeSection, DataCountSection, DataSection, ExportKind, ExportSection, Function, FunctionSection,
-    InstructionSink, MemArg, Module, SectionId, TypeSection, ValType,
-};
+use adder::Adder;
+use wasm_encoder::Module;
+use wasm_encoder::reencode::{self, Reencode};
 use wasmparser::{CompositeInnerType, DataKind, ExternalKind, Operator, Parser, Payload, TypeRef};
 
 /// The function's export from its module: answers 0, or 1 when the memory has grown and can't be put back.
@@ -20,10 +22,6 @@ pub(super) const RESTORE: &str = "mailwright:restore";
 /// Clearing more costs more than a fresh instance whose pages are mapped anew.
 const MEMORY_PAGES_MAX: u64 = 8;
 const PAGE_BYTES: u64 = 65_536;
-/// What is looked at before it is cleared: a few cache lines.
-const BLOCK_BYTES: usize = 512;
-/// What is looked at in one step: the compiler loads all of a step before it looks at any, into registers.
-const STEP_BYTES: usize = 128;
 
 /// The memory is at most 512 KiB, so its offsets fit every integer.
 const OUTSIDE: Unfit = Unfit::Has("data outside its memory");
@@ -209,62 +207,6 @@ impl State {
         }
         Ok(())
     }
-
-    /// `(func (result i32))`: clears the memory, lays the data in it, sets the globals.
-    fn function(&self) -> Function {
-        let mut function = Function::new([(1, ValType::I32)]);
-        let mut code = function.instructions();
-        if let Some(pages) = self.memory {
-            code.memory_size(0).i32_const(bits(usize::try_from(pages).unwrap_or(usize::MAX))).i32_ne();
-            code.if_(BlockType::Empty).i32_const(1).return_().end();
-            let (start, end) = (self.image.start, self.image.start + self.image.octets.len());
-            let size = usize::try_from(pages * PAGE_BYTES).unwrap_or(usize::MAX);
-            clear(&mut code, 0, start);
-            clear(&mut code, end, size);
-            if start < end {
-                code.i32_const(bits(start)).i32_const(0).i32_const(bits(end - start)).memory_init(0, self.segments);
-            }
-        }
-        for (global, constant) in &self.globals {
-            match constant {
-                Constant::I32(value) => code.i32_const(*value),
-                Constant::I64(value) => code.i64_const(*value),
-                Constant::F32(bits) => code.f32_const(wasm_encoder::Ieee32::new(*bits)),
-                Constant::F64(bits) => code.f64_const(wasm_encoder::Ieee64::new(*bits)),
-            };
-            code.global_set(*global);
-        }
-        code.i32_const(0).end();
-        function
-    }
-}
-
-/// Clears a region. Most of it was never written to: reading it is cheaper than writing, and what was only read stays
-/// in the caches of all cores at once.
-fn clear(code: &mut InstructionSink<'_>, from: usize, to: usize) {
-    const AT: u32 = 0;
-    let whole = from + (to - from) / BLOCK_BYTES * BLOCK_BYTES;
-    if from < whole {
-        code.i32_const(bits(from)).local_set(AT).loop_(BlockType::Empty);
-        let (clean, dirty) = (1, 0);
-        code.block(BlockType::Empty).block(BlockType::Empty);
-        for step in (0..BLOCK_BYTES as u64).step_by(STEP_BYTES) {
-            for offset in (step..step + STEP_BYTES as u64).step_by(16) {
-                code.local_get(AT).v128_load(MemArg { offset, align: 0, memory_index: 0 });
-            }
-            (16..STEP_BYTES).step_by(16).for_each(|_| {
-                code.v128_or();
-            });
-            code.v128_any_true().br_if(dirty);
-        }
-        code.br(clean).end();
-        code.local_get(AT).i32_const(0).i32_const(bits(BLOCK_BYTES)).memory_fill(0).end();
-        code.local_get(AT).i32_const(bits(BLOCK_BYTES)).i32_add().local_tee(AT);
-        code.i32_const(bits(whole)).i32_ne().br_if(0).end();
-    }
-    if whole < to {
-        code.i32_const(bits(whole)).i32_const(0).i32_const(bits(to - whole)).memory_fill(0);
-    }
 }
 
 fn is_post_return(kind: &wasmparser::SubType) -> bool {
@@ -283,11 +225,6 @@ fn at<T>(space: &[T], index: u32) -> Option<&T> {
 /// The format's own limits keep indices below 2^32.
 fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
-}
-
-/// The bits of a number below 2^32, as the binary format writes constants.
-fn bits(number: usize) -> i32 {
-    u32::try_from(number).unwrap_or(u32::MAX).cast_signed()
 }
 
 impl Image {
@@ -324,100 +261,5 @@ impl Constant {
             Operator::End => Ok(constant),
             _ => Err(Unfit::Has("a global or data that is calculated")),
         }
-    }
-}
-
-/// Writes the module anew, with the function at the end of each section that it needs.
-struct Adder {
-    state: State,
-}
-
-type Done = Result<(), reencode::Error<Infallible>>;
-
-impl Reencode for Adder {
-    type Error = Infallible;
-
-    fn parse_type_section(&mut self, types: &mut TypeSection, section: wasmparser::TypeSectionReader<'_>) -> Done {
-        utils::parse_type_section(self, types, section)?;
-        types.ty().function([], [ValType::I32]);
-        Ok(())
-    }
-
-    fn parse_function_section(
-        &mut self,
-        functions: &mut FunctionSection,
-        section: wasmparser::FunctionSectionReader<'_>,
-    ) -> Done {
-        utils::parse_function_section(self, functions, section)?;
-        functions.function(index(self.state.types.len()));
-        for (_, of) in &self.state.last {
-            functions.function(at(&self.state.functions, *of).copied().unwrap_or_default());
-        }
-        Ok(())
-    }
-
-    fn parse_export_section(
-        &mut self,
-        exports: &mut ExportSection,
-        section: wasmparser::ExportSectionReader<'_>,
-    ) -> Done {
-        utils::parse_export_section(self, exports, section)?;
-        exports.export(RESTORE, ExportKind::Func, index(self.state.functions.len()));
-        Ok(())
-    }
-
-    fn parse_export(&mut self, exports: &mut ExportSection, export: wasmparser::Export<'_>) -> Done {
-        match self.state.last.iter().position(|(name, _)| name == export.name) {
-            Some(place) => {
-                exports.export(export.name, ExportKind::Func, index(self.state.functions.len() + 1 + place));
-                Ok(())
-            }
-            None => utils::parse_export(self, exports, export),
-        }
-    }
-
-    fn parse_code_section(&mut self, code: &mut CodeSection, section: wasmparser::CodeSectionReader<'_>) -> Done {
-        utils::parse_code_section(self, code, section)?;
-        code.function(&self.state.function());
-        for (_, of) in &self.state.last {
-            let mut function = Function::new([]);
-            // The host knows when the memory has grown, so the answer may be dropped.
-            let mut body = function.instructions();
-            body.local_get(0).call(*of).call(index(self.state.functions.len())).drop().end();
-            code.function(&function);
-        }
-        Ok(())
-    }
-
-    fn data_count(&mut self, count: u32) -> Result<u32, reencode::Error<Infallible>> {
-        Ok(count + 1)
-    }
-
-    fn parse_data_section(&mut self, data: &mut DataSection, section: wasmparser::DataSectionReader<'_>) -> Done {
-        utils::parse_data_section(self, data, section)?;
-        data.passive(self.state.image.octets.iter().copied());
-        Ok(())
-    }
-
-    fn parse_data(&mut self, data: &mut DataSection, segment: wasmparser::Data<'_>) -> Done {
-        // The others keep their numbers.
-        match segment.kind {
-            DataKind::Active { .. } => data.passive([]),
-            DataKind::Passive => data.passive(segment.data.iter().copied()),
-        };
-        Ok(())
-    }
-
-    fn intersperse_section_hook(
-        &mut self,
-        module: &mut Module,
-        _after: Option<SectionId>,
-        before: Option<SectionId>,
-    ) -> Done {
-        // Code that names a segment needs their count before it.
-        if before == Some(SectionId::Code) && self.state.sections.data && !self.state.sections.data_count {
-            module.section(&DataCountSection { count: self.state.segments + 1 });
-        }
-        Ok(())
     }
 }
