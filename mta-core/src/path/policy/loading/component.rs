@@ -2,7 +2,7 @@
 
 use super::super::fault::Unfit;
 use super::shape::CleanUp;
-use super::{module, shape};
+use super::{module, shape, state};
 use std::rc::Rc;
 use wasm_encoder::{
     Alias, CanonicalFunctionSection, Component, ComponentAliasSection, ComponentExportKind, ComponentExportSection,
@@ -115,7 +115,7 @@ fn export(changed: &mut Component, instances: &[(u32, Restoring)], mut counts: C
     let (mut aliases, mut lifts) = (ComponentAliasSection::new(), CanonicalFunctionSection::new());
     let (mut exports, mut names) = (ComponentExportSection::new(), Vec::new());
     for (instance, _) in instances {
-        aliases.alias(Alias::CoreInstanceExport { instance: *instance, kind: ExportKind::Func, name: module::RESTORE });
+        aliases.alias(Alias::CoreInstanceExport { instance: *instance, kind: ExportKind::Func, name: state::RESTORE });
         lifts.lift(counts.core_functions, counts.types, []);
         let name = format!("mailwright-restore-i{instance}");
         exports.export(&name, ComponentExportKind::Func, counts.functions, None);

@@ -1,13 +1,18 @@
 //! From a component's octets to a plugin that serves: checked, compiled, configured and tested.
 //!
 //! `configure` runs once: an image is taken of the instance that it leaves, and transactions begin with that image.
-//! `capture` takes it; `module` and `component` add the functions that bring an instance back to it. What can't be
-//! pictured is configured anew for each transaction. See docs/decisions/0013-instances-are-restored.md.
+//! `capture` takes it. For the functions that bring an instance back to it, `state` reads what there is to bring back and
+//! `shape` where a hook can do it itself; `function`, `module` and `component` add them. What can't be pictured is
+//! configured anew for each transaction. See docs/decisions/0013-instances-are-restored.md.
 
 mod capture;
 mod component;
+mod function;
 mod module;
+#[cfg(test)]
+mod module_tests;
 mod shape;
+mod state;
 
 use super::fault::{Fault, LoadError, Unfit};
 use super::grants::{self, Grants, check_export, check_import};

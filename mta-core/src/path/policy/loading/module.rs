@@ -1,17 +1,53 @@
-//! Writes a module anew, with its functions at the end of each section that they need.
+//! Adds to a core module the function that restores its state.
+//!
+//! What data segments lay into memory becomes one segment that the function lays there: an instance has its data only
+//! once the function ran, be it new or used.
 
-use super::{RESTORE, State, at, index};
+use super::super::fault::Unfit;
+use super::state::{RESTORE, Sections, State, at, index};
 use std::convert::Infallible;
 use wasm_encoder::reencode::{self, Reencode, utils};
 use wasm_encoder::{
     CodeSection, DataCountSection, DataSection, ExportKind, ExportSection, FunctionSection, Module, SectionId,
     TypeSection, ValType,
 };
-use wasmparser::DataKind;
+use wasmparser::{DataKind, Parser};
 
-/// Writes the module anew.
-pub(super) struct Adder {
-    pub(super) state: State,
+/// A module that can be restored.
+pub(super) struct Restorable {
+    /// Its binary.
+    pub(super) octets: Vec<u8>,
+    /// Those of its exports that restore it once they are over.
+    pub(super) last: Vec<String>,
+}
+
+/// The module with its function; nothing when it has no state. `last` are exports that the module should be restored
+/// by when they are over; those that are functions of one 32-bit integer, as a post-return is, will be.
+///
+/// # Errors
+/// It has state that the function could not restore.
+pub(super) fn restorable(module: &[u8], last: &[&str]) -> Result<Option<Restorable>, Unfit> {
+    let state = State::read(module, last)?;
+    if state.memory.is_none() && state.globals.is_empty() {
+        return Ok(None);
+    }
+    let Sections { types, functions, exports, code, .. } = state.sections;
+    if !(types && functions && exports && code) {
+        return Err(Unfit::Has("state and no functions"));
+    }
+    let mut changed = Module::new();
+    let mut adder = Adder { state };
+    adder.parse_core_module(&mut changed, Parser::new(0), module).map_err(|error| match error {
+        reencode::Error::ParseError(error) => Unfit::Binary(error),
+        other => Unfit::Refused(other.to_string()),
+    })?;
+    let last = adder.state.last.into_iter().map(|(name, _)| name).collect();
+    Ok(Some(Restorable { octets: changed.finish(), last }))
+}
+
+/// Writes the module anew, with its functions at the end of each section that they need.
+struct Adder {
+    state: State,
 }
 
 type Done = Result<(), reencode::Error<Infallible>>;

@@ -1,6 +1,6 @@
 //! The functions that are added: one restores the module, the others do their export's work and then call it.
 
-use super::{Constant, PAGE_BYTES, State, index};
+use super::state::{Constant, PAGE_BYTES, State, index};
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
 /// What is looked at before it is cleared: a few cache lines.

@@ -1,6 +1,7 @@
 //! A module that was restored is as it was when new, whatever was done to it.
 
-use super::{RESTORE, restorable};
+use super::module::restorable;
+use super::state::RESTORE;
 use proptest::prelude::*;
 use wasmtime::{Engine, Instance, Memory, Module, Store, Val};
 

@@ -1,19 +1,9 @@
-//! Adds to a core module the function that restores its state.
+//! What restoring a core module takes, as its binary tells it.
 //!
 //! A module's state is its memory, its mutable globals, its tables and which of its segments were dropped. Taking the
-//! image refuses modules with instructions that change the last two, so the function puts back the first two. What
-//! data segments lay into memory becomes one segment that the function lays there: an instance has its data only once
-//! the function ran, be it new or used.
-
-mod adder;
-mod function;
-#[cfg(test)]
-mod tests;
+//! image refuses modules with instructions that change the last two, so the first two are what is read here.
 
 use super::super::fault::Unfit;
-use adder::Adder;
-use wasm_encoder::Module;
-use wasm_encoder::reencode::{self, Reencode};
 use wasmparser::{CompositeInnerType, DataKind, ExternalKind, Operator, Parser, Payload, TypeRef};
 
 /// The function's export from its module: answers 0, or 1 when the memory has grown and can't be put back.
@@ -21,90 +11,58 @@ pub(super) const RESTORE: &str = "mailwright:restore";
 
 /// Clearing more costs more than a fresh instance whose pages are mapped anew.
 const MEMORY_PAGES_MAX: u64 = 8;
-const PAGE_BYTES: u64 = 65_536;
+pub(super) const PAGE_BYTES: u64 = 65_536;
 
 /// The memory is at most 512 KiB, so its offsets fit every integer.
 const OUTSIDE: Unfit = Unfit::Has("data outside its memory");
 
 /// What restoring a module takes.
 #[derive(Debug, Default)]
-struct State {
+pub(super) struct State {
     /// Whether each type is that of a post-return: a function of one 32-bit integer, without an answer.
-    types: Vec<bool>,
+    pub(super) types: Vec<bool>,
     /// The type of each function, imported ones first.
-    functions: Vec<u32>,
+    pub(super) functions: Vec<u32>,
     /// Exports that restore the module once they are over, with their functions.
-    last: Vec<(String, u32)>,
+    pub(super) last: Vec<(String, u32)>,
     /// Pages that the memory begins with.
-    memory: Option<u64>,
+    pub(super) memory: Option<u64>,
     /// Mutable globals by index, with what they begin as.
-    globals: Vec<(u32, Constant)>,
+    pub(super) globals: Vec<(u32, Constant)>,
     /// What is in memory from the start.
-    image: Image,
-    segments: u32,
+    pub(super) image: Image,
+    pub(super) segments: u32,
     /// The sections that the function goes into, where the module has them.
-    sections: Sections,
+    pub(super) sections: Sections,
 }
 
 /// Data from the first octet to the last, with zeros where there was none between.
 #[derive(Debug, Default)]
-struct Image {
-    start: usize,
-    octets: Vec<u8>,
+pub(super) struct Image {
+    pub(super) start: usize,
+    pub(super) octets: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
-struct Sections {
-    types: bool,
-    functions: bool,
-    exports: bool,
-    code: bool,
-    data_count: bool,
-    data: bool,
-}
-
-/// A module that can be restored.
-pub(super) struct Restorable {
-    /// Its binary.
-    pub(super) octets: Vec<u8>,
-    /// Those of its exports that restore it once they are over.
-    pub(super) last: Vec<String>,
+pub(super) struct Sections {
+    pub(super) types: bool,
+    pub(super) functions: bool,
+    pub(super) exports: bool,
+    pub(super) code: bool,
+    pub(super) data_count: bool,
+    pub(super) data: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Constant {
+pub(super) enum Constant {
     I32(i32),
     I64(i64),
     F32(u32),
     F64(u64),
 }
 
-/// The module with its function; nothing when it has no state. `last` are exports that the module should be restored
-/// by when they are over; those that are functions of one 32-bit integer, as a post-return is, will be.
-///
-/// # Errors
-/// It has state that the function could not restore.
-pub(super) fn restorable(module: &[u8], last: &[&str]) -> Result<Option<Restorable>, Unfit> {
-    let state = State::read(module, last)?;
-    if state.memory.is_none() && state.globals.is_empty() {
-        return Ok(None);
-    }
-    let Sections { types, functions, exports, code, .. } = state.sections;
-    if !(types && functions && exports && code) {
-        return Err(Unfit::Has("state and no functions"));
-    }
-    let mut changed = Module::new();
-    let mut adder = Adder { state };
-    adder.parse_core_module(&mut changed, Parser::new(0), module).map_err(|error| match error {
-        reencode::Error::ParseError(error) => Unfit::Binary(error),
-        other => Unfit::Refused(other.to_string()),
-    })?;
-    let last = adder.state.last.into_iter().map(|(name, _)| name).collect();
-    Ok(Some(Restorable { octets: changed.finish(), last }))
-}
-
 impl State {
-    fn read(module: &[u8], last: &[&str]) -> Result<Self, Unfit> {
+    pub(super) fn read(module: &[u8], last: &[&str]) -> Result<Self, Unfit> {
         let mut state = Self::default();
         let mut globals: u32 = 0;
         for payload in Parser::new(0).parse_all(module) {
@@ -218,12 +176,12 @@ fn is_post_return(kind: &wasmparser::SubType) -> bool {
     }
 }
 
-fn at<T>(space: &[T], index: u32) -> Option<&T> {
+pub(super) fn at<T>(space: &[T], index: u32) -> Option<&T> {
     space.get(usize::try_from(index).ok()?)
 }
 
 /// The format's own limits keep indices below 2^32.
-fn index(place: usize) -> u32 {
+pub(super) fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
