@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use mta_core::base::event::Event;
 use mta_core::base::flow::entry::{Entry, Progress};
-use mta_core::base::flow::policy::{Policy, Sendout, SessionInfo, SessionPolicy, Submission};
+use mta_core::base::flow::policy::{Asked, Policy, Sendout, SessionInfo, SessionPolicy, Submission};
 use mta_core::base::mail::address::Address;
 use mta_core::base::mail::content::{Body, Content};
 use mta_core::base::mail::edits::Edits;
@@ -117,11 +117,11 @@ impl Mail {
     async fn ask(&self, session: &mut dyn SessionPolicy, what: What) {
         let submission = Submission { id: self.entry.id, envelope: &self.envelope, content: &self.content };
         match what {
-            What::Connect => drop(session.connect().await),
-            What::Rcpt => drop(session.rcpt(None, &self.envelope.recipients[0]).await),
+            What::Connect => drop(session.gate(Asked::Connect).await),
+            What::Rcpt => drop(session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await),
             What::Data => drop(session.data(submission).await),
             What::Transaction => {
-                session.rcpt(None, &self.envelope.recipients[0]).await;
+                session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;
                 session.data(submission).await;
                 session.transaction_ended();
             }

@@ -4,6 +4,15 @@ use crate::bindings::mailwright::plugin::types::{Address, Disposition, Fault, Ga
 
 pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Sending;
 
+/// One MAIL command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mail {
+    /// The reverse path; none is the null sender.
+    pub sender: Option<Address>,
+    /// The parameters that came with it, as `("SIZE", "4711")`: SIZE, BODY, SMTPUTF8, RET and ENVID.
+    pub params: Vec<(String, String)>,
+}
+
 /// One RCPT command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rcpt {
@@ -90,6 +99,42 @@ pub mod on_connect {
     });
 }
 
+/// `on-helo`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_helo {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-helo { export mailwright:plugin/on-helo@0.1.0; }",
+        world: "has-on-helo",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_helo",
+        default_bindings_module: "mailwright_plugin::hooks::on_helo",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-mail`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_mail {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-mail { export mailwright:plugin/on-mail@0.1.0; }",
+        world: "has-on-mail",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_mail",
+        default_bindings_module: "mailwright_plugin::hooks::on_mail",
+        additional_derives: [PartialEq],
+    });
+}
+
 /// `on-rcpt`, as the contract has it.
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
@@ -140,6 +185,23 @@ pub mod on_pre_send {
         pub_export_macro: true,
         export_macro_name: "export_on_pre_send",
         default_bindings_module: "mailwright_plugin::hooks::on_pre_send",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-disconnect`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_disconnect {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-disconnect { export mailwright:plugin/on-disconnect@0.1.0; }",
+        world: "has-on-disconnect",
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_disconnect",
+        default_bindings_module: "mailwright_plugin::hooks::on_disconnect",
         additional_derives: [PartialEq],
     });
 }

@@ -9,16 +9,28 @@ pub(crate) enum Hook {
     Configure,
     SelfTest,
     Connect,
+    Helo,
+    Mail,
     Rcpt,
     Data,
     PreSend,
+    Disconnect,
 }
 
-const ALL: [Hook; 6] = [Hook::Configure, Hook::SelfTest, Hook::Connect, Hook::Rcpt, Hook::Data, Hook::PreSend];
+const ALL: [Hook; 9] = [
+    Hook::Configure,
+    Hook::SelfTest,
+    Hook::Connect,
+    Hook::Helo,
+    Hook::Mail,
+    Hook::Rcpt,
+    Hook::Data,
+    Hook::PreSend,
+    Hook::Disconnect,
+];
 
 /// In the contract, but not called by this version of the server.
-const LATER: [&str; 9] =
-    ["on_helo", "on_auth", "on_mail", "on_route", "on_outcome", "on_feedback", "on_http", "on_tick", "on_disconnect"];
+const LATER: [&str; 6] = ["on_auth", "on_route", "on_outcome", "on_feedback", "on_http", "on_tick"];
 
 impl Hook {
     /// The hook that a function is by its name.
@@ -43,9 +55,12 @@ impl Hook {
             Self::Configure => "configure",
             Self::SelfTest => "self_test",
             Self::Connect => "on_connect",
+            Self::Helo => "on_helo",
+            Self::Mail => "on_mail",
             Self::Rcpt => "on_rcpt",
             Self::Data => "on_data",
             Self::PreSend => "on_pre_send",
+            Self::Disconnect => "on_disconnect",
         }
     }
 
@@ -67,7 +82,7 @@ impl Hook {
 
     /// How many arguments besides `self`.
     pub(crate) fn arguments(self) -> usize {
-        usize::from(matches!(self, Self::Configure | Self::Rcpt))
+        usize::from(matches!(self, Self::Configure | Self::Helo | Self::Mail | Self::Rcpt))
     }
 
     pub(crate) fn signature(self) -> &'static str {
@@ -75,9 +90,12 @@ impl Hook {
             Self::Configure => "fn configure(config: Config) -> Result<Self, Fault>",
             Self::SelfTest => "fn self_test(&mut self) -> Result<(), String>",
             Self::Connect => "fn on_connect(&mut self) -> Gate",
+            Self::Helo => "fn on_helo(&mut self, name: &str) -> Gate",
+            Self::Mail => "fn on_mail(&mut self, mail: &Mail) -> Gate",
             Self::Rcpt => "fn on_rcpt(&mut self, rcpt: &Rcpt) -> Gate",
             Self::Data => "fn on_data(&mut self) -> Disposition",
             Self::PreSend => "fn on_pre_send(&mut self) -> Sending",
+            Self::Disconnect => "fn on_disconnect(&mut self)",
         }
     }
 }

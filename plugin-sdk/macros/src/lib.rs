@@ -105,24 +105,50 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
     let module = Ident::new(module, Span::call_site());
     let export = format_ident!("export_{module}");
     let hooks = quote! { ::mailwright_plugin::hooks };
+    let guest = quote! { #hooks::#module::exports::mailwright::plugin::#module::Guest };
+    let exported = quote! { #hooks::#module::#export!(Component with_types_in #hooks::#module); };
+    if hook == Hook::Disconnect {
+        // Told, not asked. Before `configure` there is nobody to tell.
+        return Some(quote! {
+            impl #guest for Component {
+                fn handle() {
+                    PLUGIN.with_borrow_mut(|plugin| {
+                        if let ::core::option::Option::Some(plugin) = plugin {
+                            <#name>::#method(plugin);
+                        }
+                    });
+                }
+            }
+            #exported
+        });
+    }
     let verdict = match hook {
         Hook::Data => quote! { ::mailwright_plugin::Disposition },
         Hook::PreSend => quote! { ::mailwright_plugin::Sending },
         _ => quote! { ::mailwright_plugin::Gate },
     };
+    let params = quote! { ::std::vec::Vec<(::std::string::String, ::std::string::String)> };
     let (parameters, arguments) = match hook {
+        Hook::Helo => (quote! { name: ::std::string::String, }, quote! { &name }),
+        Hook::Mail => (
+            quote! {
+                sender: ::core::option::Option<::mailwright_plugin::Address>,
+                params: #params,
+            },
+            quote! { &#hooks::Mail { sender, params } },
+        ),
         Hook::Rcpt => (
             quote! {
                 sender: ::core::option::Option<::mailwright_plugin::Address>,
                 to: ::mailwright_plugin::Address,
-                params: ::std::vec::Vec<(::std::string::String, ::std::string::String)>,
+                params: #params,
             },
             quote! { &#hooks::Rcpt { sender, to, params } },
         ),
         _ => (quote! {}, quote! {}),
     };
     Some(quote! {
-        impl #hooks::#module::exports::mailwright::plugin::#module::Guest for Component {
+        impl #guest for Component {
             fn handle(#parameters) -> ::core::result::Result<#verdict, ::mailwright_plugin::Fault> {
                 PLUGIN.with_borrow_mut(|plugin| match plugin {
                     ::core::option::Option::Some(plugin) => {
@@ -132,7 +158,7 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
                 })
             }
         }
-        #hooks::#module::#export!(Component with_types_in #hooks::#module);
+        #exported
     })
 }
 

@@ -18,12 +18,62 @@ use std::sync::Arc;
 pub enum Hook {
     /// Before the greeting.
     Connect,
+    /// After EHLO or HELO, before the answer.
+    Helo,
+    /// After MAIL's own checks.
+    Mail,
     /// After each RCPT's own checks.
     Rcpt,
     /// The whole message is here, nothing answered yet.
     Data,
     /// Before each attempt, for each recipient.
     PreSend,
+    /// The connection is gone. Told, not asked.
+    Disconnect,
+}
+
+impl Hook {
+    /// Whether plugins are only told: they answer nothing, so their failure means nothing to the mail.
+    #[must_use]
+    pub fn is_told(self) -> bool {
+        self == Self::Disconnect
+    }
+}
+
+/// What an envelope hook is asked about.
+#[derive(Clone, Copy, Debug)]
+pub enum Asked<'a> {
+    /// `on-connect`: a client that was not greeted yet.
+    Connect,
+    /// `on-helo`: the name that it gives (RFC 5321 4.1.1.1).
+    Helo(&'a str),
+    /// `on-mail`: what MAIL said (RFC 5321 4.1.1.2).
+    Mail {
+        /// Without recipients yet.
+        envelope: &'a Envelope,
+        /// The size that was announced, in octets (RFC 1870 6).
+        size_bytes: Option<u64>,
+    },
+    /// `on-rcpt`: one recipient (RFC 5321 4.1.1.3).
+    Rcpt {
+        /// The reverse path; none is the null sender.
+        sender: Option<&'a Address>,
+        /// The recipient.
+        to: &'a Recipient,
+    },
+}
+
+impl Asked<'_> {
+    /// The hook that is asked.
+    #[must_use]
+    pub fn hook(&self) -> Hook {
+        match self {
+            Self::Connect => Hook::Connect,
+            Self::Helo(_) => Hook::Helo,
+            Self::Mail { .. } => Hook::Mail,
+            Self::Rcpt { .. } => Hook::Rcpt,
+        }
+    }
 }
 
 /// Verdict of the envelope hooks.
@@ -152,14 +202,11 @@ pub trait Policy: Send + Sync {
 
 /// Policy's side of one SMTP session: keeps its notes, and its instances for as long as a transaction lives.
 pub trait SessionPolicy: Send {
-    /// The client named itself.
-    fn helo(&mut self, name: &str);
+    /// The client named itself, and was let.
+    fn named(&mut self, name: &str);
 
-    /// `on-connect`.
-    fn connect(&mut self) -> Answer<'_, Gate>;
-
-    /// `on-rcpt`.
-    fn rcpt<'a>(&'a mut self, sender: Option<&'a Address>, to: &'a Recipient) -> Answer<'a, Gate>;
+    /// One of the envelope's hooks.
+    fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate>;
 
     /// `on-data`.
     fn data<'a>(&'a mut self, submission: Submission<'a>) -> Answer<'a, DataVerdict>;
@@ -167,4 +214,7 @@ pub trait SessionPolicy: Send {
     /// The transaction ended, or the session fell idle: instances go, and the next transaction begins with the newest
     /// generation of the plugins.
     fn transaction_ended(&mut self);
+
+    /// `on-disconnect`: the connection is gone.
+    fn disconnected(&mut self) -> Answer<'_, ()>;
 }

@@ -89,6 +89,8 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
 pub(super) const ON_FAILURE: &[Key<Failure>] = &[
     Key { name: "default", read: |f, v| put(&mut f.default, v.word(FAILURES)) },
     Key { name: "connect", read: |f, v| f.hook("connect", v) },
+    Key { name: "helo", read: |f, v| f.hook("helo", v) },
+    Key { name: "mail", read: |f, v| f.hook("mail", v) },
     Key { name: "rcpt", read: |f, v| f.hook("rcpt", v) },
     Key { name: "data", read: |f, v| f.hook("data", v) },
     Key { name: "pre-send", read: |f, v| f.hook("pre-send", v) },

@@ -1,25 +1,25 @@
 //! Asks the plugins of a hook, one after the other, and keeps their instances for as long as a transaction lives.
 
+use super::exchange::{question::question, verdict};
 use super::fault::{Fault, LoadError};
 use super::host::call::World;
 use super::host::code::HOOKS;
-use super::host::instance::{Live, Pool, Question, Rcpt};
+use super::host::instance::{Live, Pool, Question};
 use super::host::pulse::Pulse;
 use super::host::stock::{Lease, Loaded};
-use super::host::{call::Call, engine, to_wire};
+use super::host::{call::Call, engine};
 use super::kv::Kv;
 use super::loading::{linker, load};
 use super::scene::{DeliveryScene, MessageScene, Scene, SessionScene};
-use super::verdict;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::entry::Progress;
 use crate::base::flow::policy::{
-    DataVerdict, Disposition, Gate, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy, Submission,
+    Asked, DataVerdict, Disposition, Gate, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy,
+    Submission,
 };
-use crate::base::mail::address::Address;
 use crate::base::mail::edits::Edits;
-use crate::base::mail::envelope::{Notify, Recipient};
+use crate::base::mail::envelope::Recipient;
 use crate::base::mail::id::QueueId;
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{OnFailure, Plugin, PluginSource};
@@ -64,7 +64,7 @@ struct Generation {
     number: u64,
     plugins: Vec<Arc<Loaded>>,
     /// The plugins that have each hook, by their index; in the order of [`HOOKS`].
-    chains: [Vec<usize>; 4],
+    chains: [Vec<usize>; HOOKS.len()],
 }
 
 impl Generation {
@@ -194,24 +194,23 @@ impl Transaction {
 }
 
 impl SessionPolicy for Session {
-    fn helo(&mut self, name: &str) {
+    fn named(&mut self, name: &str) {
         self.scene.set_helo(name);
     }
 
-    fn connect(&mut self) -> Answer<'_, Gate> {
-        Box::pin(async {
-            let gate = self.gate(Hook::Connect, &Question::Connect).await;
-            // No transaction has begun, and a client may stay idle for long: nothing is kept but the notes.
-            self.asked = None;
-            gate
-        })
-    }
-
-    fn rcpt<'a>(&'a mut self, sender: Option<&'a Address>, to: &'a Recipient) -> Answer<'a, Gate> {
-        Box::pin(async move {
-            let rcpt = Rcpt { sender: sender.map(to_wire), to: to_wire(&to.address), params: params(to) };
-            self.gate(Hook::Rcpt, &Question::Rcpt(Box::new(rcpt))).await
-        })
+    fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate> {
+        let question = question(asked);
+        match asked {
+            Asked::Mail { .. } | Asked::Rcpt { .. } => Box::pin(async move { self.ask_gate(&question).await }),
+            // These are of no transaction, though one may be open when a client names itself again. It may stay idle
+            // for long, so nothing is kept but the notes.
+            Asked::Connect | Asked::Helo(_) => Box::pin(async move {
+                let open = self.asked.take();
+                let gate = self.ask_gate(&question).await;
+                self.asked = open;
+                gate
+            }),
+        }
     }
 
     fn data<'a>(&'a mut self, submission: Submission<'a>) -> Answer<'a, DataVerdict> {
@@ -221,10 +220,16 @@ impl SessionPolicy for Session {
     fn transaction_ended(&mut self) {
         self.asked = None;
     }
+
+    fn disconnected(&mut self) -> Answer<'_, ()> {
+        self.asked = None;
+        Box::pin(self.tell_disconnect())
+    }
 }
 
 impl Session {
-    async fn gate(&mut self, hook: Hook, question: &Question) -> Gate {
+    async fn ask_gate(&mut self, question: &Question) -> Gate {
+        let hook = question.hook();
         let Self { host, scene, asked } = self;
         let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
         for &index in generation.chain(hook) {
@@ -250,6 +255,22 @@ impl Session {
             }
         }
         Gate::Next
+    }
+
+    async fn tell_disconnect(&self) {
+        let Self { host, scene, .. } = self;
+        let generation = host.serving.load_full();
+        for &index in generation.chain(Hook::Disconnect) {
+            let Some(loaded) = generation.plugins.get(index) else { continue };
+            let told = async {
+                let scene = Scene { session: Some(scene.clone()), ..Scene::default() };
+                let mut lease = Lease::begin(&host.pool, loaded).await?;
+                lease.live()?.disconnect(&host.pool, &loaded.code.hooks, scene).await
+            };
+            if let Err(fault) = told.await {
+                host.failed(loaded, Hook::Disconnect, &fault, Some(scene), None);
+            }
+        }
     }
 
     async fn ask_data(&mut self, submission: Submission<'_>) -> DataVerdict {
@@ -396,20 +417,8 @@ impl Inner {
             why: &fault.why,
             session: session.map(|session| &*session.id),
             id,
-            answered: verdict::answered(meaning),
+            answered: if hook.is_told() { "nothing" } else { verdict::answered(meaning) },
         });
         meaning
     }
-}
-
-/// The parameters of RCPT that RFC 3461 names, as the client gave them.
-fn params(recipient: &Recipient) -> Vec<(String, String)> {
-    let notify = recipient.notify.map(|Notify { success, failure, delay }| {
-        let words = [(success, "SUCCESS"), (failure, "FAILURE"), (delay, "DELAY")];
-        let words: Vec<&str> = words.iter().filter(|(asked, _)| *asked).map(|(_, word)| *word).collect();
-        if words.is_empty() { "NEVER".to_owned() } else { words.join(",") }
-    });
-    let orcpt = recipient.orcpt.as_deref().map(str::to_owned);
-    let given = [("NOTIFY", notify), ("ORCPT", orcpt)];
-    given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }

@@ -12,7 +12,8 @@ const PACKAGE: &str = "mailwright:plugin/";
 const CONTRACT: &str = "0.1.";
 
 /// The hooks that this version calls, by the names of their interfaces.
-pub(super) const HOOKS: [&str; 4] = ["on-connect", "on-rcpt", "on-data", "on-pre-send"];
+pub(super) const HOOKS: [&str; 7] =
+    ["on-connect", "on-helo", "on-mail", "on-rcpt", "on-data", "on-pre-send", "on-disconnect"];
 
 /// What every plugin may export besides.
 const LIFECYCLE: &str = "lifecycle";
@@ -24,8 +25,7 @@ const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"
 const LATER: [&str; 8] = ["metrics", "random", "secrets", "suppression", "tables", "dns", "http", "submit"];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 9] =
-    ["on-helo", "on-auth", "on-mail", "on-route", "on-outcome", "on-feedback", "on-http", "on-tick", "on-disconnect"];
+const HOOKS_LATER: [&str; 6] = ["on-auth", "on-route", "on-outcome", "on-feedback", "on-http", "on-tick"];
 
 /// What one plugin may do.
 #[derive(Clone, Debug, Default)]

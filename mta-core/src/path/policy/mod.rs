@@ -2,16 +2,17 @@
 //!
 //! `driver` asks the plugins of a hook in the order of the configuration; the first answer other than `next` wins,
 //! and earlier edits are seen by later plugins. `host` runs them. The rest is pure: what a call is about and what it
-//! recorded (`scene`), what plugins may do (`grants`), what their answers mean (`verdict`), and their buckets (`kv`).
+//! recorded (`scene`), what plugins may do (`grants`), what they are asked and what their answers mean (`exchange`), and
+//! their buckets (`kv`).
 
 mod driver;
+mod exchange;
 mod fault;
 mod grants;
 mod host;
 mod kv;
 mod loading;
 mod scene;
-mod verdict;
 
 pub use driver::{Host, HostSettings};
 pub use fault::LoadError;

@@ -21,9 +21,12 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/kv@0.1.0;
             export mailwright:plugin/lifecycle@0.1.0;
             export mailwright:plugin/on-connect@0.1.0;
+            export mailwright:plugin/on-helo@0.1.0;
+            export mailwright:plugin/on-mail@0.1.0;
             export mailwright:plugin/on-rcpt@0.1.0;
             export mailwright:plugin/on-data@0.1.0;
             export mailwright:plugin/on-pre-send@0.1.0;
+            export mailwright:plugin/on-disconnect@0.1.0;
         }
     ",
     world: "offered",

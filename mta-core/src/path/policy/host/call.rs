@@ -76,7 +76,7 @@ impl Identity {
     pub(crate) fn ticks(&self, hook: Hook, message_bytes: u64) -> u64 {
         let budget = &self.budget;
         let time = match hook {
-            Hook::Connect | Hook::Rcpt => budget.cpu_envelope,
+            Hook::Connect | Hook::Helo | Hook::Mail | Hook::Rcpt | Hook::Disconnect => budget.cpu_envelope,
             Hook::Data | Hook::PreSend => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))

@@ -32,24 +32,34 @@ pub(crate) enum Ready {
 pub(crate) struct Hooks {
     pub(crate) lifecycle: Option<exports::lifecycle::GuestIndices>,
     pub(crate) connect: Option<exports::on_connect::GuestIndices>,
+    pub(crate) helo: Option<exports::on_helo::GuestIndices>,
+    pub(crate) mail: Option<exports::on_mail::GuestIndices>,
     pub(crate) rcpt: Option<exports::on_rcpt::GuestIndices>,
     pub(crate) data: Option<exports::on_data::GuestIndices>,
     pub(crate) pre_send: Option<exports::on_pre_send::GuestIndices>,
+    pub(crate) disconnect: Option<exports::on_disconnect::GuestIndices>,
     /// The hooks that leave their instance restored.
     pub(crate) restoring: Vec<Hook>,
 }
 
 /// Every hook with the name that configurations and logs give it.
-pub(crate) const HOOKS: [(Hook, &str); 4] =
-    [(Hook::Connect, "connect"), (Hook::Rcpt, "rcpt"), (Hook::Data, "data"), (Hook::PreSend, "pre-send")];
+pub(crate) const HOOKS: [(Hook, &str); 7] = [
+    (Hook::Connect, "connect"),
+    (Hook::Helo, "helo"),
+    (Hook::Mail, "mail"),
+    (Hook::Rcpt, "rcpt"),
+    (Hook::Data, "data"),
+    (Hook::PreSend, "pre-send"),
+    (Hook::Disconnect, "disconnect"),
+];
 
 /// The hook of an interface, where no other hook of its transaction follows: its instance is done with then.
 pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
     let (name, _version) = interface.strip_prefix("mailwright:plugin/on-")?.split_once('@')?;
     let (hook, _) = HOOKS.iter().find(|(_, known)| *known == name)?;
     match hook {
-        Hook::Connect | Hook::Data | Hook::PreSend => Some(*hook),
-        Hook::Rcpt => None,
+        Hook::Connect | Hook::Helo | Hook::Data | Hook::PreSend | Hook::Disconnect => Some(*hook),
+        Hook::Mail | Hook::Rcpt => None,
     }
 }
 
@@ -58,9 +68,12 @@ impl Hooks {
     pub(crate) fn has(&self, hook: Hook) -> bool {
         match hook {
             Hook::Connect => self.connect.is_some(),
+            Hook::Helo => self.helo.is_some(),
+            Hook::Mail => self.mail.is_some(),
             Hook::Rcpt => self.rcpt.is_some(),
             Hook::Data => self.data.is_some(),
             Hook::PreSend => self.pre_send.is_some(),
+            Hook::Disconnect => self.disconnect.is_some(),
         }
     }
 }

@@ -59,9 +59,12 @@ pub(crate) struct Live {
 struct Guests {
     lifecycle: Option<exports::lifecycle::Guest>,
     connect: Option<exports::on_connect::Guest>,
+    helo: Option<exports::on_helo::Guest>,
+    mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
+    disconnect: Option<exports::on_disconnect::Guest>,
 }
 
 /// An envelope hook and what it is told.
@@ -69,8 +72,19 @@ struct Guests {
 pub(crate) enum Question {
     /// `on-connect`.
     Connect,
+    /// `on-helo`: the name.
+    Helo(String),
+    /// `on-mail`.
+    Mail(Box<Mail>),
     /// `on-rcpt`.
     Rcpt(Box<Rcpt>),
+}
+
+/// The arguments of `on-mail`.
+#[derive(Clone, Debug)]
+pub(crate) struct Mail {
+    pub(crate) sender: Option<types::Address>,
+    pub(crate) params: Vec<(String, String)>,
 }
 
 /// The arguments of `on-rcpt`.
@@ -79,6 +93,18 @@ pub(crate) struct Rcpt {
     pub(crate) sender: Option<types::Address>,
     pub(crate) to: types::Address,
     pub(crate) params: Vec<(String, String)>,
+}
+
+impl Question {
+    /// The hook that is asked.
+    pub(crate) fn hook(&self) -> Hook {
+        match self {
+            Self::Connect => Hook::Connect,
+            Self::Helo(_) => Hook::Helo,
+            Self::Mail(_) => Hook::Mail,
+            Self::Rcpt(_) => Hook::Rcpt,
+        }
+    }
 }
 
 /// Why a call ended without an answer.
@@ -188,23 +214,31 @@ impl Live {
         mut scene: Scene,
         question: &Question,
     ) -> Result<Gate, Fault> {
-        let hook = match question {
-            Question::Connect => Hook::Connect,
-            Question::Rcpt(_) => Hook::Rcpt,
-        };
+        let hook = question.hook();
         let wall = self.enter(hook, &mut scene);
         let Self { store, instance, guests, .. } = self;
         let call = async {
-            match (question, &hooks.connect, &hooks.rcpt) {
-                (Question::Connect, Some(indices), _) => {
+            match question {
+                Question::Connect => {
+                    let Some(indices) = &hooks.connect else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.connect, || indices.load(&mut *store, instance))?;
                     guest.call_handle(&mut *store).await
                 }
-                (Question::Rcpt(rcpt), _, Some(indices)) => {
+                Question::Helo(name) => {
+                    let Some(indices) = &hooks.helo else { return Ok(Ok(Gate::Next)) };
+                    let guest = known(&mut guests.helo, || indices.load(&mut *store, instance))?;
+                    guest.call_handle(&mut *store, name).await
+                }
+                Question::Mail(mail) => {
+                    let Some(indices) = &hooks.mail else { return Ok(Ok(Gate::Next)) };
+                    let guest = known(&mut guests.mail, || indices.load(&mut *store, instance))?;
+                    guest.call_handle(&mut *store, mail.sender.as_ref(), &mail.params).await
+                }
+                Question::Rcpt(rcpt) => {
+                    let Some(indices) = &hooks.rcpt else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.rcpt, || indices.load(&mut *store, instance))?;
                     guest.call_handle(&mut *store, rcpt.sender.as_ref(), &rcpt.to, &rcpt.params).await
                 }
-                _ => Ok(Ok(Gate::Next)),
             }
         };
         let said = bounded(pool, wall, pin!(call)).await;
@@ -238,6 +272,20 @@ impl Live {
         let said = bounded(pool, wall, pin!(call)).await;
         self.left(hooks, Hook::PreSend, said.is_ok());
         self.leave(scene, said)
+    }
+
+    /// Tells `on-disconnect`.
+    pub(crate) async fn disconnect(&mut self, pool: &Pool, hooks: &Hooks, mut scene: Scene) -> Result<(), Fault> {
+        let Some(indices) = &hooks.disconnect else { return Ok(()) };
+        let wall = self.enter(Hook::Disconnect, &mut scene);
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.disconnect, || indices.load(&mut *store, instance))?;
+            Ok(Ok(guest.call_handle(&mut *store).await?))
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Disconnect, said.is_ok());
+        self.leave(&mut scene, said)
     }
 
     /// A hook was answered: it may have left the instance restored.

@@ -204,12 +204,13 @@ fn on_failure(plugin: &Plugin) -> Result<HashMap<Hook, OnFailure>, LoadError> {
     let mut meanings: HashMap<Hook, OnFailure> = HOOKS.iter().map(|(hook, _)| (*hook, plugin.on_failure)).collect();
     for (name, meaning) in &plugin.on_failure_by_hook {
         let plain = name.strip_prefix("on-").unwrap_or(name);
-        let Some((hook, _)) = HOOKS.iter().find(|(_, known)| *known == plain) else {
-            let known = HOOKS.map(|(_, name)| name).join(", ");
+        let asked = || HOOKS.iter().filter(|(hook, _)| !hook.is_told());
+        let Some((hook, _)) = asked().find(|(_, known)| *known == plain) else {
+            let known: Vec<&str> = asked().map(|(_, name)| *name).collect();
             return Err(grants::error(
                 plugin,
-                format!("on_failure names no hook: \"{name}\""),
-                format!("hooks are {known}"),
+                format!("on_failure names no hook that is asked: \"{name}\""),
+                format!("hooks that are asked are {}", known.join(", ")),
             ));
         };
         meanings.insert(*hook, *meaning);
@@ -223,9 +224,12 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
         match &**name {
             "lifecycle" => hooks.lifecycle = Some(exports::lifecycle::GuestIndices::new(pre)?),
             "on-connect" => hooks.connect = Some(exports::on_connect::GuestIndices::new(pre)?),
+            "on-helo" => hooks.helo = Some(exports::on_helo::GuestIndices::new(pre)?),
+            "on-mail" => hooks.mail = Some(exports::on_mail::GuestIndices::new(pre)?),
             "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
             "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),
             "on-pre-send" => hooks.pre_send = Some(exports::on_pre_send::GuestIndices::new(pre)?),
+            "on-disconnect" => hooks.disconnect = Some(exports::on_disconnect::GuestIndices::new(pre)?),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use super::guests::{
     expect_octet, guest, reject,
 };
 use super::stage::{ID, Stage, content, entry, envelope, plugin, recipient};
-use crate::base::flow::policy::{DataVerdict, Disposition, Gate, Policy, Sending, Sendout, Submission};
+use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Policy, Sending, Sendout, Submission};
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::HeaderEdit;
 use crate::config::model::{EditGrant, Plugin};
@@ -31,7 +31,7 @@ async fn the_first_answer_other_than_next_wins() {
         .map(|(name, body)| (plugin(name), guest(&[], &[("on-connect", body)])))
         .collect();
     stage.load(&plugins).await.expect("they load");
-    let gate = stage.session().connect().await;
+    let gate = stage.session().gate(Asked::Connect).await;
     assert!(matches!(&gate, Gate::Reject(reply) if reply.code == 571), "{gate:?}");
 }
 
@@ -42,8 +42,8 @@ async fn accept_skips_the_rest_of_this_hooks_chain_alone() {
     let second = guest(&[], &[("on-connect", TRAP), ("on-rcpt", &reject(550))]);
     stage.load(&[(plugin("first"), first), (plugin("second"), second)]).await.expect("they load");
     let mut session = stage.session();
-    assert_eq!(session.connect().await, Gate::Accept);
-    let gate = session.rcpt(None, &recipient("a@example.net")).await;
+    assert_eq!(session.gate(Asked::Connect).await, Gate::Accept);
+    let gate = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await;
     assert!(matches!(gate, Gate::Reject(_)), "{gate:?}");
     assert_eq!(stage.events.faults(), []);
 }
@@ -147,9 +147,9 @@ async fn notes_outlive_the_instance_and_are_the_plugins_own() {
     ];
     stage.load(&plugins).await.expect("they load");
     let mut session = stage.session();
-    assert_eq!(session.connect().await, Gate::Next);
+    assert_eq!(session.gate(Asked::Connect).await, Gate::Next);
     session.transaction_ended();
-    assert_eq!(session.rcpt(None, &recipient("a@example.net")).await, Gate::Accept);
+    assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Accept);
     assert_eq!(stage.events.faults(), []);
 }
 
@@ -173,8 +173,8 @@ async fn a_bucket_outlives_sessions_and_an_ungranted_one_does_not_exist() {
     let mut counter = plugin("counter");
     counter.allow = vec!["kv:1".into()];
     stage.load(&[(counter, guest(&[INCR], &[("on-connect", &body)]))]).await.expect("it loads");
-    assert_eq!(stage.session().connect().await, Gate::Next);
-    assert_eq!(stage.session().connect().await, Gate::Accept);
+    assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Next);
+    assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Accept);
     assert_eq!(stage.events.faults(), []);
 }
 
@@ -184,11 +184,11 @@ async fn a_transaction_keeps_the_generation_that_it_began_with() {
     let to = recipient("a@example.net");
     stage.load(&[(plugin("p"), guest(&[], &[("on-rcpt", ACCEPT)]))]).await.expect("the first loads");
     let mut session = stage.session();
-    assert_eq!(session.rcpt(None, &to).await, Gate::Accept);
+    assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Accept);
     stage.load(&[(plugin("p"), guest(&[], &[("on-rcpt", NEXT)]))]).await.expect("the second loads");
-    assert_eq!(session.rcpt(None, &to).await, Gate::Accept);
+    assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Accept);
     session.transaction_ended();
-    assert_eq!(session.rcpt(None, &to).await, Gate::Next);
+    assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Next);
     let loaded: Vec<u64> =
         stage.events.take("plugin-loaded").iter().filter_map(|event| event["generation"].as_u64()).collect();
     assert_eq!(loaded, [1, 2]);
@@ -220,7 +220,7 @@ async fn a_chatty_plugin_is_cut_at_a_hundred_lines_a_second() {
     let mut chatty = plugin("chatty");
     chatty.allow = vec!["log".into()];
     stage.load(&[(chatty, guest(&[LOG], &[("on-connect", &body)]))]).await.expect("it loads");
-    assert_eq!(stage.session().connect().await, Gate::Next);
+    assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Next);
     let lines = stage.events.take("plugin-log");
     // A second may begin while it writes.
     assert!((100..=200).contains(&lines.len()), "{}", lines.len());

@@ -2,7 +2,7 @@
 
 use super::guests::{ACCEPT, ADD, ADD_HEADER, NEXT, SPIN, TRAP, guest, reject};
 use super::stage::{ID, Stage, content, entry, envelope, hello, plugin, recipient};
-use crate::base::flow::policy::{Disposition, Gate, Policy, Sending, Sendout, Submission};
+use crate::base::flow::policy::{Asked, Disposition, Gate, Policy, Sending, Sendout, Submission};
 use crate::base::mail::edits::Edits;
 use crate::base::smtp::reply::Reply;
 use crate::config::model::{EditGrant, OnFailure, Plugin};
@@ -12,7 +12,7 @@ use std::time::Duration;
 async fn connect(plugin: Plugin, body: &str) -> (Gate, Option<String>) {
     let stage = Stage::new();
     stage.load(&[(plugin, guest(&[], &[("on-connect", body)]))]).await.expect("it loads");
-    let gate = stage.session().connect().await;
+    let gate = stage.session().gate(Asked::Connect).await;
     (gate, stage.events.faults().pop().map(|(kind, _)| kind))
 }
 
@@ -68,7 +68,7 @@ async fn a_guest_may_say_that_it_cannot_decide() {
         (i32.store offset=12 (i32.const 1024) (i32.const 5)) (i32.const 1024)";
     let stage = Stage::new();
     stage.load(&[(plugin("sorry"), guest(&[], &[("on-connect", fault)]))]).await.expect("it loads");
-    assert!(tempfail(&stage.session().connect().await));
+    assert!(tempfail(&stage.session().gate(Asked::Connect).await));
     let event = stage.events.take("plugin-fault").pop().expect("it is logged");
     assert_eq!((&event["kind"], &event["why"]), (&"fault".into(), &"unavailable: X-One".into()));
     assert_eq!((&event["hook"], &event["session"]), (&"connect".into(), &"s1".into()));
@@ -96,8 +96,8 @@ async fn the_operator_says_what_a_failure_means() {
 
     let (envelope, content) = (envelope(&["a@example.net"]), content("A: b\r\n\r\n", ""));
     let mut session = stage.session();
-    assert_eq!(session.connect().await, Gate::Next);
-    let gate = session.rcpt(None, &recipient("a@example.net")).await;
+    assert_eq!(session.gate(Asked::Connect).await, Gate::Next);
+    let gate = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await;
     assert!(matches!(gate, Gate::Reject(Reply { code: 550, .. })), "{gate:?}");
     let verdict = session.data(Submission { id: ID, envelope: &envelope, content: &content }).await;
     assert!(matches!(verdict.disposition, Disposition::Reject(Reply { code: 550, .. })), "{verdict:?}");
@@ -134,7 +134,7 @@ async fn an_instance_that_failed_is_not_asked_again() {
     stage.load(&[(plugin("once"), octets)]).await.expect("it loads");
     let mut session = stage.session();
     for _ in 0..2 {
-        assert!(tempfail(&session.rcpt(None, &recipient("a@example.net")).await));
+        assert!(tempfail(&session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await));
     }
     let whys: Vec<String> = stage.events.take("plugin-fault").iter().map(|event| event["why"].to_string()).collect();
     assert_eq!(whys.len(), 2);
@@ -148,11 +148,11 @@ async fn a_full_pool_makes_callers_wait_then_fails_them() {
     small.budget.wall = Duration::from_millis(50);
     stage.load(&[(small, guest(&[], &[("on-rcpt", ACCEPT)]))]).await.expect("it loads");
     let (mut one, mut other) = (stage.session(), stage.session());
-    assert_eq!(one.rcpt(None, &recipient("a@example.net")).await, Gate::Accept);
-    assert!(tempfail(&other.rcpt(None, &recipient("a@example.net")).await));
+    assert_eq!(one.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Accept);
+    assert!(tempfail(&other.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await));
     assert_eq!(stage.events.faults(), [("pool".to_owned(), "451 4.3.0".to_owned())]);
     one.transaction_ended();
-    assert_eq!(other.rcpt(None, &recipient("a@example.net")).await, Gate::Accept);
+    assert_eq!(other.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Accept);
 }
 
 #[tokio::test]
@@ -168,11 +168,11 @@ async fn a_spinning_guest_lets_its_neighbours_run() {
     // One thread: without yields the neighbour would come second.
     tokio::join!(
         async {
-            assert!(tempfail(&one.connect().await));
+            assert!(tempfail(&one.gate(Asked::Connect).await));
             done("spin");
         },
         async {
-            assert_eq!(other.rcpt(None, &to).await, Gate::Next);
+            assert_eq!(other.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Next);
             done("quick");
         },
     );

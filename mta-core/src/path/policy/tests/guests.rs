@@ -97,11 +97,15 @@ fn module(imports: &[Import], hooks: &[(&str, &str)], parts: &str) -> String {
                        (func (export "mailwright:plugin/lifecycle@0.1.0#self-test") (result i32) (i32.const 1024))"#
                 );
             }
-            // Sender (5), recipient (4) and parameters (2), flattened.
-            let parameters = if *hook == "on-rcpt" { "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)" } else { "" };
-            format!(
-                r#"(func (export "mailwright:plugin/{hook}@0.1.0#handle") {parameters} (result i32) (local $n i32) {body})"#
-            )
+            // A sender is 5 words once flattened, a recipient 4, parameters and a text 2.
+            let signature = match *hook {
+                "on-rcpt" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)",
+                "on-mail" => "(param i32 i32 i32 i32 i32 i32 i32) (result i32)",
+                "on-helo" => "(param i32 i32) (result i32)",
+                "on-disconnect" => "",
+                _ => "(result i32)",
+            };
+            format!(r#"(func (export "mailwright:plugin/{hook}@0.1.0#handle") {signature} (local $n i32) {body})"#)
         })
         .collect();
     format!(

@@ -3,7 +3,7 @@
 mod chain;
 mod faults;
 mod guests;
-mod hello;
+mod hooks;
 mod kv;
 mod loading;
 mod restore;

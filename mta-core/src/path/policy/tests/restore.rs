@@ -2,14 +2,14 @@
 
 use super::guests::{ACCEPT, LOG, NEXT, TRAP, expect_octet, guest, guest_with};
 use super::stage::{Stage, plugin, recipient};
-use crate::base::flow::policy::Gate;
+use crate::base::flow::policy::{Asked, Gate};
 
 /// Loads one guest and asks its `on-rcpt` once in each of some transactions.
 async fn transactions(stage: &Stage, rounds: usize) -> Vec<Gate> {
     let mut session = stage.session();
     let mut gates = Vec::new();
     for _ in 0..rounds {
-        gates.push(session.rcpt(None, &recipient("a@example.net")).await);
+        gates.push(session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await);
         session.transaction_ended();
     }
     gates
@@ -40,8 +40,11 @@ async fn memory_and_globals_are_as_new_for_each_transaction() {
 
     // Within one transaction the guest does see what it left.
     let mut session = stage.session();
-    assert_eq!(session.rcpt(None, &recipient("a@example.net")).await, Gate::Next);
-    assert!(matches!(session.rcpt(None, &recipient("b@example.net")).await, Gate::Tempfail(_)));
+    assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Next);
+    assert!(matches!(
+        session.gate(Asked::Rcpt { sender: None, to: &recipient("b@example.net") }).await,
+        Gate::Tempfail(_)
+    ));
     assert_eq!(stage.events.faults().len(), 1);
     drop(session);
     assert_eq!(stage.host.resting(), 0, "an instance that trapped is not kept");
@@ -73,7 +76,7 @@ const CLEAN_UP: &str = r#"(func (export "cabi_post_mailwright:plugin/on-connect@
 async fn connections(stage: &Stage, rounds: usize) -> Vec<Gate> {
     let mut gates = Vec::new();
     for _ in 0..rounds {
-        gates.push(stage.session().connect().await);
+        gates.push(stage.session().gate(Asked::Connect).await);
     }
     gates
 }
@@ -108,7 +111,7 @@ async fn sessions_at_the_same_time_have_instances_of_their_own() {
     let (stage, _) = stage(guest(&[], &[("on-rcpt", &body)])).await;
     let mut sessions: Vec<_> = (0..8).map(|_| stage.session()).collect();
     for session in &mut sessions {
-        assert_eq!(session.rcpt(None, &recipient("a@example.net")).await, Gate::Next);
+        assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Next);
     }
     drop(sessions);
     assert_eq!(stage.host.resting(), 8);

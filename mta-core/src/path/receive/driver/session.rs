@@ -4,7 +4,7 @@
 //! thread and given to the machine before the thread does anything else.
 
 use crate::base::flow::Answer;
-use crate::base::flow::policy::SessionPolicy;
+use crate::base::flow::policy::{Hook, SessionPolicy};
 use crate::base::flow::spool::Blob;
 use crate::base::time::Now;
 use crate::base::world::net::Socket;
@@ -45,6 +45,7 @@ pub(in crate::path::receive) async fn run(
     let mut driver =
         Driver { doors, machine, socket, policy: None, blob: None, alarm: None, phase: next_phase(phase), _slot: slot };
     driver.run().await;
+    driver.part().await;
 }
 
 struct Driver {
@@ -112,13 +113,21 @@ impl Driver {
         }
     }
 
+    /// Tells policy that the client is gone.
+    async fn part(&mut self) {
+        let Self { doors, machine, policy, .. } = self;
+        if doors.policy.has(Hook::Disconnect) {
+            policy.get_or_insert_with(|| doors.policy.session(machine.info())).disconnected().await;
+        }
+    }
+
     async fn act(&mut self, effect: Effect) {
         match effect {
             Effect::Send(octets) => self.send(&octets).await,
-            Effect::AskConnect | Effect::AskRcpt | Effect::AskData => self.ask(&effect).await,
+            Effect::AskGate | Effect::AskData => self.ask(&effect).await,
             Effect::Named => {
                 if let (Some(policy), Some(name)) = (&mut self.policy, self.machine.helo()) {
-                    policy.helo(name);
+                    policy.named(name);
                 }
             }
             Effect::TransactionEnded => {
@@ -164,13 +173,9 @@ impl Driver {
         let Self { doors, machine, policy, .. } = self;
         let policy = policy.get_or_insert_with(|| doors.policy.session(machine.info()));
         match effect {
-            Effect::AskConnect => {
-                let gate = policy.connect().await;
-                machine.handle_gate(gate, doors.clock.now());
-            }
-            Effect::AskRcpt => {
-                let Some((sender, to)) = machine.asked_recipient() else { return };
-                let gate = policy.rcpt(sender, to).await;
+            Effect::AskGate => {
+                let Some(asked) = machine.asked() else { return };
+                let gate = policy.gate(asked).await;
                 machine.handle_gate(gate, doors.clock.now());
             }
             _ => {

@@ -3,9 +3,8 @@
 use super::state::{Answer, State, Transaction};
 use super::timers::Timer;
 use super::{Effect, Session};
-use crate::base::flow::policy::{Gate, Hook};
+use crate::base::flow::policy::{Asked, Gate, Hook};
 use crate::base::flow::spool::Room;
-use crate::base::mail::address::Address;
 use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::command::Mail;
@@ -46,7 +45,36 @@ impl Session {
             arrived: None,
             receipt: None,
         }));
-        self.say(&replies::SENDER_OK);
+        if self.doors.policy.has(Hook::Mail) {
+            self.ask_policy(Answer::Mail);
+        } else {
+            self.say(&replies::SENDER_OK);
+        }
+    }
+
+    /// Asks a hook of the transaction.
+    fn ask_policy(&mut self, answer: Answer) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.asked_policy = true;
+        }
+        self.effects.push_back(Effect::AskGate);
+        self.state = State::Waiting(answer);
+    }
+
+    fn mail_gate(&mut self, gate: Gate) {
+        self.state = State::Command;
+        match gate {
+            Gate::Next | Gate::Accept => self.say(&replies::SENDER_OK),
+            Gate::Tempfail(reply) | Gate::Reject(reply) => {
+                self.end_transaction();
+                self.refuse("MAIL", &reply);
+            }
+            Gate::Disconnect(reply) => {
+                self.end_transaction();
+                self.refuse("MAIL", &reply);
+                self.close("disconnected by policy");
+            }
+        }
     }
 
     fn mail_refusal(&self, mail: &Mail) -> Option<Reply> {
@@ -79,9 +107,7 @@ impl Session {
         let Some(transaction) = &mut self.transaction else { return };
         if self.doors.policy.has(Hook::Rcpt) {
             transaction.asked = Some(recipient);
-            transaction.asked_policy = true;
-            self.effects.push_back(Effect::AskRcpt);
-            self.state = State::Waiting(Answer::Rcpt);
+            self.ask_policy(Answer::Rcpt);
         } else {
             transaction.envelope.recipients.push(recipient);
             self.say(&replies::RECIPIENT_OK);
@@ -111,18 +137,32 @@ impl Session {
         self.refuse("RCPT", reply);
     }
 
-    /// The sender and the recipient that `on-rcpt` is asked about.
+    /// What a hook of the envelope is asked about.
     #[must_use]
-    pub fn asked_recipient(&self) -> Option<(Option<&Address>, &Recipient)> {
-        let transaction = self.transaction.as_ref()?;
-        Some((transaction.envelope.sender.as_ref(), transaction.asked.as_ref()?))
+    pub fn asked(&self) -> Option<Asked<'_>> {
+        let State::Waiting(answer) = self.state else { return None };
+        let transaction = self.transaction.as_ref();
+        match answer {
+            Answer::Connect => Some(Asked::Connect),
+            Answer::Helo => Some(Asked::Helo(&self.naming.as_ref()?.name)),
+            Answer::Mail => transaction.map(|transaction| Asked::Mail {
+                envelope: &transaction.envelope,
+                size_bytes: transaction.announced_bytes,
+            }),
+            Answer::Rcpt => transaction.and_then(|transaction| {
+                Some(Asked::Rcpt { sender: transaction.envelope.sender.as_ref(), to: transaction.asked.as_ref()? })
+            }),
+            Answer::Blob | Answer::Data | Answer::Commit => None,
+        }
     }
 
-    /// What `on-connect` or `on-rcpt` said.
+    /// What a hook of the envelope said.
     pub fn handle_gate(&mut self, gate: Gate, now: Now) {
         self.now = now;
         match self.state {
             State::Waiting(Answer::Connect) => self.connect_gate(gate),
+            State::Waiting(Answer::Helo) => self.helo_gate(gate),
+            State::Waiting(Answer::Mail) => self.mail_gate(gate),
             State::Waiting(Answer::Rcpt) => self.rcpt_gate(gate),
             // An answer that nobody waits for: the session ended meanwhile.
             _ => return,

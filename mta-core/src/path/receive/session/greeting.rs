@@ -17,7 +17,7 @@ impl Session {
         self.timers.start(Timer::Session, now.mono, self.config.limits.session_total);
         self.doors.observe.event(Event::SessionOpened { session: &self.id, listener: &self.listener, peer: self.peer });
         if self.doors.policy.has(Hook::Connect) {
-            self.effects.push_back(Effect::AskConnect);
+            self.effects.push_back(Effect::AskGate);
             self.state = State::Waiting(Answer::Connect);
         } else {
             self.greet();
@@ -56,9 +56,48 @@ impl Session {
         self.say(&Reply { code: 220, status: None, text: text.into() });
     }
 
-    /// EHLO ends a transaction like RSET (RFC 5321 4.1.4).
-    pub(super) fn ehlo(&mut self, name: Box<str>) {
-        self.name(name, true);
+    /// EHLO and HELO.
+    pub(super) fn name(&mut self, helo: Helo) {
+        if self.doors.policy.has(Hook::Helo) {
+            self.naming = Some(helo);
+            self.effects.push_back(Effect::AskGate);
+            self.state = State::Waiting(Answer::Helo);
+        } else {
+            self.named(helo);
+        }
+    }
+
+    /// What `on-helo` said. After a refusal the session stays as it was before the command (RFC 5321 4.1.4).
+    pub(super) fn helo_gate(&mut self, gate: Gate) {
+        self.state = State::Command;
+        let Some(helo) = self.naming.take() else { return };
+        let verb = if helo.extended { "EHLO" } else { "HELO" };
+        match gate {
+            Gate::Next | Gate::Accept => self.named(helo),
+            Gate::Tempfail(reply) | Gate::Reject(reply) => self.refuse(verb, &reply),
+            Gate::Disconnect(reply) => {
+                self.refuse(verb, &reply);
+                self.close("disconnected by policy");
+            }
+        }
+    }
+
+    /// A name that is accepted ends a transaction like RSET (RFC 5321 4.1.4).
+    fn named(&mut self, helo: Helo) {
+        self.end_transaction();
+        let extended = helo.extended;
+        self.helo = Some(helo);
+        self.effects.push_back(Effect::Named);
+        match extended {
+            true => self.announce(),
+            false => {
+                let text = self.config.hostname.to_string();
+                self.say(&Reply { code: 250, status: None, text: text.into() });
+            }
+        }
+    }
+
+    fn announce(&mut self) {
         let limits = &self.config.limits;
         let announced = Announced {
             hostname: &self.config.hostname,
@@ -67,19 +106,6 @@ impl Session {
             recipients_max: limits.recipients_per_message_max,
         };
         announced.encode(&mut self.out);
-    }
-
-    /// HELO: the same without extensions.
-    pub(super) fn hello(&mut self, name: Box<str>) {
-        self.name(name, false);
-        let text = self.config.hostname.to_string();
-        self.say(&Reply { code: 250, status: None, text: text.into() });
-    }
-
-    fn name(&mut self, name: Box<str>, extended: bool) {
-        self.end_transaction();
-        self.helo = Some(Helo { name, extended });
-        self.effects.push_back(Effect::Named);
     }
 
     /// The server began to go down before the session did.

@@ -39,10 +39,8 @@ const UNSENT_BYTES_MAX: usize = 32 * 1024;
 pub enum Effect {
     /// Write these octets to the client.
     Send(Vec<u8>),
-    /// Ask `on-connect`: [`Session::handle_gate`].
-    AskConnect,
-    /// Ask `on-rcpt` about [`Session::asked_recipient`]: [`Session::handle_gate`].
-    AskRcpt,
+    /// Ask the hook of the envelope that [`Session::asked`] names: [`Session::handle_gate`].
+    AskGate,
     /// Ask `on-data` about [`Session::submission`]: [`Session::handle_data_verdict`].
     AskData,
     /// The client named itself: tell policy [`Session::helo`].
@@ -83,6 +81,8 @@ pub struct Session {
     out: Vec<u8>,
     effects: VecDeque<Effect>,
     helo: Option<Helo>,
+    /// The name that a hook decides on.
+    naming: Option<Helo>,
     transaction: Option<Box<Transaction>>,
     timers: Timers,
     counts: Counts,
@@ -110,6 +110,7 @@ impl Session {
             out: Vec::new(),
             effects: VecDeque::new(),
             helo: None,
+            naming: None,
             transaction: None,
             timers: Timers::new(),
             counts: Counts::default(),
@@ -273,8 +274,8 @@ impl Session {
     fn command(&mut self, command: Command) {
         let verb = command.verb();
         match command {
-            Command::Ehlo(name) => self.ehlo(name),
-            Command::Helo(name) => self.hello(name),
+            Command::Ehlo(name) => self.name(Helo { name, extended: true }),
+            Command::Helo(name) => self.name(Helo { name, extended: false }),
             Command::Mail(mail) => self.mail(mail),
             Command::Rcpt(recipient) => self.rcpt(recipient),
             Command::Data => self.data(),

@@ -28,6 +28,8 @@ pub(super) enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Connect,
+    Helo,
+    Mail,
     Rcpt,
     Blob,
     Data,

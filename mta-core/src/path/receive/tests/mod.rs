@@ -115,10 +115,9 @@ impl Bench {
         let mut policy = policy.unwrap_or_else(|| self.world.doors.policy.session(session.info()));
         match effect {
             Effect::Send(octets) => self.writes.push(String::from_utf8(octets).expect("replies are ASCII")),
-            Effect::AskConnect => session.handle_gate(policy.connect().now_or_never().expect("ready"), now),
-            Effect::AskRcpt => {
-                let (sender, to) = session.asked_recipient().expect("a recipient is asked about");
-                let gate = policy.rcpt(sender, to).now_or_never().expect("ready");
+            Effect::AskGate => {
+                let asked = session.asked().expect("something is asked about");
+                let gate = policy.gate(asked).now_or_never().expect("ready");
                 session.handle_gate(gate, now);
             }
             Effect::AskData => {
@@ -126,7 +125,7 @@ impl Bench {
                 let verdict = policy.data(submission).now_or_never().expect("ready");
                 session.handle_data_verdict(verdict, now);
             }
-            Effect::Named => policy.helo(session.helo().expect("a name")),
+            Effect::Named => policy.named(session.helo().expect("a name")),
             Effect::TransactionEnded => policy.transaction_ended(),
             Effect::OpenBlob(_) => match self.world.spool.open() {
                 Ok(blob) => self.blob = Some(blob),

@@ -39,6 +39,51 @@ fn on_connect_comes_before_the_greeting_rfc5321_4_3_2() {
 }
 
 #[test]
+fn a_refused_name_leaves_the_session_as_it_was_rfc5321_4_1_4() {
+    let bench = |gate| Bench::in_world(world(|w| *w.policy.helo.lock().expect("no panic") = Some(gate)), INSIDE);
+    let mut refusing = bench(Gate::Reject(reply(550, "no")));
+    assert_eq!(
+        refusing.say("EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n"),
+        "550 5.7.1 no\r\n503 5.5.1 send EHLO or HELO first\r\n"
+    );
+    assert_eq!(refusing.say("HELO c.example\r\n"), "550 5.7.1 no\r\n");
+    assert!(refusing.world.heard.has("command-refused", "\"verb\":\"HELO\""));
+    let asked = refusing.world.policy.asked.lock().expect("no panic").clone();
+    assert!(asked.contains(&"asked helo c.example".to_owned()) && !asked.contains(&"helo c.example".to_owned()));
+    let mut parting = bench(Gate::Disconnect(reply(421, "go")));
+    assert_eq!(parting.say("EHLO c.example\r\nNOOP\r\n"), "421 4.7.1 go\r\n");
+    assert!(parting.closed);
+    let mut letting = bench(Gate::Next);
+    assert!(letting.say("EHLO c.example\r\n").starts_with("250-mx.example"));
+    letting.say("MAIL FROM:<a@b.example>\r\n");
+    *letting.world.policy.asked.lock().expect("no panic") = Vec::new();
+    // One that is accepted in a transaction ends it.
+    assert!(letting.say("HELO d.example\r\nRCPT TO:<x@here.example>\r\n").ends_with("503 5.5.1 send MAIL first\r\n"));
+    assert_eq!(*letting.world.policy.asked.lock().expect("no panic"), ["asked helo d.example", "helo d.example"]);
+}
+
+#[test]
+fn on_mail_is_asked_after_our_own_checks_rfc5321_4_1_1_2() {
+    let bench = |gate| {
+        let mut bench = Bench::in_world(world(|w| *w.policy.mail.lock().expect("no panic") = Some(gate)), INSIDE);
+        bench.say("EHLO c.example\r\n");
+        bench
+    };
+    let mut refusing = bench(Gate::Reject(reply(550, "no")));
+    assert_eq!(refusing.say("MAIL FROM:<a@b.example> SIZE=99999999999\r\n"), "552 5.3.4 message too large\r\n");
+    assert_eq!(
+        refusing.say("MAIL FROM:<a@b.example> SIZE=77\r\nRCPT TO:<x@here.example>\r\n"),
+        "550 5.7.1 no\r\n503 5.5.1 send MAIL first\r\n"
+    );
+    let asked = refusing.world.policy.asked.lock().expect("no panic").clone();
+    assert_eq!(asked[asked.len() - 2..], ["mail a@b.example Some(77)", "ended"]);
+    let mut parting = bench(Gate::Disconnect(reply(421, "go")));
+    assert_eq!(parting.say("MAIL FROM:<>\r\nNOOP\r\n"), "421 4.7.1 go\r\n");
+    assert!(parting.closed);
+    assert_eq!(bench(Gate::Next).say("MAIL FROM:<>\r\n"), "250 2.1.0 sender ok\r\n");
+}
+
+#[test]
 fn on_rcpt_is_asked_after_our_own_checks() {
     let bench = |gate| {
         let mut bench = Bench::in_world(world(|w| *w.policy.rcpt.lock().expect("no panic") = Some(gate)), OUTSIDE);

@@ -7,14 +7,14 @@ use crate::base::flow::entry::Entry;
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::Selection;
 use crate::base::flow::policy::{
-    DataVerdict, Disposition, Gate, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy, Submission,
+    Asked, DataVerdict, Disposition, Gate, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy,
+    Submission,
 };
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::{Blob, Room, Spool};
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
-use crate::base::mail::envelope::Recipient;
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
@@ -176,6 +176,8 @@ impl Spool for TestSpool {
 #[derive(Default)]
 pub(super) struct TestPolicy {
     pub(super) connect: Mutex<Option<Gate>>,
+    pub(super) helo: Mutex<Option<Gate>>,
+    pub(super) mail: Mutex<Option<Gate>>,
     pub(super) rcpt: Mutex<Option<Gate>>,
     pub(super) data: Mutex<Option<DataVerdict>>,
     /// What was asked and told, in order.
@@ -190,6 +192,8 @@ pub(super) fn verdict(disposition: Disposition) -> DataVerdict {
 
 struct TestSession {
     connect: Option<Gate>,
+    helo: Option<Gate>,
+    mail: Option<Gate>,
     rcpt: Option<Gate>,
     data: Option<DataVerdict>,
     asked: Arc<Mutex<Vec<String>>>,
@@ -207,13 +211,18 @@ impl Policy for TestPolicy {
             Hook::Connect => self.connect.lock().expect("no panic").is_some(),
             Hook::Rcpt => self.rcpt.lock().expect("no panic").is_some(),
             Hook::Data => self.data.lock().expect("no panic").is_some(),
+            Hook::Helo => self.helo.lock().expect("no panic").is_some(),
+            Hook::Mail => self.mail.lock().expect("no panic").is_some(),
             Hook::PreSend => false,
+            Hook::Disconnect => true,
         }
     }
 
     fn session(&self, info: SessionInfo) -> Box<dyn SessionPolicy> {
         let session = TestSession {
             connect: self.connect.lock().expect("no panic").clone(),
+            helo: self.helo.lock().expect("no panic").clone(),
+            mail: self.mail.lock().expect("no panic").clone(),
             rcpt: self.rcpt.lock().expect("no panic").clone(),
             data: self.data.lock().expect("no panic").clone(),
             asked: Arc::clone(&self.asked),
@@ -228,19 +237,22 @@ impl Policy for TestPolicy {
 }
 
 impl SessionPolicy for TestSession {
-    fn helo(&mut self, name: &str) {
+    fn named(&mut self, name: &str) {
         self.note(format!("helo {name}"));
     }
 
-    fn connect(&mut self) -> Answer<'_, Gate> {
-        self.note("connect".to_owned());
-        let gate = self.connect.clone().unwrap_or(Gate::Next);
-        Box::pin(async { gate })
-    }
-
-    fn rcpt<'a>(&'a mut self, sender: Option<&'a Address>, to: &'a Recipient) -> Answer<'a, Gate> {
-        self.note(format!("rcpt {} {}", sender.map(ToString::to_string).unwrap_or_default(), to.address));
-        let gate = self.rcpt.clone().unwrap_or(Gate::Next);
+    fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate> {
+        let text = |sender: Option<&Address>| sender.map(ToString::to_string).unwrap_or_default();
+        let (what, gate) = match asked {
+            Asked::Connect => ("connect".to_owned(), &self.connect),
+            Asked::Helo(name) => (format!("asked helo {name}"), &self.helo),
+            Asked::Mail { envelope, size_bytes } => {
+                (format!("mail {} {size_bytes:?}", text(envelope.sender.as_ref())), &self.mail)
+            }
+            Asked::Rcpt { sender, to } => (format!("rcpt {} {}", text(sender), to.address), &self.rcpt),
+        };
+        self.note(what);
+        let gate = gate.clone().unwrap_or(Gate::Next);
         Box::pin(async { gate })
     }
 
@@ -252,6 +264,11 @@ impl SessionPolicy for TestSession {
 
     fn transaction_ended(&mut self) {
         self.note("ended".to_owned());
+    }
+
+    fn disconnected(&mut self) -> Answer<'_, ()> {
+        self.note("gone".to_owned());
+        Box::pin(async {})
     }
 }
 

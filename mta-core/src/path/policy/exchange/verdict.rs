@@ -1,8 +1,8 @@
 //! Answers of guests made fit for SMTP, and what a failure answers instead.
 
-use super::fault::{Fault, Kind};
-use super::host::bindings::exports::mailwright::plugin::on_pre_send::Sending as WireSending;
-use super::host::bindings::mailwright::plugin::types;
+use super::super::fault::{Fault, Kind};
+use super::super::host::bindings::exports::mailwright::plugin::on_pre_send::Sending as WireSending;
+use super::super::host::bindings::mailwright::plugin::types;
 use crate::base::flow::policy::{Disposition, Gate, Sending};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
@@ -46,7 +46,7 @@ impl Class {
 }
 
 /// The verdict of an envelope hook.
-pub(super) fn gate(said: types::Gate) -> Result<Gate, Fault> {
+pub(in crate::path::policy) fn gate(said: types::Gate) -> Result<Gate, Fault> {
     Ok(match said {
         types::Gate::Next => Gate::Next,
         types::Gate::Accept => Gate::Accept,
@@ -57,7 +57,7 @@ pub(super) fn gate(said: types::Gate) -> Result<Gate, Fault> {
 }
 
 /// The verdict on a message.
-pub(super) fn disposition(said: types::Disposition) -> Result<Disposition, Fault> {
+pub(in crate::path::policy) fn disposition(said: types::Disposition) -> Result<Disposition, Fault> {
     Ok(match said {
         types::Disposition::Next => Disposition::Next,
         types::Disposition::Accept => Disposition::Accept,
@@ -69,7 +69,7 @@ pub(super) fn disposition(said: types::Disposition) -> Result<Disposition, Fault
 }
 
 /// The verdict on an attempt.
-pub(super) fn sending(said: WireSending) -> Result<Sending, Fault> {
+pub(in crate::path::policy) fn sending(said: WireSending) -> Result<Sending, Fault> {
     Ok(match said {
         WireSending::Next => Sending::Next,
         WireSending::Hold(why) => Sending::Hold(reason(&why)),
@@ -120,7 +120,7 @@ const UNDECIDED: Reply = Reply::new(451, EnhancedStatus::new(4, 3, 0), "Policy c
 const CLOSED: Reply = Reply::new(550, EnhancedStatus::new(5, 3, 0), "Policy can't decide, refused");
 
 /// What a failure answers at an envelope hook.
-pub(super) fn failed_gate(on_failure: OnFailure) -> Gate {
+pub(in crate::path::policy) fn failed_gate(on_failure: OnFailure) -> Gate {
     match on_failure {
         OnFailure::Tempfail => Gate::Tempfail(UNDECIDED),
         OnFailure::Open => Gate::Next,
@@ -129,7 +129,7 @@ pub(super) fn failed_gate(on_failure: OnFailure) -> Gate {
 }
 
 /// What a failure answers for a message.
-pub(super) fn failed_disposition(on_failure: OnFailure) -> Disposition {
+pub(in crate::path::policy) fn failed_disposition(on_failure: OnFailure) -> Disposition {
     match on_failure {
         OnFailure::Tempfail => Disposition::Tempfail(UNDECIDED),
         OnFailure::Open => Disposition::Next,
@@ -138,7 +138,7 @@ pub(super) fn failed_disposition(on_failure: OnFailure) -> Disposition {
 }
 
 /// What a failure answers for an attempt: a failed attempt, nothing, or a bounce.
-pub(super) fn failed_sending(on_failure: OnFailure) -> Sending {
+pub(in crate::path::policy) fn failed_sending(on_failure: OnFailure) -> Sending {
     match on_failure {
         OnFailure::Tempfail => Sending::Fail(UNDECIDED),
         OnFailure::Open => Sending::Next,
@@ -147,7 +147,7 @@ pub(super) fn failed_sending(on_failure: OnFailure) -> Sending {
 }
 
 /// How the log names what a failure answered.
-pub(super) fn answered(on_failure: OnFailure) -> &'static str {
+pub(in crate::path::policy) fn answered(on_failure: OnFailure) -> &'static str {
     match on_failure {
         OnFailure::Tempfail => "451 4.3.0",
         OnFailure::Open => "next",

@@ -1,0 +1,4 @@
+//! What guests are asked, and what their answers mean.
+
+pub(super) mod question;
+pub(super) mod verdict;
