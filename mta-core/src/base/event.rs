@@ -144,6 +144,10 @@ pub enum Event<'a> {
         id: Option<QueueId>,
         answered: &'a str,
     },
+    /// A plugin failed again and again: it is not asked for so long, and `on_failure` answers meanwhile.
+    PluginAlone { plugin: &'a str, for_ms: u64 },
+    /// It answered again.
+    PluginBack { plugin: &'a str },
     /// Log lines were lost because their reader was too slow; mail does not wait for it.
     LogDropped { lines: u64 },
     /// An internal error that should not be: a bug in Mailwright.
@@ -210,6 +214,8 @@ kinds! {
     PluginLoaded "plugin-loaded" Info,
     PluginLog "plugin-log" Info,
     PluginFault "plugin-fault" Warn,
+    PluginAlone "plugin-alone" Error,
+    PluginBack "plugin-back" Info,
     LogDropped "log-dropped" Warn,
     Bug "bug" Error,
 }

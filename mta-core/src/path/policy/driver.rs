@@ -1,7 +1,8 @@
 //! Asks the plugins of a hook, one after the other, and keeps their instances for as long as a transaction lives.
 
 use super::exchange::{question::question, verdict};
-use super::fault::{Fault, LoadError};
+use super::fault::breaker::Turn;
+use super::fault::{Fault, Kind, LoadError};
 use super::host::call::World;
 use super::host::code::HOOKS;
 use super::host::instance::{Live, Pool, Question};
@@ -235,6 +236,7 @@ impl Session {
         for &index in generation.chain(hook) {
             let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
             let answer = async {
+                host.admit(loaded)?;
                 let scene = Scene { session: Some(scene.clone()), ..Scene::default() };
                 let said = instance(&host.pool, loaded, live)
                     .await?
@@ -242,7 +244,7 @@ impl Session {
                     .await?;
                 verdict::gate(said)
             };
-            let gate = match answer.await {
+            let gate = match host.noted(loaded, answer.await) {
                 Ok(gate) => gate,
                 Err(fault) => {
                     *live = None;
@@ -263,11 +265,12 @@ impl Session {
         for &index in generation.chain(Hook::Disconnect) {
             let Some(loaded) = generation.plugins.get(index) else { continue };
             let told = async {
+                host.admit(loaded)?;
                 let scene = Scene { session: Some(scene.clone()), ..Scene::default() };
                 let mut lease = Lease::begin(&host.pool, loaded).await?;
                 lease.live()?.disconnect(&host.pool, &loaded.code.hooks, scene).await
             };
-            if let Err(fault) = told.await {
+            if let Err(fault) = host.noted(loaded, told.await) {
                 host.failed(loaded, Hook::Disconnect, &fault, Some(scene), None);
             }
         }
@@ -293,11 +296,12 @@ impl Session {
             let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
             let before = scene.mark();
             let answer = async {
+                host.admit(loaded)?;
                 let said =
                     instance(&host.pool, loaded, live).await?.data(&host.pool, &loaded.code.hooks, &mut scene).await?;
                 verdict::disposition(said)
             };
-            let disposition = match answer.await {
+            let disposition = match host.noted(loaded, answer.await) {
                 Ok(disposition) => disposition,
                 Err(fault) => {
                     *live = None;
@@ -342,10 +346,11 @@ async fn pre_send(host: &Inner, sendout: Sendout<'_>) -> SendVerdict {
         let Some(loaded) = generation.plugins.get(index) else { continue };
         let before = scene.mark();
         let answer = async {
+            host.admit(loaded)?;
             let mut lease = Lease::begin(&host.pool, loaded).await?;
             verdict::sending(lease.live()?.pre_send(&host.pool, &loaded.code.hooks, &mut scene).await?)
         };
-        let sending = match answer.await {
+        let sending = match host.noted(loaded, answer.await) {
             Ok(sending) => sending,
             Err(fault) => {
                 scene.roll_back(before);
@@ -400,6 +405,35 @@ async fn instance<'a>(pool: &Pool, loaded: &Arc<Loaded>, lease: &'a mut Option<L
 }
 
 impl Inner {
+    /// Whether the plugin may be asked now.
+    fn admit(&self, loaded: &Loaded) -> Result<(), Fault> {
+        match loaded.breaker.admits(|| self.pool.world.clock.now().mono) {
+            true => Ok(()),
+            false => Err(Fault::new(Kind::Breaker, "it failed again and again, and is left alone for a while")),
+        }
+    }
+
+    /// Tells the breaker how a call went. A full pool is not the plugin's doing.
+    fn noted<T>(&self, loaded: &Loaded, answer: Result<T, Fault>) -> Result<T, Fault> {
+        let now = || self.pool.world.clock.now().mono;
+        let turn = match &answer {
+            Ok(_) => loaded.breaker.answered(now),
+            Err(Fault { kind: Kind::Pool | Kind::Breaker, .. }) => None,
+            Err(_) => loaded.breaker.failed(now),
+        };
+        let plugin = &loaded.code.plugin.name;
+        match turn {
+            Some(Turn::Opened(wait)) => self
+                .pool
+                .world
+                .observe
+                .event(Event::PluginAlone { plugin, for_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) }),
+            Some(Turn::Closed) => self.pool.world.observe.event(Event::PluginBack { plugin }),
+            None => {}
+        }
+        answer
+    }
+
     /// Logs a fault; what the operator says it means.
     fn failed(
         &self,
@@ -410,6 +444,10 @@ impl Inner {
         id: Option<QueueId>,
     ) -> OnFailure {
         let meaning = loaded.on_failure(hook);
+        // That it is left alone was said once; saying it of each call would flood the log.
+        if fault.kind == Kind::Breaker {
+            return meaning;
+        }
         self.pool.world.observe.event(Event::PluginFault {
             plugin: &loaded.code.plugin.name,
             hook: HOOKS.iter().find(|(other, _)| *other == hook).map_or("", |(_, name)| name),

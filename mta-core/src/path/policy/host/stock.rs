@@ -1,5 +1,6 @@
 //! A plugin of one generation and its instances: one for each transaction, at rest between them.
 
+use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
 use super::code::{Code, Ready};
 use super::instance::{Live, Pool, in_time};
@@ -24,6 +25,7 @@ pub(crate) struct Loaded {
     /// Why instances can't be brought back to the image of the configured plugin, where they can't.
     pub(crate) unpictured: Option<String>,
     pub(crate) on_failure: HashMap<Hook, OnFailure>,
+    pub(crate) breaker: Breaker,
 }
 
 /// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.

@@ -14,6 +14,7 @@ mod module_tests;
 mod shape;
 mod state;
 
+use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::grants::{self, Grants, check_export, check_import};
 use super::host::bindings::exports::mailwright::plugin as exports;
@@ -89,6 +90,7 @@ pub(crate) async fn load(
         sha256: Sha256::digest(&octets).iter().map(|octet| format!("{octet:02x}")).collect(),
         unpictured: unpictured.map(|why| why.to_string()),
         on_failure,
+        breaker: Breaker::default(),
     });
     loader.rehearse(&loaded).await?;
     Ok(loaded)

@@ -191,3 +191,21 @@ async fn edits_come_to_nothing_when_the_answer_breaks_the_contract() {
     assert_eq!(verdict.edits, Edits::default());
     assert_eq!(stage.events.faults(), [("answer".to_owned(), "451 4.3.0".to_owned())]);
 }
+
+#[tokio::test]
+async fn one_that_fails_again_and_again_is_left_alone_and_others_are_asked() {
+    let stage = Stage::new();
+    let failing = Plugin { on_failure: OnFailure::Open, ..plugin("failing") };
+    let plugins =
+        [(failing, guest(&[], &[("on-connect", TRAP)])), (plugin("p"), guest(&[], &[("on-connect", ACCEPT)]))];
+    stage.load(&plugins).await.expect("they load");
+    for _ in 0..40 {
+        assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Accept);
+    }
+    let alone = stage.events.take("plugin-alone");
+    assert_eq!(alone[0]["plugin"], "failing");
+    assert_eq!(alone[0]["for_ms"], 1000);
+    // On a slow machine a second may pass meanwhile, and one call tries.
+    let faults = stage.events.faults().len();
+    assert!((10..40).contains(&faults) && faults == 9 + alone.len(), "{faults} faults, {} times alone", alone.len());
+}

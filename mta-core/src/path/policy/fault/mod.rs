@@ -1,5 +1,7 @@
 //! What went wrong with a plugin: at load, or while it was asked.
 
+pub(super) mod breaker;
+
 use std::sync::Arc;
 
 /// A plugin could not decide. The operator's `on_failure` says what becomes of the mail.
@@ -28,6 +30,8 @@ pub(super) enum Kind {
     Fault,
     /// Its answer broke the contract.
     Answer,
+    /// It was not asked: it is left alone for a while.
+    Breaker,
 }
 
 impl Kind {
@@ -41,6 +45,7 @@ impl Kind {
             Self::Pool => "pool",
             Self::Fault => "fault",
             Self::Answer => "answer",
+            Self::Breaker => "breaker",
         }
     }
 }
