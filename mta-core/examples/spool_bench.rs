@@ -5,6 +5,7 @@
 //! spool_bench rounds DIR MESSAGES ROUNDS OCTETS             store and end so many, so often; the directory's size
 //! spool_bench fill DIR MESSAGES OCTETS                      leave so many deferred messages
 //! spool_bench start DIR                                     open, list everything, hold what a queue would
+//! spool_bench                                               some of each, in half a minute
 //! ```
 //! `DIR` may be `memory`. Every run is bounded by its arguments; docs/performance.md has figures and method.
 
@@ -34,6 +35,10 @@ use tokio::sync::mpsc;
 
 /// How long the spool is given to bring its directory into order: it looks at its index's size every ten seconds.
 const SETTLED_AFTER: Duration = Duration::from_secs(15);
+/// How long each load of the standard run lasts, in seconds.
+const STANDARD_SECONDS: u64 = 3;
+/// What the standard run fills the spool with.
+const STANDARD_MESSAGES: usize = 200_000;
 
 struct RealClock;
 
@@ -373,6 +378,24 @@ async fn main() {
         ["rounds", dir, messages, count, octets] => rounds(dir, number(messages), number(count), number(octets)).await,
         ["fill", dir, messages, octets] => fill(dir, number(messages), number(octets)).await,
         ["start", dir] => start(dir).await,
+        [] => standard().await,
         _ => eprintln!("see the top of examples/spool_bench.rs"),
     }
+}
+
+/// Loads of each kind but `rounds`, on the disk of the system's directory for temporary files.
+async fn standard() {
+    for (sessions, octets, finish) in [(1, 4096, false), (20, 4096, false), (200, 4096, false), (20, 65_536, false)]
+        .into_iter()
+        .chain([(20, 4096, true), (200, 4096, true)])
+    {
+        let folder = tempfile::tempdir().expect("a folder for the run");
+        let ended = if finish { ", read and ended" } else { "" };
+        print!("{sessions} sessions, {} KiB{ended}: ", octets / 1024);
+        commit(&folder.path().to_string_lossy(), sessions, octets, STANDARD_SECONDS, finish).await;
+    }
+    let folder = tempfile::tempdir().expect("a folder for the run");
+    let dir = folder.path().to_string_lossy();
+    fill(&dir, STANDARD_MESSAGES, 1024).await;
+    start(&dir).await;
 }
