@@ -63,19 +63,6 @@ pub enum Asked<'a> {
     },
 }
 
-impl Asked<'_> {
-    /// The hook that is asked.
-    #[must_use]
-    pub fn hook(&self) -> Hook {
-        match self {
-            Self::Connect => Hook::Connect,
-            Self::Helo(_) => Hook::Helo,
-            Self::Mail { .. } => Hook::Mail,
-            Self::Rcpt { .. } => Hook::Rcpt,
-        }
-    }
-}
-
 /// Verdict of the envelope hooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {

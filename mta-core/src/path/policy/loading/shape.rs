@@ -6,6 +6,7 @@
 //! post-return is named here. Anything unusual is passed over, and such an instance is restored by a call of its own.
 
 use super::super::fault::Unfit;
+use super::state::at;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentInstance,
     ComponentOuterAliasKind, ComponentTypeRef, Encoding, ExternalKind, Parser, Payload,
@@ -190,10 +191,6 @@ impl Spaces {
             _ => None,
         }
     }
-}
-
-fn at<T>(space: &[T], index: u32) -> Option<&T> {
-    space.get(usize::try_from(index).ok()?)
 }
 
 #[cfg(test)]

@@ -52,28 +52,39 @@ impl Session {
         }
     }
 
-    /// Asks a hook of the transaction.
-    fn ask_policy(&mut self, answer: Answer) {
-        if let Some(transaction) = &mut self.transaction {
-            transaction.asked_policy = true;
-        }
+    /// Asks a hook of the envelope.
+    pub(super) fn ask_gate(&mut self, answer: Answer) {
         self.effects.push_back(Effect::AskGate);
         self.state = State::Waiting(answer);
     }
 
+    /// Asks one of the transaction.
+    fn ask_policy(&mut self, answer: Answer) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.asked_policy = true;
+        }
+        self.ask_gate(answer);
+    }
+
+    /// Refuses a command if that is what the hook said; whether it did.
+    pub(super) fn turn_down(&mut self, verb: &str, gate: Gate) -> bool {
+        let (reply, closes) = match gate {
+            Gate::Next | Gate::Accept => return false,
+            Gate::Tempfail(reply) | Gate::Reject(reply) => (reply, false),
+            Gate::Disconnect(reply) => (reply, true),
+        };
+        self.refuse(verb, &reply);
+        if closes {
+            self.close("disconnected by policy");
+        }
+        true
+    }
+
     fn mail_gate(&mut self, gate: Gate) {
         self.state = State::Command;
-        match gate {
-            Gate::Next | Gate::Accept => self.say(&replies::SENDER_OK),
-            Gate::Tempfail(reply) | Gate::Reject(reply) => {
-                self.end_transaction();
-                self.refuse("MAIL", &reply);
-            }
-            Gate::Disconnect(reply) => {
-                self.end_transaction();
-                self.refuse("MAIL", &reply);
-                self.close("disconnected by policy");
-            }
+        match self.turn_down("MAIL", gate) {
+            true => self.end_transaction(),
+            false => self.say(&replies::SENDER_OK),
         }
     }
 
@@ -131,10 +142,14 @@ impl Session {
     }
 
     fn refuse_rcpt(&mut self, reply: &Reply) {
+        self.note_refused_rcpt();
+        self.refuse("RCPT", reply);
+    }
+
+    fn note_refused_rcpt(&mut self) {
         if let Some(transaction) = &mut self.transaction {
             transaction.refused_rcpt = true;
         }
-        self.refuse("RCPT", reply);
     }
 
     /// What a hook of the envelope is asked about.
@@ -173,19 +188,13 @@ impl Session {
     fn rcpt_gate(&mut self, gate: Gate) {
         self.state = State::Command;
         let asked = self.transaction.as_mut().and_then(|transaction| transaction.asked.take());
-        match gate {
-            Gate::Next | Gate::Accept => {
-                if let (Some(transaction), Some(recipient)) = (&mut self.transaction, asked) {
-                    transaction.envelope.recipients.push(recipient);
-                }
-                self.say(&replies::RECIPIENT_OK);
-            }
-            Gate::Tempfail(reply) | Gate::Reject(reply) => self.refuse_rcpt(&reply),
-            Gate::Disconnect(reply) => {
-                self.refuse_rcpt(&reply);
-                self.close("disconnected by policy");
-            }
+        if self.turn_down("RCPT", gate) {
+            return self.note_refused_rcpt();
         }
+        if let (Some(transaction), Some(recipient)) = (&mut self.transaction, asked) {
+            transaction.envelope.recipients.push(recipient);
+        }
+        self.say(&replies::RECIPIENT_OK);
     }
 
     /// The transaction is over, or was never begun.

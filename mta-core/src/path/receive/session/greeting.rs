@@ -17,8 +17,7 @@ impl Session {
         self.timers.start(Timer::Session, now.mono, self.config.limits.session_total);
         self.doors.observe.event(Event::SessionOpened { session: &self.id, listener: &self.listener, peer: self.peer });
         if self.doors.policy.has(Hook::Connect) {
-            self.effects.push_back(Effect::AskGate);
-            self.state = State::Waiting(Answer::Connect);
+            self.ask_gate(Answer::Connect);
         } else {
             self.greet();
         }
@@ -60,8 +59,7 @@ impl Session {
     pub(super) fn name(&mut self, helo: Helo) {
         if self.doors.policy.has(Hook::Helo) {
             self.naming = Some(helo);
-            self.effects.push_back(Effect::AskGate);
-            self.state = State::Waiting(Answer::Helo);
+            self.ask_gate(Answer::Helo);
         } else {
             self.named(helo);
         }
@@ -72,13 +70,8 @@ impl Session {
         self.state = State::Command;
         let Some(helo) = self.naming.take() else { return };
         let verb = if helo.extended { "EHLO" } else { "HELO" };
-        match gate {
-            Gate::Next | Gate::Accept => self.named(helo),
-            Gate::Tempfail(reply) | Gate::Reject(reply) => self.refuse(verb, &reply),
-            Gate::Disconnect(reply) => {
-                self.refuse(verb, &reply);
-                self.close("disconnected by policy");
-            }
+        if !self.turn_down(verb, gate) {
+            self.named(helo);
         }
     }
 
