@@ -33,6 +33,24 @@ pub enum Hook {
 }
 
 impl Hook {
+    /// Every hook, in the order in which a message meets them.
+    pub const ALL: [Self; 7] =
+        [Self::Connect, Self::Helo, Self::Mail, Self::Rcpt, Self::Data, Self::PreSend, Self::Disconnect];
+
+    /// As configurations and logs name it; the contract's interface has `on-` before it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Helo => "helo",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+            Self::Data => "data",
+            Self::PreSend => "pre-send",
+            Self::Disconnect => "disconnect",
+        }
+    }
+
     /// Whether plugins are only told: they answer nothing, so their failure means nothing to the mail.
     #[must_use]
     pub fn is_told(self) -> bool {

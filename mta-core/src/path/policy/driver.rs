@@ -1,16 +1,16 @@
 //! Asks the plugins of a hook, one after the other, and keeps their instances for as long as a transaction lives.
 
+use super::capability::kv::Kv;
+use super::doors::linker;
 use super::exchange::{question::question, verdict};
 use super::fault::breaker::Turn;
 use super::fault::{Fault, Kind, LoadError};
 use super::host::call::World;
-use super::host::code::HOOKS;
 use super::host::instance::{Live, Pool, Question};
 use super::host::pulse::Pulse;
 use super::host::stock::{Lease, Loaded};
 use super::host::{call::Call, engine};
-use super::kv::Kv;
-use super::loading::{linker, load};
+use super::loading::load;
 use super::scene::{DeliveryScene, MessageScene, Scene, SessionScene};
 use crate::base::event::Event;
 use crate::base::flow::Answer;
@@ -64,13 +64,13 @@ struct Inner {
 struct Generation {
     number: u64,
     plugins: Vec<Arc<Loaded>>,
-    /// The plugins that have each hook, by their index; in the order of [`HOOKS`].
-    chains: [Vec<usize>; HOOKS.len()],
+    /// The plugins that have each hook, by their index; in the order of [`Hook::ALL`].
+    chains: [Vec<usize>; Hook::ALL.len()],
 }
 
 impl Generation {
     fn new(number: u64, plugins: Vec<Arc<Loaded>>) -> Self {
-        let chains = HOOKS.map(|(hook, _)| {
+        let chains = Hook::ALL.map(|hook| {
             let having = plugins.iter().enumerate().filter(|(_, loaded)| loaded.code.hooks.has(hook));
             having.map(|(index, _)| index).collect()
         });
@@ -78,7 +78,7 @@ impl Generation {
     }
 
     fn chain(&self, hook: Hook) -> &[usize] {
-        HOOKS.iter().zip(&self.chains).find(|((other, _), _)| *other == hook).map_or(&[], |(_, chain)| chain)
+        Hook::ALL.iter().zip(&self.chains).find(|(other, _)| **other == hook).map_or(&[], |(_, chain)| chain)
     }
 }
 
@@ -138,7 +138,7 @@ impl Host {
         let generation = Generation::new(serving.load().number + 1, all);
         for loaded in &generation.plugins {
             let hooks: Vec<&str> =
-                HOOKS.iter().filter(|(hook, _)| loaded.code.hooks.has(*hook)).map(|(_, name)| *name).collect();
+                Hook::ALL.iter().filter(|hook| loaded.code.hooks.has(**hook)).map(|hook| hook.name()).collect();
             pool.world.observe.event(Event::PluginLoaded {
                 plugin: &loaded.code.plugin.name,
                 version: CONTRACT_VERSION,
@@ -450,7 +450,7 @@ impl Inner {
         }
         self.pool.world.observe.event(Event::PluginFault {
             plugin: &loaded.code.plugin.name,
-            hook: HOOKS.iter().find(|(other, _)| *other == hook).map_or("", |(_, name)| name),
+            hook: hook.name(),
             kind: fault.kind.name(),
             why: &fault.why,
             session: session.map(|session| &*session.id),

@@ -1,16 +1,16 @@
 //! Policy: plugins are asked, within their budgets and grants.
 //!
 //! `driver` asks the plugins of a hook in the order of the configuration; the first answer other than `next` wins,
-//! and earlier edits are seen by later plugins. `host` runs them. The rest is pure: what a call is about and what it
-//! recorded (`scene`), what plugins may do (`grants`), what they are asked and what their answers mean (`exchange`), and
-//! their buckets (`kv`).
+//! and earlier edits are seen by later plugins. `host` runs them, and `doors` has the functions that they call.
+//! The rest is pure: what a call is about and what it recorded (`scene`), what plugins may do and what stands behind it
+//! (`capability`), what they are asked and what their answers mean (`exchange`).
 
+mod capability;
+mod doors;
 mod driver;
 mod exchange;
 mod fault;
-mod grants;
 mod host;
-mod kv;
 mod loading;
 mod scene;
 

@@ -24,7 +24,7 @@ fn may_wait(path: &str) -> bool {
     let inside = &path[SOURCES.len()..];
     let is_driver = inside.ends_with("/driver.rs") || inside.contains("/driver/");
     is_driver
-        || ["edge/", "path/policy/host/", "path/policy/loading/", "app/", "cli/"]
+        || ["edge/", "path/policy/doors/", "path/policy/host/", "path/policy/loading/", "app/", "cli/"]
             .iter()
             .any(|folder| inside.starts_with(folder))
         || ["app.rs", "cli.rs", "main.rs"].contains(&inside)

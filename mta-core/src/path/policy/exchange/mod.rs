@@ -1,4 +1,5 @@
 //! What guests are asked, and what their answers mean.
 
+pub(super) mod address;
 pub(super) mod question;
 pub(super) mod verdict;

@@ -1,7 +1,7 @@
 //! What envelope hooks are asked, in the contract's own types.
 
 use super::super::host::instance::{Mail, Question, Rcpt};
-use super::super::host::to_wire;
+use super::address::to_wire;
 use crate::base::flow::policy::Asked;
 use crate::base::mail::envelope::{BodyType, Envelope, Notify, Recipient, Ret};
 

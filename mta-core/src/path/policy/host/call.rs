@@ -1,7 +1,7 @@
 //! The store's data: who is running, what the call is about, and what it may still use.
 
+use super::super::capability::grants::Grants;
 use super::super::fault::{Fault, Kind};
-use super::super::grants::Grants;
 use super::super::scene::{Mark, Scene};
 use super::pulse::TICK;
 use crate::base::flow::policy::Hook;
@@ -143,6 +143,11 @@ impl Call {
         self.ticks_left = ticks.saturating_add(1);
         self.octets_searched = 0;
         self.memory_refused = false;
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.world.clock.now().wall.0
     }
 
     /// The host searched so much for the guest.

@@ -42,23 +42,12 @@ pub(crate) struct Hooks {
     pub(crate) restoring: Vec<Hook>,
 }
 
-/// Every hook with the name that configurations and logs give it.
-pub(crate) const HOOKS: [(Hook, &str); 7] = [
-    (Hook::Connect, "connect"),
-    (Hook::Helo, "helo"),
-    (Hook::Mail, "mail"),
-    (Hook::Rcpt, "rcpt"),
-    (Hook::Data, "data"),
-    (Hook::PreSend, "pre-send"),
-    (Hook::Disconnect, "disconnect"),
-];
-
 /// The hook of an interface, where no other hook of its transaction follows: its instance is done with then.
 pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
     let (name, _version) = interface.strip_prefix("mailwright:plugin/on-")?.split_once('@')?;
-    let (hook, _) = HOOKS.iter().find(|(_, known)| *known == name)?;
+    let hook = Hook::ALL.into_iter().find(|hook| hook.name() == name)?;
     match hook {
-        Hook::Connect | Hook::Helo | Hook::Data | Hook::PreSend | Hook::Disconnect => Some(*hook),
+        Hook::Connect | Hook::Helo | Hook::Data | Hook::PreSend | Hook::Disconnect => Some(hook),
         Hook::Mail | Hook::Rcpt => None,
     }
 }

@@ -14,17 +14,16 @@ mod module_tests;
 mod shape;
 mod state;
 
+use super::capability::grants::{self, Grants, check_export, check_import};
+use super::capability::kv::Kv;
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
-use super::grants::{self, Grants, check_export, check_import};
 use super::host::bindings::exports::mailwright::plugin as exports;
-use super::host::bindings::mailwright::plugin as imports;
 use super::host::call::{Call, Identity, LogGate};
-use super::host::code::{Code, HOOKS, Hooks, Ready, last_hook};
+use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
 use super::host::instance::{Live, Pool};
 use super::host::stock::{Lease, Loaded, Stock};
-use super::kv::Kv;
 use crate::base::flow::policy::Hook;
 use crate::config::model::{OnFailure, Plugin};
 use bytes::Bytes;
@@ -34,25 +33,7 @@ use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use wasmtime::Engine;
-use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
-
-/// The linker with all that this version offers. What a plugin may not use is refused before it is linked.
-///
-/// # Errors
-/// Two interfaces of one name: a bug.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
-    let mut linker = Linker::new(engine);
-    imports::types::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
-    imports::session::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
-    imports::message::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
-    imports::patterns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
-    imports::delivery::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
-    imports::log::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
-    imports::clock::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
-    imports::kv::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
-    Ok(linker)
-}
+use wasmtime::component::{Component, InstancePre, Linker};
 
 /// Loads one plugin.
 ///
@@ -180,8 +161,8 @@ impl Loader<'_> {
                 names.push(name.to_owned());
             }
         }
-        if !names.iter().any(|name| grants::HOOKS.contains(&&**name)) {
-            let remedy = format!("export at least one of {}", grants::HOOKS.join(", "));
+        if !names.iter().any(|name| grants::hook(name).is_some()) {
+            let remedy = format!("export at least one of {}", grants::hook_names());
             return Err(grants::error(plugin, "it exports no hook", remedy));
         }
         Ok(names)
@@ -203,12 +184,12 @@ impl Loader<'_> {
 
 /// What each hook's failure means; the configuration names hooks with or without `on-`.
 fn on_failure(plugin: &Plugin) -> Result<HashMap<Hook, OnFailure>, LoadError> {
-    let mut meanings: HashMap<Hook, OnFailure> = HOOKS.iter().map(|(hook, _)| (*hook, plugin.on_failure)).collect();
+    let mut meanings: HashMap<Hook, OnFailure> = Hook::ALL.iter().map(|hook| (*hook, plugin.on_failure)).collect();
     for (name, meaning) in &plugin.on_failure_by_hook {
         let plain = name.strip_prefix("on-").unwrap_or(name);
-        let asked = || HOOKS.iter().filter(|(hook, _)| !hook.is_told());
-        let Some((hook, _)) = asked().find(|(_, known)| *known == plain) else {
-            let known: Vec<&str> = asked().map(|(_, name)| *name).collect();
+        let asked = || Hook::ALL.iter().filter(|hook| !hook.is_told());
+        let Some(hook) = asked().find(|hook| hook.name() == plain) else {
+            let known: Vec<&str> = asked().map(|hook| hook.name()).collect();
             return Err(grants::error(
                 plugin,
                 format!("on_failure names no hook that is asked: \"{name}\""),

@@ -1,10 +1,11 @@
 //! The host functions on the message: reading from where it lies, recording edits.
 
+use super::super::exchange::address::{from_wire, to_wire};
+use super::super::host::bindings::mailwright::plugin::message::{AuthResult, Error, Host, Info, Part};
+use super::super::host::bindings::mailwright::plugin::types::Address;
+use super::super::host::call::Call;
 use super::super::scene::{MessageScene, Refused};
-use super::bindings::mailwright::plugin::message::{AuthResult, Error, Host, Info, Part};
-use super::bindings::mailwright::plugin::types::Address;
-use super::call::Call;
-use super::doors::{from_wire, indices, to_wire};
+use super::patterns::indices;
 use crate::base::mail::content::{Body, Content, ReadAt};
 use crate::base::mail::edits::EnvelopeEdit;
 use memchr::memmem::Finder;

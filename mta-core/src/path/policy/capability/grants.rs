@@ -1,7 +1,8 @@
 //! Grants: what the operator allows a plugin, checked against what its component asks for.
 
-use super::fault::LoadError;
+use super::super::fault::LoadError;
 use super::kv::{Bucket, Kv};
+use crate::base::flow::policy::Hook;
 use crate::config::model::{EditGrant, Plugin};
 use std::sync::Arc;
 
@@ -10,10 +11,6 @@ const PACKAGE: &str = "mailwright:plugin/";
 
 /// The versions of the contract that this host speaks: 0.1 and its patches.
 const CONTRACT: &str = "0.1.";
-
-/// The hooks that this version calls, by the names of their interfaces.
-pub(super) const HOOKS: [&str; 7] =
-    ["on-connect", "on-helo", "on-mail", "on-rcpt", "on-data", "on-pre-send", "on-disconnect"];
 
 /// What every plugin may export besides.
 const LIFECYCLE: &str = "lifecycle";
@@ -29,19 +26,19 @@ const HOOKS_LATER: [&str; 6] = ["on-auth", "on-route", "on-outcome", "on-feedbac
 
 /// What one plugin may do.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Grants {
+pub(crate) struct Grants {
     /// It may write to the log.
-    pub(super) log: bool,
+    pub(crate) log: bool,
     /// It may read the clocks.
-    pub(super) clock: bool,
+    pub(crate) clock: bool,
     /// Its buckets by name.
-    pub(super) buckets: Vec<(Box<str>, Arc<Bucket>)>,
+    pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
     /// It may change header fields.
-    pub(super) edit_headers: bool,
+    pub(crate) edit_headers: bool,
     /// It may change the reverse path.
-    pub(super) edit_sender: bool,
+    pub(crate) edit_sender: bool,
     /// It may change the recipients.
-    pub(super) edit_recipients: bool,
+    pub(crate) edit_recipients: bool,
 }
 
 impl Grants {
@@ -49,7 +46,7 @@ impl Grants {
     ///
     /// # Errors
     /// A capability that does not exist or is not offered.
-    pub(super) fn new(plugin: &Plugin, kv: &Kv) -> Result<Self, LoadError> {
+    pub(crate) fn new(plugin: &Plugin, kv: &Kv) -> Result<Self, LoadError> {
         let mut grants = Self::default();
         for word in &plugin.allow {
             match (&**word, word.split_once(':')) {
@@ -79,7 +76,7 @@ impl Grants {
     }
 
     /// A bucket, where it is granted.
-    pub(super) fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
+    pub(crate) fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
         self.buckets.iter().find(|(granted, _)| &**granted == name).map(|(_, bucket)| bucket)
     }
 }
@@ -93,7 +90,7 @@ fn bad_grant(plugin: &Plugin, word: &str) -> LoadError {
     }
 }
 
-pub(super) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl Into<String>) -> LoadError {
+pub(crate) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl Into<String>) -> LoadError {
     LoadError { plugin: plugin.name.clone(), problem: problem.into(), remedy: remedy.into() }
 }
 
@@ -101,7 +98,7 @@ pub(super) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl In
 ///
 /// # Errors
 /// It is not granted, not offered, or none of ours.
-pub(super) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Result<(), LoadError> {
+pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Result<(), LoadError> {
     let Some(name) = ours(plugin, import)? else {
         let remedy = if import.starts_with("wasi:") {
             "there is no WASI here: build the guest for wasm32-unknown-unknown"
@@ -134,12 +131,12 @@ pub(super) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
 ///
 /// # Errors
 /// A name of our package that is no hook: a misspelt one would be silently absent.
-pub(super) fn check_export<'a>(plugin: &Plugin, export: &'a str) -> Result<Option<&'a str>, LoadError> {
+pub(crate) fn check_export<'a>(plugin: &Plugin, export: &'a str) -> Result<Option<&'a str>, LoadError> {
     let Some(name) = ours(plugin, export)? else { return Ok(None) };
-    if name == LIFECYCLE || HOOKS.contains(&name) {
+    if name == LIFECYCLE || hook(name).is_some() {
         return Ok(Some(name));
     }
-    let known = format!("known are {LIFECYCLE}, {}", HOOKS.join(", "));
+    let known = format!("known are {LIFECYCLE}, {}", hook_names());
     match name {
         // What an exported hook's types come from; it has no functions.
         "types" => Ok(None),
@@ -148,6 +145,17 @@ pub(super) fn check_export<'a>(plugin: &Plugin, export: &'a str) -> Result<Optio
         }
         _ => Err(error(plugin, format!("it exports {export}, which is no hook"), known)),
     }
+}
+
+/// The hook of an interface's name, as `on-rcpt`.
+pub(crate) fn hook(interface: &str) -> Option<Hook> {
+    let name = interface.strip_prefix("on-")?;
+    Hook::ALL.into_iter().find(|hook| hook.name() == name)
+}
+
+/// The interfaces of all hooks, for words to people.
+pub(crate) fn hook_names() -> String {
+    Hook::ALL.map(|hook| format!("on-{}", hook.name())).join(", ")
 }
 
 /// The interface's name, if it is of our package.

@@ -7,21 +7,21 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Longest key, in octets.
-pub(super) const KEY_BYTES_MAX: usize = 512;
+pub(crate) const KEY_BYTES_MAX: usize = 512;
 /// Longest value, in octets.
-pub(super) const VALUE_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const VALUE_BYTES_MAX: usize = 64 * 1024;
 /// Entries in a bucket.
-pub(super) const ENTRIES_MAX: usize = 100_000;
+pub(crate) const ENTRIES_MAX: usize = 100_000;
 /// Octets of keys and values in a bucket.
-pub(super) const BUCKET_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(crate) const BUCKET_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Keys that one call lists.
-pub(super) const LIST_KEYS_MAX: usize = 1000;
+pub(crate) const LIST_KEYS_MAX: usize = 1000;
 /// Expired entries that one write clears away, so that no write pays for many.
 const SWEEP_MAX: usize = 8;
 
 /// Every bucket of every plugin. Survives reloads of plugins, not of the process.
 #[derive(Debug, Default)]
-pub(super) struct Kv {
+pub(crate) struct Kv {
     buckets: Mutex<HashMap<BucketName, Arc<Bucket>>>,
 }
 
@@ -30,7 +30,7 @@ type BucketName = (Arc<str>, Box<str>);
 
 /// Why an operation was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KvFault {
+pub(crate) enum KvFault {
     /// The bucket is full.
     Quota,
     /// Key or value are too long.
@@ -41,22 +41,22 @@ pub(super) enum KvFault {
 
 /// A value as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) value: Vec<u8>,
-    pub(super) version: u64,
-    pub(super) expires_ms: Option<u64>,
+pub(crate) struct Stored {
+    pub(crate) value: Vec<u8>,
+    pub(crate) version: u64,
+    pub(crate) expires_ms: Option<u64>,
 }
 
 /// What came of taking from a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(crate) enum Taken {
     Remaining(u32),
     RetryAfterMs(u64),
 }
 
 /// One bucket of one plugin.
 #[derive(Debug, Default)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     table: Mutex<Table>,
 }
 
@@ -74,7 +74,7 @@ struct Table {
 
 impl Kv {
     /// The bucket, made at its first use.
-    pub(super) fn bucket(&self, plugin: &Arc<str>, name: &str) -> Arc<Bucket> {
+    pub(crate) fn bucket(&self, plugin: &Arc<str>, name: &str) -> Arc<Bucket> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         buckets.entry((plugin.clone(), name.into())).or_default().clone()
     }
@@ -86,15 +86,15 @@ impl Bucket {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn get(&self, now_ms: u64, key: &str) -> Option<Stored> {
+    pub(crate) fn get(&self, now_ms: u64, key: &str) -> Option<Stored> {
         self.table().live(now_ms, key).cloned()
     }
 
-    pub(super) fn set(&self, now_ms: u64, key: &str, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<u64, KvFault> {
+    pub(crate) fn set(&self, now_ms: u64, key: &str, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<u64, KvFault> {
         self.table().put(now_ms, key, value, expiry(now_ms, ttl_ms))
     }
 
-    pub(super) fn delete(&self, now_ms: u64, key: &str) -> bool {
+    pub(crate) fn delete(&self, now_ms: u64, key: &str) -> bool {
         let mut table = self.table();
         let was = table.live(now_ms, key).is_some();
         table.remove(key);
@@ -102,7 +102,7 @@ impl Bucket {
     }
 
     /// Writes only if the version is the expected one; none expects that there is no value.
-    pub(super) fn cas(
+    pub(crate) fn cas(
         &self,
         now_ms: u64,
         key: &str,
@@ -118,7 +118,7 @@ impl Bucket {
     }
 
     /// Adds to a counter (eight octets, little endian); a new one begins at 0 and lives for `ttl_ms` from then on.
-    pub(super) fn incr(&self, now_ms: u64, key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<i64, KvFault> {
+    pub(crate) fn incr(&self, now_ms: u64, key: &str, delta: i64, ttl_ms: Option<u64>) -> Result<i64, KvFault> {
         let mut table = self.table();
         let (before, expires_ms) = match table.live(now_ms, key) {
             Some(stored) => {
@@ -134,7 +134,7 @@ impl Bucket {
 
     /// Takes from a limit of `limit` in each window (GCRA: the generic cell rate algorithm). What is refused costs
     /// nothing. Not more than `limit` pass in one burst, and no more than the rate in the long run.
-    pub(super) fn take(&self, now_ms: u64, key: &str, cost: u32, limit: u32, window_ms: u64) -> Result<Taken, KvFault> {
+    pub(crate) fn take(&self, now_ms: u64, key: &str, cost: u32, limit: u32, window_ms: u64) -> Result<Taken, KvFault> {
         if cost > limit || window_ms == 0 {
             return Ok(Taken::RetryAfterMs(window_ms));
         }
@@ -154,7 +154,7 @@ impl Bucket {
     }
 
     /// Keys of live values with the prefix, in order, behind `after`.
-    pub(super) fn list_keys(&self, now_ms: u64, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
+    pub(crate) fn list_keys(&self, now_ms: u64, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
         let table = self.table();
         let from = after.map_or(prefix, |after| after.max(prefix));
         let range = table.values.range::<str, _>((Bound::Included(from), Bound::Unbounded));

@@ -1,0 +1,4 @@
+//! What plugins may do beside answering: their grants, and what stands behind each capability.
+
+pub(super) mod grants;
+pub(super) mod kv;

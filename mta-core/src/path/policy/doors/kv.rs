@@ -1,0 +1,78 @@
+//! The host functions of the grants `kv:<bucket>`.
+
+use super::super::capability::kv::{Bucket, KvFault, Stored, Taken};
+use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
+use super::super::host::call::Call;
+use std::sync::Arc;
+
+impl Call {
+    fn bucket(&self, name: &str) -> Result<Arc<Bucket>, Error> {
+        self.plugin.grants.bucket(name).cloned().ok_or(Error::NoSuchBucket)
+    }
+}
+
+impl From<KvFault> for Error {
+    fn from(fault: KvFault) -> Self {
+        match fault {
+            KvFault::Quota => Self::Quota,
+            KvFault::TooLarge => Self::TooLarge,
+            KvFault::Conflict => Self::Conflict,
+        }
+    }
+}
+
+impl wire::Host for Call {
+    fn get(&mut self, bucket: String, key: String) -> Result<Option<wire::Entry>, Error> {
+        let found = self.bucket(&bucket)?.get(self.now_ms(), &key);
+        Ok(found.map(|Stored { value, version, expires_ms }| wire::Entry { value, version, expires_ms }))
+    }
+
+    fn set(&mut self, bucket: String, key: String, value: Vec<u8>, ttl: Option<u64>) -> Result<(), Error> {
+        self.bucket(&bucket)?.set(self.now_ms(), &key, value, ttl)?;
+        Ok(())
+    }
+
+    fn delete(&mut self, bucket: String, key: String) -> Result<bool, Error> {
+        Ok(self.bucket(&bucket)?.delete(self.now_ms(), &key))
+    }
+
+    fn cas(
+        &mut self,
+        bucket: String,
+        key: String,
+        expected: Option<u64>,
+        value: Vec<u8>,
+        ttl: Option<u64>,
+    ) -> Result<u64, Error> {
+        Ok(self.bucket(&bucket)?.cas(self.now_ms(), &key, expected, value, ttl)?)
+    }
+
+    fn incr(&mut self, bucket: String, key: String, delta: i64, ttl: Option<u64>) -> Result<i64, Error> {
+        Ok(self.bucket(&bucket)?.incr(self.now_ms(), &key, delta, ttl)?)
+    }
+
+    fn take(
+        &mut self,
+        bucket: String,
+        key: String,
+        cost: u32,
+        limit: u32,
+        window_ms: u64,
+    ) -> Result<wire::Taken, Error> {
+        Ok(match self.bucket(&bucket)?.take(self.now_ms(), &key, cost, limit, window_ms)? {
+            Taken::Remaining(left) => wire::Taken::Remaining(left),
+            Taken::RetryAfterMs(wait) => wire::Taken::RetryAfterMs(wait),
+        })
+    }
+
+    fn list_keys(
+        &mut self,
+        bucket: String,
+        prefix: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<String>, Error> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.bucket(&bucket)?.list_keys(self.now_ms(), &prefix, after.as_deref(), limit))
+    }
+}

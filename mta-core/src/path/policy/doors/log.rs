@@ -1,0 +1,58 @@
+//! The host functions of the grants `log` and `clock`.
+
+use super::super::host::bindings::mailwright::plugin as wire;
+use super::super::host::call::Call;
+use crate::base::event::Event;
+
+/// Longest log line with its fields, in octets.
+const LOG_LINE_BYTES_MAX: usize = 1024;
+
+impl wire::log::Host for Call {
+    fn write(&mut self, level: wire::log::Level, message: String, fields: Vec<(String, String)>) {
+        let second = self.now_ms() / 1000;
+        let Some(dropped) = self.plugin.log.pass(second, self.plugin.budget.log_lines_per_second_max) else { return };
+        let mut left = LOG_LINE_BYTES_MAX;
+        let message = printable(message, &mut left);
+        let mut fields: Vec<(String, String)> = fields
+            .into_iter()
+            .map(|(key, value)| (printable(key, &mut left), printable(value, &mut left)))
+            .take_while(|(key, _)| !key.is_empty())
+            .collect();
+        if dropped > 0 {
+            fields.push(("lines_dropped".to_owned(), dropped.to_string()));
+        }
+        let delivery = self.scene.delivery.as_ref().map(|delivery| delivery.id);
+        self.world.observe.event(Event::PluginLog {
+            plugin: &self.plugin.name,
+            level: match level {
+                wire::log::Level::Error => "error",
+                wire::log::Level::Warn => "warn",
+                wire::log::Level::Info => "info",
+                wire::log::Level::Debug => "debug",
+            },
+            message: &message,
+            fields: &fields,
+            session: self.scene.session.as_ref().map(|session| &*session.id),
+            id: delivery.or(self.scene.message.as_ref().map(|message| message.id)),
+        });
+    }
+}
+
+/// Without control characters and within what is left of the line.
+fn printable(text: String, left: &mut usize) -> String {
+    let mut text = if text.contains(char::is_control) { text.replace(char::is_control, " ") } else { text };
+    text.truncate(text.floor_char_boundary(*left));
+    *left -= text.len();
+    text
+}
+
+impl wire::clock::Host for Call {
+    fn now_ms(&mut self) -> u64 {
+        Call::now_ms(self)
+    }
+
+    fn monotonic_ns(&mut self) -> u64 {
+        let since = self.world.clock.now().mono.saturating_duration_since(self.world.began);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+}

@@ -1,0 +1,57 @@
+//! The host functions on the session and on the attempt.
+
+use super::super::exchange::address::to_wire;
+use super::super::host::bindings::mailwright::plugin as wire;
+use super::super::host::call::Call;
+use super::super::scene::{Note, Refused};
+
+impl wire::session::Host for Call {
+    fn current(&mut self) -> Result<wire::session::Info, wire::session::Error> {
+        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        Ok(wire::session::Info {
+            id: session.id.to_string(),
+            listener: session.listener.to_string(),
+            tenant: None,
+            peer_ip: session.peer.to_string(),
+            helo: session.helo(),
+            tls_version: None,
+            auth_user: None,
+        })
+    }
+
+    fn get_note(&mut self, key: String) -> Result<Option<wire::session::Note>, wire::session::Error> {
+        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        Ok(session.note(&self.plugin.name, &key).map(|note| match note {
+            Note::Text(text) => wire::session::Note::Text(text),
+            Note::Number(number) => wire::session::Note::Number(number),
+            Note::Bytes(bytes) => wire::session::Note::Bytes(bytes),
+        }))
+    }
+
+    fn set_note(&mut self, key: String, value: wire::session::Note) -> Result<(), wire::session::Error> {
+        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        let note = match value {
+            wire::session::Note::Text(text) => Note::Text(text),
+            wire::session::Note::Number(number) => Note::Number(number),
+            wire::session::Note::Bytes(bytes) => Note::Bytes(bytes),
+        };
+        session.set_note(&self.plugin.name, &key, note).map_err(|_: Refused| wire::session::Error::TooLarge)
+    }
+}
+
+impl wire::delivery::Host for Call {
+    fn current(&mut self) -> Result<wire::delivery::Info, wire::delivery::Error> {
+        let delivery = self.scene.delivery.as_ref().ok_or(wire::delivery::Error::NotHere)?;
+        Ok(wire::delivery::Info {
+            queue_id: delivery.id.to_string(),
+            recipient: to_wire(&delivery.recipient),
+            tenant: delivery.tenant.as_deref().map(str::to_owned),
+            campaign: None,
+            priority: wire::types::Priority::Normal,
+            attempt: delivery.attempt,
+            queued_ms: delivery.accepted.0,
+            last_reply: delivery.last_reply.clone(),
+            site: Some(delivery.site.to_string()),
+        })
+    }
+}
