@@ -2,3 +2,5 @@
 
 pub(super) mod grants;
 pub(super) mod kv;
+#[cfg(test)]
+mod kv_tests;

@@ -4,7 +4,6 @@ mod chain;
 mod faults;
 mod guests;
 mod hooks;
-mod kv;
 mod loading;
 mod restore;
 mod scene;

@@ -1,6 +1,6 @@
 //! Buckets: exact under concurrency, bounded, and forgetful when asked to be.
 
-use super::super::capability::kv::{BUCKET_BYTES_MAX, Bucket, ENTRIES_MAX, Kv, KvFault, Taken, VALUE_BYTES_MAX};
+use super::kv::{BUCKET_BYTES_MAX, Bucket, ENTRIES_MAX, Kv, KvFault, Taken, VALUE_BYTES_MAX};
 use proptest::prelude::*;
 use std::thread;
 

@@ -1,0 +1,76 @@
+//! The hooks of an attempt to deliver.
+
+use super::super::exchange::verdict;
+use super::super::host::stock::Lease;
+use super::super::scene::{DeliveryScene, MessageScene, Scene};
+use super::shared::Shared;
+use crate::base::flow::entry::Progress;
+use crate::base::flow::policy::{Hook, SendVerdict, Sending, Sendout};
+use crate::base::mail::edits::Edits;
+use crate::base::mail::envelope::Recipient;
+
+/// `on-pre-send`: a fresh instance for each attempt, since attempts of one recipient are hours apart.
+pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict {
+    let generation = host.serving.load_full();
+    let chain = generation.chain(Hook::PreSend);
+    let place = usize::try_from(sendout.recipient).unwrap_or(usize::MAX);
+    let Some(recipient) = sendout.entry.envelope.recipients.get(place).filter(|_| !chain.is_empty()) else {
+        return SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default() };
+    };
+    let id = sendout.entry.id;
+    let known = sendout.entry.edits.headers.len();
+    let mut scene = attempt_scene(&sendout, recipient);
+    let mut ruled = (Sending::Next, None);
+    for &index in chain {
+        let Some(loaded) = generation.plugins.get(index) else { continue };
+        let before = scene.mark();
+        let answer = async {
+            host.admit(loaded)?;
+            let mut lease = Lease::begin(&host.pool, loaded).await?;
+            verdict::sending(lease.live()?.pre_send(&host.pool, &loaded.code.hooks, &mut scene).await?)
+        };
+        let sending = match host.noted(loaded, answer.await) {
+            Ok(sending) => sending,
+            Err(fault) => {
+                scene.roll_back(before);
+                verdict::failed_sending(host.failed(loaded, Hook::PreSend, &fault, None, Some(id)))
+            }
+        };
+        if sending != Sending::Next {
+            ruled = (sending, Some(loaded.code.plugin.name.clone()));
+            break;
+        }
+    }
+    let edits = scene.message.map_or_else(Edits::default, |message| message.into_edits(known));
+    SendVerdict { sending: ruled.0, plugin: ruled.1, edits }
+}
+
+/// What the attempt is about. The message shows this recipient alone: others of the same message are not its business.
+fn attempt_scene(sendout: &Sendout<'_>, recipient: &Recipient) -> Scene {
+    let entry = sendout.entry;
+    let place = usize::try_from(sendout.recipient).unwrap_or(usize::MAX);
+    let last_reply = match entry.progress.get(place) {
+        Some(Progress::Pending { last: Some(last), .. }) => Some(last.reply.to_string()),
+        _ => None,
+    };
+    let message = MessageScene {
+        id: entry.id,
+        content: sendout.content.clone(),
+        sender: entry.envelope.sender.clone(),
+        recipients: vec![recipient.address.clone()],
+        whole: false,
+        headers: entry.edits.headers.clone(),
+        envelope: Vec::new(),
+        tags: entry.tags.clone(),
+    };
+    let delivery = DeliveryScene {
+        id: entry.id,
+        recipient: recipient.address.clone(),
+        tenant: entry.tenant.clone(),
+        attempt: sendout.attempt,
+        accepted: entry.accepted,
+        last_reply,
+        site: sendout.site.into(),
+    };
+    Scene { session: None, message: Some(message), delivery: Some(delivery) }
+}

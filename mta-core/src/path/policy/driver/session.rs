@@ -1,0 +1,182 @@
+//! The hooks of a session and of its transactions.
+
+use super::super::exchange::{question::question, verdict};
+use super::super::fault::Fault;
+use super::super::host::instance::{Live, Pool, Question};
+use super::super::host::stock::{Lease, Loaded};
+use super::super::scene::{MessageScene, Scene, SessionScene};
+use super::generation::Generation;
+use super::shared::Shared;
+use crate::base::flow::Answer;
+use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Hook, SessionInfo, SessionPolicy, Submission};
+use crate::base::mail::edits::Edits;
+use std::sync::Arc;
+
+/// One session: its notes, and what the running transaction is asked by.
+pub(super) struct Session {
+    host: Arc<Shared>,
+    scene: Arc<SessionScene>,
+    asked: Option<Transaction>,
+}
+
+/// A transaction's generation and its instances, by the index of their plugins.
+struct Transaction {
+    generation: Arc<Generation>,
+    live: Vec<Option<Lease>>,
+}
+
+impl Transaction {
+    fn new(generation: Arc<Generation>) -> Self {
+        let live = generation.plugins.iter().map(|_| None).collect();
+        Self { generation, live }
+    }
+}
+
+impl SessionPolicy for Session {
+    fn named(&mut self, name: &str) {
+        self.scene.set_helo(name);
+    }
+
+    fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate> {
+        let question = question(asked);
+        match asked {
+            Asked::Mail { .. } | Asked::Rcpt { .. } => Box::pin(async move { self.ask_gate(&question).await }),
+            // These are of no transaction, though one may be open when a client names itself again. It may stay idle
+            // for long, so nothing is kept but the notes.
+            Asked::Connect | Asked::Helo(_) => Box::pin(async move {
+                let open = self.asked.take();
+                let gate = self.ask_gate(&question).await;
+                self.asked = open;
+                gate
+            }),
+        }
+    }
+
+    fn data<'a>(&'a mut self, submission: Submission<'a>) -> Answer<'a, DataVerdict> {
+        Box::pin(self.ask_data(submission))
+    }
+
+    fn transaction_ended(&mut self) {
+        self.asked = None;
+    }
+
+    fn disconnected(&mut self) -> Answer<'_, ()> {
+        self.asked = None;
+        Box::pin(self.tell_disconnect())
+    }
+}
+
+impl Session {
+    pub(super) fn new(host: Arc<Shared>, info: SessionInfo) -> Self {
+        let scene = SessionScene::new(info.id, info.listener, info.peer.ip().to_canonical(), info.helo);
+        Self { host, scene: Arc::new(scene), asked: None }
+    }
+
+    async fn ask_gate(&mut self, question: &Question) -> Gate {
+        let hook = question.hook();
+        let Self { host, scene, asked } = self;
+        let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
+        for &index in generation.chain(hook) {
+            let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
+            let answer = async {
+                host.admit(loaded)?;
+                let scene = Scene { session: Some(scene.clone()), ..Scene::default() };
+                let said = instance(&host.pool, loaded, live)
+                    .await?
+                    .gate(&host.pool, &loaded.code.hooks, scene, question)
+                    .await?;
+                verdict::gate(said)
+            };
+            let gate = match host.noted(loaded, answer.await) {
+                Ok(gate) => gate,
+                Err(fault) => {
+                    *live = None;
+                    let meaning = host.failed(loaded, hook, &fault, Some(scene), None);
+                    verdict::failed_gate(meaning)
+                }
+            };
+            if gate != Gate::Next {
+                return gate;
+            }
+        }
+        Gate::Next
+    }
+
+    async fn tell_disconnect(&self) {
+        let Self { host, scene, .. } = self;
+        let generation = host.serving.load_full();
+        for &index in generation.chain(Hook::Disconnect) {
+            let Some(loaded) = generation.plugins.get(index) else { continue };
+            let told = async {
+                host.admit(loaded)?;
+                let scene = Scene { session: Some(scene.clone()), ..Scene::default() };
+                let mut lease = Lease::begin(&host.pool, loaded).await?;
+                lease.live()?.disconnect(&host.pool, &loaded.code.hooks, scene).await
+            };
+            if let Err(fault) = host.noted(loaded, told.await) {
+                host.failed(loaded, Hook::Disconnect, &fault, Some(scene), None);
+            }
+        }
+    }
+
+    async fn ask_data(&mut self, submission: Submission<'_>) -> DataVerdict {
+        let Self { host, scene: session, asked } = self;
+        let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
+        let envelope = submission.envelope;
+        let message = MessageScene {
+            id: submission.id,
+            content: submission.content.clone(),
+            sender: envelope.sender.clone(),
+            recipients: envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect(),
+            whole: true,
+            headers: Vec::new(),
+            envelope: Vec::new(),
+            tags: Vec::new(),
+        };
+        let mut scene = Scene { session: Some(session.clone()), message: Some(message), delivery: None };
+        let mut ruled = (Disposition::Next, None);
+        for &index in generation.chain(Hook::Data) {
+            let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
+            let before = scene.mark();
+            let answer = async {
+                host.admit(loaded)?;
+                let said =
+                    instance(&host.pool, loaded, live).await?.data(&host.pool, &loaded.code.hooks, &mut scene).await?;
+                verdict::disposition(said)
+            };
+            let disposition = match host.noted(loaded, answer.await) {
+                Ok(disposition) => disposition,
+                Err(fault) => {
+                    *live = None;
+                    scene.roll_back(before);
+                    let meaning = host.failed(loaded, Hook::Data, &fault, Some(session), Some(submission.id));
+                    verdict::failed_disposition(meaning)
+                }
+            };
+            if disposition != Disposition::Next {
+                ruled = (disposition, Some(loaded.code.plugin.name.clone()));
+                break;
+            }
+        }
+        // No hook of this transaction follows: its instances may serve others while this message is made durable.
+        self.asked = None;
+        let (disposition, plugin) = ruled;
+        match scene.message {
+            Some(mut message) => {
+                let (envelope, tags) = (std::mem::take(&mut message.envelope), std::mem::take(&mut message.tags));
+                DataVerdict { disposition, plugin, edits: message.into_edits(0), envelope, tags }
+            }
+            None => {
+                DataVerdict { disposition, plugin, edits: Edits::default(), envelope: Vec::new(), tags: Vec::new() }
+            }
+        }
+    }
+}
+
+/// The transaction's instance of the plugin, begun at its first hook.
+async fn instance<'a>(pool: &Pool, loaded: &Arc<Loaded>, lease: &'a mut Option<Lease>) -> Result<&'a mut Live, Fault> {
+    match lease {
+        Some(lease) => lease.live(),
+        none => none.insert(Lease::begin(pool, loaded).await?).live(),
+    }
+}

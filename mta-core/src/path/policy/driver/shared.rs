@@ -1,0 +1,84 @@
+//! What the hooks of sessions and of attempts share: the host's insides, and what a call's end means.
+
+use super::super::capability::kv::Kv;
+use super::super::exchange::verdict;
+use super::super::fault::breaker::Turn;
+use super::super::fault::{Fault, Kind};
+use super::super::host::call::Call;
+use super::super::host::instance::Pool;
+use super::super::host::stock::Loaded;
+use super::super::scene::SessionScene;
+use super::generation::Generation;
+use crate::base::event::Event;
+use crate::base::flow::policy::Hook;
+use crate::base::mail::id::QueueId;
+use crate::config::model::OnFailure;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use wasmtime::component::Linker;
+
+/// The insides of a host.
+pub(super) struct Shared {
+    pub(super) pool: Pool,
+    pub(super) linker: Linker<Call>,
+    pub(super) kv: Kv,
+    /// What new transactions and attempts are asked by. Those under way keep theirs.
+    pub(super) serving: ArcSwap<Generation>,
+}
+
+impl Shared {
+    /// Whether the plugin may be asked now.
+    pub(super) fn admit(&self, loaded: &Loaded) -> Result<(), Fault> {
+        match loaded.breaker.admits(|| self.pool.world.clock.now().mono) {
+            true => Ok(()),
+            false => Err(Fault::new(Kind::Breaker, "it failed again and again, and is left alone for a while")),
+        }
+    }
+
+    /// Tells the breaker how a call went. A full pool is not the plugin's doing.
+    pub(super) fn noted<T>(&self, loaded: &Loaded, answer: Result<T, Fault>) -> Result<T, Fault> {
+        let now = || self.pool.world.clock.now().mono;
+        let turn = match &answer {
+            Ok(_) => loaded.breaker.answered(now),
+            Err(Fault { kind: Kind::Pool | Kind::Breaker, .. }) => None,
+            Err(_) => loaded.breaker.failed(now),
+        };
+        let plugin = &loaded.code.plugin.name;
+        match turn {
+            Some(Turn::Opened(wait)) => self
+                .pool
+                .world
+                .observe
+                .event(Event::PluginAlone { plugin, for_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) }),
+            Some(Turn::Closed) => self.pool.world.observe.event(Event::PluginBack { plugin }),
+            None => {}
+        }
+        answer
+    }
+
+    /// Logs a fault; what the operator says it means.
+    pub(super) fn failed(
+        &self,
+        loaded: &Loaded,
+        hook: Hook,
+        fault: &Fault,
+        session: Option<&Arc<SessionScene>>,
+        id: Option<QueueId>,
+    ) -> OnFailure {
+        let meaning = loaded.on_failure(hook);
+        // That it is left alone was said once; saying it of each call would flood the log.
+        if fault.kind == Kind::Breaker {
+            return meaning;
+        }
+        self.pool.world.observe.event(Event::PluginFault {
+            plugin: &loaded.code.plugin.name,
+            hook: hook.name(),
+            kind: fault.kind.name(),
+            why: &fault.why,
+            session: session.map(|session| &*session.id),
+            id,
+            answered: if hook.is_told() { "nothing" } else { verdict::answered(meaning) },
+        });
+        meaning
+    }
+}
