@@ -3,13 +3,15 @@
 //! Replayed from the beginning, the last page that names a key is right. A journal that begins with a page of everything
 //! needs nothing that was before.
 
-use super::kv::BucketName;
 use crate::base::world::store::Record;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The kind of a record that is a page.
 const PAGE: u8 = 1;
+
+/// The plugin's name, and its own name for the bucket.
+pub(crate) type BucketName = (Arc<str>, Box<str>);
 
 /// An entry of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 //! memory, where hooks find it at once; what changed is noted, for whoever keeps it (`kept`).
 
 use super::entries::{ENTRY_OVERHEAD_BYTES, Entries, KvFault, NANOS, Stored, expiry, millis};
-use super::kept::What;
+use super::kept::{BucketName, What};
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,9 +21,6 @@ pub(crate) struct Kv {
     /// Below all versions that are given out from now on, and above those before.
     first_version: u64,
 }
-
-/// The plugin's name, and its own name for the bucket.
-pub(crate) type BucketName = (Arc<str>, Box<str>);
 
 /// What came of taking from a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
