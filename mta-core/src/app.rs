@@ -27,7 +27,7 @@ use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::edge::world::ticker;
 use crate::path::deliver::driver::{Deliverer, Parts};
-use crate::path::policy::{Host, HostSettings};
+use crate::path::policy::{Host, HostSettings, Reach};
 use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
@@ -85,7 +85,8 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(Arc::new(SystemClock), Arc::new(Unheard))?;
+        let reach = Reach { dice: Arc::new(system_dice()?) };
+        let host = host(Arc::new(SystemClock), Arc::new(Unheard), reach)?;
         let mut wrong = Vec::new();
         for plugin in &config.plugins {
             wrong.extend(host.load(slice::from_ref(plugin), &plugins::read).await.err().map(|error| error.to_string()));
@@ -157,10 +158,9 @@ struct Server {
 
 impl Server {
     async fn start(config: Config, log: Arc<EventLog>) -> Result<Self, String> {
-        let dice = SystemDice::new().map_err(|error| format!("no randomness: {error}"))?;
         let world = World {
             clock: Arc::new(SystemClock),
-            dice: Arc::new(dice),
+            dice: Arc::new(system_dice()?),
             net: Arc::new(SystemNet),
             observe: Arc::<EventLog>::clone(&log),
         };
@@ -282,14 +282,19 @@ async fn asked_again(signals: &mut Signals) {
 }
 
 async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
-    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe))?;
+    let reach = Reach { dice: Arc::clone(&world.dice) };
+    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe), reach)?;
     host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
     Ok(host)
 }
 
+fn system_dice() -> Result<SystemDice, String> {
+    SystemDice::new().map_err(|error| format!("no randomness: {error}"))
+}
+
 /// A host with its pulse, and no plugins yet.
-fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Result<Host, String> {
-    let host = Host::new(HostSettings::new(clock, observe))?;
+fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Result<Host, String> {
+    let host = Host::new(HostSettings::new(clock, observe, reach))?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }

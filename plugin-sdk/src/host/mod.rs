@@ -8,6 +8,7 @@ pub mod kv;
 pub mod log;
 pub mod message;
 pub mod patterns;
+pub mod random;
 pub mod session;
 
 /// The real server behind the component boundary, or the stand-in of a native build.

@@ -210,9 +210,9 @@ pub(super) fn plugin_source(text: &str) -> Result<PluginSource, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 3] = ["log", "clock", "kv"];
+const CAPABILITIES: [&str; 4] = ["log", "clock", "random", "kv"];
 
-/// A capability as `log`, `clock` or `kv:BUCKET`.
+/// A capability as `log` or `kv:BUCKET`.
 pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
     let (name, object) = match text.split_once(':') {
         Some((name, object)) => (name, Some(object)),
@@ -223,8 +223,8 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
             label(bucket).map(|_| text.into()).map_err(|_| "a bucket's name is letters, digits, - and _".to_owned())
         }
         ("kv", None) => Err("name the bucket: \"kv:NAME\"".to_owned()),
-        ("log" | "clock", None) => Ok(text.into()),
-        ("log" | "clock", Some(_)) => Err(format!("did you mean {name:?}?")),
+        ("log" | "clock" | "random", None) => Ok(text.into()),
+        ("log" | "clock" | "random", Some(_)) => Err(format!("did you mean {name:?}?")),
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),
     }
 }

@@ -16,6 +16,7 @@ mod scene;
 
 pub use driver::{Host, HostSettings};
 pub use fault::LoadError;
+pub use host::call::Reach;
 pub use host::pulse::{Pulse, TICK};
 
 #[cfg(test)]

@@ -19,7 +19,10 @@ const LIFECYCLE: &str = "lifecycle";
 const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 8] = ["metrics", "random", "secrets", "suppression", "tables", "dns", "http", "submit"];
+const LATER: [&str; 7] = ["metrics", "secrets", "suppression", "tables", "dns", "http", "submit"];
+
+/// Capabilities that this version offers, each with the word of `allow` that grants it.
+const OFFERED: [(&str, &str); 4] = [("log", "log"), ("clock", "clock"), ("random", "random"), ("kv", "kv:<bucket>")];
 
 /// Hooks of the contract that this version does not call.
 const HOOKS_LATER: [&str; 6] = ["on-auth", "on-route", "on-outcome", "on-feedback", "on-http", "on-tick"];
@@ -31,6 +34,8 @@ pub(crate) struct Grants {
     pub(crate) log: bool,
     /// It may read the clocks.
     pub(crate) clock: bool,
+    /// It may draw randomness.
+    pub(crate) random: bool,
     /// Its buckets by name.
     pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
     /// It may change header fields.
@@ -52,6 +57,7 @@ impl Grants {
             match (&**word, word.split_once(':')) {
                 ("log", _) => grants.log = true,
                 ("clock", _) => grants.clock = true,
+                ("random", _) => grants.random = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     grants.buckets.push((bucket.into(), kv.bucket(&plugin.name, bucket)));
                 }
@@ -75,6 +81,17 @@ impl Grants {
         Ok(grants)
     }
 
+    /// Whether anything of a capability is granted.
+    fn covers(&self, capability: &str) -> bool {
+        match capability {
+            "log" => self.log,
+            "clock" => self.clock,
+            "random" => self.random,
+            "kv" => !self.buckets.is_empty(),
+            _ => false,
+        }
+    }
+
     /// A bucket, where it is granted.
     pub(crate) fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
         self.buckets.iter().find(|(granted, _)| &**granted == name).map(|(_, bucket)| bucket)
@@ -83,7 +100,8 @@ impl Grants {
 
 fn bad_grant(plugin: &Plugin, word: &str) -> LoadError {
     let name = word.split(':').next().unwrap_or_default();
-    let remedy = "grants are \"log\", \"clock\" and \"kv:<bucket>\"";
+    let words = OFFERED.map(|(_, word)| format!("\"{word}\""));
+    let remedy = format!("grants are {}", words.join(", "));
     match LATER.contains(&name) {
         true => error(plugin, format!("allow = \"{word}\" is not offered by this version"), remedy),
         false => error(plugin, format!("allow = \"{word}\" is no grant"), remedy),
@@ -107,18 +125,17 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
         };
         return Err(error(plugin, format!("it imports {import}, which does not exist here"), remedy));
     };
-    let wanted = |grant: &str| {
-        error(plugin, format!("it imports {import}, which is not granted"), format!("add \"{grant}\" to its `allow`"))
-    };
+    if ALWAYS.contains(&name) || grants.covers(name) {
+        return Ok(());
+    }
+    if let Some((_, word)) = OFFERED.iter().find(|(offered, _)| *offered == name) {
+        let remedy = format!("add \"{word}\" to its `allow`");
+        return Err(error(plugin, format!("it imports {import}, which is not granted"), remedy));
+    }
     match name {
-        name if ALWAYS.contains(&name) => Ok(()),
-        "log" if grants.log => Ok(()),
-        "clock" if grants.clock => Ok(()),
-        "kv" if !grants.buckets.is_empty() => Ok(()),
-        "log" | "clock" => Err(wanted(name)),
-        "kv" => Err(wanted("kv:<bucket>")),
         name if LATER.contains(&name) => {
-            let remedy = "this version offers log, clock and kv; use a plugin that needs no more";
+            let offered = OFFERED.map(|(offered, _)| offered).join(", ");
+            let remedy = format!("this version offers {offered}; use a plugin that needs no more");
             Err(error(plugin, format!("it imports {import}, which this version does not offer"), remedy))
         }
         _ => {

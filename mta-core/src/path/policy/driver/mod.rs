@@ -8,7 +8,7 @@ mod shared;
 use super::capability::kv::Kv;
 use super::doors::linker;
 use super::fault::LoadError;
-use super::host::call::World;
+use super::host::call::{Reach, World};
 use super::host::engine;
 use super::host::instance::Pool;
 use super::host::pulse::Pulse;
@@ -32,6 +32,8 @@ pub struct HostSettings {
     pub clock: Arc<dyn Clock>,
     /// Where its events go.
     pub observe: Arc<dyn Observe>,
+    /// What capabilities reach the outside by.
+    pub reach: Reach,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
 }
@@ -39,8 +41,8 @@ pub struct HostSettings {
 impl HostSettings {
     /// With the default of 5,000 live instances.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Self {
-        Self { clock, observe, instances_max: engine::INSTANCES_MAX }
+    pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
+        Self { clock, observe, reach, instances_max: engine::INSTANCES_MAX }
     }
 }
 
@@ -60,7 +62,7 @@ impl Host {
         let linker = linker(&engine).map_err(refused)?;
         let began = settings.clock.now().mono;
         let pool = Pool {
-            world: World { clock: settings.clock, observe: settings.observe, began },
+            world: World { clock: settings.clock, observe: settings.observe, reach: settings.reach, began },
             pulse: Arc::new(Pulse::new(engine)),
             permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),

@@ -101,7 +101,11 @@ impl Loader<'_> {
         live.configure(self.pool, &sitting).await.map_err(refused)?;
         let (store, instance) = live.inside();
         let sets = store.data().sets.clone();
-        match sitter.image(store, instance).await {
+        let image = match store.data().drew {
+            true => Err(Unfit::Drew),
+            false => sitter.image(store, instance).await,
+        };
+        match image {
             Ok(Image::Restorable(image)) => {
                 let octets = image.octets.clone().into();
                 Ok((self.code(octets, Beginning::Restored(image), sets).await?, None))

@@ -10,12 +10,13 @@ use crate::base::mail::edits::Edits;
 use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
-use crate::base::world::{Clock, Observe};
+use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
 use crate::edge::world::ticker;
-use crate::path::policy::{Host, HostSettings, LoadError};
+use crate::path::policy::{Host, HostSettings, LoadError, Reach};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -40,6 +41,26 @@ impl Clock for RealClock {
     fn sleep_until(&self, when: Instant) -> Answer<'static, ()> {
         Box::pin(tokio::time::sleep_until(when.into()))
     }
+}
+
+/// Dice that count: each octet that is filled is one more than the last.
+#[derive(Default)]
+pub(super) struct CountingDice(AtomicU64);
+
+impl Dice for CountingDice {
+    fn roll(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn fill(&self, into: &mut [u8]) -> std::io::Result<()> {
+        into.fill_with(|| self.roll().to_le_bytes()[0].wrapping_add(1));
+        Ok(())
+    }
+}
+
+/// An outside in which nothing is found.
+pub(super) fn reach() -> Reach {
+    Reach { dice: Arc::new(CountingDice::default()) }
 }
 
 /// Events as JSON, in their order.
@@ -77,7 +98,8 @@ impl Stage {
 
     pub(super) fn with_instances(instances_max: u32) -> Self {
         let events = Arc::new(Events::default());
-        let settings = HostSettings { clock: Arc::new(RealClock), observe: events.clone(), instances_max };
+        let (clock, observe, reach) = (Arc::new(RealClock), events.clone(), reach());
+        let settings = HostSettings { clock, observe, reach, instances_max };
         let host = Host::new(settings).expect("the engine is set up");
         ticker::spawn(host.pulse()).expect("a thread");
         Self { host, events }

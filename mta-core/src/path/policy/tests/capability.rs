@@ -1,0 +1,73 @@
+//! Capabilities, with guests that use them: what is granted works, what is not is refused with the grant's name.
+
+use super::guests::{ACCEPT, Import, NEXT, RANDOM, guest};
+use super::stage::{Stage, plugin};
+use crate::base::flow::policy::{Asked, Gate};
+use crate::config::model::Plugin;
+
+/// A plugin that is allowed this.
+fn allowed(words: &[&str]) -> Plugin {
+    Plugin { allow: words.iter().map(|word| (*word).into()).collect(), ..plugin("p") }
+}
+
+/// A stage on which one guest serves.
+async fn serving(plugin: Plugin, imports: &[Import], hooks: &[(&str, &str)]) -> Stage {
+    let stage = Stage::new();
+    stage.load(&[(plugin, guest(imports, hooks))]).await.expect("it loads");
+    stage
+}
+
+/// Asks `on-connect`.
+async fn connect(stage: &Stage) -> Gate {
+    stage.session().gate(Asked::Connect).await
+}
+
+#[tokio::test]
+async fn randomness_is_drawn_anew_in_each_call_and_at_most_64_kib_of_it() {
+    // The dice of the stage count: the first octet that is drawn is a 1. The list lies at 2048: where, and how long.
+    let body = format!(
+        "(call $bytes (i32.const 3) (i32.const 2048)) (if (i32.ne (i32.load (i32.const 2052)) (i32.const 3)) (then unreachable))
+         (if (i32.eq (i32.load8_u (i32.load (i32.const 2048))) (i32.const 1)) (then {ACCEPT} return)) {NEXT}"
+    );
+    let stage = serving(allowed(&["random"]), &[RANDOM], &[("on-connect", &body)]).await;
+    assert_eq!([connect(&stage).await, connect(&stage).await], [Gate::Accept, Gate::Next]);
+    let much = "(call $bytes (i32.const 1000000) (i32.const 2048))
+        (if (i32.ne (i32.load (i32.const 2052)) (i32.const 65536)) (then unreachable)) (i32.const 1024)";
+    // The guest of these tests puts what it is given where its memory ends, so it is grown for it.
+    let much = format!("(drop (memory.grow (i32.const 2))) {much}");
+    let stage = serving(allowed(&["random"]), &[RANDOM], &[("on-connect", &much)]).await;
+    assert_eq!(connect(&stage).await, Gate::Next);
+    assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn randomness_drawn_in_configure_is_not_frozen_in_an_image() {
+    // What configure drew lies at 4000; the dice count, so each transaction must find another octet there.
+    let configure = "(call $bytes (i32.const 1) (i32.const 2048))
+        (i32.store8 (i32.const 4000) (i32.load8_u (i32.load (i32.const 2048)))) (i32.const 1024)";
+    let body = format!(
+        "{} {NEXT}",
+        "(if (i32.eq (i32.load8_u (i32.const 4000)) (i32.const 4)) (then (i32.store8 offset=4 (i32.const 1024) (i32.const 1))))"
+    );
+    let stage = serving(allowed(&["random"]), &[RANDOM], &[("lifecycle", configure), ("on-connect", &body)]).await;
+    let loaded = stage.events.take("plugin-loaded");
+    assert_eq!(loaded[0]["instances"], "made anew: it draws randomness in configure");
+    // The image's sitting drew 1 and the rehearsal 2.
+    assert_eq!(
+        [connect(&stage).await, connect(&stage).await, connect(&stage).await],
+        [Gate::Next, Gate::Accept, Gate::Next]
+    );
+}
+
+#[tokio::test]
+async fn what_is_imported_and_not_granted_names_the_grant() {
+    for (import, word) in [(RANDOM, "random")] {
+        let octets = guest(&[import], &[("on-connect", NEXT)]);
+        let words = Stage::new().load(&[(plugin("p"), octets)]).await.expect_err("it is refused").to_string();
+        let interface = import.0;
+        let wanted = format!(
+            "it imports mailwright:plugin/{interface}@0.1.0, which is not granted; add \"{word}\" to its `allow`"
+        );
+        assert!(words.contains(&wanted), "{words}");
+    }
+}
