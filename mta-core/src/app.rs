@@ -19,6 +19,7 @@ use crate::edge::control::socket_path;
 use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
 use crate::edge::store;
+use crate::edge::supplies;
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
 use crate::edge::world::dns::HickoryDns;
@@ -88,8 +89,14 @@ pub fn check(file: &ConfigFile) -> Result<Config, String> {
         let reach = Reach { dice: Arc::new(system_dice()?) };
         let host = host(Arc::new(SystemClock), Arc::new(Unheard), reach)?;
         let mut wrong = Vec::new();
+        let supplies = supplies::read(&config)?;
         for plugin in &config.plugins {
-            wrong.extend(host.load(slice::from_ref(plugin), &plugins::read).await.err().map(|error| error.to_string()));
+            wrong.extend(
+                host.load(slice::from_ref(plugin), &supplies, &plugins::read)
+                    .await
+                    .err()
+                    .map(|error| error.to_string()),
+            );
         }
         Ok::<_, String>(wrong)
     })?;
@@ -250,7 +257,8 @@ impl Server {
                 "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
             );
         }
-        self.host.load(&next.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+        let supplies = supplies::read(&next)?;
+        self.host.load(&next.plugins, &supplies, &plugins::read).await.map_err(|error| error.to_string())?;
         self.log.configure(&next.log);
         self.config.send_replace(Arc::new(next));
         Ok(())
@@ -284,7 +292,8 @@ async fn asked_again(signals: &mut Signals) {
 async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
     let reach = Reach { dice: Arc::clone(&world.dice) };
     let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe), reach)?;
-    host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+    let supplies = supplies::read(config)?;
+    host.load(&config.plugins, &supplies, &plugins::read).await.map_err(|error| error.to_string())?;
     Ok(host)
 }
 

@@ -22,6 +22,7 @@ wit_bindgen::generate!({
             import mailwright:plugin/clock@0.1.0;
             import mailwright:plugin/kv@0.1.0;
             import mailwright:plugin/random@0.1.0;
+            import mailwright:plugin/secrets@0.1.0;
         }
     ",
     world: "uses",

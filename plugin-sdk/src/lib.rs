@@ -50,6 +50,6 @@ mod types;
 
 pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStatus, Fault, Gate, Priority, Reply};
 pub use hooks::{Mail, Rcpt, Sending};
-pub use host::{clock, delivery, kv, log, message, patterns, random, session};
+pub use host::{clock, delivery, kv, log, message, patterns, random, secrets, session};
 pub use mailwright_plugin_macros::plugin;
 pub use serde;

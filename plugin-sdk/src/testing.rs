@@ -27,6 +27,8 @@ pub struct Scene {
     pub kv: BTreeMap<(String, String), kv::Entry>,
     /// What `take` keeps by bucket and key: the time in milliseconds at which the limit is whole again.
     pub limits: BTreeMap<(String, String), f64>,
+    /// Secrets by name.
+    pub secrets: BTreeMap<String, Vec<u8>>,
     /// What the next random octets are made of: the same number gives the same octets.
     pub random: u64,
     /// The clock.

@@ -9,6 +9,7 @@ pub mod log;
 pub mod message;
 pub mod patterns;
 pub mod random;
+pub mod secrets;
 pub mod session;
 
 /// The real server behind the component boundary, or the stand-in of a native build.

@@ -23,10 +23,39 @@ pub(crate) mod random {
     }
 }
 
+pub(crate) mod secrets {
+    //! The scene's secrets: all of them may be seen.
+    use hmac::{Hmac, Mac};
+    use sha2::Sha256;
+
+    pub(crate) fn get(name: &str) -> Option<Vec<u8>> {
+        super::scene(|scene| scene.secrets.get(name).cloned())
+    }
+
+    pub(crate) fn hmac_sha256(secret: &str, data: &[u8]) -> Option<Vec<u8>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&get(secret)?).expect("HMAC takes keys of any length");
+        mac.update(data);
+        Some(mac.finalize().into_bytes().to_vec())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random;
+    use crate::{random, secrets};
+
+    #[test]
+    fn a_mac_is_made_with_the_scenes_secret_and_known_again_rfc4231_4_3() {
+        scene(|scene| scene.secrets.insert("key".to_owned(), b"Jefe".to_vec()));
+        let mac = secrets::hmac_sha256("key", b"what do ya want for nothing?").expect("there is a key");
+        assert_eq!(mac[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+        assert!(secrets::is_hmac_sha256("key", b"what do ya want for nothing?", &mac));
+        for wrong in [&mac[..31], &[0; 32], &[]] {
+            assert!(!secrets::is_hmac_sha256("key", b"what do ya want for nothing?", wrong));
+        }
+        assert!(!secrets::is_hmac_sha256("other", b"", &mac));
+        assert_eq!(secrets::get("other"), None);
+    }
 
     #[test]
     fn random_octets_follow_from_the_scenes_number() {

@@ -210,7 +210,15 @@ pub(super) fn plugin_source(text: &str) -> Result<PluginSource, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 4] = ["log", "clock", "random", "kv"];
+const CAPABILITIES: [&str; 6] = ["log", "clock", "random", "kv", "secrets", "hmac"];
+
+/// What a grant of that name names.
+fn thing(capability: &str) -> &'static str {
+    match capability {
+        "kv" => "bucket",
+        _ => "secret",
+    }
+}
 
 /// A capability as `log` or `kv:BUCKET`.
 pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
@@ -219,10 +227,11 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
         None => (text, None),
     };
     match (name, object) {
-        ("kv", Some(bucket)) => {
-            label(bucket).map(|_| text.into()).map_err(|_| "a bucket's name is letters, digits, - and _".to_owned())
+        ("kv" | "secrets" | "hmac", Some(object)) => {
+            let what = thing(name);
+            label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
-        ("kv", None) => Err("name the bucket: \"kv:NAME\"".to_owned()),
+        ("kv" | "secrets" | "hmac", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
         ("log" | "clock" | "random", None) => Ok(text.into()),
         ("log" | "clock" | "random", Some(_)) => Err(format!("did you mean {name:?}?")),
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),

@@ -14,6 +14,7 @@ mod host;
 mod loading;
 mod scene;
 
+pub use capability::supplies::{NoSecret, SECRET_BYTES_MAX, Secret, Supplies};
 pub use driver::{Host, HostSettings};
 pub use fault::LoadError;
 pub use host::call::Reach;

@@ -104,6 +104,7 @@ impl World {
             queue: Queue::default(),
             storage: Storage::default(),
             limits: Limits::default(),
+            secrets: Vec::new(),
             plugins: Vec::new(),
             log: Log::default(),
         };

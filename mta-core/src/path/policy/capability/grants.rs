@@ -2,6 +2,7 @@
 
 use super::super::fault::LoadError;
 use super::kv::{Bucket, Kv};
+use super::supplies::{Secret, Supplies};
 use crate::base::flow::policy::Hook;
 use crate::config::model::{EditGrant, Plugin};
 use std::sync::Arc;
@@ -19,10 +20,17 @@ const LIFECYCLE: &str = "lifecycle";
 const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 7] = ["metrics", "secrets", "suppression", "tables", "dns", "http", "submit"];
+const LATER: [&str; 6] = ["metrics", "suppression", "tables", "dns", "http", "submit"];
 
-/// Capabilities that this version offers, each with the word of `allow` that grants it.
-const OFFERED: [(&str, &str); 4] = [("log", "log"), ("clock", "clock"), ("random", "random"), ("kv", "kv:<bucket>")];
+/// Capabilities that this version offers, each with the words of `allow` that grant it.
+const OFFERED: [(&str, &str); 6] = [
+    ("log", "log"),
+    ("clock", "clock"),
+    ("random", "random"),
+    ("kv", "kv:<bucket>"),
+    ("secrets", "secrets:<name>"),
+    ("secrets", "hmac:<name>"),
+];
 
 /// Hooks of the contract that this version does not call.
 const HOOKS_LATER: [&str; 6] = ["on-auth", "on-route", "on-outcome", "on-feedback", "on-http", "on-tick"];
@@ -38,6 +46,8 @@ pub(crate) struct Grants {
     pub(crate) random: bool,
     /// Its buckets by name.
     pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
+    /// Its secrets by name; whether it may see them, or only sign with them.
+    secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// It may change header fields.
     pub(crate) edit_headers: bool,
     /// It may change the reverse path.
@@ -50,8 +60,8 @@ impl Grants {
     /// Reads `allow` and `edit`.
     ///
     /// # Errors
-    /// A capability that does not exist or is not offered.
-    pub(crate) fn new(plugin: &Plugin, kv: &Kv) -> Result<Self, LoadError> {
+    /// A capability that does not exist or is not offered, a supply that is not there.
+    pub(crate) fn new(plugin: &Plugin, kv: &Kv, supplies: &Supplies) -> Result<Self, LoadError> {
         let mut grants = Self::default();
         for word in &plugin.allow {
             match (&**word, word.split_once(':')) {
@@ -60,6 +70,10 @@ impl Grants {
                 ("random", _) => grants.random = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     grants.buckets.push((bucket.into(), kv.bucket(&plugin.name, bucket)));
+                }
+                (_, Some((grant @ ("secrets" | "hmac"), name))) => {
+                    let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
+                    grants.secrets.push((name.into(), grant == "secrets", secret.clone()));
                 }
                 (word, _) => return Err(bad_grant(plugin, word)),
             }
@@ -88,14 +102,31 @@ impl Grants {
             "clock" => self.clock,
             "random" => self.random,
             "kv" => !self.buckets.is_empty(),
+            "secrets" => !self.secrets.is_empty(),
             _ => false,
         }
+    }
+
+    /// A secret that it may see.
+    pub(crate) fn secret(&self, name: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|(granted, seen, _)| *seen && **granted == *name).map(|(.., secret)| &**secret)
+    }
+
+    /// A secret that it may sign with.
+    pub(crate) fn key(&self, name: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|(granted, ..)| **granted == *name).map(|(.., secret)| &**secret)
     }
 
     /// A bucket, where it is granted.
     pub(crate) fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
         self.buckets.iter().find(|(granted, _)| &**granted == name).map(|(_, bucket)| bucket)
     }
+}
+
+fn not_there(plugin: &Plugin, word: &str, section: &str) -> LoadError {
+    let name = word.split_once(':').map_or("", |(_, name)| name);
+    let remedy = format!("add a [[{section}]] with name = \"{name}\"");
+    error(plugin, format!("allow = \"{word}\" names no [[{section}]] of the configuration"), remedy)
 }
 
 fn bad_grant(plugin: &Plugin, word: &str) -> LoadError {

@@ -4,3 +4,4 @@ pub(super) mod grants;
 pub(super) mod kv;
 #[cfg(test)]
 mod kv_tests;
+pub(super) mod supplies;

@@ -5,7 +5,9 @@ mod generation;
 mod session;
 mod shared;
 
+use super::capability::grants::Grants;
 use super::capability::kv::Kv;
+use super::capability::supplies::Supplies;
 use super::doors::linker;
 use super::fault::LoadError;
 use super::host::call::{Reach, World};
@@ -83,14 +85,15 @@ impl Host {
         &self.0.pool.pulse
     }
 
-    /// Loads all plugins as a new generation and lets it serve. `read` gives the octets of a component, or why not.
-    /// On an error nothing is changed. Buckets and the notes of sessions stay.
+    /// Loads all plugins as a new generation and lets it serve. `supplies` is what their grants may name, `read` gives
+    /// the octets of a component, or why not. On an error nothing is changed. Buckets and the notes of sessions stay.
     ///
     /// # Errors
     /// The first plugin that can't be loaded.
     pub async fn load(
         &self,
         plugins: &[Plugin],
+        supplies: &Supplies,
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
         let Shared { pool, linker, kv, serving } = &*self.0;
@@ -101,7 +104,8 @@ impl Host {
                 problem,
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
-            all.push(load(pool, linker, kv, plugin, octets).await?);
+            let grants = Grants::new(plugin, kv, supplies)?;
+            all.push(load(pool, linker, grants, plugin, octets).await?);
         }
         let generation = Generation::new(serving.load().number + 1, all);
         for loaded in &generation.plugins {

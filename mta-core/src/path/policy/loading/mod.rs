@@ -15,7 +15,6 @@ mod shape;
 mod state;
 
 use super::capability::grants::{self, Grants, check_export, check_import};
-use super::capability::kv::Kv;
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
@@ -42,11 +41,10 @@ use wasmtime::component::{Component, InstancePre, Linker};
 pub(crate) async fn load(
     pool: &Pool,
     linker: &Linker<Call>,
-    kv: &Kv,
+    grants: Grants,
     plugin: &Plugin,
     octets: Bytes,
 ) -> Result<Arc<Loaded>, LoadError> {
-    let grants = Grants::new(plugin, kv)?;
     let on_failure = on_failure(plugin)?;
     if plugin.budget.memory_bytes_max > engine::MEMORY_BYTES_MAX {
         let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);

@@ -4,15 +4,24 @@ use super::guests::{ACCEPT, Import, NEXT, RANDOM, guest};
 use super::stage::{Stage, plugin};
 use crate::base::flow::policy::{Asked, Gate};
 use crate::config::model::Plugin;
+use crate::path::policy::{Secret, Supplies};
+use std::sync::Arc;
 
 /// A plugin that is allowed this.
 fn allowed(words: &[&str]) -> Plugin {
     Plugin { allow: words.iter().map(|word| (*word).into()).collect(), ..plugin("p") }
 }
 
+/// The secret "X-One", whose octets are "key".
+fn supplies() -> Supplies {
+    let secret = Secret::new(b"key".to_vec()).expect("a secret");
+    Supplies { secrets: vec![("X-One".into(), Arc::new(secret))] }
+}
+
 /// A stage on which one guest serves.
 async fn serving(plugin: Plugin, imports: &[Import], hooks: &[(&str, &str)]) -> Stage {
-    let stage = Stage::new();
+    let mut stage = Stage::new();
+    stage.supplies = supplies();
     stage.load(&[(plugin, guest(imports, hooks))]).await.expect("it loads");
     stage
 }
@@ -59,9 +68,52 @@ async fn randomness_drawn_in_configure_is_not_frozen_in_an_image() {
     );
 }
 
+const GET_SECRET: Import = ("secrets", "get", "(param i32 i32 i32)");
+const HMAC: Import = ("secrets", "hmac-sha256", "(param i32 i32 i32 i32 i32)");
+
+#[tokio::test]
+async fn a_secret_is_given_and_signs() {
+    // some(list) lies at 2048: its tag, where it is, how long. "key" begins with a k.
+    let get = "(call $get (i32.const 16) (i32.const 5) (i32.const 2048))
+        (if (i32.ne (i32.load (i32.const 2056)) (i32.const 3)) (then unreachable))
+        (if (i32.ne (i32.load8_u (i32.load (i32.const 2052))) (i32.const 0x6b)) (then unreachable))";
+    // HMAC-SHA256 of "1" with the key "key" begins with 6d (by openssl) and has 32 octets.
+    let hmac = "(call $hmac-sha256 (i32.const 16) (i32.const 5) (i32.const 32) (i32.const 1) (i32.const 2048))
+        (if (i32.ne (i32.load (i32.const 2056)) (i32.const 32)) (then unreachable))
+        (if (i32.ne (i32.load8_u (i32.load (i32.const 2052))) (i32.const 0x6d)) (then unreachable))";
+    let body = format!("{get} {hmac} {ACCEPT}");
+    let imports = [GET_SECRET, HMAC];
+    let stage = serving(allowed(&["secrets:X-One"]), &imports, &[("on-connect", &body)]).await;
+    assert_eq!(connect(&stage).await, Gate::Accept);
+    // The grant to sign does not show the key.
+    let hidden = "(call $get (i32.const 16) (i32.const 5) (i32.const 2048))
+        (if (i32.load8_u (i32.const 2048)) (then unreachable))";
+    let body = format!("{hidden} {hmac} {ACCEPT}");
+    let stage = serving(allowed(&["hmac:X-One"]), &imports, &[("on-connect", &body)]).await;
+    assert_eq!(connect(&stage).await, Gate::Accept);
+    assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_granted_is_not_there() {
+    // "1" is no secret of the plugin.
+    let body = format!(
+        "(call $get (i32.const 32) (i32.const 1) (i32.const 2048)) (if (i32.load8_u (i32.const 2048)) (then unreachable))
+         (call $hmac-sha256 (i32.const 32) (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 2048))
+         (if (i32.load8_u (i32.const 2048)) (then unreachable)) {ACCEPT}"
+    );
+    let stage = serving(allowed(&["secrets:X-One"]), &[GET_SECRET, HMAC], &[("on-connect", &body)]).await;
+    assert_eq!(connect(&stage).await, Gate::Accept);
+    let refused = stage.load(&[(allowed(&["secrets:other"]), guest(&[], &[("on-connect", NEXT)]))]).await;
+    let words = refused.expect_err("there is none").to_string();
+    let wanted =
+        "allow = \"secrets:other\" names no [[secret]] of the configuration; add a [[secret]] with name = \"other\"";
+    assert!(words.contains(wanted), "{words}");
+}
+
 #[tokio::test]
 async fn what_is_imported_and_not_granted_names_the_grant() {
-    for (import, word) in [(RANDOM, "random")] {
+    for (import, word) in [(RANDOM, "random"), (GET_SECRET, "secrets:<name>")] {
         let octets = guest(&[import], &[("on-connect", NEXT)]);
         let words = Stage::new().load(&[(plugin("p"), octets)]).await.expect_err("it is refused").to_string();
         let interface = import.0;

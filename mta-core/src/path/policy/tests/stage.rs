@@ -13,7 +13,7 @@ use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
 use crate::edge::world::ticker;
-use crate::path::policy::{Host, HostSettings, LoadError, Reach};
+use crate::path::policy::{Host, HostSettings, LoadError, Reach, Supplies};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +24,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(super) struct Stage {
     pub(super) host: Host,
     pub(super) events: Arc<Events>,
+    /// What grants may name.
+    pub(super) supplies: Supplies,
 }
 
 /// The machine's clock.
@@ -102,7 +104,7 @@ impl Stage {
         let settings = HostSettings { clock, observe, reach, instances_max };
         let host = Host::new(settings).expect("the engine is set up");
         ticker::spawn(host.pulse()).expect("a thread");
-        Self { host, events }
+        Self { host, events, supplies: Supplies::default() }
     }
 
     /// Loads plugins with their components.
@@ -114,7 +116,7 @@ impl Stage {
             let found = octets.iter().find(|(other, _)| other == source);
             found.map(|(_, octets)| octets.clone()).ok_or_else(|| "not on the stage".to_owned())
         };
-        self.host.load(&configured, &read).await
+        self.host.load(&configured, &self.supplies, &read).await
     }
 
     pub(super) fn session(&self) -> Box<dyn SessionPolicy> {
