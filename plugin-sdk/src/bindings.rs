@@ -23,6 +23,7 @@ wit_bindgen::generate!({
             import mailwright:plugin/kv@0.1.0;
             import mailwright:plugin/random@0.1.0;
             import mailwright:plugin/secrets@0.1.0;
+            import mailwright:plugin/tables@0.1.0;
         }
     ",
     world: "uses",

@@ -29,6 +29,8 @@ pub struct Scene {
     pub limits: BTreeMap<(String, String), f64>,
     /// Secrets by name.
     pub secrets: BTreeMap<String, Vec<u8>>,
+    /// Tables by name, with their values by key.
+    pub tables: BTreeMap<String, BTreeMap<String, String>>,
     /// What the next random octets are made of: the same number gives the same octets.
     pub random: u64,
     /// The clock.

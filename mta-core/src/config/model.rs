@@ -31,6 +31,8 @@ pub struct Config {
     pub limits: Limits,
     /// Secrets that plugins may be granted.
     pub secrets: Vec<Secret>,
+    /// Tables that plugins may be granted.
+    pub tables: Vec<Table>,
     /// Plugins, in the order of their chains.
     pub plugins: Vec<Plugin>,
     /// What is logged, and how.
@@ -210,6 +212,15 @@ pub enum SecretSource {
     File(PathBuf),
     /// A variable of the environment.
     Env(Box<str>),
+}
+
+/// `[[table]]`: a file of keys and values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name in grants.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub file: PathBuf,
 }
 
 /// `[[plugin]]`.

@@ -7,9 +7,8 @@ pub mod delivery;
 pub mod kv;
 pub mod log;
 pub mod message;
+pub(crate) mod outside;
 pub mod patterns;
-pub mod random;
-pub mod secrets;
 pub mod session;
 
 /// The real server behind the component boundary, or the stand-in of a native build.

@@ -23,6 +23,19 @@ pub(crate) mod random {
     }
 }
 
+pub(crate) mod tables {
+    //! The scene's tables; those that it has not are not granted.
+    use crate::tables::Error;
+
+    pub(crate) fn lookup(table: &str, key: &str) -> Result<Option<String>, Error> {
+        super::scene(|scene| {
+            let values = scene.tables.get(table).ok_or(Error::NoSuchTable)?;
+            let found = values.iter().find(|(known, _)| known.to_lowercase() == key.to_lowercase());
+            Ok(found.map(|(_, value)| value.clone()))
+        })
+    }
+}
+
 pub(crate) mod secrets {
     //! The scene's secrets: all of them may be seen.
     use hmac::{Hmac, Mac};
@@ -42,6 +55,7 @@ pub(crate) mod secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tables::{Error, Table};
     use crate::{random, secrets};
 
     #[test]
@@ -55,6 +69,15 @@ mod tests {
         }
         assert!(!secrets::is_hmac_sha256("other", b"", &mac));
         assert_eq!(secrets::get("other"), None);
+    }
+
+    #[test]
+    fn a_table_answers_in_any_case_and_only_when_the_scene_has_it() {
+        assert_eq!(Table("vips").lookup("ann@example.org"), Err(Error::NoSuchTable));
+        let values = [("Ann@example.org".to_owned(), "gold".to_owned())];
+        scene(|scene| scene.tables.insert("vips".to_owned(), values.into()));
+        assert_eq!(Table("vips").lookup("ann@EXAMPLE.org"), Ok(Some("gold".to_owned())));
+        assert_eq!(Table("vips").has("bob@example.org"), Ok(false));
     }
 
     #[test]

@@ -210,12 +210,13 @@ pub(super) fn plugin_source(text: &str) -> Result<PluginSource, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 6] = ["log", "clock", "random", "kv", "secrets", "hmac"];
+const CAPABILITIES: [&str; 7] = ["log", "clock", "random", "kv", "secrets", "hmac", "tables"];
 
 /// What a grant of that name names.
 fn thing(capability: &str) -> &'static str {
     match capability {
         "kv" => "bucket",
+        "tables" => "table",
         _ => "secret",
     }
 }
@@ -227,11 +228,11 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
         None => (text, None),
     };
     match (name, object) {
-        ("kv" | "secrets" | "hmac", Some(object)) => {
+        ("kv" | "secrets" | "hmac" | "tables", Some(object)) => {
             let what = thing(name);
             label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
-        ("kv" | "secrets" | "hmac", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
+        ("kv" | "secrets" | "hmac" | "tables", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
         ("log" | "clock" | "random", None) => Ok(text.into()),
         ("log" | "clock" | "random", Some(_)) => Err(format!("did you mean {name:?}?")),
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),

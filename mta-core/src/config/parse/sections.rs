@@ -38,6 +38,7 @@ pub(super) fn unset() -> Config {
         storage: Storage::default(),
         limits: Limits::default(),
         secrets: Vec::new(),
+        tables: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
     }
@@ -56,6 +57,7 @@ pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
     names_are_unique(root, "listener");
     names_are_unique(root, "plugin");
     names_are_unique(root, "secret");
+    names_are_unique(root, "table");
     // A relative Maildir is mail, and lies with the rest of it.
     for route in &mut config.routes {
         if let NextHop::Maildir(path) = &mut route.via {
@@ -137,6 +139,7 @@ pub(super) const CONFIG: &[Key<Config>] = &[
         },
     },
     Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },
+    Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
     Key { name: "plugin", read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", super::plugin::plugin)) },
     Key {
         name: "log",

@@ -1,6 +1,6 @@
-//! `[[secret]]`: what the operator supplies plugins with, and that what grants name is there.
+//! `[[secret]]` and `[[table]]`: what the operator supplies plugins with, and that what grants name is there.
 
-use super::super::model::{Config, Secret, SecretSource};
+use super::super::model::{Config, Secret, SecretSource, Table};
 use super::problem::did_you_mean;
 use super::scalar;
 use super::section::{Key, Value};
@@ -26,6 +26,18 @@ pub(super) const SECRET: &[Key<SecretDraft>] = &[
     Key { name: "env", read: |d, v| d.env = v.text(VARIABLE, variable) },
 ];
 
+/// A table before it is known to be whole.
+#[derive(Default)]
+pub(super) struct TableDraft {
+    name: Option<Arc<str>>,
+    file: Option<PathBuf>,
+}
+
+pub(super) const TABLE: &[Key<TableDraft>] = &[
+    Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
+    Key { name: "file", read: |d, v| d.file = v.text(FILE, path) },
+];
+
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.trim().is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text.into()) }
 }
@@ -49,9 +61,20 @@ pub(super) fn secret(value: &mut Value<'_, '_>) -> Option<Secret> {
     Some(Secret { name: draft.name?, source })
 }
 
+/// One `[[table]]`.
+pub(super) fn table(value: &mut Value<'_, '_>) -> Option<Table> {
+    let mut draft = TableDraft::default();
+    if value.table(&mut draft, TABLE) {
+        value.require("name", NAME);
+        value.require("file", FILE);
+    }
+    Some(Table { name: draft.name?, file: draft.file? })
+}
+
 /// What grants name must be there.
 pub(super) fn are_there(config: &Config, root: &mut Value<'_, '_>) {
     let secrets: Vec<&str> = config.secrets.iter().map(|secret| &*secret.name).collect();
+    let tables: Vec<&str> = config.tables.iter().map(|table| &*table.name).collect();
     for (index, plugin) in items(root.below("plugin")).iter().enumerate() {
         let Data::Table(entries) = &plugin.data else { continue };
         let allow = entries.iter().find(|entry| entry.key == "allow").map(|entry| &entry.node);
@@ -59,6 +82,7 @@ pub(super) fn are_there(config: &Config, root: &mut Value<'_, '_>) {
             let Data::Text(text) = &word.data else { continue };
             let (section, known) = match text.split_once(':') {
                 Some(("secrets" | "hmac", _)) => ("secret", &secrets),
+                Some(("tables", _)) => ("table", &tables),
                 _ => continue,
             };
             let name = text.split_once(':').map_or("", |(_, name)| name);

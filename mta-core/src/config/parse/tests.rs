@@ -185,6 +185,11 @@ const WRONG_VALUES: &[(&str, &str)] = &[
         "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"hmac:key\"]",
         "plugin.0.allow.0: expected the name of a [[secret]], found \"key\"; there is no [[secret]] of that name",
     ),
+    ("[[table]]\nname = \"a\"", "mx.toml:7:1: table.0.file: missing: expected the path of a file"),
+    (
+        "[[table]]\nname = \"vips\"\nfile = \"v\"\n[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"tables:vip\"]",
+        "expected the name of a [[table]], found \"vip\"; did you mean \"vips\"?",
+    ),
     ("[[secret]]\nname = \"a\"", "mx.toml:7:1: secret.0: expected exactly one of file and env"),
     ("[[secret]]\nname = \"a\"\nfile = \"f\"\nenv = \"E\"", "expected exactly one of file and env, found both"),
     ("[[secret]]\nname = \"a b\"\nenv = \"E\"", "secret.0.name: expected a name of letters, digits, - and _"),

@@ -34,6 +34,7 @@ pub(super) fn settler() -> Settler {
         storage: Storage::default(),
         limits: Default::default(),
         secrets: Vec::new(),
+        tables: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: Level::Debug, output: LogOutput::Stderr },
     };

@@ -105,6 +105,7 @@ impl World {
             storage: Storage::default(),
             limits: Limits::default(),
             secrets: Vec::new(),
+            tables: Vec::new(),
             plugins: Vec::new(),
             log: Log::default(),
         };

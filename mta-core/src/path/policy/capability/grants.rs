@@ -3,6 +3,7 @@
 use super::super::fault::LoadError;
 use super::kv::{Bucket, Kv};
 use super::supplies::{Secret, Supplies};
+use super::tables::TableSlot;
 use crate::base::flow::policy::Hook;
 use crate::config::model::{EditGrant, Plugin};
 use std::sync::Arc;
@@ -20,16 +21,17 @@ const LIFECYCLE: &str = "lifecycle";
 const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 6] = ["metrics", "suppression", "tables", "dns", "http", "submit"];
+const LATER: [&str; 5] = ["metrics", "suppression", "dns", "http", "submit"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-const OFFERED: [(&str, &str); 6] = [
+const OFFERED: [(&str, &str); 7] = [
     ("log", "log"),
     ("clock", "clock"),
     ("random", "random"),
     ("kv", "kv:<bucket>"),
     ("secrets", "secrets:<name>"),
     ("secrets", "hmac:<name>"),
+    ("tables", "tables:<name>"),
 ];
 
 /// Hooks of the contract that this version does not call.
@@ -48,6 +50,8 @@ pub(crate) struct Grants {
     pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
     /// Its secrets by name; whether it may see them, or only sign with them.
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
+    /// Its tables by name.
+    tables: Vec<(Box<str>, Arc<TableSlot>)>,
     /// It may change header fields.
     pub(crate) edit_headers: bool,
     /// It may change the reverse path.
@@ -74,6 +78,10 @@ impl Grants {
                 (_, Some((grant @ ("secrets" | "hmac"), name))) => {
                     let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
                     grants.secrets.push((name.into(), grant == "secrets", secret.clone()));
+                }
+                (_, Some(("tables", name))) => {
+                    let table = supplies.table(name).ok_or_else(|| not_there(plugin, word, "table"))?;
+                    grants.tables.push((name.into(), table.clone()));
                 }
                 (word, _) => return Err(bad_grant(plugin, word)),
             }
@@ -103,6 +111,7 @@ impl Grants {
             "random" => self.random,
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
+            "tables" => !self.tables.is_empty(),
             _ => false,
         }
     }
@@ -115,6 +124,11 @@ impl Grants {
     /// A secret that it may sign with.
     pub(crate) fn key(&self, name: &str) -> Option<&Secret> {
         self.secrets.iter().find(|(granted, ..)| **granted == *name).map(|(.., secret)| &**secret)
+    }
+
+    /// A table, where it is granted.
+    pub(crate) fn table(&self, name: &str) -> Option<&TableSlot> {
+        self.tables.iter().find(|(granted, _)| **granted == *name).map(|(_, table)| &**table)
     }
 
     /// A bucket, where it is granted.

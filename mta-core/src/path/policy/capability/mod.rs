@@ -5,3 +5,4 @@ pub(super) mod kv;
 #[cfg(test)]
 mod kv_tests;
 pub(super) mod supplies;
+pub(super) mod tables;

@@ -1,5 +1,6 @@
-//! What the operator supplies plugins with: secrets.
+//! What the operator supplies plugins with: secrets, and the tables of `tables`.
 
+use super::tables::TableSlot;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -13,6 +14,8 @@ pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 pub struct Supplies {
     /// The secrets of the configuration.
     pub secrets: Vec<(Arc<str>, Arc<Secret>)>,
+    /// The tables of the configuration.
+    pub tables: Vec<(Arc<str>, Arc<TableSlot>)>,
 }
 
 /// A secret's octets. No debug form shows them, and nothing logs them.
@@ -39,6 +42,11 @@ impl Supplies {
     /// The secret of that name.
     pub(super) fn secret(&self, name: &str) -> Option<&Arc<Secret>> {
         self.secrets.iter().find(|(known, _)| **known == *name).map(|(_, secret)| secret)
+    }
+
+    /// The table of that name.
+    pub(super) fn table(&self, name: &str) -> Option<&Arc<TableSlot>> {
+        self.tables.iter().find(|(known, _)| **known == *name).map(|(_, table)| table)
     }
 }
 
@@ -110,7 +118,7 @@ mod tests {
     #[test]
     fn it_is_shown_to_nobody() {
         let secret = Arc::new(Secret::new(b"hidden".to_vec()).expect("a secret"));
-        let supplies = Supplies { secrets: vec![("name".into(), secret)] };
-        assert_eq!(format!("{supplies:?}"), r#"Supplies { secrets: [("name", Secret(…))] }"#);
+        let supplies = Supplies { secrets: vec![("name".into(), secret)], tables: Vec::new() };
+        assert_eq!(format!("{supplies:?}"), r#"Supplies { secrets: [("name", Secret(…))], tables: [] }"#);
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::kv::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::secrets::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     Ok(linker)
 }
 

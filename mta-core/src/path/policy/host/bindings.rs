@@ -21,6 +21,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/kv@0.1.0;
             import mailwright:plugin/random@0.1.0;
             import mailwright:plugin/secrets@0.1.0;
+            import mailwright:plugin/tables@0.1.0;
             export mailwright:plugin/lifecycle@0.1.0;
             export mailwright:plugin/on-connect@0.1.0;
             export mailwright:plugin/on-helo@0.1.0;

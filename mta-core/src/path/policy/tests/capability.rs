@@ -1,10 +1,10 @@
 //! Capabilities, with guests that use them: what is granted works, what is not is refused with the grant's name.
 
-use super::guests::{ACCEPT, Import, NEXT, RANDOM, guest};
+use super::guests::{ACCEPT, Import, NEXT, RANDOM, expect_octet, guest};
 use super::stage::{Stage, plugin};
 use crate::base::flow::policy::{Asked, Gate};
 use crate::config::model::Plugin;
-use crate::path::policy::{Secret, Supplies};
+use crate::path::policy::{Secret, Supplies, Table, TableSlot};
 use std::sync::Arc;
 
 /// A plugin that is allowed this.
@@ -12,10 +12,12 @@ fn allowed(words: &[&str]) -> Plugin {
     Plugin { allow: words.iter().map(|word| (*word).into()).collect(), ..plugin("p") }
 }
 
-/// The secret "X-One", whose octets are "key".
+/// The secret "X-One", whose octets are "key"; the table "1", in which "x-one" is "1".
 fn supplies() -> Supplies {
     let secret = Secret::new(b"key".to_vec()).expect("a secret");
-    Supplies { secrets: vec![("X-One".into(), Arc::new(secret))] }
+    let table = Table::parse(b"x-one 1").expect("a table");
+    let tables = vec![("1".into(), Arc::new(TableSlot::from_pointee(table)))];
+    Supplies { secrets: vec![("X-One".into(), Arc::new(secret))], tables }
 }
 
 /// A stage on which one guest serves.
@@ -111,9 +113,40 @@ async fn a_secret_that_is_not_granted_is_not_there() {
     assert!(words.contains(wanted), "{words}");
 }
 
+const LOOKUP: Import = ("tables", "lookup", "(param i32 i32 i32 i32 i32)");
+
+/// Looks "X-One" up in the table of that name.
+fn lookup(at: u32, length: u32) -> String {
+    format!("(call $lookup (i32.const {at}) (i32.const {length}) (i32.const 16) (i32.const 5) (i32.const 2048))")
+}
+
+#[tokio::test]
+async fn a_table_is_looked_up_in_any_case_and_as_it_is_now() {
+    // ok(some(text)) lies at 2048: the result's tag, the option's at 4, the text at 8 and its length.
+    let body = format!(
+        "{} {} (if (i32.eqz (i32.load8_u (i32.const 2052))) (then {NEXT} return))
+         (if (i32.ne (i32.load (i32.const 2060)) (i32.const 1)) (then unreachable)) {ACCEPT}",
+        lookup(32, 1),
+        expect_octet(2048, 0)
+    );
+    let stage = serving(allowed(&["tables:1"]), &[LOOKUP], &[("on-connect", &body)]).await;
+    assert_eq!(connect(&stage).await, Gate::Accept);
+    stage.supplies.tables[0].1.store(Arc::new(Table::default()));
+    assert_eq!(connect(&stage).await, Gate::Next, "no reload of the plugin is needed");
+    assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_granted_is_no_table() {
+    // err(no-such-table)
+    let body = format!("{} {} {} {ACCEPT}", lookup(16, 5), expect_octet(2048, 1), expect_octet(2052, 0));
+    let stage = serving(allowed(&["tables:1"]), &[LOOKUP], &[("on-connect", &body)]).await;
+    assert_eq!(connect(&stage).await, Gate::Accept);
+}
+
 #[tokio::test]
 async fn what_is_imported_and_not_granted_names_the_grant() {
-    for (import, word) in [(RANDOM, "random"), (GET_SECRET, "secrets:<name>")] {
+    for (import, word) in [(RANDOM, "random"), (GET_SECRET, "secrets:<name>"), (LOOKUP, "tables:<name>")] {
         let octets = guest(&[import], &[("on-connect", NEXT)]);
         let words = Stage::new().load(&[(plugin("p"), octets)]).await.expect_err("it is refused").to_string();
         let interface = import.0;

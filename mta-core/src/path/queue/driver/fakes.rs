@@ -42,6 +42,7 @@ pub(super) fn config() -> Config {
         storage: Storage::default(),
         limits: Default::default(),
         secrets: Vec::new(),
+        tables: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },
     }

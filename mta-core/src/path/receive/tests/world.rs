@@ -40,6 +40,7 @@ pub(super) fn config() -> Config {
         storage: Storage { blob_bytes_min: 4096, ..Storage::default() },
         limits: Limits::default(),
         secrets: Vec::new(),
+        tables: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
     }

@@ -1,6 +1,6 @@
 //! The operator's secrets, and signatures with them; needs the grant `secrets:NAME`, or `hmac:NAME` to sign alone.
 
-use super::backend;
+use super::super::backend;
 
 /// A secret's octets, as they are in its file without the line end behind them.
 ///

@@ -1,6 +1,6 @@
 //! Randomness that nobody can foresee, fit for keys and tokens; needs the grant `random`.
 
-use super::backend;
+use super::super::backend;
 
 /// So many octets, at most 65,536 a call.
 ///
