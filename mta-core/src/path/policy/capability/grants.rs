@@ -35,7 +35,7 @@ const OFFERED: [(&str, &str); 7] = [
 ];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 6] = ["on-auth", "on-route", "on-outcome", "on-feedback", "on-http", "on-tick"];
+const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
 
 /// What one plugin may do.
 #[derive(Clone, Debug, Default)]
