@@ -9,6 +9,7 @@ use crate::base::flow::attempt::Deliver;
 use crate::base::flow::operator::Operate;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::world::dns::Dns;
 use crate::base::world::net::{Listener, Net};
 use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
@@ -19,6 +20,7 @@ use crate::edge::control::socket_path;
 use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
 use crate::edge::store;
+use crate::edge::supplies::Shelf;
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
 use crate::edge::world::dns::HickoryDns;
@@ -27,7 +29,7 @@ use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::edge::world::ticker;
 use crate::path::deliver::driver::{Deliverer, Parts};
-use crate::path::policy::{Host, HostSettings};
+use crate::path::policy::{Host, HostSettings, Reach};
 use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
@@ -94,10 +96,16 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(Arc::new(SystemClock), Arc::new(Unheard), None)?;
+        let host = host(&World::new(&config, Arc::new(Unheard))?, None)?;
         let mut wrong = Vec::new();
+        let supplies = Shelf::default().read(&config)?.supplies;
         for plugin in &config.plugins {
-            wrong.extend(host.load(slice::from_ref(plugin), &plugins::read).await.err().map(|error| error.to_string()));
+            wrong.extend(
+                host.load(slice::from_ref(plugin), &supplies, &plugins::read)
+                    .await
+                    .err()
+                    .map(|error| error.to_string()),
+            );
         }
         Ok::<_, String>(wrong)
     })?;
@@ -142,7 +150,21 @@ struct World {
     clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
     net: Arc<dyn Net>,
+    dns: Arc<dyn Dns>,
     observe: Arc<dyn Observe>,
+}
+
+impl World {
+    /// The real one.
+    fn new(config: &Config, observe: Arc<dyn Observe>) -> Result<Self, String> {
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            dice: Arc::new(SystemDice::new().map_err(|error| format!("no randomness: {error}"))?),
+            net: Arc::new(SystemNet),
+            dns: Arc::new(HickoryDns::new(&config.delivery.dns_servers)?),
+            observe,
+        })
+    }
 }
 
 /// A running server.
@@ -151,6 +173,8 @@ struct Server {
     config: watch::Sender<Arc<Config>>,
     log: Arc<EventLog>,
     host: Host,
+    /// The files that plugins are supplied from.
+    shelf: Arc<Shelf>,
     spool: Arc<spool::SpoolDoor>,
     spool_tasks: spool::Tasks,
     deliver: Arc<Deliverer>,
@@ -166,18 +190,14 @@ struct Server {
 
 impl Server {
     async fn start(config: Config, log: Arc<EventLog>) -> Result<Self, String> {
-        let dice = SystemDice::new().map_err(|error| format!("no randomness: {error}"))?;
-        let world = World {
-            clock: Arc::new(SystemClock),
-            dice: Arc::new(dice),
-            net: Arc::new(SystemNet),
-            observe: Arc::<EventLog>::clone(&log),
-        };
+        let world = World::new(&config, Arc::<EventLog>::clone(&log))?;
         let mut beside = JoinSet::new();
         // What can be refused is tried first, before the first port is open. The store keeps other servers out of
         // the directory.
         let store = open_store(&config)?;
-        let host = load_plugins(&config, &world).await?;
+        let shelf = Arc::new(Shelf::default());
+        let host = load_plugins(&config, &world, &shelf).await?;
+        beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let ports = bind(&config, &*world.net)?;
 
@@ -186,19 +206,9 @@ impl Server {
             spool::open(store, Arc::clone(&world.observe), Arc::clone(&world.clock), config.storage.clone(), admit)
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
-        let dns = HickoryDns::new(&config.delivery.dns_servers)?;
         let config = watch::Sender::new(Arc::new(config));
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = Arc::new(Deliverer::new(Parts {
-            config: config.subscribe(),
-            clock: Arc::clone(&world.clock),
-            dice: Arc::clone(&world.dice),
-            net: Arc::clone(&world.net),
-            dns: Arc::new(dns),
-            maildirs: Arc::new(FileMaildirs),
-            policy: Arc::clone(&policy),
-            observe: Arc::clone(&world.observe),
-        }));
+        let deliver = deliverer(&world, &config, &policy);
         let (ticking, keeping) = (host.clone(), host.clone());
         beside.spawn(async move { ticking.tick().await });
         beside.spawn(async move { keeping.keep().await });
@@ -231,7 +241,21 @@ impl Server {
             receive::announce(&*port, &name, &doors);
             listeners.spawn(receive::serve(port, name, Arc::clone(&doors), phase.subscribe()));
         }
-        Ok(Self { config, log, host, spool, spool_tasks, deliver, queue, stop_queue, doors, phase, listeners, beside })
+        Ok(Self {
+            config,
+            log,
+            host,
+            shelf,
+            spool,
+            spool_tasks,
+            deliver,
+            queue,
+            stop_queue,
+            doors,
+            phase,
+            listeners,
+            beside,
+        })
     }
 
     /// Serves until a signal asks for the end, then drains.
@@ -264,7 +288,10 @@ impl Server {
                 "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
             );
         }
-        self.host.load(&next.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+        let reading = self.shelf.read(&next)?;
+        let loaded = self.host.load(&next.plugins, &reading.supplies, &plugins::read).await;
+        loaded.map_err(|error| error.to_string())?;
+        self.shelf.put(reading);
         self.log.configure(&next.log);
         self.config.send_replace(Arc::new(next));
         Ok(())
@@ -300,24 +327,42 @@ async fn asked_again(signals: &mut Signals) {
     while signals.next().await != Signal::Terminate {}
 }
 
-async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
+async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<Host, String> {
     let dir = config.data_dir.join(PLUGIN_DATA);
     let unkept = |fault: StoreFault| format!("{}: {fault}", dir.display());
     let journal = match config.storage.engine {
         Engine::Memory => None,
         Engine::Sled => Some(store::journal::open(&dir, PLUGIN_SEGMENT_BYTES).map_err(unkept)?),
     };
-    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe), journal)?;
+    let host = host(world, journal)?;
     host.recall().await.map_err(unkept)?;
-    host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+    let reading = shelf.read(config)?;
+    let loaded = host.load(&config.plugins, &reading.supplies, &plugins::read).await;
+    loaded.map_err(|error| error.to_string())?;
+    shelf.put(reading);
     Ok(host)
 }
 
 /// A host with its pulse, and no plugins yet.
-fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
-    let host = Host::new(HostSettings { journal, ..HostSettings::new(clock, observe) })?;
+fn host(world: &World, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
+    let reach = Reach { dice: Arc::clone(&world.dice) };
+    let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
+    let host = Host::new(HostSettings { journal, ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
+}
+
+fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dyn Policy>) -> Arc<Deliverer> {
+    Arc::new(Deliverer::new(Parts {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dice: Arc::clone(&world.dice),
+        net: Arc::clone(&world.net),
+        dns: Arc::clone(&world.dns),
+        maildirs: Arc::new(FileMaildirs),
+        policy: Arc::clone(policy),
+        observe: Arc::clone(&world.observe),
+    }))
 }
 
 /// A listener's name, and its open port.

@@ -125,6 +125,10 @@ pub enum Event<'a> {
         instances: &'a str,
         generation: u64,
     },
+    /// A newer version of a table's file is in force.
+    TableReloaded { table: &'a str, path: &'a str, entries: u64 },
+    /// A newer version of a table's file can't be read; the one before it stays in force.
+    TableRefused { table: &'a str, path: &'a str, why: &'a str },
     /// A plugin said something through its `log` grant.
     PluginLog {
         plugin: &'a str,
@@ -218,6 +222,8 @@ kinds! {
     CommitRecovered "commit-recovered" Info,
     Reclaimed "reclaimed" Debug,
     PluginLoaded "plugin-loaded" Info,
+    TableReloaded "table-reloaded" Info,
+    TableRefused "table-refused" Warn,
     PluginLog "plugin-log" Info,
     PluginFault "plugin-fault" Warn,
     PluginAlone "plugin-alone" Error,

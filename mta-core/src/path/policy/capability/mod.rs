@@ -6,3 +6,5 @@ pub(super) mod kept;
 pub(super) mod kv;
 #[cfg(test)]
 mod kv_tests;
+pub(super) mod supplies;
+pub(super) mod tables;

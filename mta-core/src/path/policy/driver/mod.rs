@@ -8,9 +8,11 @@ mod session;
 mod shared;
 mod ticks;
 
+use super::capability::grants::Grants;
+use super::capability::supplies::Supplies;
 use super::doors::linker;
 use super::fault::LoadError;
-use super::host::call::World;
+use super::host::call::{Reach, World};
 use super::host::engine;
 use super::host::instance::Pool;
 use super::host::pulse::Pulse;
@@ -37,6 +39,8 @@ pub struct HostSettings {
     pub clock: Arc<dyn Clock>,
     /// Where its events go.
     pub observe: Arc<dyn Observe>,
+    /// What capabilities reach the outside by.
+    pub reach: Reach,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
     /// Where plugins' buckets are kept; without it they live as long as the host.
@@ -46,8 +50,8 @@ pub struct HostSettings {
 impl HostSettings {
     /// With the default of 5,000 live instances, and nothing kept.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Self {
-        Self { clock, observe, instances_max: engine::INSTANCES_MAX, journal: None }
+    pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
+        Self { clock, observe, reach, instances_max: engine::INSTANCES_MAX, journal: None }
     }
 }
 
@@ -68,7 +72,7 @@ impl Host {
         let began = settings.clock.now().mono;
         let (keeper, kv) = Keeper::new(settings.journal, settings.clock.clone(), settings.observe.clone());
         let pool = Pool {
-            world: World { clock: settings.clock, observe: settings.observe, began },
+            world: World { clock: settings.clock, observe: settings.observe, reach: settings.reach, began },
             pulse: Arc::new(Pulse::new(engine)),
             permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
@@ -123,14 +127,15 @@ impl Host {
         self.0.telling.reopen();
     }
 
-    /// Loads all plugins as a new generation and lets it serve. `read` gives the octets of a component, or why not.
-    /// On an error nothing is changed. Buckets and the notes of sessions stay.
+    /// Loads all plugins as a new generation and lets it serve. `supplies` is what their grants may name, `read` gives
+    /// the octets of a component, or why not. On an error nothing is changed. Buckets and the notes of sessions stay.
     ///
     /// # Errors
     /// The first plugin that can't be loaded.
     pub async fn load(
         &self,
         plugins: &[Plugin],
+        supplies: &Supplies,
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
         let Shared { pool, linker, kv, serving, generations, .. } = &*self.0;
@@ -141,7 +146,8 @@ impl Host {
                 problem,
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
-            all.push(load(pool, linker, kv, plugin, octets).await?);
+            let grants = Grants::new(plugin, kv, supplies)?;
+            all.push(load(pool, linker, grants, plugin, octets).await?);
         }
         let generation = Generation::new(serving.load().number + 1, all);
         for loaded in &generation.plugins {

@@ -15,7 +15,6 @@ mod shape;
 mod state;
 
 use super::capability::grants::{self, Grants, check_export, check_import};
-use super::capability::kv::Kv;
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
@@ -43,11 +42,10 @@ use wasmtime::component::{Component, InstancePre, Linker};
 pub(crate) async fn load(
     pool: &Pool,
     linker: &Linker<Call>,
-    kv: &Kv,
+    grants: Grants,
     plugin: &Plugin,
     octets: Bytes,
 ) -> Result<Arc<Loaded>, LoadError> {
-    let grants = Grants::new(plugin, kv)?;
     let on_failure = on_failure(plugin)?;
     if plugin.budget.memory_bytes_max > engine::MEMORY_BYTES_MAX {
         let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
@@ -104,7 +102,11 @@ impl Loader<'_> {
         live.configure(self.pool, &sitting).await.map_err(refused)?;
         let (store, instance) = live.inside();
         let sets = store.data().sets.clone();
-        match sitter.image(store, instance).await {
+        let image = match store.data().drew {
+            true => Err(Unfit::Drew),
+            false => sitter.image(store, instance).await,
+        };
+        match image {
             Ok(Image::Restorable(image)) => {
                 let octets = image.octets.clone().into();
                 Ok((self.code(octets, Beginning::Restored(image), sets).await?, None))
