@@ -11,7 +11,9 @@ use std::time::Duration;
 
 const MIB: i128 = 1 << 20;
 const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const CAPABILITY: &str = "a capability: \"log\", \"clock\" or \"kv:BUCKET\"";
@@ -23,9 +25,19 @@ pub(super) struct Draft {
     source: Option<PluginSource>,
     allow: Vec<Box<str>>,
     edit: Vec<EditGrant>,
+    tick: Tick,
     failure: Failure,
     config: Option<Json>,
     budget: Budget,
+}
+
+/// The time between two ticks.
+struct Tick(Duration);
+
+impl Default for Tick {
+    fn default() -> Self {
+        Self(MINUTE)
+    }
 }
 
 /// What failure means: in general, and for some hooks.
@@ -60,6 +72,7 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
             put(&mut d.edit, v.list("a list of what it may edit, as [\"headers\"]", |item| item.word(EDITS)));
         },
     },
+    Key { name: "tick", read: |d, v| put(&mut d.tick.0, v.duration(SECOND..=DAY)) },
     Key {
         name: "on_failure",
         read: |d, v| match &v.node.data {
@@ -131,6 +144,7 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         source: draft.source?,
         allow: draft.allow,
         edit: draft.edit,
+        tick: draft.tick.0,
         on_failure: draft.failure.default,
         config_json: config.to_string(),
         budget: draft.budget,
