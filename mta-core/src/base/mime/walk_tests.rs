@@ -1,3 +1,5 @@
+//! Bodies and their parts, whole and in windows of any width.
+
 use super::*;
 use proptest::prelude::*;
 
@@ -27,7 +29,7 @@ fn tree(section: &str, body: &str) -> Tree {
 fn read(part: &Part, body: &[u8], offset: u64, most: usize) -> Vec<u8> {
     let mut reading = part.read(offset, most);
     while let Some((at, bytes)) = reading.wanted() {
-        let at = usize::try_from(at).expect("small");
+        let at = usize::try_from(at).expect("a test's body is small");
         reading.push(&body[at..at + bytes]);
     }
     reading.into_octets()
