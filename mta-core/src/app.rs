@@ -10,7 +10,7 @@ use crate::base::flow::operator::Operate;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
 use crate::base::world::net::{Listener, Net};
-use crate::base::world::store::Store;
+use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
@@ -42,6 +42,12 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// Accepted messages on their way from the spool to the queue.
 const ADMISSIONS_MAX: usize = 1024;
+
+/// Where plugins' buckets are kept, in the data directory.
+const PLUGIN_DATA: &str = "plugins";
+
+/// The size of a file of them, in octets.
+const PLUGIN_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long sessions may take to say 421 when the drain's limit has passed.
 const CUT_LIMIT: Duration = Duration::from_secs(2);
@@ -88,7 +94,7 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(Arc::new(SystemClock), Arc::new(Unheard))?;
+        let host = host(Arc::new(SystemClock), Arc::new(Unheard), None)?;
         let mut wrong = Vec::new();
         for plugin in &config.plugins {
             wrong.extend(host.load(slice::from_ref(plugin), &plugins::read).await.err().map(|error| error.to_string()));
@@ -168,9 +174,10 @@ impl Server {
             observe: Arc::<EventLog>::clone(&log),
         };
         let mut beside = JoinSet::new();
-        // What can be refused is tried first, before the first port is open.
-        let host = load_plugins(&config, &world).await?;
+        // What can be refused is tried first, before the first port is open. The store keeps other servers out of
+        // the directory.
         let store = open_store(&config)?;
+        let host = load_plugins(&config, &world).await?;
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let ports = bind(&config, &*world.net)?;
 
@@ -192,8 +199,9 @@ impl Server {
             policy: Arc::clone(&policy),
             observe: Arc::clone(&world.observe),
         }));
-        let ticking = host.clone();
+        let (ticking, keeping) = (host.clone(), host.clone());
         beside.spawn(async move { ticking.tick().await });
+        beside.spawn(async move { keeping.keep().await });
         let sweeper = Arc::clone(&deliver);
         beside.spawn(async move { sweeper.sweep().await });
 
@@ -278,6 +286,9 @@ impl Server {
         self.deliver.close_idle().await;
         // What can't be told in time is lost to the plugins; the mail does not wait for it.
         let _ = tokio::time::timeout(TELL_LIMIT, self.host.told()).await;
+        if let Err(fault) = self.host.save().await {
+            self.log.event(Event::PluginDataUnkept { why: &fault.to_string() });
+        }
         self.spool.close().await;
         self.spool_tasks.ended().await;
         self.beside.shutdown().await;
@@ -290,14 +301,21 @@ async fn asked_again(signals: &mut Signals) {
 }
 
 async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
-    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe))?;
+    let dir = config.data_dir.join(PLUGIN_DATA);
+    let unkept = |fault: StoreFault| format!("{}: {fault}", dir.display());
+    let journal = match config.storage.engine {
+        Engine::Memory => None,
+        Engine::Sled => Some(store::journal::open(&dir, PLUGIN_SEGMENT_BYTES).map_err(unkept)?),
+    };
+    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe), journal)?;
+    host.recall().await.map_err(unkept)?;
     host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
     Ok(host)
 }
 
 /// A host with its pulse, and no plugins yet.
-fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Result<Host, String> {
-    let host = Host::new(HostSettings::new(clock, observe))?;
+fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
+    let host = Host::new(HostSettings { journal, ..HostSettings::new(clock, observe) })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }

@@ -1,6 +1,7 @@
 //! The host functions of the grants `kv:<bucket>`.
 
-use super::super::capability::kv::{Bucket, KvFault, Stored, Taken};
+use super::super::capability::entries::{KvFault, Stored};
+use super::super::capability::kv::{Bucket, Taken};
 use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
 use super::super::host::call::Call;
 use std::sync::Arc;

@@ -89,7 +89,8 @@ impl Stage {
 
     pub(super) fn with_instances(instances_max: u32) -> Self {
         let events = Arc::new(Events::default());
-        let settings = HostSettings { clock: Arc::new(RealClock), observe: events.clone(), instances_max };
+        let settings =
+            HostSettings { clock: Arc::new(RealClock), observe: events.clone(), instances_max, journal: None };
         let host = Host::new(settings).expect("the engine is set up");
         ticker::spawn(host.pulse()).expect("a thread");
         Self { host, events }
