@@ -163,6 +163,9 @@ async fn host(body: &str) -> Result<Host, Box<dyn Error>> {
         on_failure: OnFailure::Tempfail,
         config_json: "{}".to_owned(),
         budget: Budget::default(),
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
     };

@@ -157,6 +157,9 @@ async fn mail() -> Result<Mail, Box<dyn Error>> {
         on_failure: OnFailure::Tempfail,
         config_json: r#"{"header":"X-Hello"}"#.to_owned(),
         budget: Budget::default(),
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
     };

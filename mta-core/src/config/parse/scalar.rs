@@ -7,6 +7,13 @@ use crate::base::mail::domain::Domain;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+/// What names are made of, for words to people.
+pub(super) const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
+/// The same of networks.
+pub(super) const NETWORK: &str = "a network, as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+/// The same of domain patterns.
+pub(super) const PATTERN: &str = "a domain, as \"example.org\", \"*.example.org\" or \"*\"";
+
 const SIZE_UNITS: [(&str, i128); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 const TIME_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 

@@ -1,6 +1,7 @@
 //! Grants: what the operator allows a plugin, checked against what its component asks for.
 
 use super::super::fault::LoadError;
+use super::kept::BucketName;
 use super::kv::{Bucket, Kv};
 use super::supplies::{Secret, Supplies};
 use super::tables::TableSlot;
@@ -47,7 +48,8 @@ pub(crate) struct Grants {
     /// It may draw randomness.
     pub(crate) random: bool,
     /// Its buckets by name.
-    pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
+    buckets: Vec<(BucketName, Arc<Bucket>)>,
+    kv: Arc<Kv>,
     /// Its secrets by name; whether it may see them, or only sign with them.
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// Its tables by name.
@@ -67,15 +69,16 @@ impl Grants {
     ///
     /// # Errors
     /// A capability that does not exist or is not offered, a supply that is not there.
-    pub(crate) fn new(plugin: &Plugin, kv: &Kv, supplies: &Supplies) -> Result<Self, LoadError> {
-        let mut grants = Self::default();
+    pub(crate) fn new(plugin: &Plugin, kv: &Arc<Kv>, supplies: &Supplies) -> Result<Self, LoadError> {
+        let mut grants = Self { kv: kv.clone(), ..Self::default() };
         for word in &plugin.allow {
             match (&**word, word.split_once(':')) {
                 ("log", _) => grants.log = true,
                 ("clock", _) => grants.clock = true,
                 ("random", _) => grants.random = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
-                    grants.buckets.push((bucket.into(), kv.bucket(&plugin.name, bucket)));
+                    let name = BucketName { plugin: plugin.name.clone(), tenant: None, bucket: bucket.into() };
+                    grants.buckets.push((name.clone(), kv.bucket(name)));
                 }
                 (_, Some((grant @ ("secrets" | "hmac"), name))) => {
                     let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
@@ -127,9 +130,13 @@ impl Grants {
         self.tables.iter().find(|(granted, _)| **granted == *name).map(|(_, table)| &**table)
     }
 
-    /// A bucket, where it is granted.
-    pub(crate) fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
-        self.buckets.iter().find(|(granted, _)| &**granted == name).map(|(_, bucket)| bucket)
+    /// A bucket, where it is granted: each tenant has its own.
+    pub(crate) fn bucket(&self, name: &str, tenant: Option<&Arc<str>>) -> Option<Arc<Bucket>> {
+        let (granted, bucket) = self.buckets.iter().find(|(granted, _)| *granted.bucket == *name)?;
+        Some(match tenant {
+            None => bucket.clone(),
+            Some(tenant) => self.kv.bucket(BucketName { tenant: Some(tenant.clone()), ..granted.clone() }),
+        })
     }
 }
 

@@ -86,7 +86,7 @@ impl Host {
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
-        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, serving, generations, telling })))
+        Ok(Self(Arc::new(Shared { pool, linker, kv: Arc::new(kv), keeper, serving, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -158,8 +158,7 @@ impl Host {
         }
         let generation = Generation::new(serving.load().number + 1, all);
         for loaded in &generation.plugins {
-            let hooks: Vec<&str> =
-                Hook::ALL.iter().filter(|hook| loaded.code.hooks.has(**hook)).map(|hook| hook.name()).collect();
+            let hooks: Vec<&str> = loaded.asked_at.iter().map(|hook| hook.name()).collect();
             pool.world.observe.event(Event::PluginLoaded {
                 plugin: &loaded.code.plugin.name,
                 version: CONTRACT_VERSION,

@@ -65,8 +65,12 @@ pub(crate) async fn load(
         Ok(sitter) => loader.pictured(&octets, &sitter).await?,
         Err(why) => (loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why)),
     };
+    let asked_at = asked_at(plugin, &code.hooks)?;
     let loaded = Arc::new(Loaded {
         code,
+        listeners: plugin.listeners.clone(),
+        tenants: plugin.tenants.clone(),
+        asked_at,
         stock: Stock::new(pool.room.clone()),
         sha256: Sha256::digest(&octets).iter().map(|octet| format!("{octet:02x}")).collect(),
         unpictured: unpictured.map(|why| why.to_string()),
@@ -185,6 +189,18 @@ impl Loader<'_> {
         let problem = format!("{what} failed: {} ({})", fault.why, fault.kind.name());
         grants::error(self.plugin, problem, "correct its `config`, or the plugin")
     }
+}
+
+/// The hooks at which it is asked: those that it has, or those of them that the operator names.
+fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
+    let had = Hook::ALL.into_iter().filter(|hook| hooks.has(*hook));
+    let missing = plugin.hooks.iter().find(|name| !had.clone().any(|hook| *hook.name() == ***name));
+    if let Some(name) = missing {
+        let known: Vec<&str> = had.map(Hook::name).collect();
+        let problem = format!("hooks names \"{name}\", which it does not have");
+        return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
+    }
+    Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.iter().any(|name| *hook.name() == **name)).collect())
 }
 
 /// What each hook's failure means; the configuration names hooks with or without `on-`.

@@ -71,6 +71,11 @@ pub(super) fn guest_with(parts: &str, hooks: &[(&str, &str)]) -> Bytes {
     component(CONTRACT, &[], hooks, parts)
 }
 
+/// The same, and it imports these functions.
+pub(super) fn guest_with_both(imports: &[Import], parts: &str, hooks: &[(&str, &str)]) -> Bytes {
+    component(CONTRACT, imports, hooks, parts)
+}
+
 /// The same, built against a contract of its own.
 pub(super) fn guest_of(contract: &str, imports: &[Import], hooks: &[(&str, &str)]) -> Bytes {
     component(contract, imports, hooks, "")

@@ -156,6 +156,9 @@ pub(super) fn plugin(name: &str) -> Plugin {
             wall: Duration::from_secs(10),
             ..Budget::default()
         },
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
     }
