@@ -327,7 +327,7 @@ async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<H
 
 /// A host with its pulse, and no plugins yet.
 fn host(world: &World) -> Result<Host, String> {
-    let reach = Reach { dice: Arc::clone(&world.dice) };
+    let reach = Reach { dice: Arc::clone(&world.dice), dns: Arc::clone(&world.dns) };
     let host = Host::new(HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach))?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)

@@ -210,7 +210,7 @@ pub(super) fn plugin_source(text: &str) -> Result<PluginSource, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 7] = ["log", "clock", "random", "kv", "secrets", "hmac", "tables"];
+const CAPABILITIES: [&str; 8] = ["log", "clock", "random", "dns", "kv", "secrets", "hmac", "tables"];
 
 /// What a grant of that name names.
 fn thing(capability: &str) -> &'static str {
@@ -233,8 +233,8 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
             label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
         ("kv" | "secrets" | "hmac" | "tables", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
-        ("log" | "clock" | "random", None) => Ok(text.into()),
-        ("log" | "clock" | "random", Some(_)) => Err(format!("did you mean {name:?}?")),
+        ("log" | "clock" | "random" | "dns", None) => Ok(text.into()),
+        ("log" | "clock" | "random" | "dns", Some(_)) => Err(format!("did you mean {name:?}?")),
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),
     }
 }

@@ -21,10 +21,10 @@ const LIFECYCLE: &str = "lifecycle";
 const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 5] = ["metrics", "suppression", "dns", "http", "submit"];
+const LATER: [&str; 4] = ["metrics", "suppression", "http", "submit"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-const OFFERED: [(&str, &str); 7] = [
+const OFFERED: [(&str, &str); 8] = [
     ("log", "log"),
     ("clock", "clock"),
     ("random", "random"),
@@ -32,6 +32,7 @@ const OFFERED: [(&str, &str); 7] = [
     ("secrets", "secrets:<name>"),
     ("secrets", "hmac:<name>"),
     ("tables", "tables:<name>"),
+    ("dns", "dns"),
 ];
 
 /// Hooks of the contract that this version does not call.
@@ -46,6 +47,8 @@ pub(crate) struct Grants {
     pub(crate) clock: bool,
     /// It may draw randomness.
     pub(crate) random: bool,
+    /// It may look names up.
+    pub(crate) dns: bool,
     /// Its buckets by name.
     pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
     /// Its secrets by name; whether it may see them, or only sign with them.
@@ -72,6 +75,7 @@ impl Grants {
                 ("log", _) => grants.log = true,
                 ("clock", _) => grants.clock = true,
                 ("random", _) => grants.random = true,
+                ("dns", _) => grants.dns = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     grants.buckets.push((bucket.into(), kv.bucket(&plugin.name, bucket)));
                 }
@@ -109,6 +113,7 @@ impl Grants {
             "log" => self.log,
             "clock" => self.clock,
             "random" => self.random,
+            "dns" => self.dns,
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "tables" => !self.tables.is_empty(),

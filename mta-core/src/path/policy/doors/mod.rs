@@ -3,6 +3,7 @@
 mod kv;
 mod log;
 mod message;
+mod network;
 mod patterns;
 mod secrets;
 mod session;
@@ -29,6 +30,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::secrets::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     Ok(linker)
 }
 

@@ -22,6 +22,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/random@0.1.0;
             import mailwright:plugin/secrets@0.1.0;
             import mailwright:plugin/tables@0.1.0;
+            import mailwright:plugin/dns@0.1.0;
             export mailwright:plugin/lifecycle@0.1.0;
             export mailwright:plugin/on-connect@0.1.0;
             export mailwright:plugin/on-helo@0.1.0;
@@ -35,11 +36,17 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "offered",
-    // These three may read from a disk; all others answer from memory.
+    // The first three may read from a disk, and those of dns wait for others; the rest answers from memory.
     imports: {
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
         "mailwright:plugin/message.matches": async,
+        "mailwright:plugin/dns.a": async,
+        "mailwright:plugin/dns.aaaa": async,
+        "mailwright:plugin/dns.txt": async,
+        "mailwright:plugin/dns.mx": async,
+        "mailwright:plugin/dns.ptr": async,
+        "mailwright:plugin/dns.dnsbl": async,
         // The system may have no randomness.
         "mailwright:plugin/random.bytes": trappable,
     },

@@ -59,6 +59,11 @@ pub(super) fn guest_with(parts: &str, hooks: &[(&str, &str)]) -> Bytes {
     component(CONTRACT, &[], hooks, parts)
 }
 
+/// A component with these imports, these hooks, and this text at 64.
+pub(super) fn guest_saying(imports: &[Import], text: &str, hooks: &[(&str, &str)]) -> Bytes {
+    component(CONTRACT, imports, hooks, &format!("(data (i32.const 64) {text:?})"))
+}
+
 /// The same, built against a contract of its own.
 pub(super) fn guest_of(contract: &str, imports: &[Import], hooks: &[(&str, &str)]) -> Bytes {
     component(contract, imports, hooks, "")
