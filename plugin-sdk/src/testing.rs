@@ -13,7 +13,7 @@ pub(crate) mod backend;
 mod network;
 mod supplies;
 
-pub use network::Dns;
+pub use network::{Dns, Web};
 
 /// What the hooks see, and what they did.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ pub struct Scene {
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
     /// Names that can be looked up.
     pub dns: Dns,
+    /// Servers that answer requests.
+    pub web: Web,
     /// What the next random octets are made of: the same number gives the same octets.
     pub random: u64,
     /// The clock.

@@ -1,7 +1,7 @@
 //! Natural ways to make the contract's plain data.
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Reply};
-use crate::host::outside::{dns, tables};
+use crate::host::outside::{dns, http, tables};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -111,6 +111,18 @@ impl From<dns::Error> for Fault {
             dns::Error::NotPermitted => "not-permitted",
         };
         Self::Unavailable(format!("dns: {words}"))
+    }
+}
+
+impl From<http::Error> for Fault {
+    fn from(error: http::Error) -> Self {
+        let words = match &error {
+            http::Error::NotPermitted => "not-permitted",
+            http::Error::Timeout => "timeout",
+            http::Error::TooLarge => "too-large",
+            http::Error::Failed(words) => words,
+        };
+        Self::Unavailable(format!("http: {words}"))
     }
 }
 

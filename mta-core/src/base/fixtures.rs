@@ -1,4 +1,4 @@
-//! For the tests of every layer above: a queued message, a socket over any stream, and names that can be looked up.
+//! For the tests of every layer above: a queued message, a socket over any stream, names that can be looked up, and a web.
 
 use super::flow::Answer;
 use super::flow::entry::{Entry, Progress};
@@ -8,11 +8,13 @@ use super::mail::envelope::{BodyType, Envelope, Recipient};
 use super::mail::id::QueueId;
 use super::time::UnixMillis;
 use super::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
+use super::world::http::{HttpAnswer, HttpClient, HttpFault, HttpRequest};
 use super::world::net::Socket;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -101,6 +103,25 @@ impl Dns for Names {
             RecordData::Aaaa(ip) => Some(IpAddr::V6(*ip)),
             _ => None,
         })
+    }
+}
+
+/// A web in which every server answers 200 with these octets, but for those at the path `/silent`. Requests are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Web {
+    pub(crate) body: Vec<u8>,
+    pub(crate) requests: Mutex<Vec<HttpRequest>>,
+}
+
+impl HttpClient for Web {
+    fn fetch(&self, request: HttpRequest) -> Answer<'_, Result<HttpAnswer, HttpFault>> {
+        let silent = request.target == "/silent";
+        self.requests.lock().expect("whole").push(request);
+        if silent {
+            return Box::pin(pending());
+        }
+        let fields = vec![("x-web".to_owned(), "1".to_owned())];
+        Box::pin(async { Ok(HttpAnswer { status: 200, fields, body: self.body.clone() }) })
     }
 }
 

@@ -68,10 +68,44 @@ pub(crate) mod dns {
     }
 }
 
+/// The web of a scene.
+#[derive(Clone, Debug, Default)]
+pub struct Web {
+    /// Answers by URL; what is not here is not permitted.
+    pub answers: BTreeMap<String, Result<crate::http::Response, crate::http::Error>>,
+    /// What was sent, in its order.
+    pub requests: Vec<crate::http::Request>,
+}
+
+pub(crate) mod http {
+    //! The scene's web.
+    use super::scene;
+    use crate::http::{Error, Request, Response};
+
+    pub(crate) fn fetch(request: &Request) -> Result<Response, Error> {
+        scene(|scene| {
+            scene.web.requests.push(request.clone());
+            scene.web.answers.get(&request.url).cloned().unwrap_or(Err(Error::NotPermitted))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dns::{self, Error};
+    use crate::http::{self, Request, Response};
+
+    #[test]
+    fn the_web_answers_as_the_scene_says_and_keeps_what_was_asked() {
+        let found = Response { status: 200, headers: vec![("etag".to_owned(), "1".to_owned())], body: b"ok".to_vec() };
+        scene(|scene| scene.web.answers.insert("https://a.test/".to_owned(), Ok(found)));
+        let request = Request::post("https://a.test/", "text/plain", "hello").timeout_ms(500);
+        let answer = request.send().expect("it is there");
+        assert_eq!((answer.status, answer.header("ETag"), &answer.body[..]), (200, Some("1"), &b"ok"[..]));
+        assert_eq!(Request::get("https://b.test/").send(), Err(http::Error::NotPermitted));
+        assert_eq!(scene(|scene| scene.web.requests.first().cloned()), Some(request));
+    }
 
     #[test]
     fn names_and_lists_are_as_the_scene_has_them() {

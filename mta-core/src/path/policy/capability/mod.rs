@@ -1,6 +1,7 @@
 //! What plugins may do beside answering: their grants, and what stands behind each capability.
 
 pub(super) mod grants;
+pub(super) mod http;
 pub(super) mod kv;
 #[cfg(test)]
 mod kv_tests;

@@ -31,6 +31,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::secrets::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     Ok(linker)
 }
 

@@ -1,14 +1,17 @@
-//! The host functions that wait for others: those of the grant `dns`. The guest is suspended meanwhile; that is waiting,
+//! The host functions that wait for others: those of the grants `dns` and `http:<host>`. The guest is suspended meanwhile; that is waiting,
 //! not processor time.
 
+use super::super::capability::http::{Unsent, check};
 use super::super::host::bindings::mailwright::plugin::dns::{self as wire, Error, MxRecord};
+use super::super::host::bindings::mailwright::plugin::http;
 use super::super::host::call::Call;
 use super::super::host::instance::in_time;
 use crate::base::world::Clock;
 use crate::base::world::dns::{DnsFault, RecordData, RecordKind, backwards, reverse_name};
+use crate::base::world::http::{HttpFault, HttpHost, HttpRequest, Origin};
 use futures_util::future::{Either, select};
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -20,6 +23,11 @@ const RECORDS_MAX: usize = 100;
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Longest name, in octets (RFC 1035 2.3.4, written with dots).
 const NAME_BYTES_MAX: usize = 253;
+
+/// Requests that one hook call may send.
+const FETCHES_MAX: u32 = 8;
+/// Content of an answer, in octets.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the future says, if it says so in time.
 async fn within<T>(clock: &dyn Clock, wait: Duration, future: impl Future<Output = T>) -> Option<T> {
@@ -129,6 +137,82 @@ impl wire::Host for Call {
             _ => None,
         });
         Ok(listings.collect())
+    }
+}
+
+impl From<Unsent> for http::Error {
+    fn from(unsent: Unsent) -> Self {
+        match unsent {
+            Unsent::TooLarge => Self::TooLarge,
+            Unsent::Wrong(words) => Self::Failed(words),
+        }
+    }
+}
+
+impl From<HttpFault> for http::Error {
+    fn from(fault: HttpFault) -> Self {
+        match fault {
+            HttpFault::TooLarge => Self::TooLarge,
+            HttpFault::Failed(words) => Self::Failed(words),
+        }
+    }
+}
+
+impl Call {
+    /// Where a server is: the addresses that the plugin may connect to. What is judged here is what is connected to:
+    /// nobody looks the name up again.
+    async fn addresses(&self, origin: &Origin) -> Result<Vec<SocketAddr>, http::Error> {
+        let found = match &origin.host {
+            // Granted as it is written.
+            HttpHost::Address(ip) => return Ok(vec![SocketAddr::new(*ip, origin.port)]),
+            HttpHost::Name(name) => self.world.reach.dns.addresses(name).await,
+        };
+        let found = found.map_err(|fault| http::Error::Failed(format!("its name: {fault}")))?;
+        let grants = &self.plugin.grants.http;
+        let may: Vec<SocketAddr> = found
+            .into_iter()
+            .filter(|ip| grants.may_connect(*ip))
+            .map(|ip| SocketAddr::new(ip.to_canonical(), origin.port))
+            .collect();
+        if may.is_empty() { Err(http::Error::NotPermitted) } else { Ok(may) }
+    }
+
+    /// Sends a request when fewer than the plugin may have are under way.
+    async fn send(
+        &self,
+        origin: Origin,
+        target: String,
+        request: http::Request,
+    ) -> Result<http::Response, http::Error> {
+        let _permit = self.plugin.fetching.acquire().await.map_err(|closed| http::Error::Failed(closed.to_string()))?;
+        let request = HttpRequest {
+            addresses: self.addresses(&origin).await?,
+            origin,
+            method: request.method.into(),
+            target,
+            fields: request.headers,
+            body: request.body.into(),
+            answer_bytes_max: ANSWER_BYTES_MAX,
+        };
+        let answer = self.world.reach.http.fetch(request).await?;
+        Ok(http::Response { status: answer.status, headers: answer.fields, body: answer.body })
+    }
+}
+
+impl http::Host for Call {
+    async fn fetch(&mut self, request: http::Request) -> Result<http::Response, http::Error> {
+        check(&request.method, &request.url, &request.headers, &request.body)?;
+        let (origin, target) =
+            Origin::of_url(&request.url).map_err(|why| http::Error::Failed(format!("the URL: {why}")))?;
+        self.fetches += 1;
+        if self.fetches > FETCHES_MAX || !self.plugin.grants.http.origins.contains(&origin) {
+            return Err(http::Error::NotPermitted);
+        }
+        let wait = match request.timeout_ms {
+            0 => self.patience(),
+            wanted => self.patience().min(Duration::from_millis(wanted.into())),
+        };
+        within(&*self.world.clock, wait, self.send(origin, target, request)).await.ok_or(http::Error::Timeout)?
     }
 }
 

@@ -23,6 +23,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/secrets@0.1.0;
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
+            import mailwright:plugin/http@0.1.0;
             export mailwright:plugin/lifecycle@0.1.0;
             export mailwright:plugin/on-connect@0.1.0;
             export mailwright:plugin/on-helo@0.1.0;
@@ -36,7 +37,7 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "offered",
-    // The first three may read from a disk, and those of dns wait for others; the rest answers from memory.
+    // The first three may read from a disk, and those of dns and http wait for others; the rest answers from memory.
     imports: {
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
@@ -47,6 +48,7 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/dns.mx": async,
         "mailwright:plugin/dns.ptr": async,
         "mailwright:plugin/dns.dnsbl": async,
+        "mailwright:plugin/http.fetch": async,
         // The system may have no randomness.
         "mailwright:plugin/random.bytes": trappable,
     },

@@ -6,6 +6,7 @@ use super::super::scene::{Mark, Scene};
 use super::pulse::TICK;
 use crate::base::flow::policy::Hook;
 use crate::base::world::dns::Dns;
+use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Budget;
 use regex::bytes::RegexSet;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 /// Searching this much costs about a millisecond; the host's work for a guest counts as the guest's.
@@ -23,6 +25,8 @@ const SEARCHED_PER_HASHED: u64 = 32;
 const WAIT_MIN: Duration = Duration::from_millis(10);
 /// Frames of a fault that are logged.
 const FRAMES_MAX: usize = 8;
+/// Requests that one plugin has under way at once; further ones wait.
+pub(crate) const FETCHES_PER_PLUGIN_MAX: usize = 32;
 /// Compiled pattern sets that one plugin keeps.
 const SETS_MAX: usize = 64;
 
@@ -36,6 +40,8 @@ pub(crate) struct Identity {
     /// The time between two ticks.
     pub(crate) tick: Duration,
     pub(crate) log: LogGate,
+    /// One permit for each request that may be under way.
+    pub(crate) fetching: Semaphore,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
     pub(crate) sets: Mutex<HashMap<Vec<String>, Arc<RegexSet>>>,
 }
@@ -65,6 +71,8 @@ pub struct Reach {
     pub dice: Arc<dyn Dice>,
     /// Names, for `dns`.
     pub dns: Arc<dyn Dns>,
+    /// The web, for `http`.
+    pub http: Arc<dyn HttpClient>,
 }
 
 /// The data of one instance's store.
@@ -81,6 +89,8 @@ pub(crate) struct Call {
     memory_refused: bool,
     /// Names that it looked up.
     pub(crate) lookups: u32,
+    /// Requests that it sent.
+    pub(crate) fetches: u32,
     /// When its wall time is over; known from its first wait on.
     waits_until: Option<Instant>,
     /// It drew randomness in `configure`.
@@ -156,6 +166,7 @@ impl Call {
             octets_searched: 0,
             memory_refused: false,
             lookups: 0,
+            fetches: 0,
             waits_until: None,
             drew: false,
             grew: false,
@@ -171,6 +182,7 @@ impl Call {
         self.octets_searched = 0;
         self.memory_refused = false;
         self.lookups = 0;
+        self.fetches = 0;
         self.waits_until = None;
     }
 

@@ -1,7 +1,7 @@
 //! What the tests stand on: a host with a real clock, kept events, and configured plugins.
 
 use crate::base::event::Event;
-use crate::base::fixtures::Names;
+use crate::base::fixtures::{Names, Web};
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::policy::{Policy, SessionInfo, SessionPolicy};
@@ -63,7 +63,7 @@ impl Dice for CountingDice {
 
 /// An outside in which nothing is found.
 pub(super) fn reach() -> Reach {
-    Reach { dice: Arc::new(CountingDice::default()), dns: Arc::new(Names::default()) }
+    Reach { dice: Arc::new(CountingDice::default()), dns: Arc::new(Names::default()), http: Arc::new(Web::default()) }
 }
 
 /// Events as JSON, in their order.
