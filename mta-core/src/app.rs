@@ -11,7 +11,7 @@ use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
 use crate::base::world::dns::Dns;
 use crate::base::world::net::{Listener, Net};
-use crate::base::world::store::Store;
+use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
@@ -45,6 +45,12 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// Accepted messages on their way from the spool to the queue.
 const ADMISSIONS_MAX: usize = 1024;
+
+/// Where plugins' buckets are kept, in the data directory.
+const PLUGIN_DATA: &str = "plugins";
+
+/// The size of a file of them, in octets.
+const PLUGIN_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long sessions may take to say 421 when the drain's limit has passed.
 const CUT_LIMIT: Duration = Duration::from_secs(2);
@@ -91,7 +97,7 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(&World::new(&config, Arc::new(Unheard))?)?;
+        let host = host(&World::new(&config, Arc::new(Unheard))?, None)?;
         let mut wrong = Vec::new();
         let supplies = Shelf::default().read(&config)?.supplies;
         for plugin in &config.plugins {
@@ -187,11 +193,12 @@ impl Server {
     async fn start(config: Config, log: Arc<EventLog>) -> Result<Self, String> {
         let world = World::new(&config, Arc::<EventLog>::clone(&log))?;
         let mut beside = JoinSet::new();
-        // What can be refused is tried first, before the first port is open.
+        // What can be refused is tried first, before the first port is open. The store keeps other servers out of
+        // the directory.
+        let store = open_store(&config)?;
         let shelf = Arc::new(Shelf::default());
         let host = load_plugins(&config, &world, &shelf).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
-        let store = open_store(&config)?;
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let ports = bind(&config, &*world.net)?;
 
@@ -203,8 +210,9 @@ impl Server {
         let config = watch::Sender::new(Arc::new(config));
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = deliverer(&world, &config, &policy);
-        let ticking = host.clone();
+        let (ticking, keeping) = (host.clone(), host.clone());
         beside.spawn(async move { ticking.tick().await });
+        beside.spawn(async move { keeping.keep().await });
         let sweeper = Arc::clone(&deliver);
         beside.spawn(async move { sweeper.sweep().await });
 
@@ -306,6 +314,9 @@ impl Server {
         self.deliver.close_idle().await;
         // What can't be told in time is lost to the plugins; the mail does not wait for it.
         let _ = tokio::time::timeout(TELL_LIMIT, self.host.told()).await;
+        if let Err(fault) = self.host.save().await {
+            self.log.event(Event::PluginDataUnkept { why: &fault.to_string() });
+        }
         self.spool.close().await;
         self.spool_tasks.ended().await;
         self.beside.shutdown().await;
@@ -318,7 +329,14 @@ async fn asked_again(signals: &mut Signals) {
 }
 
 async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<Host, String> {
-    let host = host(world)?;
+    let dir = config.data_dir.join(PLUGIN_DATA);
+    let unkept = |fault: StoreFault| format!("{}: {fault}", dir.display());
+    let journal = match config.storage.engine {
+        Engine::Memory => None,
+        Engine::Sled => Some(store::journal::open(&dir, PLUGIN_SEGMENT_BYTES).map_err(unkept)?),
+    };
+    let host = host(world, journal)?;
+    host.recall().await.map_err(unkept)?;
     let reading = shelf.read(config)?;
     let loaded = host.load(&config.plugins, &reading.supplies, &plugins::read).await;
     loaded.map_err(|error| error.to_string())?;
@@ -327,13 +345,14 @@ async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<H
 }
 
 /// A host with its pulse, and no plugins yet.
-fn host(world: &World) -> Result<Host, String> {
+fn host(world: &World, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
     let reach = Reach {
         dice: Arc::clone(&world.dice),
         dns: Arc::clone(&world.dns),
         http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
     };
-    let host = Host::new(HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach))?;
+    let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
+    let host = Host::new(HostSettings { journal, ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }

@@ -154,6 +154,10 @@ pub enum Event<'a> {
     PluginBack { plugin: &'a str },
     /// Reports to a plugin were dropped, because it can't keep up: how many since the last such line.
     PluginUntold { plugin: &'a str, hook: &'a str, reports: u64 },
+    /// What plugins keep could not be written; it is tried again.
+    PluginDataUnkept { why: &'a str },
+    /// A part of what plugins kept can't be read; it was set aside.
+    PluginDataDamaged { position: u64, why: &'a str },
     /// Log lines were lost because their reader was too slow; mail does not wait for it.
     LogDropped { lines: u64 },
     /// An internal error that should not be: a bug in Mailwright.
@@ -225,6 +229,8 @@ kinds! {
     PluginAlone "plugin-alone" Error,
     PluginBack "plugin-back" Info,
     PluginUntold "plugin-untold" Warn,
+    PluginDataUnkept "plugin-data-unkept" Error,
+    PluginDataDamaged "plugin-data-damaged" Error,
     LogDropped "log-dropped" Warn,
     Bug "bug" Error,
 }

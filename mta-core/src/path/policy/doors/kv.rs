@@ -1,6 +1,7 @@
 //! The host functions on values by key: those of the grants `kv:<bucket>` and `tables:<name>`.
 
-use super::super::capability::kv::{Bucket, KvFault, Stored, Taken};
+use super::super::capability::entries::{KvFault, Stored};
+use super::super::capability::kv::{Bucket, Taken};
 use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
 use super::super::host::bindings::mailwright::plugin::tables;
 use super::super::host::call::Call;

@@ -3,7 +3,9 @@
 mod kv;
 mod log;
 mod message;
+mod mime;
 mod network;
+mod octets;
 mod patterns;
 mod secrets;
 mod session;

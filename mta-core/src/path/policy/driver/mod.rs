@@ -2,13 +2,13 @@
 
 mod attempt;
 mod generation;
+mod keeper;
 mod reports;
 mod session;
 mod shared;
 mod ticks;
 
 use super::capability::grants::Grants;
-use super::capability::kv::Kv;
 use super::capability::supplies::Supplies;
 use super::doors::linker;
 use super::fault::LoadError;
@@ -17,14 +17,17 @@ use super::host::engine;
 use super::host::instance::Pool;
 use super::host::pulse::Pulse;
 use super::loading::load;
+use super::scene::body::ALL_WRITTEN_BYTES_MAX;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
+use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Plugin, PluginSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use generation::Generation;
+use keeper::Keeper;
 use session::Session;
 use shared::Shared;
 use std::sync::Arc;
@@ -41,13 +44,15 @@ pub struct HostSettings {
     pub reach: Reach,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
+    /// Where plugins' buckets are kept; without it they live as long as the host.
+    pub journal: Option<Arc<dyn Journal>>,
 }
 
 impl HostSettings {
-    /// With the default of 5,000 live instances.
+    /// With the default of 5,000 live instances, and nothing kept.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
-        Self { clock, observe, reach, instances_max: engine::INSTANCES_MAX }
+        Self { clock, observe, reach, instances_max: engine::INSTANCES_MAX, journal: None }
     }
 }
 
@@ -66,15 +71,22 @@ impl Host {
         let engine = engine::engine(settings.instances_max).map_err(refused)?;
         let linker = linker(&engine).map_err(refused)?;
         let began = settings.clock.now().mono;
+        let (keeper, kv) = Keeper::new(settings.journal, settings.clock.clone(), settings.observe.clone());
         let pool = Pool {
-            world: World { clock: settings.clock, observe: settings.observe, reach: settings.reach, began },
+            world: World {
+                clock: settings.clock,
+                observe: settings.observe,
+                reach: settings.reach,
+                began,
+                body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
+            },
             pulse: Arc::new(Pulse::new(engine)),
             permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
-        Ok(Self(Arc::new(Shared { pool, linker, kv: Kv::default(), serving, generations, telling })))
+        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, serving, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -87,6 +99,27 @@ impl Host {
     #[must_use]
     pub fn pulse(&self) -> &Arc<Pulse> {
         &self.0.pool.pulse
+    }
+
+    /// Reads what plugins kept. To be called before the first load.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub async fn recall(&self) -> Result<(), StoreFault> {
+        self.0.keeper.recall(&self.0.kv).await
+    }
+
+    /// Keeps what plugins write, some moments later. Never ends.
+    pub async fn keep(&self) {
+        self.0.keeper.keep(&self.0.kv).await;
+    }
+
+    /// Keeps what plugins wrote, now.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub async fn save(&self) -> Result<(), StoreFault> {
+        self.0.keeper.save(&self.0.kv).await
     }
 
     /// Lets time pass for the plugins that have `on-tick`. Never ends.

@@ -7,8 +7,9 @@ use super::super::fault::{Fault, Kind};
 use super::super::host::call::Call;
 use super::super::host::instance::Pool;
 use super::super::host::stock::Loaded;
-use super::super::scene::SessionScene;
+use super::super::scene::{Scene, SessionScene};
 use super::generation::Generation;
+use super::keeper::Keeper;
 use crate::base::event::Event;
 use crate::base::flow::policy::Hook;
 use crate::base::mail::id::QueueId;
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     pub(super) pool: Pool,
     pub(super) linker: Linker<Call>,
     pub(super) kv: Kv,
+    pub(super) keeper: Keeper,
     /// What new transactions and attempts are asked by. Those under way keep theirs.
     pub(super) serving: ArcSwap<Generation>,
     /// The number of the generation that serves, for those who wait for a new one.
@@ -87,4 +89,9 @@ impl Shared {
         });
         meaning
     }
+}
+
+/// The edits of a call that was answered stay.
+pub(super) fn kept(scene: &mut Scene) -> Result<(), Fault> {
+    scene.keep().map_err(|_| Fault::new(Kind::Fault, "its new body ends within a line end"))
 }

@@ -37,11 +37,14 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "offered",
-    // The first three may read from a disk, and those of dns and http wait for others; the rest answers from memory.
+    // Those of message may read from a disk, those of dns and http wait for others; the rest answers from memory.
     imports: {
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
         "mailwright:plugin/message.matches": async,
+        "mailwright:plugin/message.parts": async,
+        "mailwright:plugin/message.read-part": async,
+        "mailwright:plugin/message.copy-body": async,
         "mailwright:plugin/dns.a": async,
         "mailwright:plugin/dns.aaaa": async,
         "mailwright:plugin/dns.txt": async,

@@ -62,6 +62,8 @@ pub(crate) struct World {
     pub(crate) reach: Reach,
     /// Where the monotonic clock of guests begins.
     pub(crate) began: Instant,
+    /// Octets that new bodies may still take, of all messages together.
+    pub(crate) body_memory: Arc<Semaphore>,
 }
 
 /// What capabilities reach the outside by.

@@ -118,7 +118,7 @@ impl Stage {
     pub(super) fn reaching(reach: Reach, instances_max: u32) -> Self {
         let events = Arc::new(Events::default());
         let (clock, observe) = (Arc::new(RealClock), events.clone());
-        let settings = HostSettings { clock, observe, reach, instances_max };
+        let settings = HostSettings { clock, observe, reach, instances_max, journal: None };
         let host = Host::new(settings).expect("the engine is set up");
         ticker::spawn(host.pulse()).expect("a thread");
         Self { host, events, supplies: Supplies::default() }
