@@ -18,6 +18,9 @@ use mta_core::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource
 use mta_core::edge::plugins;
 use mta_core::edge::world::clock::SystemClock;
 use mta_core::edge::world::dice::SystemDice;
+use mta_core::edge::world::dns::HickoryDns;
+use mta_core::edge::world::http::HyperClient;
+use mta_core::edge::world::net::SystemNet;
 use mta_core::edge::world::ticker;
 use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
 use std::collections::BTreeMap;
@@ -146,7 +149,11 @@ async fn mail() -> Result<Mail, Box<dyn Error>> {
     let host = Host::new(HostSettings::new(
         Arc::new(SystemClock),
         Arc::new(Faults),
-        Reach { dice: Arc::new(SystemDice::new()?) },
+        Reach {
+            dice: Arc::new(SystemDice::new()?),
+            dns: Arc::new(HickoryDns::new(&[])?),
+            http: Arc::new(HyperClient::new(Arc::new(SystemNet))),
+        },
     ))?;
     ticker::spawn(host.pulse())?;
     let hello = Plugin {

@@ -13,7 +13,7 @@ mod tree;
 
 pub use problem::Problems;
 
-use super::model::Config;
+use super::model::{Config, Network};
 use problem::Gathered;
 use section::{Key, Value};
 
@@ -29,6 +29,12 @@ pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Config, Problems
         sections::config(&mut config, &mut Value { node: &root, path: String::new(), gathered: &mut gathered });
     }
     gathered.unless_any(config)
+}
+
+/// A network as the configuration writes it, `192.0.2.0/24`; none where it is none.
+#[must_use]
+pub fn network(text: &str) -> Option<Network> {
+    scalar::network(text).ok()
 }
 
 /// Every key that is read, as `section.key`; in lists of tables without the number. The reference page must name each.

@@ -17,8 +17,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOOK: &str = "a hook, as \"rcpt\"";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
-const CAPABILITY: &str =
-    "a capability: \"log\", \"clock\", \"random\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\" or \"tables:NAME\"";
+const CAPABILITY: &str = "a capability: \"log\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\" or \"http-network:NETWORK\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]

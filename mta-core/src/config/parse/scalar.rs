@@ -4,6 +4,7 @@ use super::super::model::{DomainPattern, Network, PluginSource};
 use super::problem::did_you_mean;
 use crate::base::flow::attempt::Endpoint;
 use crate::base::mail::domain::Domain;
+use crate::base::world::http::Origin;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -217,7 +218,8 @@ pub(super) fn plugin_source(text: &str) -> Result<PluginSource, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 7] = ["log", "clock", "random", "kv", "secrets", "hmac", "tables"];
+const CAPABILITIES: [&str; 10] =
+    ["log", "clock", "random", "dns", "kv", "secrets", "hmac", "tables", "http", "http-network"];
 
 /// What a grant of that name names.
 fn thing(capability: &str) -> &'static str {
@@ -240,8 +242,12 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
             label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
         ("kv" | "secrets" | "hmac" | "tables", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
-        ("log" | "clock" | "random", None) => Ok(text.into()),
-        ("log" | "clock" | "random", Some(_)) => Err(format!("did you mean {name:?}?")),
+        ("http", Some(origin)) => Origin::parse(origin).map(|_| text.into()).map_err(str::to_owned),
+        ("http", None) => Err("name the host: \"http:api.example.org\"".to_owned()),
+        ("http-network", Some(block)) => network(block).map(|_| text.into()),
+        ("http-network", None) => Err("name the network: \"http-network:10.0.0.0/8\"".to_owned()),
+        ("log" | "clock" | "random" | "dns", None) => Ok(text.into()),
+        ("log" | "clock" | "random" | "dns", Some(_)) => Err(format!("did you mean {name:?}?")),
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),
     }
 }

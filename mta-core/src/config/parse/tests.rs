@@ -185,6 +185,15 @@ const WRONG_VALUES: &[(&str, &str)] = &[
         "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"hmac:key\"]",
         "plugin.0.allow.0: expected the name of a [[secret]], found \"key\"; there is no [[secret]] of that name",
     ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"http:*.example.org\"]",
+        "found \"http:*.example.org\"; it is no host",
+    ),
+    ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"http\"]", "name the host: \"http:api.example.org\""),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"http-network:10.0.0.1/8\"]",
+        "did you mean \"10.0.0.0/8\"?",
+    ),
     ("[[table]]\nname = \"a\"", "mx.toml:7:1: table.0.file: missing: expected the path of a file"),
     (
         "[[table]]\nname = \"vips\"\nfile = \"v\"\n[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"tables:vip\"]",

@@ -18,7 +18,7 @@ use super::capability::grants::{self, Grants, check_export, check_import};
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
-use super::host::call::{Call, Identity, LogGate};
+use super::host::call::{Call, FETCHES_PER_PLUGIN_MAX, Identity, LogGate};
 use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
 use super::host::instance::{Live, Pool};
@@ -33,6 +33,7 @@ use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 /// Loads one plugin.
@@ -58,6 +59,7 @@ pub(crate) async fn load(
         config_json: plugin.config_json.clone(),
         tick: plugin.tick,
         log: LogGate::default(),
+        fetching: Semaphore::new(FETCHES_PER_PLUGIN_MAX),
         sets: Mutex::default(),
     });
     let loader = Loader { pool, linker, plugin, identity };
