@@ -162,6 +162,11 @@ fn a_new_body_of_on_data_is_what_is_kept() {
         assert_eq!(kept[0].content, b"A: b\r\n\r\nnew\r\n");
         assert_eq!((kept[0].entry.size_bytes, kept[0].entry.head_bytes), (13, 8));
     }
+    // RFC 5322 2.1: what came had no body, and no empty line before it.
+    let mut bench = deciding(DataVerdict { body: Some(body), ..verdict(Disposition::Next) });
+    assert!(bench.send("A: b\r\n").starts_with("250 "));
+    let kept = bench.world.spool.kept.lock().expect("no panic");
+    assert_eq!((&kept[0].content[..], kept[0].entry.head_bytes), (&b"A: b\r\n\r\nnew\r\n"[..], 8));
 }
 
 #[test]
