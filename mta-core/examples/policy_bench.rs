@@ -14,7 +14,7 @@ use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::id::QueueId;
 use mta_core::base::time::UnixMillis;
 use mta_core::base::world::Observe;
-use mta_core::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use mta_core::edge::plugins;
 use mta_core::edge::world::clock::SystemClock;
 use mta_core::edge::world::ticker;
@@ -146,6 +146,8 @@ async fn mail() -> Result<Mail, Box<dyn Error>> {
         config_json: r#"{"header":"X-Hello"}"#.to_owned(),
         budget: Budget::default(),
         on_failure_by_hook: BTreeMap::new(),
+        sha256: None,
+        compile: CompileLimits::default(),
     };
     let start = Instant::now();
     host.load(&[hello], &plugins::read).await?;

@@ -18,6 +18,7 @@ use crate::edge::control::server::{ControlSocket, Operations};
 use crate::edge::control::socket_path;
 use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
+use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
@@ -85,7 +86,7 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(Arc::new(SystemClock), Arc::new(Unheard))?;
+        let host = host(Arc::new(SystemClock), Arc::new(Unheard), Compiler::uncached(Arc::new(Unheard)))?;
         let mut wrong = Vec::new();
         for plugin in &config.plugins {
             wrong.extend(host.load(slice::from_ref(plugin), &plugins::read).await.err().map(|error| error.to_string()));
@@ -282,14 +283,16 @@ async fn asked_again(signals: &mut Signals) {
 }
 
 async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
-    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe))?;
+    let compiler = Compiler::cached(&config.data_dir, Arc::clone(&world.observe));
+    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe), compiler)?;
     host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
     Ok(host)
 }
 
 /// A host with its pulse, and no plugins yet.
-fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Result<Host, String> {
-    let host = Host::new(HostSettings::new(clock, observe))?;
+fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, compiler: Compiler) -> Result<Host, String> {
+    let settings = HostSettings { compiler: Arc::new(compiler), ..HostSettings::new(clock, observe) };
+    let host = Host::new(settings)?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }

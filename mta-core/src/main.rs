@@ -5,6 +5,7 @@ mod cli;
 use clap::Parser;
 use cli::{Cli, Command, ConfigArgs, SpoolCommand};
 use mta_core::app::{self, ServeOptions};
+use mta_core::edge::plugins::child;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -29,6 +30,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::Queue { command } => cli::queue::run(command),
         Command::Spool { command: SpoolCommand::Rebuild(config) } => app::rebuild_spool(options(config)),
         Command::Status { config, json } => cli::queue::status(&config, json),
+        Command::CompilePlugin { cpu_seconds, memory_bytes } => child::compile_here(cpu_seconds, memory_bytes),
         Command::Version => cli::say(&format!("mailwright {}", env!("CARGO_PKG_VERSION"))),
     }
 }

@@ -115,6 +115,10 @@ pub enum Event<'a> {
     /// Journal space was given back.
     Reclaimed { bytes: u64, moved: u64 },
 
+    /// Code was made of a component; or it was there already.
+    PluginCompiled { plugin: &'a str, component_bytes: u64, code_bytes: u64, took_ms: u64, cached: bool },
+    /// The cache of compiled plugins can't be used: they are compiled at each load.
+    PluginCacheUnused { why: &'a str },
     /// A plugin was loaded and serves.
     PluginLoaded {
         plugin: &'a str,
@@ -211,6 +215,8 @@ kinds! {
     CommitFailed "commit-failed" Error,
     CommitRecovered "commit-recovered" Info,
     Reclaimed "reclaimed" Debug,
+    PluginCompiled "plugin-compiled" Debug,
+    PluginCacheUnused "plugin-cache-unused" Warn,
     PluginLoaded "plugin-loaded" Info,
     PluginLog "plugin-log" Info,
     PluginFault "plugin-fault" Warn,

@@ -50,6 +50,16 @@ pub(crate) enum Command {
     },
     /// Print the version.
     Version,
+    /// Compile a component for this machine, from standard input to standard output: the server runs it for each plugin.
+    #[command(hide = true)]
+    CompilePlugin {
+        /// CPU time that it may take.
+        #[arg(long)]
+        cpu_seconds: u64,
+        /// Memory that it may take.
+        #[arg(long)]
+        memory_bytes: u64,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -199,6 +199,8 @@ pub struct Plugin {
     pub name: Arc<str>,
     /// Where its component is.
     pub source: PluginSource,
+    /// What the component's sha256 must be, in lower-case hexadecimal.
+    pub sha256: Option<Box<str>>,
     /// Granted capabilities, as `log` or `kv:bucket`.
     pub allow: Vec<Box<str>>,
     /// What it may edit.
@@ -209,6 +211,8 @@ pub struct Plugin {
     pub config_json: String,
     /// Budgets.
     pub budget: Budget,
+    /// What compiling it may take.
+    pub compile: CompileLimits,
     /// Hooks whose failure means something else.
     pub on_failure_by_hook: BTreeMap<Box<str>, OnFailure>,
 }
@@ -264,6 +268,17 @@ pub struct Budget {
     pub log_lines_per_second_max: u32,
     /// Recorded edits in one call.
     pub edits_max: usize,
+}
+
+/// What compiling a component may take; beyond, it is not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// CPU time, of all threads together; counted in whole seconds.
+    pub cpu: Duration,
+    /// Wall time.
+    pub wall: Duration,
+    /// Memory, in bytes.
+    pub memory_bytes_max: u64,
 }
 
 /// `[log]`.

@@ -48,6 +48,7 @@ pub fn keys() -> Vec<String> {
         names("limits", sections::LIMITS),
         names("plugin", plugin::PLUGIN),
         names("plugin.budget", plugin::BUDGET),
+        names("plugin.compile", plugin::COMPILE),
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
     ]

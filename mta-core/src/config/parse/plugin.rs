@@ -1,6 +1,6 @@
 //! `[[plugin]]`: source, grants, budgets, what failure means, and the plugin's own configuration as JSON.
 
-use super::super::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use super::super::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use super::scalar;
 use super::section::{Key, Value, Words, put};
 use super::tree::{Data, Node};
@@ -11,9 +11,11 @@ use std::time::Duration;
 
 const MIB: i128 = 1 << 20;
 const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
+const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
 const CAPABILITY: &str = "a capability: \"log\", \"clock\" or \"kv:BUCKET\"";
 
 /// A plugin before it is known to be whole.
@@ -21,11 +23,13 @@ const CAPABILITY: &str = "a capability: \"log\", \"clock\" or \"kv:BUCKET\"";
 pub(super) struct Draft {
     name: Option<Arc<str>>,
     source: Option<PluginSource>,
+    sha256: Option<Box<str>>,
     allow: Vec<Box<str>>,
     edit: Vec<EditGrant>,
     failure: Failure,
     config: Option<Json>,
     budget: Budget,
+    compile: CompileLimits,
 }
 
 /// What failure means: in general, and for some hooks.
@@ -48,6 +52,7 @@ const FAILURES: &Words<OnFailure> =
 pub(super) const PLUGIN: &[Key<Draft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "source", read: |d, v| d.source = v.text(SOURCE, scalar::plugin_source) },
+    Key { name: "sha256", read: |d, v| d.sha256 = v.text(SHA256, scalar::sha256) },
     Key {
         name: "allow",
         read: |d, v| {
@@ -84,6 +89,12 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
             v.table(&mut d.budget, BUDGET);
         },
     },
+    Key {
+        name: "compile",
+        read: |d, v| {
+            v.table(&mut d.compile, COMPILE);
+        },
+    },
 ];
 
 pub(super) const ON_FAILURE: &[Key<Failure>] = &[
@@ -118,6 +129,13 @@ pub(super) const BUDGET: &[Key<Budget>] = &[
     Key { name: "edits_max", read: |b, v| put(&mut b.edits_max, v.count(0..=10_000)) },
 ];
 
+pub(super) const COMPILE: &[Key<CompileLimits>] = &[
+    Key { name: "cpu", read: |c, v| put(&mut c.cpu, v.duration(SECOND..=10 * MINUTE)) },
+    Key { name: "wall", read: |c, v| put(&mut c.wall, v.duration(SECOND..=60 * MINUTE)) },
+    // The program itself takes some.
+    Key { name: "memory_bytes_max", read: |c, v| put(&mut c.memory_bytes_max, v.size(64 * MIB..=16 * 1024 * MIB)) },
+];
+
 /// One `[[plugin]]`.
 pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
     let mut draft = Draft::default();
@@ -129,11 +147,13 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
     Some(Plugin {
         name: draft.name?,
         source: draft.source?,
+        sha256: draft.sha256,
         allow: draft.allow,
         edit: draft.edit,
         on_failure: draft.failure.default,
         config_json: config.to_string(),
         budget: draft.budget,
+        compile: draft.compile,
         on_failure_by_hook: draft.failure.by_hook,
     })
 }

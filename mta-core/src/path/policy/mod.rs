@@ -16,7 +16,9 @@ mod scene;
 
 pub use driver::{Host, HostSettings};
 pub use fault::LoadError;
+pub use host::engine::compiling_engine;
 pub use host::pulse::{Pulse, TICK};
+pub use loading::compile::{Compile, InProcess, NotCompiled};
 
 #[cfg(test)]
 mod tests;

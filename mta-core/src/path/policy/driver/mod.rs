@@ -12,6 +12,7 @@ use super::host::call::World;
 use super::host::engine;
 use super::host::instance::Pool;
 use super::host::pulse::Pulse;
+use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
@@ -34,13 +35,15 @@ pub struct HostSettings {
     pub observe: Arc<dyn Observe>,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
+    /// What makes code of components.
+    pub compiler: Arc<dyn Compile>,
 }
 
 impl HostSettings {
-    /// With the default of 5,000 live instances.
+    /// With the default of 5,000 live instances, and compiling in this process.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Self {
-        Self { clock, observe, instances_max: engine::INSTANCES_MAX }
+        Self { clock, observe, instances_max: engine::INSTANCES_MAX, compiler: Arc::new(InProcess) }
     }
 }
 
@@ -66,7 +69,7 @@ impl Host {
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
-        Ok(Self(Arc::new(Shared { pool, linker, kv: Kv::default(), serving })))
+        Ok(Self(Arc::new(Shared { pool, linker, kv: Kv::default(), compiler: settings.compiler, serving })))
     }
 
     /// Instances that rest between transactions now.
@@ -91,7 +94,7 @@ impl Host {
         plugins: &[Plugin],
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
-        let Shared { pool, linker, kv, serving } = &*self.0;
+        let Shared { pool, linker, kv, compiler, serving } = &*self.0;
         let mut all = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             let octets = read(&plugin.source).map_err(|problem| LoadError {
@@ -99,7 +102,7 @@ impl Host {
                 problem,
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
-            all.push(load(pool, linker, kv, plugin, octets).await?);
+            all.push(load(pool, linker, kv, &**compiler, plugin, octets).await?);
         }
         let generation = Generation::new(serving.load().number + 1, all);
         for loaded in &generation.plugins {

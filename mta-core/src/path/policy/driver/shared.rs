@@ -7,6 +7,7 @@ use super::super::fault::{Fault, Kind};
 use super::super::host::call::Call;
 use super::super::host::instance::Pool;
 use super::super::host::stock::Loaded;
+use super::super::loading::compile::Compile;
 use super::super::scene::SessionScene;
 use super::generation::Generation;
 use crate::base::event::Event;
@@ -22,6 +23,7 @@ pub(super) struct Shared {
     pub(super) pool: Pool,
     pub(super) linker: Linker<Call>,
     pub(super) kv: Kv,
+    pub(super) compiler: Arc<dyn Compile>,
     /// What new transactions and attempts are asked by. Those under way keep theirs.
     pub(super) serving: ArcSwap<Generation>,
 }

@@ -11,7 +11,7 @@ use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Observe};
-use crate::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use crate::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use crate::edge::world::ticker;
 use crate::path::policy::{Host, HostSettings, LoadError};
 use bytes::Bytes;
@@ -77,7 +77,7 @@ impl Stage {
 
     pub(super) fn with_instances(instances_max: u32) -> Self {
         let events = Arc::new(Events::default());
-        let settings = HostSettings { clock: Arc::new(RealClock), observe: events.clone(), instances_max };
+        let settings = HostSettings { instances_max, ..HostSettings::new(Arc::new(RealClock), events.clone()) };
         let host = Host::new(settings).expect("the engine is set up");
         ticker::spawn(host.pulse()).expect("a thread");
         Self { host, events }
@@ -121,6 +121,8 @@ pub(super) fn plugin(name: &str) -> Plugin {
             ..Budget::default()
         },
         on_failure_by_hook: BTreeMap::new(),
+        sha256: None,
+        compile: CompileLimits::default(),
     }
 }
 

@@ -1,0 +1,4 @@
+//! Plugins as operators and authors meet them: loaded, kept, reloaded, written.
+
+mod compiled_code_is_kept_and_checked;
+mod compiling_has_limits;
