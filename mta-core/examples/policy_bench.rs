@@ -145,6 +145,7 @@ async fn mail() -> Result<Mail, Box<dyn Error>> {
         on_failure: OnFailure::Tempfail,
         config_json: r#"{"header":"X-Hello"}"#.to_owned(),
         budget: Budget::default(),
+        tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
         sha256: None,
         compile: CompileLimits::default(),

@@ -47,6 +47,9 @@ const ADMISSIONS_MAX: usize = 1024;
 /// How long sessions may take to say 421 when the drain's limit has passed.
 const CUT_LIMIT: Duration = Duration::from_secs(2);
 
+/// How long plugins may take for the last that they are told.
+const TELL_LIMIT: Duration = Duration::from_secs(2);
+
 /// How long the last log lines may take.
 const LOG_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
@@ -190,6 +193,8 @@ impl Server {
             policy: Arc::clone(&policy),
             observe: Arc::clone(&world.observe),
         }));
+        let ticking = host.clone();
+        beside.spawn(async move { ticking.tick().await });
         let sweeper = Arc::clone(&deliver);
         beside.spawn(async move { sweeper.sweep().await });
 
@@ -197,6 +202,7 @@ impl Server {
         let parts = queue::Doors {
             spool: Arc::<spool::SpoolDoor>::clone(&spool),
             deliver: Arc::<Deliverer>::clone(&deliver),
+            policy: Arc::clone(&policy),
             settle: Arc::new(Settler::new(config.subscribe(), Arc::clone(&world.dice))),
             clock: Arc::clone(&world.clock),
             observe: Arc::clone(&world.observe),
@@ -271,6 +277,8 @@ impl Server {
         while self.listeners.join_next().await.is_some() {}
         let attempts_cut = self.queue.await.unwrap_or_default();
         self.deliver.close_idle().await;
+        // What can't be told in time is lost to the plugins; the mail does not wait for it.
+        let _ = tokio::time::timeout(TELL_LIMIT, self.host.told()).await;
         self.spool.close().await;
         self.spool_tasks.ended().await;
         self.beside.shutdown().await;

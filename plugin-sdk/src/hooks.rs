@@ -2,6 +2,7 @@
 
 use crate::bindings::mailwright::plugin::types::{Address, Disposition, Fault, Gate};
 
+pub use on_outcome::exports::mailwright::plugin::on_outcome::Outcome;
 pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Sending;
 
 /// One MAIL command.
@@ -185,6 +186,41 @@ pub mod on_pre_send {
         pub_export_macro: true,
         export_macro_name: "export_on_pre_send",
         default_bindings_module: "mailwright_plugin::hooks::on_pre_send",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-outcome`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_outcome {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-outcome { export mailwright:plugin/on-outcome@0.1.0; }",
+        world: "has-on-outcome",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_outcome",
+        default_bindings_module: "mailwright_plugin::hooks::on_outcome",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-tick`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_tick {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-tick { export mailwright:plugin/on-tick@0.1.0; }",
+        world: "has-on-tick",
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_tick",
+        default_bindings_module: "mailwright_plugin::hooks::on_tick",
         additional_derives: [PartialEq],
     });
 }

@@ -152,6 +152,8 @@ pub enum Event<'a> {
     PluginAlone { plugin: &'a str, for_ms: u64 },
     /// It answered again.
     PluginBack { plugin: &'a str },
+    /// Reports to a plugin were dropped, because it can't keep up: how many since the last such line.
+    PluginUntold { plugin: &'a str, hook: &'a str, reports: u64 },
     /// Log lines were lost because their reader was too slow; mail does not wait for it.
     LogDropped { lines: u64 },
     /// An internal error that should not be: a bug in Mailwright.
@@ -222,6 +224,7 @@ kinds! {
     PluginFault "plugin-fault" Warn,
     PluginAlone "plugin-alone" Error,
     PluginBack "plugin-back" Info,
+    PluginUntold "plugin-untold" Warn,
     LogDropped "log-dropped" Warn,
     Bug "bug" Error,
 }

@@ -205,6 +205,8 @@ pub struct Plugin {
     pub allow: Vec<Box<str>>,
     /// What it may edit.
     pub edit: Vec<EditGrant>,
+    /// The time between two calls of `on-tick`.
+    pub tick: Duration,
     /// What its failure means.
     pub on_failure: OnFailure,
     /// Its own configuration, as JSON.

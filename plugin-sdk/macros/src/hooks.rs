@@ -14,10 +14,12 @@ pub(crate) enum Hook {
     Rcpt,
     Data,
     PreSend,
+    Outcome,
+    Tick,
     Disconnect,
 }
 
-const ALL: [Hook; 9] = [
+const ALL: [Hook; 11] = [
     Hook::Configure,
     Hook::SelfTest,
     Hook::Connect,
@@ -26,11 +28,13 @@ const ALL: [Hook; 9] = [
     Hook::Rcpt,
     Hook::Data,
     Hook::PreSend,
+    Hook::Outcome,
+    Hook::Tick,
     Hook::Disconnect,
 ];
 
 /// In the contract, but not called by this version of the server.
-const LATER: [&str; 6] = ["on_auth", "on_route", "on_outcome", "on_feedback", "on_http", "on_tick"];
+const LATER: [&str; 4] = ["on_auth", "on_route", "on_feedback", "on_http"];
 
 impl Hook {
     /// The hook that a function is by its name.
@@ -60,6 +64,8 @@ impl Hook {
             Self::Rcpt => "on_rcpt",
             Self::Data => "on_data",
             Self::PreSend => "on_pre_send",
+            Self::Outcome => "on_outcome",
+            Self::Tick => "on_tick",
             Self::Disconnect => "on_disconnect",
         }
     }
@@ -80,9 +86,14 @@ impl Hook {
         self != Self::Configure
     }
 
+    /// Told, not asked: it answers nothing.
+    pub(crate) fn is_told(self) -> bool {
+        matches!(self, Self::Outcome | Self::Tick | Self::Disconnect)
+    }
+
     /// How many arguments besides `self`.
     pub(crate) fn arguments(self) -> usize {
-        usize::from(matches!(self, Self::Configure | Self::Helo | Self::Mail | Self::Rcpt))
+        usize::from(matches!(self, Self::Configure | Self::Helo | Self::Mail | Self::Rcpt | Self::Outcome))
     }
 
     pub(crate) fn signature(self) -> &'static str {
@@ -95,6 +106,8 @@ impl Hook {
             Self::Rcpt => "fn on_rcpt(&mut self, rcpt: &Rcpt) -> Gate",
             Self::Data => "fn on_data(&mut self) -> Disposition",
             Self::PreSend => "fn on_pre_send(&mut self) -> Sending",
+            Self::Outcome => "fn on_outcome(&mut self, outcome: &Outcome)",
+            Self::Tick => "fn on_tick(&mut self)",
             Self::Disconnect => "fn on_disconnect(&mut self)",
         }
     }

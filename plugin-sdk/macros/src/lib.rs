@@ -107,14 +107,19 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
     let hooks = quote! { ::mailwright_plugin::hooks };
     let guest = quote! { #hooks::#module::exports::mailwright::plugin::#module::Guest };
     let exported = quote! { #hooks::#module::#export!(Component with_types_in #hooks::#module); };
-    if hook == Hook::Disconnect {
-        // Told, not asked. Before `configure` there is nobody to tell.
+    if hook.is_told() {
+        let function = format_ident!("{}", if hook == Hook::Tick { "tick" } else { "handle" });
+        let (parameters, arguments) = match hook {
+            Hook::Outcome => (quote! { outcome: #hooks::Outcome }, quote! { &outcome }),
+            _ => (quote! {}, quote! {}),
+        };
+        // Before `configure` there is nobody to tell.
         return Some(quote! {
             impl #guest for Component {
-                fn handle() {
+                fn #function(#parameters) {
                     PLUGIN.with_borrow_mut(|plugin| {
                         if let ::core::option::Option::Some(plugin) = plugin {
-                            <#name>::#method(plugin);
+                            <#name>::#method(plugin, #arguments);
                         }
                     });
                 }

@@ -28,14 +28,27 @@ pub enum Hook {
     Data,
     /// Before each attempt, for each recipient.
     PreSend,
+    /// What became of an attempt. Told, not asked.
+    Outcome,
+    /// Time passed. Told, not asked.
+    Tick,
     /// The connection is gone. Told, not asked.
     Disconnect,
 }
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 7] =
-        [Self::Connect, Self::Helo, Self::Mail, Self::Rcpt, Self::Data, Self::PreSend, Self::Disconnect];
+    pub const ALL: [Self; 9] = [
+        Self::Connect,
+        Self::Helo,
+        Self::Mail,
+        Self::Rcpt,
+        Self::Data,
+        Self::PreSend,
+        Self::Outcome,
+        Self::Tick,
+        Self::Disconnect,
+    ];
 
     /// As configurations and logs name it; the contract's interface has `on-` before it.
     #[must_use]
@@ -47,6 +60,8 @@ impl Hook {
             Self::Rcpt => "rcpt",
             Self::Data => "data",
             Self::PreSend => "pre-send",
+            Self::Outcome => "outcome",
+            Self::Tick => "tick",
             Self::Disconnect => "disconnect",
         }
     }
@@ -54,7 +69,7 @@ impl Hook {
     /// Whether plugins are only told: they answer nothing, so their failure means nothing to the mail.
     #[must_use]
     pub fn is_told(self) -> bool {
-        self == Self::Disconnect
+        matches!(self, Self::Outcome | Self::Tick | Self::Disconnect)
     }
 }
 
@@ -193,6 +208,38 @@ pub struct Sendout<'a> {
     pub site: &'a str,
 }
 
+/// What became of one recipient, for `on-outcome`.
+#[derive(Clone, Debug)]
+pub struct Attempted {
+    /// The message, as it was before.
+    pub entry: Arc<Entry>,
+    /// Its content; none where it is lost, or was not at hand.
+    pub content: Option<Content>,
+    /// Which recipient.
+    pub recipient: u32,
+    /// Which attempt, from 1; 0 where none was made.
+    pub attempt: u32,
+    /// Where it was to go, as shown to people; empty where it went nowhere.
+    pub site: Box<str>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What plugins are told of a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The next hop took it, with these words.
+    Delivered(Reply),
+    /// It will be tried again.
+    Deferred(Reply),
+    /// Refused for good.
+    Bounced(Reply),
+    /// Too old.
+    Expired,
+    /// Taken out by an operator.
+    Cancelled,
+}
+
 /// The policy stage, as the other stages see it.
 pub trait Policy: Send + Sync {
     /// Whether any plugin has this hook now: an absent hook costs this question alone.
@@ -203,6 +250,10 @@ pub trait Policy: Send + Sync {
 
     /// `on-pre-send` for one recipient.
     fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict>;
+
+    /// `on-outcome` for one recipient: passed on to the plugins beside the mail. Dropped, and counted, for a plugin that
+    /// can't keep up. Must be called within a Tokio runtime.
+    fn outcome(&self, attempted: &Attempted);
 }
 
 /// Policy's side of one SMTP session: keeps its notes, and its instances for as long as a transaction lives.
@@ -220,6 +271,6 @@ pub trait SessionPolicy: Send {
     /// generation of the plugins.
     fn transaction_ended(&mut self);
 
-    /// `on-disconnect`: the connection is gone.
-    fn disconnected(&mut self) -> Answer<'_, ()>;
+    /// `on-disconnect`: the connection is gone. As [`Policy::outcome`], beside the mail.
+    fn disconnected(&mut self);
 }

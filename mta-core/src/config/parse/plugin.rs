@@ -13,6 +13,7 @@ const MIB: i128 = 1 << 20;
 const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
@@ -26,10 +27,20 @@ pub(super) struct Draft {
     sha256: Option<Box<str>>,
     allow: Vec<Box<str>>,
     edit: Vec<EditGrant>,
+    tick: Tick,
     failure: Failure,
     config: Option<Json>,
     budget: Budget,
     compile: CompileLimits,
+}
+
+/// The time between two ticks.
+struct Tick(Duration);
+
+impl Default for Tick {
+    fn default() -> Self {
+        Self(MINUTE)
+    }
 }
 
 /// What failure means: in general, and for some hooks.
@@ -65,6 +76,7 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
             put(&mut d.edit, v.list("a list of what it may edit, as [\"headers\"]", |item| item.word(EDITS)));
         },
     },
+    Key { name: "tick", read: |d, v| put(&mut d.tick.0, v.duration(SECOND..=DAY)) },
     Key {
         name: "on_failure",
         read: |d, v| match &v.node.data {
@@ -150,6 +162,7 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         sha256: draft.sha256,
         allow: draft.allow,
         edit: draft.edit,
+        tick: draft.tick.0,
         on_failure: draft.failure.default,
         config_json: config.to_string(),
         budget: draft.budget,

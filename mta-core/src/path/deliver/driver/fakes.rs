@@ -4,7 +4,7 @@ use super::parts::Parts;
 use crate::base::event::Event;
 use crate::base::fixtures::Wire;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::{Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy};
+use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy};
 use crate::base::mail::edits::Edits;
 use crate::base::mail::render::Rendered;
 use crate::base::time::{Now, UnixMillis};
@@ -235,5 +235,9 @@ impl Policy for World {
         let found = self.verdicts.lock().expect("whole").get(&sendout.recipient).cloned();
         let (sending, edits) = found.unwrap_or((Sending::Next, Edits::default()));
         Box::pin(async move { SendVerdict { sending, plugin: Some("plugin".into()), edits } })
+    }
+
+    fn outcome(&self, _: &Attempted) {
+        panic!("the queue tells outcomes, once they are durable")
     }
 }

@@ -22,7 +22,7 @@ const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"
 const LATER: [&str; 8] = ["metrics", "random", "secrets", "suppression", "tables", "dns", "http", "submit"];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 6] = ["on-auth", "on-route", "on-outcome", "on-feedback", "on-http", "on-tick"];
+const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
 
 /// What one plugin may do.
 #[derive(Clone, Debug, Default)]

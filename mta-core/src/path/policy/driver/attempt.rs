@@ -4,22 +4,22 @@ use super::super::exchange::verdict;
 use super::super::host::stock::Lease;
 use super::super::scene::{DeliveryScene, MessageScene, Scene};
 use super::shared::Shared;
-use crate::base::flow::entry::Progress;
+use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::policy::{Hook, SendVerdict, Sending, Sendout};
+use crate::base::mail::content::Content;
 use crate::base::mail::edits::Edits;
-use crate::base::mail::envelope::Recipient;
 
 /// `on-pre-send`: a fresh instance for each attempt, since attempts of one recipient are hours apart.
 pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict {
     let generation = host.serving.load_full();
     let chain = generation.chain(Hook::PreSend);
-    let place = usize::try_from(sendout.recipient).unwrap_or(usize::MAX);
-    let Some(recipient) = sendout.entry.envelope.recipients.get(place).filter(|_| !chain.is_empty()) else {
+    let Sendout { entry, content, recipient, attempt, site } = sendout;
+    let scene = || attempt_scene(entry, Some(content), recipient, attempt, site);
+    let Some(mut scene) = (!chain.is_empty()).then(scene).flatten() else {
         return SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default() };
     };
-    let id = sendout.entry.id;
-    let known = sendout.entry.edits.headers.len();
-    let mut scene = attempt_scene(&sendout, recipient);
+    let id = entry.id;
+    let known = entry.edits.headers.len();
     let mut ruled = (Sending::Next, None);
     for &index in chain {
         let Some(loaded) = generation.plugins.get(index) else { continue };
@@ -45,32 +45,39 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
     SendVerdict { sending: ruled.0, plugin: ruled.1, edits }
 }
 
-/// What the attempt is about. The message shows this recipient alone: others of the same message are not its business.
-fn attempt_scene(sendout: &Sendout<'_>, recipient: &Recipient) -> Scene {
-    let entry = sendout.entry;
-    let place = usize::try_from(sendout.recipient).unwrap_or(usize::MAX);
+/// What the attempt is about, if there is such a recipient. The message shows this recipient alone: others of the same
+/// message are not its business.
+pub(super) fn attempt_scene(
+    entry: &Entry,
+    content: Option<&Content>,
+    recipient: u32,
+    attempt: u32,
+    site: &str,
+) -> Option<Scene> {
+    let place = usize::try_from(recipient).ok()?;
+    let recipient = &entry.envelope.recipients.get(place)?.address;
     let last_reply = match entry.progress.get(place) {
         Some(Progress::Pending { last: Some(last), .. }) => Some(last.reply.to_string()),
         _ => None,
     };
-    let message = MessageScene {
+    let message = content.map(|content| MessageScene {
         id: entry.id,
-        content: sendout.content.clone(),
+        content: content.clone(),
         sender: entry.envelope.sender.clone(),
-        recipients: vec![recipient.address.clone()],
+        recipients: vec![recipient.clone()],
         whole: false,
         headers: entry.edits.headers.clone(),
         envelope: Vec::new(),
         tags: entry.tags.clone(),
-    };
+    });
     let delivery = DeliveryScene {
         id: entry.id,
-        recipient: recipient.address.clone(),
+        recipient: recipient.clone(),
         tenant: entry.tenant.clone(),
-        attempt: sendout.attempt,
+        attempt,
         accepted: entry.accepted,
         last_reply,
-        site: sendout.site.into(),
+        site: site.into(),
     };
-    Scene { session: None, message: Some(message), delivery: Some(delivery) }
+    Some(Scene { session: None, message, delivery: Some(delivery) })
 }

@@ -2,8 +2,10 @@
 
 mod attempt;
 mod generation;
+mod reports;
 mod session;
 mod shared;
+mod ticks;
 
 use super::capability::kv::Kv;
 use super::doors::linker;
@@ -16,7 +18,7 @@ use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::{Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
+use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Plugin, PluginSource};
 use arc_swap::ArcSwap;
@@ -25,7 +27,8 @@ use generation::Generation;
 use session::Session;
 use shared::Shared;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::task::TaskTracker;
 
 /// What the host is made of.
 pub struct HostSettings {
@@ -69,7 +72,9 @@ impl Host {
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
-        Ok(Self(Arc::new(Shared { pool, linker, kv: Kv::default(), compiler: settings.compiler, serving })))
+        let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
+        let compiler = settings.compiler;
+        Ok(Self(Arc::new(Shared { pool, linker, kv: Kv::default(), compiler, serving, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -84,6 +89,18 @@ impl Host {
         &self.0.pool.pulse
     }
 
+    /// Lets time pass for the plugins that have `on-tick`. Never ends.
+    pub async fn tick(&self) {
+        self.0.clone().tick().await;
+    }
+
+    /// Waits until the plugins were told what they were to be told; what is told from here on is not waited for.
+    pub async fn told(&self) {
+        self.0.telling.close();
+        self.0.telling.wait().await;
+        self.0.telling.reopen();
+    }
+
     /// Loads all plugins as a new generation and lets it serve. `read` gives the octets of a component, or why not.
     /// On an error nothing is changed. Buckets and the notes of sessions stay.
     ///
@@ -94,7 +111,7 @@ impl Host {
         plugins: &[Plugin],
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
-        let Shared { pool, linker, kv, compiler, serving } = &*self.0;
+        let Shared { pool, linker, kv, compiler, serving, generations, .. } = &*self.0;
         let mut all = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             let octets = read(&plugin.source).map_err(|problem| LoadError {
@@ -120,7 +137,9 @@ impl Host {
                 generation: generation.number,
             });
         }
+        let number = generation.number;
         serving.store(Arc::new(generation));
+        generations.send_replace(number);
         Ok(())
     }
 }
@@ -139,5 +158,9 @@ impl Policy for Host {
 
     fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {
         Box::pin(attempt::pre_send(&self.0, sendout))
+    }
+
+    fn outcome(&self, attempted: &Attempted) {
+        self.0.tell_outcome(attempted);
     }
 }

@@ -60,9 +60,9 @@ impl SessionPolicy for Session {
         self.asked = None;
     }
 
-    fn disconnected(&mut self) -> Answer<'_, ()> {
+    fn disconnected(&mut self) {
         self.asked = None;
-        Box::pin(self.tell_disconnect())
+        self.host.tell_disconnect(&self.scene);
     }
 }
 
@@ -100,23 +100,6 @@ impl Session {
             }
         }
         Gate::Next
-    }
-
-    async fn tell_disconnect(&self) {
-        let Self { host, scene, .. } = self;
-        let generation = host.serving.load_full();
-        for &index in generation.chain(Hook::Disconnect) {
-            let Some(loaded) = generation.plugins.get(index) else { continue };
-            let told = async {
-                host.admit(loaded)?;
-                let scene = Scene { session: Some(scene.clone()), ..Scene::default() };
-                let mut lease = Lease::begin(&host.pool, loaded).await?;
-                lease.live()?.disconnect(&host.pool, &loaded.code.hooks, scene).await
-            };
-            if let Err(fault) = host.noted(loaded, told.await) {
-                host.failed(loaded, Hook::Disconnect, &fault, Some(scene), None);
-            }
-        }
     }
 
     async fn ask_data(&mut self, submission: Submission<'_>) -> DataVerdict {

@@ -16,6 +16,8 @@ use crate::base::mail::id::QueueId;
 use crate::config::model::OnFailure;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
 use wasmtime::component::Linker;
 
 /// The insides of a host.
@@ -26,6 +28,10 @@ pub(super) struct Shared {
     pub(super) compiler: Arc<dyn Compile>,
     /// What new transactions and attempts are asked by. Those under way keep theirs.
     pub(super) serving: ArcSwap<Generation>,
+    /// The number of the generation that serves, for those who wait for a new one.
+    pub(super) generations: watch::Sender<u64>,
+    /// Reports to plugins that are under way.
+    pub(super) telling: TaskTracker,
 }
 
 impl Shared {

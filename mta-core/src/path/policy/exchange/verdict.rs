@@ -1,9 +1,10 @@
 //! Answers of guests made fit for SMTP, and what a failure answers instead.
 
 use super::super::fault::{Fault, Kind};
+use super::super::host::bindings::exports::mailwright::plugin::on_outcome::Outcome as WireOutcome;
 use super::super::host::bindings::exports::mailwright::plugin::on_pre_send::Sending as WireSending;
 use super::super::host::bindings::mailwright::plugin::types;
-use crate::base::flow::policy::{Disposition, Gate, Sending};
+use crate::base::flow::policy::{Disposition, Gate, Outcome, Sending};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::time::UnixMillis;
@@ -77,6 +78,29 @@ pub(in crate::path::policy) fn sending(said: WireSending) -> Result<Sending, Fau
         WireSending::Fail(said) => Sending::Fail(reply(&said, Class::Failing)?),
         WireSending::Discard(why) => Sending::Discard(reason(&why)),
     })
+}
+
+/// What became of a recipient, as guests are told.
+pub(in crate::path::policy) fn outcome(outcome: &Outcome) -> WireOutcome {
+    match outcome {
+        Outcome::Delivered(said) => WireOutcome::Delivered(told(said)),
+        Outcome::Deferred(said) => WireOutcome::Deferred(told(said)),
+        Outcome::Bounced(said) => WireOutcome::Bounced(told(said)),
+        Outcome::Expired => WireOutcome::Expired,
+        Outcome::Cancelled => WireOutcome::Cancelled,
+    }
+}
+
+fn told(said: &Reply) -> types::Reply {
+    types::Reply {
+        code: said.code,
+        enhanced: said.status.map(|status| types::EnhancedStatus {
+            class: status.class,
+            subject: status.subject,
+            detail: status.detail,
+        }),
+        text: said.text.to_string(),
+    }
 }
 
 fn reply(said: &types::Reply, class: Class) -> Result<Reply, Fault> {

@@ -11,7 +11,7 @@ use regex::bytes::RegexSet;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 /// Searching this much costs about a millisecond; the host's work for a guest counts as the guest's.
@@ -28,6 +28,8 @@ pub(crate) struct Identity {
     pub(crate) budget: Budget,
     /// What `configure` is given.
     pub(crate) config_json: String,
+    /// The time between two ticks.
+    pub(crate) tick: Duration,
     pub(crate) log: LogGate,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
     pub(crate) sets: Mutex<HashMap<Vec<String>, Arc<RegexSet>>>,
@@ -77,7 +79,8 @@ impl Identity {
         let budget = &self.budget;
         let time = match hook {
             Hook::Connect | Hook::Helo | Hook::Mail | Hook::Rcpt | Hook::Disconnect => budget.cpu_envelope,
-            Hook::Data | Hook::PreSend => {
+            Hook::Tick => budget.cpu_message,
+            Hook::Data | Hook::PreSend | Hook::Outcome => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
             }

@@ -37,6 +37,8 @@ pub(crate) struct Hooks {
     pub(crate) rcpt: Option<exports::on_rcpt::GuestIndices>,
     pub(crate) data: Option<exports::on_data::GuestIndices>,
     pub(crate) pre_send: Option<exports::on_pre_send::GuestIndices>,
+    pub(crate) outcome: Option<exports::on_outcome::GuestIndices>,
+    pub(crate) tick: Option<exports::on_tick::GuestIndices>,
     pub(crate) disconnect: Option<exports::on_disconnect::GuestIndices>,
     /// The hooks that leave their instance restored.
     pub(crate) restoring: Vec<Hook>,
@@ -47,8 +49,10 @@ pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
     let (name, _version) = interface.strip_prefix("mailwright:plugin/on-")?.split_once('@')?;
     let hook = Hook::ALL.into_iter().find(|hook| hook.name() == name)?;
     match hook {
-        Hook::Connect | Hook::Helo | Hook::Data | Hook::PreSend | Hook::Disconnect => Some(hook),
         Hook::Mail | Hook::Rcpt => None,
+        Hook::Connect | Hook::Helo | Hook::Data | Hook::PreSend | Hook::Outcome | Hook::Tick | Hook::Disconnect => {
+            Some(hook)
+        }
     }
 }
 
@@ -62,6 +66,8 @@ impl Hooks {
             Hook::Rcpt => self.rcpt.is_some(),
             Hook::Data => self.data.is_some(),
             Hook::PreSend => self.pre_send.is_some(),
+            Hook::Outcome => self.outcome.is_some(),
+            Hook::Tick => self.tick.is_some(),
             Hook::Disconnect => self.disconnect.is_some(),
         }
     }

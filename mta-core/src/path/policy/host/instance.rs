@@ -3,6 +3,7 @@
 use super::super::fault::{Fault, Kind};
 use super::super::scene::Scene;
 use super::bindings::exports::mailwright::plugin as exports;
+use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
 use super::call::{Call, World};
@@ -64,6 +65,8 @@ struct Guests {
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
+    outcome: Option<exports::on_outcome::Guest>,
+    tick: Option<exports::on_tick::Guest>,
     disconnect: Option<exports::on_disconnect::Guest>,
 }
 
@@ -78,6 +81,17 @@ pub(crate) enum Question {
     Mail(Box<Mail>),
     /// `on-rcpt`.
     Rcpt(Box<Rcpt>),
+}
+
+/// A hook that is only told, and what.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    /// `on-outcome`.
+    Outcome(Outcome),
+    /// `on-tick`.
+    Tick,
+    /// `on-disconnect`.
+    Disconnect,
 }
 
 /// The arguments of `on-mail`.
@@ -103,6 +117,17 @@ impl Question {
             Self::Helo(_) => Hook::Helo,
             Self::Mail(_) => Hook::Mail,
             Self::Rcpt(_) => Hook::Rcpt,
+        }
+    }
+}
+
+impl Told {
+    /// The hook that is told.
+    pub(crate) fn hook(&self) -> Hook {
+        match self {
+            Self::Outcome(_) => Hook::Outcome,
+            Self::Tick => Hook::Tick,
+            Self::Disconnect => Hook::Disconnect,
         }
     }
 }
@@ -274,17 +299,38 @@ impl Live {
         self.leave(scene, said)
     }
 
-    /// Tells `on-disconnect`.
-    pub(crate) async fn disconnect(&mut self, pool: &Pool, hooks: &Hooks, mut scene: Scene) -> Result<(), Fault> {
-        let Some(indices) = &hooks.disconnect else { return Ok(()) };
-        let wall = self.enter(Hook::Disconnect, &mut scene);
+    /// Tells a hook that is only told.
+    pub(crate) async fn tell(
+        &mut self,
+        pool: &Pool,
+        hooks: &Hooks,
+        mut scene: Scene,
+        told: &Told,
+    ) -> Result<(), Fault> {
+        let hook = told.hook();
+        let wall = self.enter(hook, &mut scene);
         let Self { store, instance, guests, .. } = self;
         let call = async {
-            let guest = known(&mut guests.disconnect, || indices.load(&mut *store, instance))?;
-            Ok(Ok(guest.call_handle(&mut *store).await?))
+            match told {
+                Told::Outcome(outcome) => {
+                    let Some(indices) = &hooks.outcome else { return Ok(Ok(())) };
+                    let guest = known(&mut guests.outcome, || indices.load(&mut *store, instance))?;
+                    guest.call_handle(&mut *store, outcome).await.map(Ok)
+                }
+                Told::Tick => {
+                    let Some(indices) = &hooks.tick else { return Ok(Ok(())) };
+                    let guest = known(&mut guests.tick, || indices.load(&mut *store, instance))?;
+                    guest.call_tick(&mut *store).await.map(Ok)
+                }
+                Told::Disconnect => {
+                    let Some(indices) = &hooks.disconnect else { return Ok(Ok(())) };
+                    let guest = known(&mut guests.disconnect, || indices.load(&mut *store, instance))?;
+                    guest.call_handle(&mut *store).await.map(Ok)
+                }
+            }
         };
         let said = bounded(pool, wall, pin!(call)).await;
-        self.left(hooks, Hook::Disconnect, said.is_ok());
+        self.left(hooks, hook, said.is_ok());
         self.leave(&mut scene, said)
     }
 

@@ -6,4 +6,5 @@ pub(super) mod code;
 pub(super) mod engine;
 pub(super) mod instance;
 pub(super) mod pulse;
+pub(super) mod reports;
 pub(super) mod stock;

@@ -4,6 +4,7 @@ use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
 use super::code::{Code, Ready};
 use super::instance::{Live, Pool, in_time};
+use super::reports::Reports;
 use crate::base::flow::policy::Hook;
 use crate::config::model::OnFailure;
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub(crate) struct Loaded {
     pub(crate) unpictured: Option<String>,
     pub(crate) on_failure: HashMap<Hook, OnFailure>,
     pub(crate) breaker: Breaker,
+    pub(crate) reports: Reports,
 }
 
 /// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.

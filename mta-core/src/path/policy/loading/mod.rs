@@ -24,6 +24,7 @@ use super::host::call::{Call, Identity, LogGate};
 use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
 use super::host::instance::{Live, Pool};
+use super::host::reports::Reports;
 use super::host::stock::{Lease, Loaded, Stock};
 use crate::base::flow::policy::Hook;
 use crate::config::model::{OnFailure, Plugin};
@@ -61,6 +62,7 @@ pub(crate) async fn load(
         grants,
         budget: plugin.budget,
         config_json: plugin.config_json.clone(),
+        tick: plugin.tick,
         log: LogGate::default(),
         sets: Mutex::default(),
     });
@@ -76,6 +78,7 @@ pub(crate) async fn load(
         unpictured: unpictured.map(|why| why.to_string()),
         on_failure,
         breaker: Breaker::default(),
+        reports: Reports::default(),
     });
     loader.rehearse(&loaded).await?;
     Ok(loaded)
@@ -227,6 +230,8 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
             "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
             "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),
             "on-pre-send" => hooks.pre_send = Some(exports::on_pre_send::GuestIndices::new(pre)?),
+            "on-outcome" => hooks.outcome = Some(exports::on_outcome::GuestIndices::new(pre)?),
+            "on-tick" => hooks.tick = Some(exports::on_tick::GuestIndices::new(pre)?),
             "on-disconnect" => hooks.disconnect = Some(exports::on_disconnect::GuestIndices::new(pre)?),
             _ => {}
         }

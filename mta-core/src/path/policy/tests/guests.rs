@@ -102,10 +102,13 @@ fn module(imports: &[Import], hooks: &[(&str, &str)], parts: &str) -> String {
                 "on-rcpt" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-mail" => "(param i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-helo" => "(param i32 i32) (result i32)",
-                "on-disconnect" => "",
+                "on-disconnect" | "on-tick" => "",
+                // A case and the reply's words: code, status (a tag and three), text.
+                "on-outcome" => "(param i32 i32 i32 i32 i32 i32 i32 i32)",
                 _ => "(result i32)",
             };
-            format!(r#"(func (export "mailwright:plugin/{hook}@0.1.0#handle") {signature} (local $n i32) {body})"#)
+            let name = if *hook == "on-tick" { "tick" } else { "handle" };
+            format!(r#"(func (export "mailwright:plugin/{hook}@0.1.0#{name}") {signature} (local $n i32) {body})"#)
         })
         .collect();
     format!(

@@ -1,11 +1,17 @@
 //! Hooks with what they are told: real components that trap unless they are told so, and the example plugin on its four.
 
-use super::guests::{ACCEPT, GET_NOTE, LOG, NEXT, SET_NOTE, TRAP, expect_octet, guest};
+use super::guests::{ACCEPT, GET_NOTE, HEADER, LOG, NEXT, SET_NOTE, SPIN, TRAP, expect_octet, guest};
 use super::stage::{ID, Stage, content, entry, envelope, hello, plugin, recipient};
-use crate::base::flow::policy::{Asked, Disposition, Gate, Hook, Policy, Sending, Sendout, Submission};
+use crate::base::flow::policy::{
+    Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout, Submission,
+};
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Ret};
+use crate::base::smtp::reply::Reply;
+use crate::base::smtp::status::EnhancedStatus;
 use crate::config::model::{OnFailure, Plugin};
+use crate::path::policy::host::reports::REPORTS_MAX;
+use std::time::Duration;
 
 /// Traps unless the word with that number has that value.
 fn expect_word(local: usize, value: u32) -> String {
@@ -86,9 +92,74 @@ async fn on_disconnect_is_told_and_its_fault_means_nothing() {
     stage.load(&[(plugin("q"), failing), (granted, octets)]).await.expect("they load");
     let mut session = stage.session();
     assert_eq!(session.gate(Asked::Connect).await, Gate::Next);
-    session.disconnected().await;
+    session.disconnected();
+    stage.host.told().await;
     assert_eq!(stage.events.take("plugin-log").len(), 1, "the second is told although the first failed");
     assert_eq!(stage.events.faults(), [("trap".to_owned(), "nothing".to_owned())]);
+}
+
+#[tokio::test]
+async fn on_outcome_is_told_what_became_of_a_recipient() {
+    let stage = Stage::new();
+    // Words: the case, the code, whether there is a status, its class, subject and detail, the text.
+    let told = [expect_word(0, 2), expect_word(1, 550), expect_word(2, 1), expect_word(3, 5), expect_word(7, 4)];
+    let body = format!(
+        "{} (call $header (i32.const 16) (i32.const 5) (i32.const 2048)) {}
+         (call $write (i32.const 2) (i32.const 16) (i32.const 5) (i32.const 0) (i32.const 0))",
+        told.concat(),
+        expect_octet(2048, 0)
+    );
+    let granted = Plugin { allow: vec!["log".into()], ..plugin("p") };
+    stage.load(&[(granted, guest(&[HEADER, LOG], &[("on-outcome", &body)]))]).await.expect("it loads");
+    assert!(stage.host.has(Hook::Outcome) && !stage.host.has(Hook::PreSend));
+    let attempted = |outcome| Attempted {
+        entry: entry(&["a@example.net"]).into(),
+        content: Some(content("Subject: x\r\n\r\n", "text\r\n")),
+        recipient: 0,
+        attempt: 1,
+        site: "mx:example.net".into(),
+        outcome,
+    };
+    stage.host.outcome(&attempted(Outcome::Bounced(Reply::new(550, EnhancedStatus::new(5, 1, 1), "gone"))));
+    stage.host.told().await;
+    assert_eq!(stage.events.take("plugin-log").len(), 1);
+    stage.host.outcome(&attempted(Outcome::Expired));
+    stage.host.told().await;
+    assert_eq!(stage.events.faults(), [("trap".to_owned(), "nothing".to_owned())], "another case");
+}
+
+#[tokio::test]
+async fn reports_that_a_plugin_can_not_keep_up_with_are_dropped_and_counted() {
+    let stage = Stage::new();
+    let slow = Plugin { on_failure: OnFailure::Open, ..plugin("slow") };
+    stage.load(&[(slow, guest(&[], &[("on-disconnect", SPIN)]))]).await.expect("it loads");
+    let mut session = stage.session();
+    // On this one thread no report runs before the test waits.
+    (0..=REPORTS_MAX).for_each(|_| session.disconnected());
+    let dropped = stage.events.take("plugin-untold");
+    assert_eq!(dropped.len(), 1);
+    assert_eq!((&dropped[0]["hook"], &dropped[0]["reports"]), (&"disconnect".into(), &1.into()));
+    stage.host.told().await;
+    let faults = stage.events.take("plugin-fault").len();
+    assert!((10..REPORTS_MAX).contains(&faults), "the breaker ends what would fail again and again: {faults}");
+}
+
+#[tokio::test]
+async fn on_tick_comes_in_its_interval_and_not_while_the_last_is_under_way() {
+    let stage = Stage::new();
+    let tells = "(call $write (i32.const 2) (i32.const 16) (i32.const 5) (i32.const 0) (i32.const 0))";
+    let granted = Plugin { allow: vec!["log".into()], tick: Duration::from_millis(5), ..plugin("p") };
+    let octets = guest(&[LOG], &[("on-tick", tells)]);
+    let host = stage.host.clone();
+    let ticking = tokio::spawn(async move { host.tick().await });
+    // Loaded while time passes already.
+    stage.load(&[(granted, octets)]).await.expect("it loads");
+    stage.events.wait_for("plugin-log", 3).await;
+    stage.load(&[]).await.expect("nothing to load");
+    stage.host.told().await;
+    stage.events.take("plugin-log");
+    ticking.abort();
+    assert_eq!(stage.events.faults(), []);
 }
 
 #[tokio::test]

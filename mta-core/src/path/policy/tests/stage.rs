@@ -44,12 +44,13 @@ impl Clock for RealClock {
 
 /// Events as JSON, in their order.
 #[derive(Default)]
-pub(super) struct Events(Mutex<Vec<serde_json::Value>>);
+pub(super) struct Events(Mutex<Vec<serde_json::Value>>, tokio::sync::Notify);
 
 impl Observe for Events {
     fn event(&self, event: Event<'_>) {
         let json = serde_json::to_value(&event).expect("events are data");
         self.0.lock().expect("no test panics with it").push(json);
+        self.1.notify_one();
     }
 }
 
@@ -60,6 +61,17 @@ impl Events {
         let (wanted, rest) = std::mem::take(&mut *all).into_iter().partition(|event| event["event"] == name);
         *all = rest;
         wanted
+    }
+
+    /// Waits until so many events of that name came.
+    pub(super) async fn wait_for(&self, name: &str, many: usize) {
+        let count = || {
+            let all = self.0.lock().expect("no test panics with it");
+            all.iter().filter(|event| event["event"] == name).count()
+        };
+        while count() < many {
+            self.1.notified().await;
+        }
     }
 
     /// The kinds and answers of all faults since the last look.
@@ -120,6 +132,7 @@ pub(super) fn plugin(name: &str) -> Plugin {
             wall: Duration::from_secs(10),
             ..Budget::default()
         },
+        tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
         sha256: None,
         compile: CompileLimits::default(),

@@ -1,6 +1,7 @@
 //! One attempt from the spool to its durable ruling, and one look at an age.
 
 use super::doors::Doors;
+use super::outcomes;
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
 use crate::base::flow::attempt::{Attempt, NextHop, Routes};
@@ -103,6 +104,7 @@ impl Work {
                 self.tell_expired(&entry, *index, now);
             }
         }
+        self.tell_ended(&entry, content.as_ref(), &ruled.changes);
         self.tell_notifications(&entry, &ruled);
         (self.left(job.id, left), true)
     }
@@ -132,14 +134,19 @@ impl Work {
         }
     }
 
-    async fn rule_on(&self, entry: &Entry, content: &Content, job: &Job, number: u32, report: &Report) -> After {
+    async fn rule_on(&self, entry: &Arc<Entry>, content: &Content, job: &Job, number: u32, report: &Report) -> After {
         let now = self.doors.clock.now();
         let decide = || self.doors.settle.settle(entry, content, &job.hop, report, now);
         let (left, ruled) = match self.rule(decide(), || Some(decide())).await {
             Ok(done) => done,
             Err(after) => return after,
         };
-        self.tell_outcomes(entry, job, number, report, &ruled, now);
+        let site = job.hop.to_string();
+        self.tell_outcomes(entry, &site, number, report, &ruled, now);
+        self.tell_attempt(
+            entry,
+            &outcomes::Ruled { content, site: &site, attempt: number, report, changes: &ruled.changes },
+        );
         self.tell_notifications(entry, &ruled);
         self.left(job.id, left)
     }
@@ -176,13 +183,12 @@ impl Work {
         }
     }
 
-    fn tell_outcomes(&self, entry: &Entry, job: &Job, number: u32, report: &Report, ruled: &Ruled, now: Now) {
-        let hop = job.hop.to_string();
+    fn tell_outcomes(&self, entry: &Entry, hop: &str, number: u32, report: &Report, ruled: &Ruled, now: Now) {
         let remote = report.remote.as_deref().unwrap_or("");
         for (index, outcome) in &report.outcomes {
             let Some(recipient) = entry.envelope.recipients.get(*index as usize) else { continue };
             let recipient = &*recipient.address.to_string();
-            let (id, hop, attempt) = (entry.id, &*hop, number);
+            let (id, hop, attempt) = (entry.id, hop, number);
             let change = ruled.changes.iter().find(|(changed, _)| changed == index).map(|(_, progress)| progress);
             let reply = match outcome {
                 Outcome::Delivered { reply, .. } | Outcome::Deferred(reply) | Outcome::Failed(reply) => {

@@ -1,6 +1,7 @@
 //! What the queue's driver and its tasks stand on.
 
 use crate::base::flow::attempt::Deliver;
+use crate::base::flow::policy::Policy;
 use crate::base::flow::ruling::Settle;
 use crate::base::flow::spool::Spool;
 use crate::base::world::{Clock, Observe};
@@ -15,6 +16,8 @@ pub struct Doors {
     pub deliver: Arc<dyn Deliver>,
     /// Who says what their reports mean.
     pub settle: Arc<dyn Settle>,
+    /// Who is told what becomes of recipients.
+    pub policy: Arc<dyn Policy>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where events go.

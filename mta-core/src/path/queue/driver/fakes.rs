@@ -10,6 +10,9 @@ use crate::base::flow::attempt::{Attempt, Deliver, Endpoint, NextHop};
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::{Operate, Selection};
+use crate::base::flow::policy::{
+    Attempted, Hook, Outcome as Told, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy,
+};
 use crate::base::flow::report::{Outcome, Report};
 use crate::base::flow::ruling::{Ruling, Settle};
 use crate::base::flow::spool::{Blob, Room, Spool};
@@ -285,6 +288,28 @@ impl Observe for EventNames {
     }
 }
 
+/// Keeps what policy is told of recipients: which, at which attempt, and what.
+struct ToldPolicy(mpsc::UnboundedSender<(u32, u32, Told)>);
+
+impl Policy for ToldPolicy {
+    fn has(&self, hook: Hook) -> bool {
+        hook == Hook::Outcome
+    }
+
+    fn session(&self, _: SessionInfo) -> Box<dyn SessionPolicy> {
+        panic!("the queue opens no session")
+    }
+
+    fn pre_send<'a>(&'a self, _: Sendout<'a>) -> Answer<'a, SendVerdict> {
+        panic!("deliver asks before an attempt")
+    }
+
+    fn outcome(&self, attempted: &Attempted) {
+        // Nobody reads on after the test's end.
+        let _unread = self.0.send((attempted.recipient, attempted.attempt, attempted.outcome.clone()));
+    }
+}
+
 /// Dice that show 1, 2, 3: ids differ, and no jitter is configured here.
 #[derive(Default)]
 struct Counting(AtomicU64);
@@ -311,6 +336,7 @@ pub(super) struct House {
     config: watch::Sender<Arc<Config>>,
     attempts: mpsc::UnboundedReceiver<Asked>,
     events: mpsc::UnboundedReceiver<String>,
+    outcomes: mpsc::UnboundedReceiver<(u32, u32, Told)>,
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<u64>>,
 }
@@ -319,18 +345,20 @@ impl Foundation {
     pub(super) fn start(self) -> House {
         let (asked, attempts) = mpsc::unbounded_channel();
         let (told, events) = mpsc::unbounded_channel();
+        let (tell_policy, outcomes) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let settle: Arc<dyn Settle> = Arc::new(Settler::new(self.config.subscribe(), Arc::new(Counting::default())));
         let doors = Doors {
             spool: Arc::clone(&self.spool) as Arc<dyn Spool>,
             deliver: Arc::new(AskedDeliver(asked)),
             settle,
+            policy: Arc::new(ToldPolicy(tell_policy)),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             observe: Arc::new(EventNames(told)),
         };
         let (operator, task) = start(doors, self.config.subscribe(), self.inbox, stopped);
         let (spool, clock, config) = (self.spool, self.clock, self.config);
-        House { spool, clock, operator, config, attempts, events, stop, task: Some(task) }
+        House { spool, clock, operator, config, attempts, events, outcomes, stop, task: Some(task) }
     }
 }
 
@@ -376,6 +404,11 @@ impl House {
     /// Waits for an event of that name.
     pub(super) async fn event(&mut self, name: &str) {
         while self.events.recv().await.expect("the driver runs") != name {}
+    }
+
+    /// The next that policy is told: the recipient's index, the attempt, and what became of it.
+    pub(super) async fn told(&mut self) -> (u32, u32, Told) {
+        self.outcomes.recv().await.expect("the driver runs")
     }
 
     pub(super) fn reload(&self, config: Config) {

@@ -9,6 +9,7 @@ mod doors;
 mod fakes;
 mod listing;
 mod operate;
+mod outcomes;
 #[cfg(test)]
 mod tests;
 

@@ -157,11 +157,13 @@ impl Work {
         if changes.is_empty() {
             return (After::Entry(entry), Ok(under_way));
         }
+        let changed = changes.clone();
         let ruling = Ruling { id, changes, notifications: Vec::new() };
         let left = match self.doors.spool.rule(ruling).await {
             Ok(left) => left,
             Err(fault) => return (After::Unknown, Err(fault)),
         };
+        self.tell_ended(&entry, None, &changed);
         let action = match operation.action {
             Action::Retry => "retry",
             Action::Cancel => "cancel",

@@ -5,6 +5,7 @@ use super::{Doors, start};
 use crate::base::fault::{Scope, SpoolFault};
 use crate::base::flow::entry::{Fate, Progress};
 use crate::base::flow::operator::Selection;
+use crate::base::flow::policy::Outcome as Told;
 use crate::base::flow::report::Outcome;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
@@ -54,6 +55,31 @@ async fn a_deferred_message_comes_again_by_the_schedule_and_its_bounce_is_delive
     bounce.end(Outcome::Failed(reply(550, "nor that")));
     house.event("Finished").await;
     assert_eq!(house.spool.left(), 0, "there is no bounce of a bounce");
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn policy_is_told_what_became_of_each_recipient_once_it_is_durable() {
+    let mut house = House::new(config());
+    house.accept(message(1, "a@from.example", &["b@to.example"])).await;
+    house.attempt().await.end(deferred());
+    assert_eq!(house.told().await, (0, 1, Told::Deferred(reply(451, "later"))));
+    house.clock.advance(Duration::from_secs(60));
+    house.attempt().await.end(delivered());
+    assert_eq!(house.told().await, (0, 2, Told::Delivered(reply(250, "ok"))));
+
+    house.accept(message(2, "a@from.example", &["b@to.example"])).await;
+    house.attempt().await.end(Outcome::Discarded(None, "a plugin's own decision".into()));
+    house.event("Discarded").await;
+    house.accept(message(3, "a@from.example", &["b@to.example"])).await;
+    house.attempt().await.end(Outcome::Failed(reply(550, "no such user")));
+    assert_eq!(house.told().await, (0, 1, Told::Bounced(reply(550, "no such user"))), "that it discarded is no news");
+
+    house.attempt().await.end(deferred());
+    assert_eq!(house.told().await, (0, 1, Told::Deferred(reply(451, "later"))), "the notification's own attempt");
+    let cancelled = house.operator.cancel(Selection::default()).await;
+    assert_eq!(cancelled, Ok(1));
+    assert_eq!(house.told().await, (0, 0, Told::Cancelled));
     house.stop().await;
 }
 
@@ -226,6 +252,7 @@ async fn paused_mail_expires_with_a_notification_rfc3463_3_5() {
     house.clock.advance(paused.queue.age_max);
     house.event("Expired").await;
     house.event("NotificationQueued").await;
+    assert_eq!(house.told().await, (0, 0, Told::Expired));
     assert_eq!(house.spool.left(), 1, "the notification itself waits");
     paused.delivery.paused = false;
     house.reload(paused);

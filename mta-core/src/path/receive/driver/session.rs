@@ -45,7 +45,7 @@ pub(in crate::path::receive) async fn run(
     let mut driver =
         Driver { doors, machine, socket, policy: None, blob: None, alarm: None, phase: next_phase(phase), _slot: slot };
     driver.run().await;
-    driver.part().await;
+    driver.part();
 }
 
 struct Driver {
@@ -114,10 +114,10 @@ impl Driver {
     }
 
     /// Tells policy that the client is gone.
-    async fn part(&mut self) {
+    fn part(&mut self) {
         let Self { doors, machine, policy, .. } = self;
         if doors.policy.has(Hook::Disconnect) {
-            policy.get_or_insert_with(|| doors.policy.session(machine.info())).disconnected().await;
+            policy.get_or_insert_with(|| doors.policy.session(machine.info())).disconnected();
         }
     }
 

@@ -7,8 +7,8 @@ use crate::base::flow::entry::Entry;
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::Selection;
 use crate::base::flow::policy::{
-    Asked, DataVerdict, Disposition, Gate, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy,
-    Submission,
+    Asked, Attempted, DataVerdict, Disposition, Gate, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo,
+    SessionPolicy, Submission,
 };
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::{Blob, Room, Spool};
@@ -213,7 +213,7 @@ impl Policy for TestPolicy {
             Hook::Data => self.data.lock().expect("no panic").is_some(),
             Hook::Helo => self.helo.lock().expect("no panic").is_some(),
             Hook::Mail => self.mail.lock().expect("no panic").is_some(),
-            Hook::PreSend => false,
+            Hook::PreSend | Hook::Outcome | Hook::Tick => false,
             Hook::Disconnect => true,
         }
     }
@@ -233,6 +233,10 @@ impl Policy for TestPolicy {
 
     fn pre_send<'a>(&'a self, _sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {
         Box::pin(async { SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default() } })
+    }
+
+    fn outcome(&self, _: &Attempted) {
+        panic!("the queue tells outcomes")
     }
 }
 
@@ -266,9 +270,8 @@ impl SessionPolicy for TestSession {
         self.note("ended".to_owned());
     }
 
-    fn disconnected(&mut self) -> Answer<'_, ()> {
+    fn disconnected(&mut self) {
         self.note("gone".to_owned());
-        Box::pin(async {})
     }
 }
 

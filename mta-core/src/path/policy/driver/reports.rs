@@ -1,0 +1,90 @@
+//! The hooks that are told: beside the mail, in tasks of their own, dropped where a plugin can't keep up.
+
+use super::super::exchange::verdict;
+use super::super::host::instance::Told;
+use super::super::host::reports::Place;
+use super::super::host::stock::{Lease, Loaded};
+use super::super::scene::{Scene, SessionScene};
+use super::attempt::attempt_scene;
+use super::shared::Shared;
+use crate::base::event::Event;
+use crate::base::flow::policy::{Attempted, Hook};
+use crate::base::mail::id::QueueId;
+use std::sync::Arc;
+
+impl Shared {
+    /// Tells `on-outcome`.
+    pub(super) fn tell_outcome(self: &Arc<Self>, attempted: &Attempted) {
+        let generation = self.serving.load();
+        let chain = generation.chain(Hook::Outcome);
+        let id = attempted.entry.id;
+        let Attempted { entry, content, recipient, attempt, site, outcome } = attempted;
+        for loaded in chain.iter().filter_map(|&index| generation.plugins.get(index)) {
+            let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
+            let scene = attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
+            let about = About { session: None, id: Some(id) };
+            self.tell(loaded.clone(), place, scene, Told::Outcome(verdict::outcome(outcome)), about);
+        }
+    }
+
+    /// Tells `on-disconnect`.
+    pub(super) fn tell_disconnect(self: &Arc<Self>, session: &Arc<SessionScene>) {
+        let generation = self.serving.load();
+        let chain = generation.chain(Hook::Disconnect);
+        for loaded in chain.iter().filter_map(|&index| generation.plugins.get(index)) {
+            let Some(place) = self.place(loaded, Hook::Disconnect) else { continue };
+            let scene = Scene { session: Some(session.clone()), ..Scene::default() };
+            let about = About { session: Some(session.clone()), id: None };
+            self.tell(loaded.clone(), place, scene, Told::Disconnect, about);
+        }
+    }
+
+    /// Tells `on-tick` of one plugin; not while its last tick is under way.
+    pub(super) fn tell_tick(self: &Arc<Self>, loaded: &Arc<Loaded>) {
+        match loaded.reports.tick_place() {
+            Some(place) => {
+                let about = About { session: None, id: None };
+                self.tell(loaded.clone(), place, Scene::default(), Told::Tick, about);
+            }
+            None => self.dropped(loaded, Hook::Tick),
+        }
+    }
+
+    fn place(&self, loaded: &Loaded, hook: Hook) -> Option<Place> {
+        let place = loaded.reports.place();
+        if place.is_none() {
+            self.dropped(loaded, hook);
+        }
+        place
+    }
+
+    fn dropped(&self, loaded: &Loaded, hook: Hook) {
+        let second = self.pool.world.clock.now().wall.0 / 1000;
+        if let Some(reports) = loaded.reports.dropped(second) {
+            let plugin = &loaded.code.plugin.name;
+            self.pool.world.observe.event(Event::PluginUntold { plugin, hook: hook.name(), reports });
+        }
+    }
+
+    fn tell(self: &Arc<Self>, loaded: Arc<Loaded>, place: Place, scene: Scene, told: Told, about: About) {
+        let host = self.clone();
+        self.telling.spawn(async move {
+            let _place = place;
+            let _turn = loaded.reports.turn().await;
+            let answer = async {
+                host.admit(&loaded)?;
+                let mut lease = Lease::begin(&host.pool, &loaded).await?;
+                lease.live()?.tell(&host.pool, &loaded.code.hooks, scene, &told).await
+            };
+            if let Err(fault) = host.noted(&loaded, answer.await) {
+                host.failed(&loaded, told.hook(), &fault, about.session.as_ref(), about.id);
+            }
+        });
+    }
+}
+
+/// What a report is about, for the log.
+struct About {
+    session: Option<Arc<SessionScene>>,
+    id: Option<QueueId>,
+}
