@@ -129,6 +129,12 @@ pub enum Event<'a> {
         instances: &'a str,
         generation: u64,
     },
+    /// An operator had all plugins loaded again: so many serve.
+    PluginsReloaded { generation: u64, plugins: u64, took_ms: u64 },
+    /// An operator wanted them loaded again, and one can't be: the old ones serve.
+    PluginsReloadRefused { why: &'a str },
+    /// An operator had the generation before serve again.
+    PluginsRolledBack { generation: u64, from: u64 },
     /// A plugin said something through its `log` grant.
     PluginLog {
         plugin: &'a str,
@@ -220,6 +226,9 @@ kinds! {
     PluginCompiled "plugin-compiled" Debug,
     PluginCacheUnused "plugin-cache-unused" Warn,
     PluginLoaded "plugin-loaded" Info,
+    PluginsReloaded "plugins-reloaded" Info,
+    PluginsReloadRefused "plugins-reload-refused" Warn,
+    PluginsRolledBack "plugins-rolled-back" Warn,
     PluginLog "plugin-log" Info,
     PluginFault "plugin-fault" Warn,
     PluginAlone "plugin-alone" Error,

@@ -3,6 +3,7 @@
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -226,6 +227,15 @@ pub enum PluginSource {
     Builtin(Box<str>),
     /// A `.wasm` file.
     File(PathBuf),
+}
+
+impl fmt::Display for PluginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(name) => write!(f, "builtin:{name}"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// Parts of a message that a plugin may change.

@@ -2,3 +2,4 @@
 
 mod compiled_code_is_kept_and_checked;
 mod compiling_has_limits;
+mod plugins_are_reloaded_and_rolled_back;

@@ -19,6 +19,7 @@ pub use fault::LoadError;
 pub use host::engine::compiling_engine;
 pub use host::pulse::{Pulse, TICK};
 pub use loading::compile::{Compile, InProcess, NotCompiled};
+pub use loading::inspect::{Inspection, inspect};
 
 #[cfg(test)]
 mod tests;

@@ -16,10 +16,13 @@ const CONTRACT: &str = "0.1.";
 const LIFECYCLE: &str = "lifecycle";
 
 /// Interfaces that need no grant: what a hook is about.
-const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
+pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 8] = ["metrics", "random", "secrets", "suppression", "tables", "dns", "http", "submit"];
+pub(crate) const LATER: [&str; 8] = ["metrics", "random", "secrets", "suppression", "tables", "dns", "http", "submit"];
+
+/// Grants that name something: what to write in `allow` for an interface. For others it is the interface's name.
+pub(crate) const NAMING: [(&str, &str); 1] = [("kv", "kv:BUCKET")];
 
 /// Hooks of the contract that this version does not call.
 const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod generation;
+mod operate;
 mod reports;
 mod session;
 mod shared;
@@ -26,7 +27,7 @@ use bytes::Bytes;
 use generation::Generation;
 use session::Session;
 use shared::Shared;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
@@ -73,8 +74,9 @@ impl Host {
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
-        let compiler = settings.compiler;
-        Ok(Self(Arc::new(Shared { pool, linker, kv: Kv::default(), compiler, serving, generations, telling })))
+        let (compiler, previous) = (settings.compiler, Mutex::default());
+        let kv = Kv::default();
+        Ok(Self(Arc::new(Shared { pool, linker, kv, compiler, serving, previous, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -111,7 +113,7 @@ impl Host {
         plugins: &[Plugin],
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
-        let Shared { pool, linker, kv, compiler, serving, generations, .. } = &*self.0;
+        let Shared { pool, linker, kv, compiler, .. } = &*self.0;
         let mut all = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             let octets = read(&plugin.source).map_err(|problem| LoadError {
@@ -121,7 +123,7 @@ impl Host {
             })?;
             all.push(load(pool, linker, kv, &**compiler, plugin, octets).await?);
         }
-        let generation = Generation::new(serving.load().number + 1, all);
+        let generation = Generation::new(self.0.next_number(), all);
         for loaded in &generation.plugins {
             let hooks: Vec<&str> =
                 Hook::ALL.iter().filter(|hook| loaded.code.hooks.has(**hook)).map(|hook| hook.name()).collect();
@@ -137,9 +139,7 @@ impl Host {
                 generation: generation.number,
             });
         }
-        let number = generation.number;
-        serving.store(Arc::new(generation));
-        generations.send_replace(number);
+        self.0.swap(Arc::new(generation));
         Ok(())
     }
 }

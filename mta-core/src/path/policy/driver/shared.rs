@@ -15,7 +15,7 @@ use crate::base::flow::policy::Hook;
 use crate::base::mail::id::QueueId;
 use crate::config::model::OnFailure;
 use arc_swap::ArcSwap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use wasmtime::component::Linker;
@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub(super) compiler: Arc<dyn Compile>,
     /// What new transactions and attempts are asked by. Those under way keep theirs.
     pub(super) serving: ArcSwap<Generation>,
+    /// The generation that served before, where there was one: a rollback is one step.
+    pub(super) previous: Mutex<Option<Arc<Generation>>>,
     /// The number of the generation that serves, for those who wait for a new one.
     pub(super) generations: watch::Sender<u64>,
     /// Reports to plugins that are under way.

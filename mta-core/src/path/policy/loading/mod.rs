@@ -9,6 +9,7 @@ mod capture;
 pub(super) mod compile;
 mod component;
 mod function;
+pub(super) mod inspect;
 mod module;
 #[cfg(test)]
 mod module_tests;
@@ -74,6 +75,7 @@ pub(crate) async fn load(
     let loaded = Arc::new(Loaded {
         code,
         stock: Stock::new(pool.room.clone()),
+        source: plugin.source.to_string(),
         sha256,
         unpictured: unpictured.map(|why| why.to_string()),
         on_failure,

@@ -1,0 +1,42 @@
+//! What may be said after `plugin`.
+
+use super::super::config_args::ConfigArgs;
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Say what a component is: its hooks, what it wants to be allowed, its sum.
+    ///
+    /// Nothing of it is run.
+    #[command(after_help = "Examples:\n  mailwright plugin inspect greylist.wasm\n  \
+        mailwright plugin inspect builtin:hello --json")]
+    Inspect {
+        /// The component: a file, or builtin:NAME.
+        component: String,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the plugins that the running server asks, in their order.
+    #[command(after_help = "Example:\n  mailwright plugin list --config mailwright.toml")]
+    List {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// One JSON object: generation, previous, plugins.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the running server load its plugins anew: their part of the configuration, and their components.
+    ///
+    /// Each is compiled beside the mail, checked against its grants, configured and tested; then all of them serve, and
+    /// transactions under way end with what they began with. If one can't be loaded, the old ones serve on, and the exit
+    /// code is 1.
+    #[command(after_help = "Example:\n  mailwright plugin reload --config mailwright.toml")]
+    Reload(ConfigArgs),
+    /// Have the running server go back to the plugins that served before the last reload, at once.
+    ///
+    /// They are kept ready, with the configuration that they had. A second rollback undoes the first. The next reload
+    /// reads the configuration again: put it right as well.
+    #[command(after_help = "Example:\n  mailwright plugin rollback --config mailwright.toml")]
+    Rollback(ConfigArgs),
+}
