@@ -2,9 +2,35 @@
 
 use super::super::config_args::ConfigArgs;
 use clap::Subcommand;
+use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
+    /// Make a folder with a new plugin in Rust: a crate that builds, with its tests.
+    ///
+    /// The SDK is written into it, as it was when this program was built.
+    #[command(after_help = "Examples:\n  mailwright plugin new my-policy\n  \
+        mailwright plugin new my-policy --sdk ../mailwright/plugin-sdk")]
+    New {
+        /// The plugin's name, and the folder's.
+        name: String,
+        /// Use the SDK in this folder.
+        #[arg(long, value_name = "FOLDER")]
+        sdk: Option<PathBuf>,
+    },
+    /// Build a plugin's crate for WebAssembly and make a component of it: NAME.wasm.
+    ///
+    /// Needs cargo, and the target wasm32-unknown-unknown (rustup target add wasm32-unknown-unknown).
+    #[command(after_help = "Examples:\n  mailwright plugin build\n  \
+        mailwright plugin build my-policy --release-dir /etc/mailwright/plugins")]
+    Build {
+        /// The crate's folder.
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+        /// Where NAME.wasm is written; the crate's folder if not said.
+        #[arg(long, value_name = "FOLDER")]
+        release_dir: Option<PathBuf>,
+    },
     /// Say what a component is: its hooks, what it wants to be allowed, its sum.
     ///
     /// Nothing of it is run.

@@ -11,8 +11,16 @@ pub(super) fn run(component: &str, json: bool) -> Result<(), String> {
         Some(name) => PluginSource::Builtin(name.into()),
         None => PluginSource::File(component.into()),
     };
-    let found = inspect(&plugins::read(&source)?).map_err(|why| format!("{component}: {why}"))?;
-    say(&if json { as_json(&found)? } else { text(component, &found) })
+    let octets = plugins::read(&source)?;
+    match json {
+        true => say(&as_json(&inspect(&octets).map_err(|why| format!("{component}: {why}"))?)?),
+        false => say(&described(component, &octets)?),
+    }
+}
+
+/// What a component is, in words.
+pub(super) fn described(name: &str, octets: &[u8]) -> Result<String, String> {
+    inspect(octets).map(|found| text(name, &found)).map_err(|why| format!("{name}: {why}"))
 }
 
 fn text(component: &str, found: &Inspection) -> String {

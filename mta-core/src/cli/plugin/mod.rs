@@ -1,7 +1,11 @@
 //! `plugin`: for those who write plugins and those who run them.
 
+mod build;
 pub(crate) mod command;
+mod guest;
 mod inspect;
+mod new;
+mod sdk;
 mod serving;
 
 use command::PluginCommand;
@@ -9,6 +13,8 @@ use command::PluginCommand;
 /// Does it.
 pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
     match command {
+        PluginCommand::New { name, sdk } => new::run(&name, sdk.as_deref()),
+        PluginCommand::Build { folder, release_dir } => build::run(&folder, release_dir.as_deref()),
         PluginCommand::Inspect { component, json } => inspect::run(&component, json),
         PluginCommand::List { config, json } => serving::list(&config, json),
         PluginCommand::Reload(config) => serving::reload(&config),
