@@ -17,8 +17,9 @@ use mta_core::base::world::Observe;
 use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use mta_core::edge::plugins;
 use mta_core::edge::world::clock::SystemClock;
+use mta_core::edge::world::dice::SystemDice;
 use mta_core::edge::world::ticker;
-use mta_core::path::policy::{Host, HostSettings};
+use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -135,7 +136,11 @@ impl Mail {
 }
 
 async fn mail() -> Result<Mail, Box<dyn Error>> {
-    let host = Host::new(HostSettings::new(Arc::new(SystemClock), Arc::new(Faults)))?;
+    let host = Host::new(HostSettings::new(
+        Arc::new(SystemClock),
+        Arc::new(Faults),
+        Reach { dice: Arc::new(SystemDice::new()?) },
+    ))?;
     ticker::spawn(host.pulse())?;
     let hello = Plugin {
         name: "hello".into(),
@@ -151,7 +156,7 @@ async fn mail() -> Result<Mail, Box<dyn Error>> {
         compile: CompileLimits::default(),
     };
     let start = Instant::now();
-    host.load(&[hello], &plugins::read).await?;
+    host.load(&[hello], &Supplies::default(), &plugins::read).await?;
     println!("load (compile, configure, self-test): {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
     let recipient = Recipient { address: Address::parse("a@example.net")?, notify: None, orcpt: None };
     let envelope = Envelope {

@@ -21,7 +21,9 @@ use mta_core::base::mail::edits::Edits;
 use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::id::QueueId;
 use mta_core::base::time::{Now, UnixMillis};
-use mta_core::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write};
+use mta_core::base::world::store::{
+    BlobWriter, Found, Journal, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write,
+};
 use mta_core::base::world::{Clock, Observe};
 use mta_core::config::model::Storage;
 use mta_core::edge::store;
@@ -72,7 +74,7 @@ struct Counted {
 
 type Reply<'a, T> = Answer<'a, Result<T, StoreFault>>;
 
-impl Store for Counted {
+impl Journal for Counted {
     fn append(&self, records: Vec<Record>) -> Reply<'_, Vec<Position>> {
         self.appends.fetch_add(1, Ordering::Relaxed);
         self.inner.append(records)
@@ -89,6 +91,9 @@ impl Store for Counted {
     fn trim(&self, before: Position) -> Reply<'_, ()> {
         self.inner.trim(before)
     }
+}
+
+impl Store for Counted {
     fn get(&self, tree: &'static str, keys: Vec<Bytes>) -> Reply<'_, Vec<Option<Bytes>>> {
         self.inner.get(tree, keys)
     }

@@ -10,8 +10,9 @@ use crate::base::flow::attempt::Deliver;
 use crate::base::flow::operator::Operate;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::world::dns::Dns;
 use crate::base::world::net::{Listener, Net};
-use crate::base::world::store::Store;
+use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
@@ -21,6 +22,7 @@ use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
+use crate::edge::supplies::Shelf;
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
 use crate::edge::world::dns::HickoryDns;
@@ -29,7 +31,7 @@ use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::edge::world::ticker;
 use crate::path::deliver::driver::{Deliverer, Parts};
-use crate::path::policy::{Host, HostSettings};
+use crate::path::policy::{Host, HostSettings, Reach};
 use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
@@ -46,6 +48,12 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// Accepted messages on their way from the spool to the queue.
 const ADMISSIONS_MAX: usize = 1024;
+
+/// Where plugins' buckets are kept, in the data directory.
+const PLUGIN_DATA: &str = "plugins";
+
+/// The size of a file of them, in octets.
+const PLUGIN_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long sessions may take to say 421 when the drain's limit has passed.
 const CUT_LIMIT: Duration = Duration::from_secs(2);
@@ -92,10 +100,16 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(Arc::new(SystemClock), Arc::new(Unheard), Compiler::uncached(Arc::new(Unheard)))?;
+        let host = host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None)?;
         let mut wrong = Vec::new();
+        let supplies = Shelf::default().read(&config)?.supplies;
         for plugin in &config.plugins {
-            wrong.extend(host.load(slice::from_ref(plugin), &plugins::read).await.err().map(|error| error.to_string()));
+            wrong.extend(
+                host.load(slice::from_ref(plugin), &supplies, &plugins::read)
+                    .await
+                    .err()
+                    .map(|error| error.to_string()),
+            );
         }
         Ok::<_, String>(wrong)
     })?;
@@ -140,7 +154,21 @@ struct World {
     clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
     net: Arc<dyn Net>,
+    dns: Arc<dyn Dns>,
     observe: Arc<dyn Observe>,
+}
+
+impl World {
+    /// The real one.
+    fn new(config: &Config, observe: Arc<dyn Observe>) -> Result<Self, String> {
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            dice: Arc::new(SystemDice::new().map_err(|error| format!("no randomness: {error}"))?),
+            net: Arc::new(SystemNet),
+            dns: Arc::new(HickoryDns::new(&config.delivery.dns_servers)?),
+            observe,
+        })
+    }
 }
 
 /// A running server.
@@ -163,17 +191,14 @@ struct Server {
 
 impl Server {
     async fn start(file: ConfigFile, config: Config, log: Arc<EventLog>) -> Result<Self, String> {
-        let dice = SystemDice::new().map_err(|error| format!("no randomness: {error}"))?;
-        let world = World {
-            clock: Arc::new(SystemClock),
-            dice: Arc::new(dice),
-            net: Arc::new(SystemNet),
-            observe: Arc::<EventLog>::clone(&log),
-        };
+        let world = World::new(&config, Arc::<EventLog>::clone(&log))?;
         let mut beside = JoinSet::new();
-        // What can be refused is tried first, before the first port is open.
-        let host = load_plugins(&config, &world).await?;
+        // What can be refused is tried first, before the first port is open. The store keeps other servers out of
+        // the directory.
         let store = open_store(&config)?;
+        let shelf = Arc::new(Shelf::default());
+        let host = load_plugins(&config, &world, &shelf).await?;
+        beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let ports = bind(&config, &*world.net)?;
 
@@ -182,21 +207,12 @@ impl Server {
             spool::open(store, Arc::clone(&world.observe), Arc::clone(&world.clock), config.storage.clone(), admit)
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
-        let dns = HickoryDns::new(&config.delivery.dns_servers)?;
         let config = watch::Sender::new(Arc::new(config));
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = Arc::new(Deliverer::new(Parts {
-            config: config.subscribe(),
-            clock: Arc::clone(&world.clock),
-            dice: Arc::clone(&world.dice),
-            net: Arc::clone(&world.net),
-            dns: Arc::new(dns),
-            maildirs: Arc::new(FileMaildirs),
-            policy: Arc::clone(&policy),
-            observe: Arc::clone(&world.observe),
-        }));
-        let ticking = host.clone();
+        let deliver = deliverer(&world, &config, &policy);
+        let (ticking, keeping) = (host.clone(), host.clone());
         beside.spawn(async move { ticking.tick().await });
+        beside.spawn(async move { keeping.keep().await });
         let sweeper = Arc::clone(&deliver);
         beside.spawn(async move { sweeper.sweep().await });
 
@@ -210,7 +226,7 @@ impl Server {
             observe: Arc::clone(&world.observe),
         };
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
-        let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), Arc::clone(&log)));
+        let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
         serve_operators(control, operate, &reloads, &world, &log, &mut beside);
 
         let doors = Arc::new(Doors::new(
@@ -282,6 +298,9 @@ impl Server {
         self.deliver.close_idle().await;
         // What can't be told in time is lost to the plugins; the mail does not wait for it.
         let _ = tokio::time::timeout(TELL_LIMIT, self.host.told()).await;
+        if let Err(fault) = self.host.save().await {
+            self.log.event(Event::PluginDataUnkept { why: &fault.to_string() });
+        }
         self.spool.close().await;
         self.spool_tasks.ended().await;
         self.beside.shutdown().await;
@@ -293,19 +312,43 @@ async fn asked_again(signals: &mut Signals) {
     while signals.next().await != Signal::Terminate {}
 }
 
-async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
+async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<Host, String> {
+    let dir = config.data_dir.join(PLUGIN_DATA);
+    let unkept = |fault: StoreFault| format!("{}: {fault}", dir.display());
+    let journal = match config.storage.engine {
+        Engine::Memory => None,
+        Engine::Sled => Some(store::journal::open(&dir, PLUGIN_SEGMENT_BYTES).map_err(unkept)?),
+    };
     let compiler = Compiler::cached(&config.data_dir, Arc::clone(&world.observe));
-    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe), compiler)?;
-    host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+    let host = host(world, compiler, journal)?;
+    host.recall().await.map_err(unkept)?;
+    let reading = shelf.read(config)?;
+    let loaded = host.load(&config.plugins, &reading.supplies, &plugins::read).await;
+    loaded.map_err(|error| error.to_string())?;
+    shelf.put(reading);
     Ok(host)
 }
 
 /// A host with its pulse, and no plugins yet.
-fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, compiler: Compiler) -> Result<Host, String> {
-    let settings = HostSettings { compiler: Arc::new(compiler), ..HostSettings::new(clock, observe) };
-    let host = Host::new(settings)?;
+fn host(world: &World, compiler: Compiler, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
+    let reach = Reach { dice: Arc::clone(&world.dice) };
+    let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
+    let host = Host::new(HostSettings { journal, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
+}
+
+fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dyn Policy>) -> Arc<Deliverer> {
+    Arc::new(Deliverer::new(Parts {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dice: Arc::clone(&world.dice),
+        net: Arc::clone(&world.net),
+        dns: Arc::clone(&world.dns),
+        maildirs: Arc::new(FileMaildirs),
+        policy: Arc::clone(policy),
+        observe: Arc::clone(&world.observe),
+    }))
 }
 
 /// A listener's name, and its open port.

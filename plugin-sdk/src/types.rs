@@ -1,6 +1,7 @@
 //! Natural ways to make the contract's plain data.
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Reply};
+use crate::host::outside::tables;
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -87,6 +88,16 @@ impl From<kv::Error> for Fault {
             kv::Error::Unavailable(words) => words,
         };
         Self::Unavailable(format!("kv: {words}"))
+    }
+}
+
+impl From<tables::Error> for Fault {
+    fn from(error: tables::Error) -> Self {
+        let words = match &error {
+            tables::Error::NoSuchTable => "no-such-table",
+            tables::Error::Unavailable(words) => words,
+        };
+        Self::Unavailable(format!("tables: {words}"))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::config::model::Config;
 use crate::edge::config_file::ConfigFile;
 use crate::edge::observe::EventLog;
 use crate::edge::plugins;
+use crate::edge::supplies::Shelf;
 use crate::path::policy::Host;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,14 +20,22 @@ pub(super) struct Reloads {
     /// The stages read it when they need it, and the queue is told of a change.
     config: watch::Sender<Arc<Config>>,
     host: Host,
+    /// The files that plugins are supplied from.
+    shelf: Arc<Shelf>,
     log: Arc<EventLog>,
     /// One at a time, in the order in which they were asked for.
     turn: Mutex<()>,
 }
 
 impl Reloads {
-    pub(super) fn new(file: ConfigFile, config: watch::Sender<Arc<Config>>, host: Host, log: Arc<EventLog>) -> Self {
-        Self { file, config, host, log, turn: Mutex::new(()) }
+    pub(super) fn new(
+        file: ConfigFile,
+        config: watch::Sender<Arc<Config>>,
+        host: Host,
+        shelf: Arc<Shelf>,
+        log: Arc<EventLog>,
+    ) -> Self {
+        Self { file, config, host, shelf, log, turn: Mutex::new(()) }
     }
 
     /// The configuration in force.
@@ -55,20 +64,30 @@ impl Reloads {
                 "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
             );
         }
-        self.host.load(&next.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+        self.load(&next).await?;
         self.log.configure(&next.log);
         self.config.send_replace(Arc::new(next));
         Ok(())
     }
 
-    /// Of the file, `[[plugin]]` comes into force and nothing else: who reloads plugins need not look for what else was
-    /// changed in it.
+    /// Of the file, the plugins with their secrets and tables come into force and nothing else: who reloads plugins need
+    /// not look for what else was changed in it.
     async fn try_plugins(&self) -> Result<Serving, String> {
         let _turn = self.turn.lock().await;
-        let plugins = self.file.load()?.plugins;
-        self.host.load(&plugins, &plugins::read).await.map_err(|error| error.to_string())?;
-        self.config.send_replace(Arc::new(Config { plugins, ..Config::clone(&self.present()) }));
+        let Config { plugins, secrets, tables, .. } = self.file.load()?;
+        let next = Config { plugins, secrets, tables, ..Config::clone(&self.present()) };
+        self.load(&next).await?;
+        self.config.send_replace(Arc::new(next));
         Ok(self.host.serving())
+    }
+
+    /// The plugins of a configuration, all or none.
+    async fn load(&self, next: &Config) -> Result<(), String> {
+        let reading = self.shelf.read(next)?;
+        let loaded = self.host.load(&next.plugins, &reading.supplies, &plugins::read).await;
+        loaded.map_err(|error| error.to_string())?;
+        self.shelf.put(reading);
+        Ok(())
     }
 }
 

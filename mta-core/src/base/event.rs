@@ -135,6 +135,10 @@ pub enum Event<'a> {
     PluginsReloadRefused { why: &'a str },
     /// An operator had the generation before serve again.
     PluginsRolledBack { generation: u64, from: u64 },
+    /// A newer version of a table's file is in force.
+    TableReloaded { table: &'a str, path: &'a str, entries: u64 },
+    /// A newer version of a table's file can't be read; the one before it stays in force.
+    TableRefused { table: &'a str, path: &'a str, why: &'a str },
     /// A plugin said something through its `log` grant.
     PluginLog {
         plugin: &'a str,
@@ -160,6 +164,10 @@ pub enum Event<'a> {
     PluginBack { plugin: &'a str },
     /// Reports to a plugin were dropped, because it can't keep up: how many since the last such line.
     PluginUntold { plugin: &'a str, hook: &'a str, reports: u64 },
+    /// What plugins keep could not be written; it is tried again.
+    PluginDataUnkept { why: &'a str },
+    /// A part of what plugins kept can't be read; it was set aside.
+    PluginDataDamaged { position: u64, why: &'a str },
     /// Log lines were lost because their reader was too slow; mail does not wait for it.
     LogDropped { lines: u64 },
     /// An internal error that should not be: a bug in Mailwright.
@@ -229,11 +237,15 @@ kinds! {
     PluginsReloaded "plugins-reloaded" Info,
     PluginsReloadRefused "plugins-reload-refused" Warn,
     PluginsRolledBack "plugins-rolled-back" Warn,
+    TableReloaded "table-reloaded" Info,
+    TableRefused "table-refused" Warn,
     PluginLog "plugin-log" Info,
     PluginFault "plugin-fault" Warn,
     PluginAlone "plugin-alone" Error,
     PluginBack "plugin-back" Info,
     PluginUntold "plugin-untold" Warn,
+    PluginDataUnkept "plugin-data-unkept" Error,
+    PluginDataDamaged "plugin-data-damaged" Error,
     LogDropped "log-dropped" Warn,
     Bug "bug" Error,
 }

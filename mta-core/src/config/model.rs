@@ -30,6 +30,10 @@ pub struct Config {
     pub storage: Storage,
     /// Limits of the SMTP server.
     pub limits: Limits,
+    /// Secrets that plugins may be granted.
+    pub secrets: Vec<Secret>,
+    /// Tables that plugins may be granted.
+    pub tables: Vec<Table>,
     /// Plugins, in the order of their chains.
     pub plugins: Vec<Plugin>,
     /// What is logged, and how.
@@ -191,6 +195,33 @@ pub struct Limits {
     pub session_total: Duration,
     /// How long running transactions may go on when the server is told to end.
     pub drain: Duration,
+}
+
+/// `[[secret]]`: what a plugin may be granted to see or to sign with. Its value is not part of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// Its name in grants.
+    pub name: Arc<str>,
+    /// Where its value is.
+    pub source: SecretSource,
+}
+
+/// Where a secret's value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The file's content.
+    File(PathBuf),
+    /// A variable of the environment.
+    Env(Box<str>),
+}
+
+/// `[[table]]`: a file of keys and values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name in grants.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub file: PathBuf,
 }
 
 /// `[[plugin]]`.

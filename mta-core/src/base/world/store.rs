@@ -85,8 +85,8 @@ pub enum Shrunk {
     },
 }
 
-/// One storage engine.
-pub trait Store: Send + Sync {
+/// One endless line of records.
+pub trait Journal: Send + Sync {
     /// Appends all records and makes them durable; then all their positions, in order. After an error none of them
     /// will be found again.
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>>;
@@ -104,7 +104,10 @@ pub trait Store: Send + Sync {
 
     /// Gives back what lies before `before`, as far as the engine can without moving anything.
     fn trim(&self, before: Position) -> Answer<'_, Result<(), StoreFault>>;
+}
 
+/// One storage engine.
+pub trait Store: Journal {
     /// The values of these keys, in their order.
     fn get(&self, tree: &'static str, keys: Vec<Bytes>) -> Answer<'_, Result<Vec<Option<Bytes>>, StoreFault>>;
 

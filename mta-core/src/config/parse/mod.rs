@@ -5,6 +5,7 @@ mod problem;
 mod scalar;
 mod section;
 mod sections;
+mod supplies;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -46,6 +47,8 @@ pub fn keys() -> Vec<String> {
         names("queue", sections::QUEUE),
         names("storage", sections::STORAGE),
         names("limits", sections::LIMITS),
+        names("secret", supplies::SECRET),
+        names("table", supplies::TABLE),
         names("plugin", plugin::PLUGIN),
         names("plugin.budget", plugin::BUDGET),
         names("plugin.compile", plugin::COMPILE),
@@ -60,7 +63,7 @@ fn sections_with(key: &str) -> Vec<String> {
     let own =
         |path: String| path.rsplit_once('.').filter(|(_, name)| *name == key).map(|(section, _)| section.to_owned());
     let found = keys().into_iter().filter_map(own).map(|section| match section.as_str() {
-        "listener" | "route" | "plugin" => format!("[[{section}]]"),
+        "listener" | "route" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
         _ => format!("[{section}]"),
     });
     found.collect()

@@ -17,7 +17,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
-const CAPABILITY: &str = "a capability: \"log\", \"clock\" or \"kv:BUCKET\"";
+const CAPABILITY: &str =
+    "a capability: \"log\", \"clock\", \"random\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\" or \"tables:NAME\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]

@@ -217,21 +217,31 @@ pub(super) fn sha256(text: &str) -> Result<Box<str>, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 3] = ["log", "clock", "kv"];
+const CAPABILITIES: [&str; 7] = ["log", "clock", "random", "kv", "secrets", "hmac", "tables"];
 
-/// A capability as `log`, `clock` or `kv:BUCKET`.
+/// What a grant of that name names.
+fn thing(capability: &str) -> &'static str {
+    match capability {
+        "kv" => "bucket",
+        "tables" => "table",
+        _ => "secret",
+    }
+}
+
+/// A capability as `log` or `kv:BUCKET`.
 pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
     let (name, object) = match text.split_once(':') {
         Some((name, object)) => (name, Some(object)),
         None => (text, None),
     };
     match (name, object) {
-        ("kv", Some(bucket)) => {
-            label(bucket).map(|_| text.into()).map_err(|_| "a bucket's name is letters, digits, - and _".to_owned())
+        ("kv" | "secrets" | "hmac" | "tables", Some(object)) => {
+            let what = thing(name);
+            label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
-        ("kv", None) => Err("name the bucket: \"kv:NAME\"".to_owned()),
-        ("log" | "clock", None) => Ok(text.into()),
-        ("log" | "clock", Some(_)) => Err(format!("did you mean {name:?}?")),
+        ("kv" | "secrets" | "hmac" | "tables", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
+        ("log" | "clock" | "random", None) => Ok(text.into()),
+        ("log" | "clock" | "random", Some(_)) => Err(format!("did you mean {name:?}?")),
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),
     }
 }

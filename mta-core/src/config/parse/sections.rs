@@ -5,6 +5,7 @@ use super::super::model::{
 };
 use super::scalar;
 use super::section::{Key, Value, Words, duplicates, put};
+use super::supplies;
 use super::tree::Data;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
@@ -36,6 +37,8 @@ pub(super) fn unset() -> Config {
         queue: Queue::default(),
         storage: Storage::default(),
         limits: Limits::default(),
+        secrets: Vec::new(),
+        tables: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
     }
@@ -53,6 +56,8 @@ pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
     }
     names_are_unique(root, "listener");
     names_are_unique(root, "plugin");
+    names_are_unique(root, "secret");
+    names_are_unique(root, "table");
     // A relative Maildir is mail, and lies with the rest of it.
     for route in &mut config.routes {
         if let NextHop::Maildir(path) = &mut route.via {
@@ -67,6 +72,7 @@ fn agreement(config: &Config, root: &mut Value<'_, '_>) {
     if !root.gathered.is_empty() {
         return;
     }
+    supplies::are_there(config, root);
     if config.limits.header_bytes_max as u64 > config.limits.message_bytes_max {
         let most = scalar::shown_size(config.limits.message_bytes_max.into());
         let what =
@@ -132,6 +138,8 @@ pub(super) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.limits, LIMITS);
         },
     },
+    Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },
+    Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
     Key { name: "plugin", read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", super::plugin::plugin)) },
     Key {
         name: "log",

@@ -176,6 +176,24 @@ const WRONG_VALUES: &[(&str, &str)] = &[
     ("[storage]\nengine = \"memory\"", "expected `sled` or `danger_memory`, found \"memory\""),
     ("[[plugin]]\nname = \"a\"\nsource = \"hello\"", "did you mean \"builtin:hello\"?"),
     ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"kv\"]", "name the bucket: \"kv:NAME\""),
+    ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"hmac\"]", "name the secret: \"hmac:NAME\""),
+    (
+        "[[secret]]\nname = \"key\"\nenv = \"KEY\"\n[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"log\", \"secrets:kye\"]",
+        "mx.toml:13:17: plugin.0.allow.1: expected the name of a [[secret]], found \"kye\"; did you mean \"key\"?",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"hmac:key\"]",
+        "plugin.0.allow.0: expected the name of a [[secret]], found \"key\"; there is no [[secret]] of that name",
+    ),
+    ("[[table]]\nname = \"a\"", "mx.toml:7:1: table.0.file: missing: expected the path of a file"),
+    (
+        "[[table]]\nname = \"vips\"\nfile = \"v\"\n[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"tables:vip\"]",
+        "expected the name of a [[table]], found \"vip\"; did you mean \"vips\"?",
+    ),
+    ("[[secret]]\nname = \"a\"", "mx.toml:7:1: secret.0: expected exactly one of file and env"),
+    ("[[secret]]\nname = \"a\"\nfile = \"f\"\nenv = \"E\"", "expected exactly one of file and env, found both"),
+    ("[[secret]]\nname = \"a b\"\nenv = \"E\"", "secret.0.name: expected a name of letters, digits, - and _"),
+    ("[[secret]]\nname = \"a\"\nenv = \"A=B\"", "secret.0.env: expected the name of an environment variable"),
     ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"lgo\"]", "did you mean \"log\"?"),
     (
         "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\non_failure = { conect = \"open\" }",

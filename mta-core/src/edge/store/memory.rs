@@ -3,7 +3,7 @@
 use crate::base::flow::Answer;
 use crate::base::mail::content::ReadAt;
 use crate::base::world::store::{
-    BlobWriter, Damage, Found, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write,
+    BlobWriter, Damage, Found, Journal, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write,
 };
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, HashMap};
@@ -90,7 +90,7 @@ fn answer<'a, T: Send + 'a>(value: T) -> Answer<'a, T> {
     Box::pin(ready(value))
 }
 
-impl Store for Memory {
+impl Journal for Memory {
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>> {
         let mut state = self.state();
         let mut positions = Vec::with_capacity(records.len());
@@ -129,7 +129,9 @@ impl Store for Memory {
         state.records = state.records.split_off(&before.0);
         answer(Ok(()))
     }
+}
 
+impl Store for Memory {
     fn get(&self, tree: &'static str, keys: Vec<Bytes>) -> Answer<'_, Result<Vec<Option<Bytes>>, StoreFault>> {
         let state = self.state();
         let tree = state.trees.get(tree);

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod conformance;
 mod disk;
-mod journal;
+pub mod journal;
 pub mod memory;
 pub mod sled;
 

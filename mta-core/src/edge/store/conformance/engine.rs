@@ -4,7 +4,7 @@ use super::faults::{Call, Faulty};
 use super::world::{Bench, content, done, id, later, octets, offer, ruling, storage};
 use crate::base::fault::SpoolFault;
 use crate::base::flow::spool::{Room, Spool};
-use crate::base::world::store::{Position, Record, Store, StoreFault, Write};
+use crate::base::world::store::{Journal, Position, Record, Store, StoreFault, Write};
 use crate::config::model::Storage;
 use crate::edge::store::{memory::Memory, sled};
 use bytes::Bytes;

@@ -1,7 +1,9 @@
 //! A store that fails, stops or waits where a test says so, around any engine.
 
 use crate::base::flow::Answer;
-use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write};
+use crate::base::world::store::{
+    BlobWriter, Found, Journal, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write,
+};
 use bytes::Bytes;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -149,7 +151,7 @@ impl Faulty {
     }
 }
 
-impl Store for Faulty {
+impl Journal for Faulty {
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>> {
         self.pass(Call::Append, move || self.inner.append(records))
     }
@@ -169,7 +171,9 @@ impl Store for Faulty {
     fn trim(&self, before: Position) -> Answer<'_, Result<(), StoreFault>> {
         self.pass(Call::Trim, move || self.inner.trim(before))
     }
+}
 
+impl Store for Faulty {
     fn get(&self, tree: &'static str, keys: Vec<Bytes>) -> Answer<'_, Result<Vec<Option<Bytes>>, StoreFault>> {
         self.pass(Call::Get, move || self.inner.get(tree, keys))
     }

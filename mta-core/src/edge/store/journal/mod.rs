@@ -13,7 +13,8 @@ mod writer;
 
 use super::disk::Disk;
 use super::fault;
-use crate::base::world::store::{Found, Position, Record, StoreFault};
+use crate::base::flow::Answer;
+use crate::base::world::store::{Found, Journal, Position, Record, StoreFault};
 use line::Line;
 use segment::Segment;
 use std::fs;
@@ -28,14 +29,14 @@ const ORDERS_MAX: usize = 16;
 
 /// An open journal. Dropped, it lets its thread end.
 #[derive(Debug)]
-pub(super) struct Journal {
+pub(super) struct FileJournal {
     line: Arc<Line>,
     disk: Arc<dyn Disk>,
     orders: mpsc::SyncSender<Order>,
     damaged_dir: PathBuf,
 }
 
-impl Journal {
+impl FileJournal {
     /// Opens the journal in `dir` and cuts its torn tail; positions never fall below `floor`.
     pub(super) fn open(
         disk: &Arc<dyn Disk>,
@@ -68,63 +69,62 @@ impl Journal {
             .map_err(|e| fault(&e))?;
         Ok(Self { line, disk: Arc::clone(disk), orders, damaged_dir: damaged_dir.to_owned() })
     }
+}
 
-    /// Makes the records durable, all or none.
-    pub(super) async fn append(&self, records: Vec<Record>) -> Result<Vec<Position>, StoreFault> {
-        let (answer, answered) = oneshot::channel();
-        self.orders.try_send(Order::Append(records, answer)).map_err(|_| writer_gone())?;
-        answered.await.map_err(|_| writer_gone())?
-    }
-
-    /// Removes the segments that lie whole before `before`.
-    pub(super) async fn trim(&self, before: Position) -> Result<(), StoreFault> {
-        let (answer, answered) = oneshot::channel();
-        self.orders.try_send(Order::Trim(before.0, answer)).map_err(|_| writer_gone())?;
-        let dropped = answered.await.map_err(|_| writer_gone())?;
-        if dropped.is_empty() {
-            return Ok(());
-        }
-        let disk = Arc::clone(&self.disk);
-        super::blocking(move || {
-            // Oldest first, so that an interruption leaves no gap before records that are still there.
-            for segment in &dropped {
-                disk.remove(&segment.path).map_err(|e| fault(&e))?;
-            }
-            Ok(())
+impl Journal for FileJournal {
+    fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.orders.try_send(Order::Append(records, answer)).map_err(|_| writer_gone())?;
+            answered.await.map_err(|_| writer_gone())?
         })
-        .await
     }
 
-    /// Where it begins and ends.
-    pub(super) fn extent(&self) -> (Position, Position) {
-        let (begin, end) = self.line.extent();
-        (Position(begin), Position(end))
-    }
-
-    /// The record at `at`.
-    pub(super) async fn read(&self, at: Position, payload_bytes: usize) -> Result<Found, StoreFault> {
+    fn read(&self, at: Position, payload_bytes: usize) -> Answer<'_, Result<Found, StoreFault>> {
         let line = Arc::clone(&self.line);
         let damaged_dir = self.damaged_dir.clone();
-        super::blocking(move || {
+        Box::pin(super::blocking(move || {
             let mut found = read::one(&line, at.0, payload_bytes)?;
             read::set_aside(&line, &damaged_dir, &mut found);
             Ok(found)
-        })
-        .await
+        }))
     }
 
-    /// Records from `from` on.
-    pub(super) async fn replay(&self, from: Position, bytes: usize) -> Result<Vec<Found>, StoreFault> {
+    fn replay(&self, from: Position, bytes: usize) -> Answer<'_, Result<Vec<Found>, StoreFault>> {
         let line = Arc::clone(&self.line);
         let damaged_dir = self.damaged_dir.clone();
-        super::blocking(move || {
+        Box::pin(super::blocking(move || {
             let mut found = read::some(&line, from.0, bytes)?;
             for one in &mut found {
                 read::set_aside(&line, &damaged_dir, one);
             }
             Ok(found)
+        }))
+    }
+
+    fn extent(&self) -> (Position, Position) {
+        let (begin, end) = self.line.extent();
+        (Position(begin), Position(end))
+    }
+
+    fn trim(&self, before: Position) -> Answer<'_, Result<(), StoreFault>> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            self.orders.try_send(Order::Trim(before.0, answer)).map_err(|_| writer_gone())?;
+            let dropped = answered.await.map_err(|_| writer_gone())?;
+            if dropped.is_empty() {
+                return Ok(());
+            }
+            let disk = Arc::clone(&self.disk);
+            super::blocking(move || {
+                // Oldest first, so that an interruption leaves no gap before records that are still there.
+                for segment in &dropped {
+                    disk.remove(&segment.path).map_err(|e| fault(&e))?;
+                }
+                Ok(())
+            })
+            .await
         })
-        .await
     }
 }
 
@@ -146,4 +146,15 @@ fn find_segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<Segment>, StoreFault
     disk.sync_dir(dir).map_err(|e| fault(&e))?;
     segments.sort_by_key(|segment| segment.base);
     Ok(segments)
+}
+
+/// Opens a journal that stands for itself in `dir`; what is damaged is set aside in it.
+///
+/// # Errors
+/// The directory can't be read or written, or was written by a newer version.
+pub fn open(dir: &Path, segment_bytes: u64) -> Result<Arc<dyn Journal>, StoreFault> {
+    let disk: Arc<dyn Disk> = Arc::new(super::disk::LocalDisk);
+    let journal = FileJournal::open(&disk, &dir.join("journal"), &dir.join("damaged"), segment_bytes, Position(0))?;
+    disk.sync_dir(dir).map_err(|e| fault(&e))?;
+    Ok(Arc::new(journal))
 }

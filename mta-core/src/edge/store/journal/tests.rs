@@ -17,8 +17,8 @@ fn local() -> Arc<dyn Disk> {
     Arc::new(LocalDisk)
 }
 
-fn open(dir: &Path) -> Result<Journal, StoreFault> {
-    Journal::open(&local(), &dir.join("journal"), &dir.join("damaged"), SEGMENT, Position(0))
+fn open(dir: &Path) -> Result<FileJournal, StoreFault> {
+    FileJournal::open(&local(), &dir.join("journal"), &dir.join("damaged"), SEGMENT, Position(0))
 }
 
 fn record(n: u8) -> Record {
@@ -44,7 +44,7 @@ fn only_segment(dir: &Path) -> PathBuf {
 }
 
 /// Kinds of the records that can be read, and the damage.
-async fn found(journal: &Journal) -> (Vec<u8>, Vec<Damage>) {
+async fn found(journal: &FileJournal) -> (Vec<u8>, Vec<Damage>) {
     let (mut kinds, mut damage) = (Vec::new(), Vec::new());
     let mut at = Position(0);
     loop {
@@ -164,7 +164,7 @@ async fn a_segment_that_fails_is_left_and_a_new_one_begun() {
         headers: Vec::new(),
     };
     std::thread::spawn(move || writer.run(&received));
-    let journal = Journal { line, disk: local(), orders, damaged_dir: dir.path().join("damaged") };
+    let journal = FileJournal { line, disk: local(), orders, damaged_dir: dir.path().join("damaged") };
     assert!(matches!(journal.append(vec![record(1)]).await, Err(StoreFault::Io(_))));
     journal.append(vec![record(2)]).await.expect("a new segment takes it");
     assert_eq!(found(&journal).await, (vec![2], vec![]));
@@ -189,6 +189,6 @@ async fn segments_are_given_back_from_the_front_alone() {
     journal.trim(end).await.expect("trimmed");
     assert_eq!((files(), journal.extent()), (0, (end, end)));
     drop(journal);
-    let floor = Journal::open(&local(), &dir.path().join("journal"), dir.path(), SEGMENT, end).expect("a journal");
+    let floor = FileJournal::open(&local(), &dir.path().join("journal"), dir.path(), SEGMENT, end).expect("a journal");
     assert!(floor.append(vec![record(1)]).await.expect("appended")[0] >= end);
 }

@@ -12,10 +12,12 @@ mod tests;
 mod trees;
 
 use super::disk::{Disk, LocalDisk};
-use super::journal::Journal;
+use super::journal::FileJournal;
 use super::{blocking, fault};
 use crate::base::flow::Answer;
-use crate::base::world::store::{BlobWriter, Found, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write};
+use crate::base::world::store::{
+    BlobWriter, Found, Journal, OpenBlob, Position, Record, Shrunk, Store, StoreFault, Write,
+};
 use crate::config::model::Storage;
 use bytes::Bytes;
 use std::fs::{self, File, TryLockError};
@@ -28,7 +30,7 @@ use trees::Trees;
 struct Engine {
     disk: Arc<dyn Disk>,
     dir: PathBuf,
-    journal: Journal,
+    journal: FileJournal,
     trees: Arc<Trees>,
     /// Held as long as the engine lives: a second server on the directory is refused.
     _lock: File,
@@ -52,7 +54,7 @@ pub(super) fn open_on(disk: Arc<dyn Disk>, dir: &Path, storage: &Storage) -> Res
     fs::create_dir_all(&blobs).map_err(|e| named(&blobs, &e))?;
     let trees = Trees::open(Arc::clone(&disk), dir, &damaged, storage.cache_bytes)?;
     let floor = trees.checkpointed().unwrap_or_default();
-    let journal = Journal::open(&disk, &dir.join("journal"), &damaged, storage.segment_bytes, floor)?;
+    let journal = FileJournal::open(&disk, &dir.join("journal"), &damaged, storage.segment_bytes, floor)?;
     disk.sync_dir(dir).map_err(|e| named(dir, &e))?;
     Ok(Arc::new(Engine { disk, dir: dir.to_owned(), journal, trees: Arc::new(trees), _lock: lock }))
 }
@@ -76,17 +78,17 @@ fn named(path: &Path, error: &std::io::Error) -> StoreFault {
     }
 }
 
-impl Store for Engine {
+impl Journal for Engine {
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>> {
-        Box::pin(self.journal.append(records))
+        self.journal.append(records)
     }
 
     fn read(&self, at: Position, payload_bytes: usize) -> Answer<'_, Result<Found, StoreFault>> {
-        Box::pin(self.journal.read(at, payload_bytes))
+        self.journal.read(at, payload_bytes)
     }
 
     fn replay(&self, from: Position, bytes: usize) -> Answer<'_, Result<Vec<Found>, StoreFault>> {
-        Box::pin(self.journal.replay(from, bytes))
+        self.journal.replay(from, bytes)
     }
 
     fn extent(&self) -> (Position, Position) {
@@ -94,9 +96,11 @@ impl Store for Engine {
     }
 
     fn trim(&self, before: Position) -> Answer<'_, Result<(), StoreFault>> {
-        Box::pin(self.journal.trim(before))
+        self.journal.trim(before)
     }
+}
 
+impl Store for Engine {
     fn get(&self, tree: &'static str, keys: Vec<Bytes>) -> Answer<'_, Result<Vec<Option<Bytes>>, StoreFault>> {
         let trees = Arc::clone(&self.trees);
         Box::pin(blocking(move || trees.get(tree, &keys)))

@@ -104,6 +104,8 @@ impl World {
             queue: Queue::default(),
             storage: Storage::default(),
             limits: Limits::default(),
+            secrets: Vec::new(),
+            tables: Vec::new(),
             plugins: Vec::new(),
             log: Log::default(),
         };

@@ -2,6 +2,8 @@
 
 use super::super::fault::LoadError;
 use super::kv::{Bucket, Kv};
+use super::supplies::{Secret, Supplies};
+use super::tables::TableSlot;
 use crate::base::flow::policy::Hook;
 use crate::config::model::{EditGrant, Plugin};
 use std::sync::Arc;
@@ -19,10 +21,18 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-pub(crate) const LATER: [&str; 8] = ["metrics", "random", "secrets", "suppression", "tables", "dns", "http", "submit"];
+const LATER: [&str; 5] = ["metrics", "suppression", "dns", "http", "submit"];
 
-/// Grants that name something: what to write in `allow` for an interface. For others it is the interface's name.
-pub(crate) const NAMING: [(&str, &str); 1] = [("kv", "kv:BUCKET")];
+/// Capabilities that this version offers, each with the words of `allow` that grant it.
+pub(crate) const OFFERED: [(&str, &str); 7] = [
+    ("log", "log"),
+    ("clock", "clock"),
+    ("random", "random"),
+    ("kv", "kv:<bucket>"),
+    ("secrets", "secrets:<name>"),
+    ("secrets", "hmac:<name>"),
+    ("tables", "tables:<name>"),
+];
 
 /// Hooks of the contract that this version does not call.
 const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
@@ -34,8 +44,14 @@ pub(crate) struct Grants {
     pub(crate) log: bool,
     /// It may read the clocks.
     pub(crate) clock: bool,
+    /// It may draw randomness.
+    pub(crate) random: bool,
     /// Its buckets by name.
     pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
+    /// Its secrets by name; whether it may see them, or only sign with them.
+    secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
+    /// Its tables by name.
+    tables: Vec<(Box<str>, Arc<TableSlot>)>,
     /// It may change header fields.
     pub(crate) edit_headers: bool,
     /// It may change the reverse path.
@@ -48,15 +64,24 @@ impl Grants {
     /// Reads `allow` and `edit`.
     ///
     /// # Errors
-    /// A capability that does not exist or is not offered.
-    pub(crate) fn new(plugin: &Plugin, kv: &Kv) -> Result<Self, LoadError> {
+    /// A capability that does not exist or is not offered, a supply that is not there.
+    pub(crate) fn new(plugin: &Plugin, kv: &Kv, supplies: &Supplies) -> Result<Self, LoadError> {
         let mut grants = Self::default();
         for word in &plugin.allow {
             match (&**word, word.split_once(':')) {
                 ("log", _) => grants.log = true,
                 ("clock", _) => grants.clock = true,
+                ("random", _) => grants.random = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     grants.buckets.push((bucket.into(), kv.bucket(&plugin.name, bucket)));
+                }
+                (_, Some((grant @ ("secrets" | "hmac"), name))) => {
+                    let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
+                    grants.secrets.push((name.into(), grant == "secrets", secret.clone()));
+                }
+                (_, Some(("tables", name))) => {
+                    let table = supplies.table(name).ok_or_else(|| not_there(plugin, word, "table"))?;
+                    grants.tables.push((name.into(), table.clone()));
                 }
                 (word, _) => return Err(bad_grant(plugin, word)),
             }
@@ -78,15 +103,50 @@ impl Grants {
         Ok(grants)
     }
 
+    /// Whether anything of a capability is granted.
+    fn covers(&self, capability: &str) -> bool {
+        match capability {
+            "log" => self.log,
+            "clock" => self.clock,
+            "random" => self.random,
+            "kv" => !self.buckets.is_empty(),
+            "secrets" => !self.secrets.is_empty(),
+            "tables" => !self.tables.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// A secret that it may see.
+    pub(crate) fn secret(&self, name: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|(granted, seen, _)| *seen && **granted == *name).map(|(.., secret)| &**secret)
+    }
+
+    /// A secret that it may sign with.
+    pub(crate) fn key(&self, name: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|(granted, ..)| **granted == *name).map(|(.., secret)| &**secret)
+    }
+
+    /// A table, where it is granted.
+    pub(crate) fn table(&self, name: &str) -> Option<&TableSlot> {
+        self.tables.iter().find(|(granted, _)| **granted == *name).map(|(_, table)| &**table)
+    }
+
     /// A bucket, where it is granted.
     pub(crate) fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
         self.buckets.iter().find(|(granted, _)| &**granted == name).map(|(_, bucket)| bucket)
     }
 }
 
+fn not_there(plugin: &Plugin, word: &str, section: &str) -> LoadError {
+    let name = word.split_once(':').map_or("", |(_, name)| name);
+    let remedy = format!("add a [[{section}]] with name = \"{name}\"");
+    error(plugin, format!("allow = \"{word}\" names no [[{section}]] of the configuration"), remedy)
+}
+
 fn bad_grant(plugin: &Plugin, word: &str) -> LoadError {
     let name = word.split(':').next().unwrap_or_default();
-    let remedy = "grants are \"log\", \"clock\" and \"kv:<bucket>\"";
+    let words = OFFERED.map(|(_, word)| format!("\"{word}\""));
+    let remedy = format!("grants are {}", words.join(", "));
     match LATER.contains(&name) {
         true => error(plugin, format!("allow = \"{word}\" is not offered by this version"), remedy),
         false => error(plugin, format!("allow = \"{word}\" is no grant"), remedy),
@@ -110,18 +170,17 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
         };
         return Err(error(plugin, format!("it imports {import}, which does not exist here"), remedy));
     };
-    let wanted = |grant: &str| {
-        error(plugin, format!("it imports {import}, which is not granted"), format!("add \"{grant}\" to its `allow`"))
-    };
+    if ALWAYS.contains(&name) || grants.covers(name) {
+        return Ok(());
+    }
+    if let Some((_, word)) = OFFERED.iter().find(|(offered, _)| *offered == name) {
+        let remedy = format!("add \"{word}\" to its `allow`");
+        return Err(error(plugin, format!("it imports {import}, which is not granted"), remedy));
+    }
     match name {
-        name if ALWAYS.contains(&name) => Ok(()),
-        "log" if grants.log => Ok(()),
-        "clock" if grants.clock => Ok(()),
-        "kv" if !grants.buckets.is_empty() => Ok(()),
-        "log" | "clock" => Err(wanted(name)),
-        "kv" => Err(wanted("kv:<bucket>")),
         name if LATER.contains(&name) => {
-            let remedy = "this version offers log, clock and kv; use a plugin that needs no more";
+            let offered = OFFERED.map(|(offered, _)| offered).join(", ");
+            let remedy = format!("this version offers {offered}; use a plugin that needs no more");
             Err(error(plugin, format!("it imports {import}, which this version does not offer"), remedy))
         }
         _ => {

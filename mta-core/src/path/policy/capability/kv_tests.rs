@@ -1,6 +1,8 @@
 //! Buckets: exact under concurrency, bounded, and forgetful when asked to be.
 
-use super::kv::{BUCKET_BYTES_MAX, Bucket, ENTRIES_MAX, Kv, KvFault, Taken, VALUE_BYTES_MAX};
+use super::entries::{BUCKET_BYTES_MAX, ENTRIES_MAX, KvFault, VALUE_BYTES_MAX};
+use super::kept::Page;
+use super::kv::{Bucket, Kv, Taken};
 use proptest::prelude::*;
 use std::thread;
 
@@ -149,4 +151,96 @@ proptest! {
             prop_assert!(taken <= may, "{taken} of {may}");
         }
     }
+}
+
+/// What is in a bucket, as any restart would find it.
+fn whole(kv: &Kv) -> Vec<Page> {
+    let mut pages: Vec<Page> =
+        kv.buckets().iter().map(|(name, bucket)| Page::new(name, bucket.page(None, usize::MAX))).collect();
+    pages.retain(|page| !page.entries.is_empty());
+    pages.sort_by(|a, b| a.bucket.cmp(&b.bucket));
+    pages
+}
+
+fn recalled(kept: &[Page]) -> Kv {
+    let kv = Kv::kept(NOW, std::sync::Arc::default());
+    for page in kept {
+        let record = page.record();
+        let page = Page::read(record.kind, &record.pieces.concat()).expect("as written");
+        let bucket = kv.bucket(&page.plugin.into(), &page.bucket);
+        page.entries.into_iter().for_each(|(key, what)| bucket.restore(NOW, &key, what));
+    }
+    kv
+}
+
+proptest! {
+    /// Whatever is done, and whenever changes are taken: what was kept is what there is.
+    #[test]
+    fn the_changes_make_the_same_buckets_again(
+        steps in prop::collection::vec((0..6u8, 0..3usize, 0..4usize, any::<u8>(), any::<bool>()), 1..60),
+    ) {
+        let kv = Kv::kept(NOW, std::sync::Arc::default());
+        let mut kept = Vec::new();
+        for (what, bucket, key, value, take) in steps {
+            let bucket = kv.bucket(&"p".into(), ["a", "b", "c"][bucket]);
+            let key = ["k", "l", "m", "n"][key];
+            match what {
+                0 => drop(bucket.set(NOW, key, vec![value], None)),
+                1 => drop(bucket.set(NOW, key, vec![value], Some(u64::from(value) + 1))),
+                2 => drop(bucket.delete(NOW, key)),
+                3 => drop(bucket.incr(NOW, key, i64::from(value), None)),
+                4 => drop(bucket.take(NOW, key, 1, 5, 60_000)),
+                _ => drop(bucket.cas(NOW, key, None, vec![value], None)),
+            }
+            if take {
+                for (name, bucket) in kv.buckets() {
+                    let changes = bucket.take_changes(2);
+                    // Every other time writing fails.
+                    match value % 2 {
+                        0 => bucket.put_back(changes.iter().map(|(key, what)| (&**key, what))),
+                        _ => kept.push(Page::new(&name, changes)),
+                    }
+                }
+            }
+        }
+        for (name, bucket) in kv.buckets() {
+            kept.push(Page::new(&name, bucket.take_changes(usize::MAX)));
+            prop_assert!(bucket.take_changes(1).is_empty());
+        }
+        prop_assert_eq!(whole(&recalled(&kept)), whole(&kv));
+        prop_assert_eq!(whole(&recalled(&whole(&kv))), whole(&kv), "also from a journal that was written anew");
+    }
+}
+
+#[test]
+fn pages_go_through_values_and_limits_and_leave_none_out() {
+    let bucket = Bucket::default();
+    for key in ["a", "b", "c"] {
+        bucket.set(NOW, key, Vec::new(), None).expect("it fits");
+        bucket.take(NOW, key, 1, 5, 60_000).expect("it fits");
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = bucket.page(after.as_ref(), 2);
+        let Some((key, what)) = page.last() else { break };
+        after = Some((what.is_limit(), key.clone()));
+        seen.extend(page.iter().map(|(key, what)| (what.is_limit(), key.to_string())));
+    }
+    let all: Vec<(bool, String)> =
+        [false, true].iter().flat_map(|limit| ["a", "b", "c"].map(|key| (*limit, key.to_owned()))).collect();
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn versions_after_a_restart_are_above_those_before_it() {
+    let before = Kv::kept(NOW, std::sync::Arc::default()).bucket(&"p".into(), "b").set(NOW, "k", Vec::new(), None);
+    let after = Kv::kept(NOW + 1, std::sync::Arc::default()).bucket(&"p".into(), "b").set(NOW, "k", Vec::new(), None);
+    assert!(after.expect("it fits") > before.expect("it fits"));
+}
+
+#[test]
+fn what_is_not_kept_notes_no_changes() {
+    let bucket = Bucket::default();
+    bucket.set(NOW, "k", Vec::new(), None).expect("it fits");
+    assert_eq!(bucket.take_changes(1), []);
 }

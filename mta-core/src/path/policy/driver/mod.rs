@@ -2,16 +2,18 @@
 
 mod attempt;
 mod generation;
+mod keeper;
 mod operate;
 mod reports;
 mod session;
 mod shared;
 mod ticks;
 
-use super::capability::kv::Kv;
+use super::capability::grants::Grants;
+use super::capability::supplies::Supplies;
 use super::doors::linker;
 use super::fault::LoadError;
-use super::host::call::World;
+use super::host::call::{Reach, World};
 use super::host::engine;
 use super::host::instance::Pool;
 use super::host::pulse::Pulse;
@@ -20,11 +22,13 @@ use super::loading::load;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
+use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Plugin, PluginSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use generation::Generation;
+use keeper::Keeper;
 use session::Session;
 use shared::Shared;
 use std::sync::{Arc, Mutex};
@@ -37,17 +41,22 @@ pub struct HostSettings {
     pub clock: Arc<dyn Clock>,
     /// Where its events go.
     pub observe: Arc<dyn Observe>,
+    /// What capabilities reach the outside by.
+    pub reach: Reach,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
+    /// Where plugins' buckets are kept; without it they live as long as the host.
+    pub journal: Option<Arc<dyn Journal>>,
     /// What makes code of components.
     pub compiler: Arc<dyn Compile>,
 }
 
 impl HostSettings {
-    /// With the default of 5,000 live instances, and compiling in this process.
+    /// With the default of 5,000 live instances, nothing kept, and compiling in this process.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Self {
-        Self { clock, observe, instances_max: engine::INSTANCES_MAX, compiler: Arc::new(InProcess) }
+    pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
+        let (instances_max, compiler) = (engine::INSTANCES_MAX, Arc::new(InProcess));
+        Self { clock, observe, reach, instances_max, journal: None, compiler }
     }
 }
 
@@ -66,8 +75,9 @@ impl Host {
         let engine = engine::engine(settings.instances_max).map_err(refused)?;
         let linker = linker(&engine).map_err(refused)?;
         let began = settings.clock.now().mono;
+        let (keeper, kv) = Keeper::new(settings.journal, settings.clock.clone(), settings.observe.clone());
         let pool = Pool {
-            world: World { clock: settings.clock, observe: settings.observe, began },
+            world: World { clock: settings.clock, observe: settings.observe, reach: settings.reach, began },
             pulse: Arc::new(Pulse::new(engine)),
             permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
@@ -75,8 +85,7 @@ impl Host {
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
         let (compiler, previous) = (settings.compiler, Mutex::default());
-        let kv = Kv::default();
-        Ok(Self(Arc::new(Shared { pool, linker, kv, compiler, serving, previous, generations, telling })))
+        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, compiler, serving, previous, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -91,6 +100,27 @@ impl Host {
         &self.0.pool.pulse
     }
 
+    /// Reads what plugins kept. To be called before the first load.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub async fn recall(&self) -> Result<(), StoreFault> {
+        self.0.keeper.recall(&self.0.kv).await
+    }
+
+    /// Keeps what plugins write, some moments later. Never ends.
+    pub async fn keep(&self) {
+        self.0.keeper.keep(&self.0.kv).await;
+    }
+
+    /// Keeps what plugins wrote, now.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub async fn save(&self) -> Result<(), StoreFault> {
+        self.0.keeper.save(&self.0.kv).await
+    }
+
     /// Lets time pass for the plugins that have `on-tick`. Never ends.
     pub async fn tick(&self) {
         self.0.clone().tick().await;
@@ -103,14 +133,15 @@ impl Host {
         self.0.telling.reopen();
     }
 
-    /// Loads all plugins as a new generation and lets it serve. `read` gives the octets of a component, or why not.
-    /// On an error nothing is changed. Buckets and the notes of sessions stay.
+    /// Loads all plugins as a new generation and lets it serve. `supplies` is what their grants may name, `read` gives
+    /// the octets of a component, or why not. On an error nothing is changed. Buckets and the notes of sessions stay.
     ///
     /// # Errors
     /// The first plugin that can't be loaded.
     pub async fn load(
         &self,
         plugins: &[Plugin],
+        supplies: &Supplies,
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
         let Shared { pool, linker, kv, compiler, .. } = &*self.0;
@@ -121,7 +152,8 @@ impl Host {
                 problem,
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
-            all.push(load(pool, linker, kv, &**compiler, plugin, octets).await?);
+            let grants = Grants::new(plugin, kv, supplies)?;
+            all.push(load(pool, linker, &**compiler, grants, plugin, octets).await?);
         }
         let generation = Generation::new(self.0.next_number(), all);
         for loaded in &generation.plugins {

@@ -10,6 +10,7 @@ use super::super::host::stock::Loaded;
 use super::super::loading::compile::Compile;
 use super::super::scene::SessionScene;
 use super::generation::Generation;
+use super::keeper::Keeper;
 use crate::base::event::Event;
 use crate::base::flow::policy::Hook;
 use crate::base::mail::id::QueueId;
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     pub(super) linker: Linker<Call>,
     pub(super) kv: Kv,
     pub(super) compiler: Arc<dyn Compile>,
+    pub(super) keeper: Keeper,
     /// What new transactions and attempts are asked by. Those under way keep theirs.
     pub(super) serving: ArcSwap<Generation>,
     /// The generation that served before, where there was one: a rollback is one step.

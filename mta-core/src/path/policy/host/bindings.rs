@@ -19,6 +19,9 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/log@0.1.0;
             import mailwright:plugin/clock@0.1.0;
             import mailwright:plugin/kv@0.1.0;
+            import mailwright:plugin/random@0.1.0;
+            import mailwright:plugin/secrets@0.1.0;
+            import mailwright:plugin/tables@0.1.0;
             export mailwright:plugin/lifecycle@0.1.0;
             export mailwright:plugin/on-connect@0.1.0;
             export mailwright:plugin/on-helo@0.1.0;
@@ -37,6 +40,8 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
         "mailwright:plugin/message.matches": async,
+        // The system may have no randomness.
+        "mailwright:plugin/random.bytes": trappable,
     },
     exports: { default: async },
     require_store_data_send: true,

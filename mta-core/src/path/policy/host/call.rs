@@ -5,7 +5,7 @@ use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
 use super::pulse::TICK;
 use crate::base::flow::policy::Hook;
-use crate::base::world::{Clock, Observe};
+use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Budget;
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
@@ -16,6 +16,8 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 /// Searching this much costs about a millisecond; the host's work for a guest counts as the guest's.
 const OCTETS_PER_TICK: u64 = 8 * 1024 * 1024;
+/// Hashing an octet, or drawing one, costs about as much as searching so many.
+const SEARCHED_PER_HASHED: u64 = 32;
 /// Frames of a fault that are logged.
 const FRAMES_MAX: usize = 8;
 /// Compiled pattern sets that one plugin keeps.
@@ -48,8 +50,16 @@ pub(crate) struct LogGate {
 pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observe: Arc<dyn Observe>,
+    pub(crate) reach: Reach,
     /// Where the monotonic clock of guests begins.
     pub(crate) began: Instant,
+}
+
+/// What capabilities reach the outside by.
+#[derive(Clone)]
+pub struct Reach {
+    /// Randomness, for `random`.
+    pub dice: Arc<dyn Dice>,
 }
 
 /// The data of one instance's store.
@@ -64,6 +74,8 @@ pub(crate) struct Call {
     ticks_left: u64,
     octets_searched: u64,
     memory_refused: bool,
+    /// It drew randomness in `configure`.
+    pub(crate) drew: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
 }
@@ -134,6 +146,7 @@ impl Call {
             ticks_left: 0,
             octets_searched: 0,
             memory_refused: false,
+            drew: false,
             grew: false,
         }
     }
@@ -156,6 +169,11 @@ impl Call {
     /// The host searched so much for the guest.
     pub(crate) fn searched(&mut self, octets: u64) {
         self.octets_searched = self.octets_searched.saturating_add(octets);
+    }
+
+    /// The host hashed or drew so much for the guest.
+    pub(crate) fn hashed(&mut self, octets: usize) {
+        self.searched((octets as u64).saturating_mul(SEARCHED_PER_HASHED));
     }
 
     /// An epoch tick came while the guest ran: it yields to its neighbours, or has spent its time.

@@ -1,6 +1,6 @@
 //! What a component says of itself, without running it: for those who are about to trust it.
 
-use super::super::capability::grants::{ALWAYS, LATER, NAMING, hook};
+use super::super::capability::grants::{ALWAYS, OFFERED, hook};
 use super::super::fault::Unfit;
 use super::super::host::code::last_hook;
 use super::capture::Sitter;
@@ -99,18 +99,31 @@ impl Inspection {
             self.unknown.push(import.to_owned());
             return;
         };
-        if interface == "message"
-            && let WorldItem::Interface { id, .. } = item
-        {
-            let used = &resolve.interfaces[*id].functions;
-            self.edit = EDITS.iter().filter(|(name, _)| used.contains_key(*name)).map(|(_, word)| *word).collect();
+        let uses = |function: &str| match item {
+            WorldItem::Interface { id, .. } => resolve.interfaces[*id].functions.contains_key(function),
+            WorldItem::Function(_) | WorldItem::Type { .. } => false,
+        };
+        if interface == "message" {
+            self.edit = EDITS.iter().filter(|(function, _)| uses(function)).map(|(_, word)| *word).collect();
             self.edit.dedup();
         }
-        if LATER.contains(&&*interface) {
+        if ALWAYS.contains(&&*interface) {
+            return;
+        }
+        let offered = OFFERED.iter().filter(|(name, _)| *name == interface).map(|(_, words)| *words);
+        let before = self.allow.len();
+        // A secret may be seen, or only signed with.
+        self.allow.extend(
+            offered
+                .filter(|words| match *words {
+                    "secrets:<name>" => uses("get"),
+                    "hmac:<name>" => uses("hmac-sha256"),
+                    _ => true,
+                })
+                .map(str::to_owned),
+        );
+        if self.allow.len() == before {
             self.unknown.push(import.to_owned());
-        } else if !ALWAYS.contains(&&*interface) {
-            let naming = NAMING.iter().find(|(name, _)| *name == interface).map(|(_, grant)| (*grant).to_owned());
-            self.allow.push(naming.unwrap_or(interface));
         }
     }
 

@@ -17,7 +17,6 @@ mod shape;
 mod state;
 
 use super::capability::grants::{self, Grants, check_export, check_import};
-use super::capability::kv::Kv;
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
@@ -46,13 +45,12 @@ use wasmtime::component::{Component, InstancePre, Linker};
 pub(crate) async fn load(
     pool: &Pool,
     linker: &Linker<Call>,
-    kv: &Kv,
     compiler: &dyn Compile,
+    grants: Grants,
     plugin: &Plugin,
     octets: Bytes,
 ) -> Result<Arc<Loaded>, LoadError> {
     let sha256 = sha256(plugin, &octets)?;
-    let grants = Grants::new(plugin, kv)?;
     let on_failure = on_failure(plugin)?;
     if plugin.budget.memory_bytes_max > engine::MEMORY_BYTES_MAX {
         let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
@@ -111,7 +109,11 @@ impl Loader<'_> {
         live.configure(self.pool, &sitting).await.map_err(refused)?;
         let (store, instance) = live.inside();
         let sets = store.data().sets.clone();
-        match sitter.image(store, instance).await {
+        let image = match store.data().drew {
+            true => Err(Unfit::Drew),
+            false => sitter.image(store, instance).await,
+        };
+        match image {
             Ok(Image::Restorable(image)) => {
                 let octets = image.octets.clone().into();
                 Ok((self.code(octets, Beginning::Restored(image), sets).await?, None))

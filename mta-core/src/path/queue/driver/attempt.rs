@@ -104,7 +104,7 @@ impl Work {
                 self.tell_expired(&entry, *index, now);
             }
         }
-        self.tell_ended(&entry, content.as_ref(), &ruled.changes);
+        outcomes::tell_ended(&*self.doors.policy, &entry, content.as_ref(), &ruled.changes);
         self.tell_notifications(&entry, &ruled);
         (self.left(job.id, left), true)
     }
@@ -143,7 +143,8 @@ impl Work {
         };
         let site = job.hop.to_string();
         self.tell_outcomes(entry, &site, number, report, &ruled, now);
-        self.tell_attempt(
+        outcomes::tell_attempt(
+            &*self.doors.policy,
             entry,
             &outcomes::Ruled { content, site: &site, attempt: number, report, changes: &ruled.changes },
         );

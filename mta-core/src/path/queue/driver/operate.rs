@@ -1,6 +1,7 @@
 //! The operators' side: the handle that the control socket holds, and carrying out one operation on one message.
 
 use super::attempt::Work;
+use super::outcomes;
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
@@ -163,7 +164,7 @@ impl Work {
             Ok(left) => left,
             Err(fault) => return (After::Unknown, Err(fault)),
         };
-        self.tell_ended(&entry, None, &changed);
+        outcomes::tell_ended(&*self.doors.policy, &entry, None, &changed);
         let action = match operation.action {
             Action::Retry => "retry",
             Action::Cancel => "cancel",

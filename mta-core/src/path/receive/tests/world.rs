@@ -39,6 +39,8 @@ pub(super) fn config() -> Config {
         queue: Queue::default(),
         storage: Storage { blob_bytes_min: 4096, ..Storage::default() },
         limits: Limits::default(),
+        secrets: Vec::new(),
+        tables: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
     }

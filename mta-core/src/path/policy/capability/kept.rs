@@ -1,0 +1,57 @@
+//! Buckets as they are kept: pages of changes, one a record of a journal.
+//!
+//! Replayed from the beginning, the last page that names a key is right. A journal that begins with a page of everything
+//! needs nothing that was before.
+
+use crate::base::world::store::Record;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The kind of a record that is a page.
+const PAGE: u8 = 1;
+
+/// The plugin's name, and its own name for the bucket.
+pub(crate) type BucketName = (Arc<str>, Box<str>);
+
+/// An entry of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum What {
+    /// A value.
+    Value { value: Vec<u8>, version: u64, expires_ms: Option<u64> },
+    /// There is no value.
+    Gone,
+    /// A rate limit: when it is whole again, in nanoseconds since 1970.
+    Limit(u128),
+}
+
+impl What {
+    pub(crate) fn is_limit(&self) -> bool {
+        matches!(self, Self::Limit(_))
+    }
+}
+
+/// Entries of one bucket.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Page {
+    pub(crate) plugin: String,
+    pub(crate) bucket: String,
+    pub(crate) entries: Vec<(Box<str>, What)>,
+}
+
+impl Page {
+    pub(crate) fn new(name: &BucketName, entries: Vec<(Arc<str>, What)>) -> Self {
+        let entries = entries.into_iter().map(|(key, what)| (Box::from(&*key), what)).collect();
+        Self { plugin: name.0.to_string(), bucket: name.1.to_string(), entries }
+    }
+
+    /// The page as a record.
+    pub(crate) fn record(&self) -> Record {
+        let octets = postcard::to_extend(self, Vec::new()).expect("pages are plain data: a growing vector takes all");
+        Record { kind: PAGE, pieces: vec![octets.into()] }
+    }
+
+    /// The page of a record; none when it is none, as one of a newer version.
+    pub(crate) fn read(kind: u8, payload: &[u8]) -> Option<Self> {
+        (kind == PAGE).then(|| postcard::from_bytes(payload).ok()).flatten()
+    }
+}

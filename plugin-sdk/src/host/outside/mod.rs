@@ -1,0 +1,5 @@
+//! What lies outside of the mail: what the operator and the system supply.
+
+pub mod random;
+pub mod secrets;
+pub mod tables;
