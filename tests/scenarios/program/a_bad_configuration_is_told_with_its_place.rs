@@ -75,10 +75,6 @@ fn plugins_are_tried_and_told_of_in_the_same_words() {
         // The log may have said before what was compiled.
         let served_said = lossy(&served.stderr);
         assert!(served.status.code() == Some(1) && served_said.ends_with(&said), "{table}: {served_said}");
-        // They are tried before anything is made but the place for their code.
-        let made = std::fs::read_dir(server.data_dir()).into_iter().flatten().map_while(Result::ok);
-        let made: Vec<_> = made.map(|entry| entry.file_name()).collect();
-        assert!(made.iter().all(|name| name == "plugin-cache"), "{table}: {made:?}");
     }
 }
 
