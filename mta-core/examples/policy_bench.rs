@@ -116,7 +116,8 @@ impl Mail {
     }
 
     async fn ask(&self, session: &mut dyn SessionPolicy, what: What) {
-        let submission = Submission { id: self.entry.id, envelope: &self.envelope, content: &self.content };
+        let submission =
+            Submission { id: self.entry.id, envelope: &self.envelope, content: &self.content, size_bytes_max: 1 << 20 };
         match what {
             What::Connect => drop(session.gate(Asked::Connect).await),
             What::Rcpt => drop(session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await),
@@ -127,8 +128,14 @@ impl Mail {
                 session.transaction_ended();
             }
             What::PreSend => {
-                let sendout =
-                    Sendout { entry: &self.entry, content: &self.content, recipient: 0, attempt: 1, site: "mx" };
+                let sendout = Sendout {
+                    entry: &self.entry,
+                    content: &self.content,
+                    recipient: 0,
+                    attempt: 1,
+                    site: "mx",
+                    size_bytes_max: 1 << 20,
+                };
                 drop(self.host.pre_send(sendout).await);
             }
         }

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod pair_tests;
 mod reloads;
+pub mod trial;
 
 use crate::base::event::Event;
 use crate::base::flow::attempt::Deliver;

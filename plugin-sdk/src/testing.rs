@@ -3,7 +3,7 @@
 //! Each test thread has its own scene. It grants everything; what the server refuses for want of a grant is not shown.
 
 use crate::Address;
-use crate::bindings::mailwright::plugin::{delivery, kv, session};
+use crate::bindings::mailwright::plugin::{delivery, kv, message, session};
 use crate::log::Level;
 use crate::session::Note;
 use std::cell::RefCell;
@@ -50,6 +50,11 @@ pub struct Message {
     pub headers: Vec<(String, String)>,
     /// The octets behind the header section.
     pub body: Vec<u8>,
+    /// What `parts` tells, each with its decoded octets: there is no MIME parser here. Without any, the body is the one
+    /// part.
+    pub parts: Vec<(message::Part, Vec<u8>)>,
+    /// The body that the plugin wrote. Until its hook returns, it reads the old one.
+    pub new_body: Option<Vec<u8>>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }

@@ -6,6 +6,7 @@ pub mod fault;
 pub(crate) mod fixtures;
 pub mod flow;
 pub mod mail;
+pub mod mime;
 pub mod smtp;
 pub mod time;
 pub mod world;

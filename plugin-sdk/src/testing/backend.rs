@@ -158,7 +158,7 @@ pub(crate) mod kv {
 pub(crate) mod message {
     //! The scene's message; edits change it at once.
     use crate::Address;
-    use crate::message::{Error, Info};
+    use crate::message::{Error, Info, Part};
     use crate::testing::Message;
 
     fn with<T>(look: impl FnOnce(&mut Message) -> Result<T, Error>) -> Result<T, Error> {
@@ -170,6 +170,61 @@ pub(crate) mod message {
         [head.as_bytes(), b"\r\n", &message.body].concat()
     }
 
+    fn body_offset(message: &Message) -> u64 {
+        (octets(message).len() - message.body.len()) as u64
+    }
+
+    fn part(message: &Message) -> (Part, Vec<u8>) {
+        let len = message.body.len() as u64;
+        let content_type = "text/plain".to_owned();
+        let (id, offset) = (0, body_offset(message));
+        let part = Part { id, parent: None, content_type, charset: None, filename: None, size: len, offset, len };
+        (part, message.body.clone())
+    }
+
+    fn all_parts(message: &Message) -> Vec<(Part, Vec<u8>)> {
+        if message.parts.is_empty() { vec![part(message)] } else { message.parts.clone() }
+    }
+
+    pub(crate) fn parts() -> Result<Vec<Part>, Error> {
+        with(|message| Ok(all_parts(message).into_iter().map(|(part, _)| part).collect()))
+    }
+
+    pub(crate) fn read_part(id: u32, offset: u64, len: u32) -> Result<Vec<u8>, Error> {
+        with(|message| {
+            let (_, octets) =
+                all_parts(message).into_iter().find(|(part, _)| part.id == id).ok_or(Error::NoSuchItem)?;
+            Ok(octets.into_iter().skip(offset as usize).take(len.min(65_536) as usize).collect())
+        })
+    }
+
+    pub(crate) fn write_body(octets: &[u8]) -> Result<(), Error> {
+        with(|message| add(message, octets))
+    }
+
+    pub(crate) fn copy_body(offset: u64, len: u64) -> Result<(), Error> {
+        with(|message| {
+            let from = offset.checked_sub(body_offset(message)).ok_or(Error::Invalid)?;
+            let stretch: Vec<u8> = message.body.iter().skip(from as usize).take(len as usize).copied().collect();
+            add(message, &stretch)
+        })
+    }
+
+    /// Adds a piece. A CR or an LF may not stand alone, but a CR at the end may yet get its LF.
+    fn add(message: &mut Message, octets: &[u8]) -> Result<(), Error> {
+        let whole = [message.new_body.as_deref().unwrap_or_default(), octets].concat();
+        let bare = |at: usize| match whole[at] {
+            b'\r' => whole.get(at + 1).is_some_and(|next| *next != b'\n'),
+            b'\n' => at == 0 || whole[at - 1] != b'\r',
+            _ => false,
+        };
+        if (0..whole.len()).any(bare) {
+            return Err(Error::Invalid);
+        }
+        message.new_body = Some(whole);
+        Ok(())
+    }
+
     pub(crate) fn current() -> Result<Info, Error> {
         with(|message| {
             Ok(Info {
@@ -177,6 +232,7 @@ pub(crate) mod message {
                 sender: message.sender.clone(),
                 recipients: message.recipients.clone(),
                 size: octets(message).len() as u64,
+                body_offset: body_offset(message),
             })
         })
     }

@@ -47,6 +47,8 @@ fn a_plugin_is_written_from_an_empty_folder() {
     assert!(found["bytes"].as_u64().is_some_and(|bytes| bytes < 60 * 1024), "two hooks are a small component: {found}");
     assert_eq!((&found["unknown"], &found["instances"]), (&serde_json::json!([]), &"restored".into()));
 
+    tried_on_cases(&folder);
+
     let plugin = format!(
         "[[plugin]]\nname = \"my-policy\"\nsource = \"{}\"\nsha256 = {}\nedit = [\"headers\"]\n\
          config = {{ refuse = [\"nobody\"] }}",
@@ -63,4 +65,32 @@ fn a_plugin_is_written_from_an_empty_folder() {
     client.mail("a@from.example", &["b@to.example", "c@to.example"], b"Subject: x\r\n\r\nhi\r\n").expect_code(250);
     let got = sink.message("the message", |_| true).text();
     assert!(got.contains("X-Recipients: 2\r\n"), "{got}");
+}
+
+/// `plugin test`: a case that is as expected, and one that is not.
+fn tried_on_cases(folder: &Path) {
+    let put =
+        |name: &str, text: &str| std::fs::write(folder.join("cases").join(name), text).expect("it can be written");
+    std::fs::create_dir(folder.join("cases")).expect("our own directory");
+    put(
+        "plugin.toml",
+        "[[plugin]]\nname = \"my-policy\"\nsource = \"my-policy.wasm\"\nedit = [\"headers\"]\n\
+         config = { refuse = [\"nobody\"] }\n",
+    );
+    put("hello.eml", "Subject: hello\n\nIt works.\n");
+    let case = "sender = \"a@from.example\"\nrecipients = [\"nobody@to.example\", \"b@to.example\"]\n\
+                message = \"hello.eml\"\n[expect]\nrcpt = [\"reject 550 5.7.1 this mailbox takes no mail\", \"next\"]\n\
+                data = \"next\"\nedits = [\"add X-Recipients: 1\"]\n";
+    put("one.toml", case);
+    let words = ["plugin", "test", "my-policy.wasm", "--cases", "cases"];
+    let told = said(&run(&binary(), &words, folder));
+    assert!(told.ends_with("1 cases, all as expected\n"), "{told}");
+
+    put("two.toml", &case.replace("X-Recipients: 1", "X-Recipients: 2"));
+    let differs = run(&binary(), &words, folder);
+    assert_eq!(differs.status.code(), Some(1));
+    let told = lossy(&differs.stdout);
+    let diff = "FAILED  cases/two.toml\n  edits\n    - add X-Recipients: 2\n    + add X-Recipients: 1\n";
+    assert!(told.contains("ok      cases/one.toml\n") && told.contains(diff), "{told}");
+    assert!(lossy(&differs.stderr).contains("1 of 2 cases are not as expected"), "{}", lossy(&differs.stderr));
 }

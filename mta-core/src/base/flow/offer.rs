@@ -20,4 +20,7 @@ pub enum OfferedContent {
     Memory(Bytes),
     /// Streamed to the store while it arrived, under the entry's id; held here, for without a holder it is removed.
     Blob(Content),
+    /// Put together by policy out of what arrived and of what is new; written out by the spool. A blob of the entry's
+    /// id that it reads from is replaced.
+    Composed(Content),
 }

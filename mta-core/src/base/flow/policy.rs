@@ -3,7 +3,7 @@
 use super::Answer;
 use crate::base::flow::entry::Entry;
 use crate::base::mail::address::Address;
-use crate::base::mail::content::Content;
+use crate::base::mail::content::{Composed, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit};
 use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
@@ -152,6 +152,8 @@ pub struct DataVerdict {
     pub plugin: Option<Arc<str>>,
     /// Header edits.
     pub edits: Edits,
+    /// A new body, which is kept in the place of the one that came.
+    pub body: Option<Composed>,
     /// Envelope edits, where granted.
     pub envelope: Vec<EnvelopeEdit>,
     /// Tags set.
@@ -167,6 +169,8 @@ pub struct SendVerdict {
     pub plugin: Option<Arc<str>>,
     /// Header edits for this recipient alone.
     pub edits: Edits,
+    /// A new body for this recipient alone.
+    pub body: Option<Composed>,
 }
 
 /// A session as plugins may know it.
@@ -191,6 +195,8 @@ pub struct Submission<'a> {
     pub envelope: &'a Envelope,
     /// Its content.
     pub content: &'a Content,
+    /// What it may grow to by a new body, in octets.
+    pub size_bytes_max: u64,
 }
 
 /// One recipient's attempt under decision at `on-pre-send`.
@@ -206,6 +212,8 @@ pub struct Sendout<'a> {
     pub attempt: u32,
     /// Where it is to go, as shown to people.
     pub site: &'a str,
+    /// What it may grow to by a new body, in octets.
+    pub size_bytes_max: u64,
 }
 
 /// What became of one recipient, for `on-outcome`.

@@ -1,6 +1,7 @@
 //! Report: what came of an attempt, recipient by recipient.
 
 use crate::base::fault::Scope;
+use crate::base::mail::content::Composed;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::reply::Reply;
@@ -50,6 +51,8 @@ pub enum Outcome {
 pub struct Copy {
     /// Their edits from `on-pre-send`.
     pub edits: Edits,
+    /// Their body from `on-pre-send`.
+    pub body: Option<Composed>,
     /// Their indices.
     pub recipients: Vec<u32>,
 }

@@ -43,6 +43,22 @@ pub(crate) enum PluginCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Try a component on cases that you wrote: sessions and messages, and what is expected of it.
+    ///
+    /// In the folder, plugin.toml has a [[plugin]] with what it is allowed and its configuration, as a server's; each
+    /// other NAME.toml is a case, and messages lie beside them. The exit code is 1 if one is not as expected.
+    #[command(after_help = "Example:\n  mailwright plugin test my-policy.wasm --cases cases\n\n\
+        A case:\n  sender = \"a@from.example\"\n  recipients = [\"nobody@to.example\", \"b@to.example\"]\n  \
+        message = \"hello.eml\"\n  session = { peer = \"192.0.2.1:4711\", helo = \"client.example\" }\n  [expect]\n  \
+        rcpt = [\"reject 550 5.7.1 this mailbox takes no mail\", \"next\"]\n  data = \"next\"\n  \
+        edits = [\"add X-Recipients: 1\"]")]
+    Test {
+        /// The component.
+        component: PathBuf,
+        /// The folder with the cases.
+        #[arg(long, value_name = "FOLDER")]
+        cases: PathBuf,
+    },
     /// List the plugins that the running server asks, in their order.
     #[command(after_help = "Example:\n  mailwright plugin list --config mailwright.toml")]
     List {

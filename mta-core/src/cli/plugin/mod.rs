@@ -7,6 +7,7 @@ mod inspect;
 mod new;
 mod sdk;
 mod serving;
+mod test;
 
 use command::PluginCommand;
 
@@ -16,6 +17,7 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
         PluginCommand::New { name, sdk } => new::run(&name, sdk.as_deref()),
         PluginCommand::Build { folder, release_dir } => build::run(&folder, release_dir.as_deref()),
         PluginCommand::Inspect { component, json } => inspect::run(&component, json),
+        PluginCommand::Test { component, cases } => test::run(&component, &cases),
         PluginCommand::List { config, json } => serving::list(&config, json),
         PluginCommand::Reload(config) => serving::reload(&config),
         PluginCommand::Rollback(config) => serving::roll_back(&config),

@@ -112,7 +112,7 @@ pub struct Decoded {
 }
 
 /// Finds bare CR and LF in content that has no dots to decode (BDAT, RFC 3030 2).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct LineEndCheck {
     after_cr: bool,
     bare: bool,

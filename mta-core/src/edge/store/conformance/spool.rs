@@ -6,9 +6,11 @@ use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::Selection;
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::Spool;
-use crate::base::mail::content::{Body, Content};
+use crate::base::mail::content::{Body, Composed, Content, Piece};
 use crate::base::world::store::Store;
 use crate::edge::store::{memory::Memory, sled};
+use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +35,7 @@ on_every_engine!(
     a_ruling_is_kept_and_the_last_one_ends_the_message,
     notifications_come_with_their_ruling,
     large_content_lies_in_a_blob,
+    composed_content_takes_the_place_of_what_came,
     a_blob_that_became_no_message_goes,
     a_listing_merges_what_is_and_what_is_not_yet_in_the_index,
     what_ended_stays_ended,
@@ -116,6 +119,38 @@ async fn large_content_lies_in_a_blob(store: Arc<dyn Store>) {
     bench.door.rule(ruling(1, [0], &done())).await.expect("ruled");
     bench.close().await;
     assert_eq!(store.blobs().await, Ok(vec![id(2).to_string()]), "an ended message's blob is removed");
+}
+
+/// A body that policy put together from the blob of the same message, and from octets of its own.
+async fn composed_content_takes_the_place_of_what_came(store: Arc<dyn Store>) {
+    let bench = Bench::open(Arc::clone(&store)).await.expect("a spool");
+    let mut expected = BTreeMap::new();
+    for (n, kept) in [(1, 900_000), (2, 1_000)] {
+        let came = content(n, 1_000_000);
+        let mut blob = bench.door.blob(id(n)).await.expect("a blob");
+        blob.write(came.clone()).await.expect("written");
+        let arrived = blob.finish(content(n, 0)).await.expect("finished");
+        let old = Composed::from(&arrived.body);
+        let pieces = [old.stretch(7, kept), vec![Piece::Memory("new\r\n".into())], old.stretch(0, 9)].concat();
+        let wanted = Content { head: arrived.head.clone(), body: Composed::new(pieces).body() };
+        drop((arrived, old));
+        let wanted_octets = octets(&wanted);
+        let entry = entry(n, 1, &Bytes::from(wanted_octets.clone()));
+        bench.door.accept(Offer { entry, content: OfferedContent::Composed(wanted) }).await.expect("accepted");
+        expected.insert(id(n), wanted_octets);
+    }
+    let short = Content { head: content(3, 0), body: Body::Memory("x".into()) };
+    let refused = Offer { entry: entry(3, 1, &content(3, 100)), content: OfferedContent::Composed(short) };
+    assert!(bench.door.accept(refused).await.is_err(), "it is not as long as it says");
+    bench.close().await;
+
+    let bench = Bench::open(Arc::clone(&store)).await.expect("a spool");
+    let all: BTreeMap<_, _> = bench.contents().await.into_iter().map(|(id, (_, octets))| (id, octets)).collect();
+    assert_eq!(all, expected);
+    assert_eq!(store.blobs().await, Ok(vec![id(1).to_string()]), "the short one needs none");
+    bench.door.rule(ruling(1, [0], &done())).await.expect("ruled");
+    bench.close().await;
+    assert_eq!(store.blobs().await, Ok(Vec::new()));
 }
 
 async fn a_blob_that_became_no_message_goes(store: Arc<dyn Store>) {

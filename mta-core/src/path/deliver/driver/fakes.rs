@@ -5,6 +5,7 @@ use crate::base::event::Event;
 use crate::base::fixtures::Wire;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy};
+use crate::base::mail::content::Composed;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::render::Rendered;
 use crate::base::time::{Now, UnixMillis};
@@ -38,6 +39,8 @@ pub(super) struct World {
     addresses: Mutex<HashMap<String, Vec<IpAddr>>>,
     /// What `on-pre-send` says, by recipient.
     pub(super) verdicts: Mutex<HashMap<u32, (Sending, Edits)>>,
+    /// The bodies that it makes, by recipient.
+    pub(super) bodies: Mutex<HashMap<u32, Composed>>,
     /// Files: Maildir, name, octets.
     pub(super) files: Mutex<Vec<(PathBuf, String, Vec<u8>)>>,
     pub(super) disk: Mutex<Result<(), MaildirFault>>,
@@ -63,6 +66,7 @@ impl World {
             exchangers: Mutex::default(),
             addresses: Mutex::default(),
             verdicts: Mutex::default(),
+            bodies: Mutex::default(),
             files: Mutex::default(),
             disk: Mutex::new(Ok(())),
             events: Mutex::default(),
@@ -236,7 +240,8 @@ impl Policy for World {
     fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {
         let found = self.verdicts.lock().expect("whole").get(&sendout.recipient).cloned();
         let (sending, edits) = found.unwrap_or((Sending::Next, Edits::default()));
-        Box::pin(async move { SendVerdict { sending, plugin: Some("plugin".into()), edits } })
+        let body = self.bodies.lock().expect("whole").get(&sendout.recipient).cloned();
+        Box::pin(async move { SendVerdict { sending, plugin: Some("plugin".into()), edits, body } })
     }
 
     fn outcome(&self, _: &Attempted) {

@@ -13,6 +13,7 @@ use crate::base::flow::Answer;
 use crate::base::flow::attempt::{Attempt, Deliver, NextHop};
 use crate::base::flow::policy::{Hook, SendVerdict, Sending, Sendout};
 use crate::base::flow::report::{Copy, Outcome, Report};
+use crate::base::mail::content::{Composed, Content};
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::render::render;
 use crate::base::smtp::reply::Reply;
@@ -59,7 +60,7 @@ impl Deliverer {
         let began = self.parts.clock.now().mono;
         let config = Arc::clone(&self.parts.config.borrow());
         let mut whole = Carried::default();
-        for copy in self.ask(&attempt, &mut whole.outcomes).await {
+        for copy in self.ask(&config, &attempt, &mut whole.outcomes).await {
             let carried = self.carry(&config, &attempt, copy).await;
             whole.outcomes.extend(carried.outcomes);
             whole.remote = carried.remote.or(whole.remote);
@@ -75,9 +76,9 @@ impl Deliverer {
     }
 
     /// `on-pre-send` for each recipient: those that may go, in groups whose copies are alike.
-    async fn ask(&self, attempt: &Attempt, outcomes: &mut Vec<(u32, Outcome)>) -> Vec<Copy> {
+    async fn ask(&self, config: &Config, attempt: &Attempt, outcomes: &mut Vec<(u32, Outcome)>) -> Vec<Copy> {
         if !self.parts.policy.has(Hook::PreSend) {
-            return vec![Copy { edits: Edits::default(), recipients: attempt.recipients.to_vec() }];
+            return vec![Copy { edits: Edits::default(), body: None, recipients: attempt.recipients.to_vec() }];
         }
         let site = attempt.hop.to_string();
         let mut going = Vec::with_capacity(attempt.recipients.len());
@@ -88,11 +89,12 @@ impl Deliverer {
                 recipient,
                 attempt: attempt.number,
                 site: &site,
+                size_bytes_max: config.limits.message_bytes_max,
             };
-            let SendVerdict { sending, plugin, edits } = self.parts.policy.pre_send(sendout).await;
+            let SendVerdict { sending, plugin, edits, body } = self.parts.policy.pre_send(sendout).await;
             let outcome = match sending {
                 Sending::Next => {
-                    going.push((recipient, edits));
+                    going.push((recipient, edits, body));
                     continue;
                 }
                 Sending::Hold(reason) => Outcome::Held(plugin, reason),
@@ -109,7 +111,8 @@ impl Deliverer {
     async fn carry(&self, config: &Config, attempt: &Attempt, copy: Copy) -> Carried {
         match &*attempt.hop {
             NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Lmtp(_) => {
-                let rendered = render(&[&attempt.entry.trace], &attempt.content, edits(attempt, &copy));
+                let content = content(attempt, &copy);
+                let rendered = render(&[&attempt.entry.trace], &content, edits(attempt, &copy));
                 // Boxed: the future of a connection is large, and that of a Maildir need not carry it.
                 Box::pin(
                     Transport::new(&self.parts, &self.connections, config, attempt, copy.recipients, rendered).carry(),
@@ -128,11 +131,12 @@ impl Deliverer {
     async fn file(&self, config: &Config, attempt: &Attempt, copy: &Copy, path: &Path) -> Carried {
         let entry = &*attempt.entry;
         let mut carried = Carried::default();
+        let content = content(attempt, copy);
         for index in &copy.recipients {
             let found = usize::try_from(*index).ok().and_then(|index| entry.envelope.recipients.get(index));
             let Some(recipient) = found else { continue };
             let lead = maildir::lead(entry, recipient);
-            let message = render(&[&lead, &entry.trace], &attempt.content, edits(attempt, copy));
+            let message = render(&[&lead, &entry.trace], &content, edits(attempt, copy));
             let name = maildir::file_name(entry, *index, &config.hostname);
             let put = self.parts.maildirs.put(path, name, message, maildir::line_ends(entry)).await;
             let trouble = put.is_err().then_some(Scope::Site);
@@ -141,6 +145,12 @@ impl Deliverer {
         }
         carried
     }
+}
+
+/// The message's content, with the body for these recipients alone.
+fn content(attempt: &Attempt, copy: &Copy) -> Content {
+    let body = copy.body.as_ref().map_or_else(|| attempt.content.body.clone(), Composed::body);
+    Content { head: attempt.content.head.clone(), body }
 }
 
 /// The message's edits, then those for these recipients alone.

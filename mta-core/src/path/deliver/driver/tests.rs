@@ -3,11 +3,13 @@
 use super::fakes::{World, address};
 use super::*;
 use crate::base::flow::attempt::Endpoint;
+use crate::base::mail::content::Piece;
 use crate::base::time::UnixMillis;
 use crate::base::world::dns::{DnsFault, Mx};
 use crate::base::world::maildir::MaildirFault;
 use crate::config::model::Delivery;
 use crate::path::deliver::scripted::{SILENCE, Script, content, entry, willing};
+use bytes::Bytes;
 
 const SINK: &str = "127.0.0.1:2526";
 
@@ -266,6 +268,32 @@ async fn idle_connections_are_closed_with_quit_when_their_time_is_over_and_for_a
     deliverer.attempt(attempt(smarthost(), &["r@b.test"])).await;
     ends.wait_for(|ends| *ends == 3).await.expect("the world lasts");
     sweeping.abort();
+}
+
+/// One body is short and in memory, one is long and read where blocking is allowed; the third recipient gets the old one.
+#[tokio::test]
+async fn a_new_body_of_pre_send_reaches_its_recipients_alone() {
+    let world = World::new();
+    world.serve(SINK, willing());
+    let line = "new, and long\r\n".repeat(30_000);
+    let (short, long) = (Bytes::from("new\r\n"), Bytes::from(line.clone()));
+    let body = |octets: &Bytes| Composed::new(vec![Piece::Memory(octets.clone()), Piece::Memory("end\r\n".into())]);
+    world.verdicts.lock().expect("whole").insert(9, (Sending::Next, Edits::default()));
+    world.bodies.lock().expect("whole").extend([(0, body(&short)), (2, body(&long)), (3, body(&short))]);
+    let recipients = ["a@b.test", "b@b.test", "c@b.test", "d@b.test"];
+    let report = deliverer(&world).attempt(attempt(smarthost(), &recipients)).await;
+    assert_eq!(results(&report), ["delivered 250"; 4]);
+    let talks = world.talks.lock().expect("whole");
+    let server = talks[0].server.lock().expect("whole");
+    let bodies: Vec<String> = server.messages.iter().map(|message| text_behind_head(message)).collect();
+    assert_eq!(bodies.len(), 3, "equal copies travel together");
+    assert_eq!((&*bodies[0], bodies[2] == format!("{line}end\r\n")), ("new\r\nend\r\n", true));
+    assert!(!bodies[1].contains("new"), "{}", bodies[1]);
+}
+
+fn text_behind_head(message: &[u8]) -> String {
+    let text = String::from_utf8_lossy(message);
+    text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).expect("an empty line")
 }
 
 #[tokio::test]

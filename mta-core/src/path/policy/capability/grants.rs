@@ -58,6 +58,8 @@ pub(crate) struct Grants {
     pub(crate) edit_sender: bool,
     /// It may change the recipients.
     pub(crate) edit_recipients: bool,
+    /// It may give the message another body.
+    pub(crate) edit_body: bool,
 }
 
 impl Grants {
@@ -91,13 +93,7 @@ impl Grants {
                 EditGrant::Headers => grants.edit_headers = true,
                 EditGrant::Sender => grants.edit_sender = true,
                 EditGrant::Recipients => grants.edit_recipients = true,
-                EditGrant::Body => {
-                    return Err(error(
-                        plugin,
-                        "edit = \"body\" is not offered by this version",
-                        "take it out of `edit`",
-                    ));
-                }
+                EditGrant::Body => grants.edit_body = true,
             }
         }
         Ok(grants)

@@ -5,16 +5,14 @@ use super::super::host::bindings::mailwright::plugin::message::{AuthResult, Erro
 use super::super::host::bindings::mailwright::plugin::types::Address;
 use super::super::host::call::Call;
 use super::super::scene::{MessageScene, Refused};
+use super::mime;
+use super::octets::{find, read, read_stored};
 use super::patterns::indices;
-use crate::base::mail::content::{Body, Content, ReadAt};
+use crate::base::mail::content::Body;
 use crate::base::mail::edits::EnvelopeEdit;
-use memchr::memmem::Finder;
-use std::sync::Arc;
 
 /// What one `read` gives at most, in octets.
 const READ_BYTES_MAX: usize = 64 * 1024;
-/// How much of a stored body is looked at in one go, in octets.
-const WINDOW_BYTES: usize = 256 * 1024;
 /// Longest needle, in octets.
 const NEEDLE_BYTES_MAX: usize = 4 * 1024;
 /// Largest stored body that patterns are run on, in octets: it is read into memory for them.
@@ -32,7 +30,7 @@ impl From<Refused> for Error {
 }
 
 impl Call {
-    fn message(&self) -> Result<&MessageScene, Error> {
+    pub(super) fn message(&self) -> Result<&MessageScene, Error> {
         self.scene.message.as_ref().ok_or(Error::NotHere)
     }
 
@@ -47,6 +45,14 @@ impl Call {
             false => Err(Error::NotPermitted),
         }
     }
+
+    /// The message, where the plugin may give it another body. Its pieces are no edits to be counted: they have limits
+    /// of their own.
+    fn body(&mut self) -> Result<&mut MessageScene, Error> {
+        let granted = self.plugin.grants.edit_body;
+        let message = self.scene.message.as_mut().ok_or(Error::NotHere)?;
+        granted.then_some(message).ok_or(Error::NotPermitted)
+    }
 }
 
 impl Host for Call {
@@ -57,6 +63,7 @@ impl Host for Call {
             sender: message.sender().map(to_wire),
             recipients: message.recipients().into_iter().map(to_wire).collect(),
             size: message.content.size_bytes(),
+            body_offset: message.content.head.len() as u64,
         })
     }
 
@@ -100,13 +107,15 @@ impl Host for Call {
         }
     }
 
-    fn parts(&mut self) -> Result<Vec<Part>, Error> {
-        // The MIME tree is not offered yet.
-        Err(Error::NotPermitted)
+    async fn parts(&mut self) -> Result<Vec<Part>, Error> {
+        let begin = self.message()?.content.head.len() as u64;
+        let tree = self.tree().await?;
+        Ok(mime::told(&tree, begin))
     }
 
-    fn read_part(&mut self, _id: u32, _offset: u64, _len: u32) -> Result<Vec<u8>, Error> {
-        Err(Error::NotPermitted)
+    async fn read_part(&mut self, id: u32, offset: u64, len: u32) -> Result<Vec<u8>, Error> {
+        let most = usize::try_from(len).unwrap_or(usize::MAX).min(READ_BYTES_MAX);
+        self.decoded(id, offset, most).await
     }
 
     fn auth_results(&mut self) -> Result<Vec<AuthResult>, Error> {
@@ -154,91 +163,23 @@ impl Host for Call {
         Ok(self.edit(true)?.set_tag(&name, &value)?)
     }
 
-    fn write_body(&mut self, _chunk: Vec<u8>) -> Result<(), Error> {
-        // `edit = "body"` is refused at load, so nobody is permitted.
-        Err(Error::NotPermitted)
+    fn write_body(&mut self, chunk: Vec<u8>) -> Result<(), Error> {
+        let memory = self.world.body_memory.clone();
+        Ok(self.body()?.write_body(&chunk, &memory)?)
     }
 
-    fn copy_body(&mut self, _offset: u64, _len: u64) -> Result<(), Error> {
-        Err(Error::NotPermitted)
+    async fn copy_body(&mut self, offset: u64, len: u64) -> Result<(), Error> {
+        let content = self.body()?.content.clone();
+        let from = offset.checked_sub(content.head.len() as u64).ok_or(Error::Invalid)?;
+        let bytes = len.min(content.body.size_bytes().saturating_sub(from));
+        let ends = match bytes.checked_sub(1) {
+            Some(last) => {
+                let last = read(&content, offset.saturating_add(last), 1).await?;
+                let first = read(&content, offset, 1).await?;
+                first.first().copied().zip(last.first().copied())
+            }
+            None => None,
+        };
+        Ok(self.body()?.copy_body(from, bytes, ends)?)
     }
-}
-
-/// Octets of header section and body from `offset`, fewer at the end.
-async fn read(content: &Content, offset: u64, most: usize) -> Result<Vec<u8>, Error> {
-    let mut octets = Vec::new();
-    if let Some(head) = usize::try_from(offset).ok().and_then(|from| content.head.get(from..)) {
-        octets.extend_from_slice(head.get(..most).unwrap_or(head));
-    }
-    let behind = offset.saturating_sub(content.head.len() as u64);
-    let left = most - octets.len();
-    match &content.body {
-        Body::Memory(body) => {
-            let body = usize::try_from(behind).ok().and_then(|from| body.get(from..)).unwrap_or_default();
-            octets.extend_from_slice(body.get(..left).unwrap_or(body));
-        }
-        Body::Stored { source, bytes } => {
-            let left = left.min(usize::try_from(bytes.saturating_sub(behind)).unwrap_or(usize::MAX));
-            octets.append(&mut read_stored(source, behind, left).await?);
-        }
-    }
-    Ok(octets)
-}
-
-/// Octets of a stored body, read where blocking is allowed.
-async fn read_stored(source: &Arc<dyn ReadAt>, offset: u64, most: usize) -> Result<Vec<u8>, Error> {
-    if most == 0 {
-        return Ok(Vec::new());
-    }
-    let source = source.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let mut octets = vec![0; most];
-        let count = source.read_at(offset, &mut octets)?;
-        octets.truncate(count);
-        std::io::Result::Ok(octets)
-    });
-    // The contract has no word for a failing disk here; the content can't be had, and the spool reports the disk.
-    read.await.ok().and_then(Result::ok).ok_or(Error::NoSuchItem)
-}
-
-/// Where the needle is first, at or behind `offset`.
-async fn find(content: &Content, needle: &[u8], offset: u64) -> Result<Option<u64>, Error> {
-    let finder = Finder::new(needle);
-    if let Body::Memory(body) = &content.body {
-        return Ok(find_in_two(&finder, &content.head, body, offset));
-    }
-    // Windows overlap by a needle less one octet, so that none is missed between two.
-    let mut from = offset;
-    let overlap = needle.len().saturating_sub(1);
-    while from < content.size_bytes() {
-        let window = read(content, from, WINDOW_BYTES).await?;
-        if let Some(at) = finder.find(&window) {
-            return Ok(Some(from + at as u64));
-        }
-        let step = window.len().saturating_sub(overlap);
-        if window.len() < WINDOW_BYTES || step == 0 {
-            break;
-        }
-        from += step as u64;
-    }
-    Ok(None)
-}
-
-/// Searches two pieces as if they were one, without joining them.
-fn find_in_two(finder: &Finder<'_>, head: &[u8], body: &[u8], offset: u64) -> Option<u64> {
-    let from = usize::try_from(offset).ok()?;
-    let overlap = finder.needle().len().saturating_sub(1);
-    if let Some(rest) = head.get(from..) {
-        if let Some(at) = finder.find(rest) {
-            return Some((from + at) as u64);
-        }
-        let start = head.len().saturating_sub(overlap).max(from);
-        let seam = [&head[start..], body.get(..overlap).unwrap_or(body)].concat();
-        if let Some(at) = finder.find(&seam) {
-            return Some((start + at) as u64);
-        }
-    }
-    let start = from.saturating_sub(head.len());
-    let found = finder.find(body.get(start..)?)?;
-    Some((head.len() + start + found) as u64)
 }

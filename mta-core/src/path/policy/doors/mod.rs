@@ -3,6 +3,8 @@
 mod kv;
 mod log;
 mod message;
+mod mime;
+mod octets;
 mod patterns;
 mod secrets;
 mod session;

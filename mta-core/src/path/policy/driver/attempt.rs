@@ -2,8 +2,9 @@
 
 use super::super::exchange::verdict;
 use super::super::host::stock::Lease;
+use super::super::scene::body::BodyScene;
 use super::super::scene::{DeliveryScene, MessageScene, Scene};
-use super::shared::Shared;
+use super::shared::{Shared, kept};
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::policy::{Hook, SendVerdict, Sending, Sendout};
 use crate::base::mail::content::Content;
@@ -13,11 +14,14 @@ use crate::base::mail::edits::Edits;
 pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict {
     let generation = host.serving.load_full();
     let chain = generation.chain(Hook::PreSend);
-    let Sendout { entry, content, recipient, attempt, site } = sendout;
+    let Sendout { entry, content, recipient, attempt, site, size_bytes_max } = sendout;
     let scene = || attempt_scene(entry, Some(content), recipient, attempt, site);
     let Some(mut scene) = (!chain.is_empty()).then(scene).flatten() else {
-        return SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default() };
+        return SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default(), body: None };
     };
+    if let Some(message) = &mut scene.message {
+        message.body = BodyScene::new(entry.envelope.body, Some(size_bytes_max));
+    }
     let id = entry.id;
     let known = entry.edits.headers.len();
     let mut ruled = (Sending::Next, None);
@@ -27,7 +31,9 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
         let answer = async {
             host.admit(loaded)?;
             let mut lease = Lease::begin(&host.pool, loaded).await?;
-            verdict::sending(lease.live()?.pre_send(&host.pool, &loaded.code.hooks, &mut scene).await?)
+            let sending = verdict::sending(lease.live()?.pre_send(&host.pool, &loaded.code.hooks, &mut scene).await?)?;
+            kept(&mut scene)?;
+            Ok(sending)
         };
         let sending = match host.noted(loaded, answer.await) {
             Ok(sending) => sending,
@@ -41,8 +47,8 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
             break;
         }
     }
-    let edits = scene.message.map_or_else(Edits::default, |message| message.into_edits(known));
-    SendVerdict { sending: ruled.0, plugin: ruled.1, edits }
+    let (edits, body) = scene.message.map_or_else(Default::default, |message| message.into_edits(known));
+    SendVerdict { sending: ruled.0, plugin: ruled.1, edits, body }
 }
 
 /// What the attempt is about, if there is such a recipient. The message shows this recipient alone: others of the same
@@ -69,6 +75,7 @@ pub(super) fn attempt_scene(
         headers: entry.edits.headers.clone(),
         envelope: Vec::new(),
         tags: entry.tags.clone(),
+        body: BodyScene::new(entry.envelope.body, None),
     });
     let delivery = DeliveryScene {
         id: entry.id,

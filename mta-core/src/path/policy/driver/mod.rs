@@ -19,6 +19,7 @@ use super::host::instance::Pool;
 use super::host::pulse::Pulse;
 use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
+use super::scene::body::ALL_WRITTEN_BYTES_MAX;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
@@ -77,7 +78,13 @@ impl Host {
         let began = settings.clock.now().mono;
         let (keeper, kv) = Keeper::new(settings.journal, settings.clock.clone(), settings.observe.clone());
         let pool = Pool {
-            world: World { clock: settings.clock, observe: settings.observe, reach: settings.reach, began },
+            world: World {
+                clock: settings.clock,
+                observe: settings.observe,
+                reach: settings.reach,
+                began,
+                body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
+            },
             pulse: Arc::new(Pulse::new(engine)),
             permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),

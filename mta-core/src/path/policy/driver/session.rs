@@ -4,9 +4,10 @@ use super::super::exchange::{question::question, verdict};
 use super::super::fault::Fault;
 use super::super::host::instance::{Live, Pool, Question};
 use super::super::host::stock::{Lease, Loaded};
+use super::super::scene::body::BodyScene;
 use super::super::scene::{MessageScene, Scene, SessionScene};
 use super::generation::Generation;
-use super::shared::Shared;
+use super::shared::{Shared, kept};
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Hook, SessionInfo, SessionPolicy, Submission};
 use crate::base::mail::edits::Edits;
@@ -115,6 +116,7 @@ impl Session {
             headers: Vec::new(),
             envelope: Vec::new(),
             tags: Vec::new(),
+            body: BodyScene::new(envelope.body, Some(submission.size_bytes_max)),
         };
         let mut scene = Scene { session: Some(session.clone()), message: Some(message), delivery: None };
         let mut ruled = (Disposition::Next, None);
@@ -125,7 +127,9 @@ impl Session {
                 host.admit(loaded)?;
                 let said =
                     instance(&host.pool, loaded, live).await?.data(&host.pool, &loaded.code.hooks, &mut scene).await?;
-                verdict::disposition(said)
+                let disposition = verdict::disposition(said)?;
+                kept(&mut scene)?;
+                Ok(disposition)
             };
             let disposition = match host.noted(loaded, answer.await) {
                 Ok(disposition) => disposition,
@@ -147,10 +151,12 @@ impl Session {
         match scene.message {
             Some(mut message) => {
                 let (envelope, tags) = (std::mem::take(&mut message.envelope), std::mem::take(&mut message.tags));
-                DataVerdict { disposition, plugin, edits: message.into_edits(0), envelope, tags }
+                let (edits, body) = message.into_edits(0);
+                DataVerdict { disposition, plugin, edits, body, envelope, tags }
             }
             None => {
-                DataVerdict { disposition, plugin, edits: Edits::default(), envelope: Vec::new(), tags: Vec::new() }
+                let (edits, envelope, tags) = (Edits::default(), Vec::new(), Vec::new());
+                DataVerdict { disposition, plugin, edits, body: None, envelope, tags }
             }
         }
     }

@@ -8,7 +8,7 @@ use super::super::host::call::Call;
 use super::super::host::instance::Pool;
 use super::super::host::stock::Loaded;
 use super::super::loading::compile::Compile;
-use super::super::scene::SessionScene;
+use super::super::scene::{Scene, SessionScene};
 use super::generation::Generation;
 use super::keeper::Keeper;
 use crate::base::event::Event;
@@ -93,4 +93,9 @@ impl Shared {
         });
         meaning
     }
+}
+
+/// The edits of a call that was answered stay.
+pub(super) fn kept(scene: &mut Scene) -> Result<(), Fault> {
+    scene.keep().map_err(|_| Fault::new(Kind::Fault, "its new body ends within a line end"))
 }

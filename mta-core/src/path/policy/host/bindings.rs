@@ -35,13 +35,16 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "offered",
-    // These three may read from a disk; all others answer from memory.
+    // These may read from a disk; all others answer from memory.
     imports: {
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
         "mailwright:plugin/message.matches": async,
         // The system may have no randomness.
         "mailwright:plugin/random.bytes": trappable,
+        "mailwright:plugin/message.parts": async,
+        "mailwright:plugin/message.read-part": async,
+        "mailwright:plugin/message.copy-body": async,
     },
     exports: { default: async },
     require_store_data_send: true,

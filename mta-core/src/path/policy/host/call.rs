@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 /// Searching this much costs about a millisecond; the host's work for a guest counts as the guest's.
@@ -53,6 +54,8 @@ pub(crate) struct World {
     pub(crate) reach: Reach,
     /// Where the monotonic clock of guests begins.
     pub(crate) began: Instant,
+    /// Octets that new bodies may still take, of all messages together.
+    pub(crate) body_memory: Arc<Semaphore>,
 }
 
 /// What capabilities reach the outside by.

@@ -35,6 +35,8 @@ impl NotCompiled {
     /// The compiler refused it, in these words.
     #[must_use]
     pub fn refused(words: &str) -> Self {
+        // They may be of several lines, and a message to an operator is one.
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
         Self {
             problem: format!("it can't be compiled: {words}"),
             remedy: "a plugin is a WebAssembly component (`mailwright plugin build` makes one of a Rust crate, \

@@ -18,7 +18,7 @@ fn editor(name: &str) -> Plugin {
 async fn data(stage: &Stage, plugins: &[(Plugin, Bytes)], content: &Content) -> DataVerdict {
     stage.load(plugins).await.expect("they load");
     let envelope = envelope(&["a@example.net"]);
-    stage.session().data(Submission { id: ID, envelope: &envelope, content }).await
+    stage.session().data(Submission { id: ID, envelope: &envelope, content, size_bytes_max: 1 << 20 }).await
 }
 
 #[tokio::test]
@@ -202,8 +202,17 @@ async fn edits_before_an_attempt_are_told_from_those_at_data() {
     let mut entry = entry(&["a@example.net", "b@example.net"]);
     entry.edits.headers = vec![HeaderEdit::Add { name: "X-Early".into(), value: "1".into() }];
     let content = content("A: b\r\n\r\n", "");
-    let verdict =
-        stage.host.pre_send(Sendout { entry: &entry, content: &content, recipient: 1, attempt: 2, site: "x" }).await;
+    let verdict = stage
+        .host
+        .pre_send(Sendout {
+            entry: &entry,
+            content: &content,
+            recipient: 1,
+            attempt: 2,
+            site: "x",
+            size_bytes_max: 1 << 20,
+        })
+        .await;
     assert_eq!(verdict.sending, Sending::Next);
     assert_eq!(verdict.edits.headers, [HeaderEdit::Add { name: "X-One".into(), value: "1".into() }]);
 }

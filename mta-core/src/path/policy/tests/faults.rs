@@ -99,11 +99,13 @@ async fn the_operator_says_what_a_failure_means() {
     assert_eq!(session.gate(Asked::Connect).await, Gate::Next);
     let gate = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await;
     assert!(matches!(gate, Gate::Reject(Reply { code: 550, .. })), "{gate:?}");
-    let verdict = session.data(Submission { id: ID, envelope: &envelope, content: &content }).await;
+    let verdict =
+        session.data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 }).await;
     assert!(matches!(verdict.disposition, Disposition::Reject(Reply { code: 550, .. })), "{verdict:?}");
     assert_eq!(verdict.plugin.as_deref(), Some("trap"));
     let entry = entry(&["a@example.net"]);
-    let sendout = Sendout { entry: &entry, content: &content, recipient: 0, attempt: 1, site: "x" };
+    let sendout =
+        Sendout { entry: &entry, content: &content, recipient: 0, attempt: 1, site: "x", size_bytes_max: 1 << 20 };
     let verdict = stage.host.pre_send(sendout).await;
     assert!(matches!(verdict.sending, Sending::Fail(Reply { code: 451, .. })), "{verdict:?}");
     let answered: Vec<String> = stage.events.faults().into_iter().map(|(_, answered)| answered).collect();
@@ -119,7 +121,10 @@ async fn a_call_that_fails_leaves_no_edit_behind() {
     let trapping = guest(&[ADD_HEADER], &[("on-data", &format!("{ADD} {TRAP}"))]);
     stage.load(&[(first, trapping), hello()]).await.expect("they load");
     let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", ""));
-    let verdict = stage.session().data(Submission { id: ID, envelope: &envelope, content: &content }).await;
+    let verdict = stage
+        .session()
+        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 })
+        .await;
     let names: Vec<String> = verdict.edits.headers.iter().map(|edit| format!("{edit:?}")).collect();
     assert_eq!(names, [r#"Add { name: "X-Hello", value: "rcpts=0 subject=1" }"#]);
     assert_eq!(verdict.disposition, Disposition::Next);
@@ -187,7 +192,10 @@ async fn edits_come_to_nothing_when_the_answer_breaks_the_contract() {
     let octets = guest(&[ADD_HEADER], &[("on-data", &format!("{ADD} {}", reject(250)))]);
     stage.load(&[(odd, octets)]).await.expect("it loads");
     let (envelope, content) = (envelope(&["a@example.net"]), content("A: b\r\n\r\n", ""));
-    let verdict = stage.session().data(Submission { id: ID, envelope: &envelope, content: &content }).await;
+    let verdict = stage
+        .session()
+        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 })
+        .await;
     assert_eq!(verdict.edits, Edits::default());
     assert_eq!(stage.events.faults(), [("answer".to_owned(), "451 4.3.0".to_owned())]);
 }

@@ -18,6 +18,10 @@ pub(super) const ADD_HEADER: Import = ("message", "add-header", "(param i32 i32 
 pub(super) const SET_HEADER: Import = ("message", "set-header", "(param i32 i32 i32 i32 i32 i32 i32)");
 pub(super) const HEADER: Import = ("message", "header", "(param i32 i32 i32)");
 pub(super) const FIND: Import = ("message", "find", "(param i32 i32 i64 i32)");
+pub(super) const PARTS: Import = ("message", "parts", "(param i32)");
+pub(super) const READ_PART: Import = ("message", "read-part", "(param i32 i64 i32 i32)");
+pub(super) const WRITE_BODY: Import = ("message", "write-body", "(param i32 i32 i32)");
+pub(super) const COPY_BODY: Import = ("message", "copy-body", "(param i64 i64 i32)");
 pub(super) const SET_TAG: Import = ("message", "set-tag", "(param i32 i32 i32 i32 i32)");
 pub(super) const GET_NOTE: Import = ("session", "get-note", "(param i32 i32 i32)");
 pub(super) const SET_NOTE: Import = ("session", "set-note", "(param i32 i32 i32 i64 i32 i32)");
@@ -34,6 +38,14 @@ pub(super) const SPIN: &str = "(loop $again (br $again)) unreachable";
 /// Adds the field `X-One: 1`.
 pub(super) const ADD: &str =
     "(call $add-header (i32.const 16) (i32.const 5) (i32.const 32) (i32.const 1) (i32.const 2048))";
+
+/// Writes "X-One" as a piece of the new body.
+pub(super) const WRITE: &str = "(call $write-body (i32.const 16) (i32.const 5) (i32.const 2048))";
+
+/// Traps unless the host answered with that error; the numbers are those of the contract's enumeration.
+pub(super) fn expect_error(number: u8) -> String {
+    format!("{} {}", expect_octet(2048, 1), expect_octet(2049, number))
+}
 
 /// `reject` with that code and the text "X-One".
 pub(super) fn reject(code: u16) -> String {

@@ -2,7 +2,7 @@
 
 use super::guests::{CLOCK, NEXT, guest, guest_of};
 use super::stage::{Stage, plugin};
-use crate::config::model::{EditGrant, OnFailure, Plugin};
+use crate::config::model::{OnFailure, Plugin};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -62,8 +62,6 @@ async fn grants_that_do_not_exist_are_refused() {
         let words = refused(Plugin { allow: vec![allow.into()], ..plugin("p") }, octets.clone()).await;
         assert!(words.contains(wanted), "{words}");
     }
-    let words = refused(Plugin { edit: vec![EditGrant::Body], ..plugin("p") }, octets.clone()).await;
-    assert!(words.contains("edit = \"body\" is not offered by this version"), "{words}");
     let mut odd = plugin("p");
     odd.on_failure_by_hook.insert("dta".into(), OnFailure::Open);
     let words = refused(odd, octets).await;

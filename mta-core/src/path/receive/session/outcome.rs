@@ -1,6 +1,6 @@
 //! The content is here: what becomes of the message, and what is answered (RFC 5321 4.2.5, 6.1).
 
-use super::state::{Answer, Arrived, Receipt, State};
+use super::state::{Answer, Arrived, Form, Receipt, State};
 use super::timers::Timer;
 use super::{Effect, Session};
 use crate::base::event::Event;
@@ -31,7 +31,7 @@ impl Session {
             Some(Ok(Collected::Memory(whole, head_bytes))) => {
                 let body = Body::Memory(whole.slice(head_bytes..));
                 let content = Content { head: whole.slice(..head_bytes), body };
-                transaction.arrived = Some(Arrived { content, whole: Some(whole) });
+                transaction.arrived = Some(Arrived { content, form: Form::Memory(whole) });
                 self.decide();
             }
             Some(Ok(Collected::Spilled { head, rest })) => {
@@ -69,7 +69,7 @@ impl Session {
         self.state = State::Command;
         match (finished, &mut self.transaction) {
             (Ok(content), Some(transaction)) => {
-                transaction.arrived = Some(Arrived { content, whole: None });
+                transaction.arrived = Some(Arrived { content, form: Form::Blob });
                 self.decide();
             }
             (Err(fault), _) => self.refuse_message(&replies::of_fault(&fault), None),
@@ -95,7 +95,12 @@ impl Session {
     pub fn submission(&self) -> Option<Submission<'_>> {
         let transaction = self.transaction.as_ref()?;
         let arrived = transaction.arrived.as_ref()?;
-        Some(Submission { id: transaction.id, envelope: &transaction.envelope, content: &arrived.content })
+        Some(Submission {
+            id: transaction.id,
+            envelope: &transaction.envelope,
+            content: &arrived.content,
+            size_bytes_max: self.config.limits.message_bytes_max,
+        })
     }
 
     /// What `on-data` said.
@@ -105,7 +110,11 @@ impl Session {
             return;
         }
         self.state = State::Command;
-        let DataVerdict { disposition, plugin, edits, envelope, tags } = verdict;
+        let DataVerdict { disposition, plugin, edits, body, envelope, tags } = verdict;
+        if let (Some(body), Some(arrived)) = (body, self.transaction.as_mut().and_then(|t| t.arrived.as_mut())) {
+            arrived.content.body = body.body();
+            arrived.form = Form::Composed;
+        }
         let plugin = plugin.unwrap_or_else(|| "policy".into());
         match disposition {
             Disposition::Tempfail(reply) | Disposition::Reject(reply) => self.refuse_message(&reply, Some(&plugin)),
@@ -161,7 +170,7 @@ impl Session {
     /// Hands the message to the spool; nothing is answered before it is durable.
     fn offer(&mut self, edits: Edits, tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
         let (Some(transaction), Some(helo)) = (&mut self.transaction, &self.helo) else { return };
-        let Some(Arrived { content, whole }) = transaction.arrived.take() else { return };
+        let Some(Arrived { content, form }) = transaction.arrived.take() else { return };
         let at = self.now.wall;
         let trace = Trace {
             helo: &helo.name,
@@ -198,7 +207,11 @@ impl Session {
             tags,
             progress: vec![progress; count],
         };
-        let content = whole.map_or_else(|| OfferedContent::Blob(content), OfferedContent::Memory);
+        let content = match form {
+            Form::Memory(whole) => OfferedContent::Memory(whole),
+            Form::Blob => OfferedContent::Blob(content),
+            Form::Composed => OfferedContent::Composed(content),
+        };
         self.effects.push_back(Effect::Offer(Box::new(Offer { entry, content })));
         self.state = State::Waiting(Answer::Commit);
     }

@@ -82,8 +82,18 @@ pub(super) struct Transaction {
 #[derive(Debug)]
 pub(super) struct Arrived {
     pub(super) content: Content,
-    /// The same octets in one piece, when they are in memory.
-    pub(super) whole: Option<Bytes>,
+    pub(super) form: Form,
+}
+
+/// How the content that arrived is offered to the spool.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// All of it in one piece of memory.
+    Memory(Bytes),
+    /// It lies in the blob.
+    Blob,
+    /// Policy gave it another body.
+    Composed,
 }
 
 /// A chunk on its way in.

@@ -4,6 +4,7 @@ use super::world::verdict;
 use super::*;
 use crate::base::flow::entry::Progress;
 use crate::base::flow::policy::{DataVerdict, Disposition, Gate};
+use crate::base::mail::content::{Composed, Piece};
 use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
@@ -147,6 +148,19 @@ fn edits_of_on_data_go_with_the_message() {
     assert_eq!(entry.envelope.sender, None);
     assert_eq!(entry.envelope.recipients[0].address, address("new@here.example"));
     assert_eq!((entry.envelope.recipients.len(), entry.progress.len()), (1, 1));
+}
+
+/// What is kept is what policy made of the message, wherever the message lay when it came.
+#[test]
+fn a_new_body_of_on_data_is_what_is_kept() {
+    let body = Composed::new(vec![Piece::Memory("new\r\n".into())]);
+    for old in ["old\r\n".to_owned(), "0123456\r\n".repeat(100_000)] {
+        let mut bench = deciding(DataVerdict { body: Some(body.clone()), ..verdict(Disposition::Next) });
+        assert!(bench.send(format!("A: b\r\n\r\n{old}")).starts_with("250 "));
+        let kept = bench.world.spool.kept.lock().expect("no panic");
+        assert_eq!(kept[0].content, b"A: b\r\n\r\nnew\r\n");
+        assert_eq!((kept[0].entry.size_bytes, kept[0].entry.head_bytes), (13, 8));
+    }
 }
 
 #[test]

@@ -101,6 +101,10 @@ impl TestSpool {
         let (content, was_blob) = match offer.content {
             OfferedContent::Memory(bytes) => (bytes.to_vec(), false),
             OfferedContent::Blob(_) => (self.blob.lock().expect("no panic").take().expect("a finished blob"), true),
+            OfferedContent::Composed(content) => {
+                let Body::Memory(body) = &content.body else { panic!("small bodies are in memory") };
+                ([&content.head[..], body].concat(), false)
+            }
         };
         self.kept.lock().expect("no panic").push(Kept { entry: offer.entry, content, was_blob });
         Ok(())
@@ -189,7 +193,7 @@ pub(super) struct TestPolicy {
 /// A verdict without edits.
 pub(super) fn verdict(disposition: Disposition) -> DataVerdict {
     let plugin = Some("tester".into());
-    DataVerdict { disposition, plugin, edits: Edits::default(), envelope: Vec::new(), tags: Vec::new() }
+    DataVerdict { disposition, plugin, edits: Edits::default(), body: None, envelope: Vec::new(), tags: Vec::new() }
 }
 
 struct TestSession {
@@ -234,7 +238,7 @@ impl Policy for TestPolicy {
     }
 
     fn pre_send<'a>(&'a self, _sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {
-        Box::pin(async { SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default() } })
+        Box::pin(async { SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default(), body: None } })
     }
 
     fn outcome(&self, _: &Attempted) {

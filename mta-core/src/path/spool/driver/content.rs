@@ -10,9 +10,13 @@ use crate::base::mail::id::QueueId;
 use crate::base::world::store::{BlobWriter, Position, StoreFault};
 use crate::path::spool::record::{self, Kept};
 use crate::path::spool::replay::Damaged;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What is read at once of content that is put together from pieces, in octets.
+const PIECE_BYTES: usize = 256 * 1024;
 
 /// A record may move while it is looked for: so often its place is asked for again.
 const LOOKS_MAX: usize = 4;
@@ -116,6 +120,64 @@ pub(super) struct Incoming {
 pub(super) async fn open_blob(shared: &Arc<Shared>, id: QueueId) -> Result<Incoming, SpoolFault> {
     let writer = shared.store.blob(&id.to_string()).await.map_err(|fault| blob_fault(shared, &fault))?;
     Ok(Incoming { shared: Arc::clone(shared), id, writer, bytes: 0 })
+}
+
+/// Writes content that was put together from pieces to a blob. If some of the pieces lie in a blob of the same id, that
+/// one loses its name first, and lives on, for those who read it, until it is closed.
+pub(super) async fn write_composed(
+    shared: &Arc<Shared>,
+    id: QueueId,
+    content: Content,
+) -> Result<Option<Arc<Claim>>, SpoolFault> {
+    if let Some(old) = shared.claimed(id) {
+        old.is_replaced.store(true, Ordering::Release);
+        shared.store.remove_blob(&id.to_string()).await.map_err(|fault| spool_fault(&fault))?;
+    }
+    let mut blob = open_blob(shared, id).await?;
+    blob.write(content.head.clone()).await?;
+    let mut written = 0;
+    while written < content.body.size_bytes() {
+        let piece = piece(&content.body, written).await?;
+        written += piece.len() as u64;
+        blob.write(piece).await?;
+    }
+    let finished = Box::new(blob).finish(content.head.clone()).await?;
+    let claim = shared.claimed(id);
+    drop(finished);
+    Ok(claim)
+}
+
+/// The same in one piece of memory; for content that goes into a record.
+pub(super) async fn join(content: &Content) -> Result<Bytes, SpoolFault> {
+    let mut octets = BytesMut::with_capacity(usize::try_from(content.size_bytes()).unwrap_or_default());
+    octets.extend_from_slice(&content.head);
+    let mut written = 0;
+    while written < content.body.size_bytes() {
+        let piece = piece(&content.body, written).await?;
+        written += piece.len() as u64;
+        octets.extend_from_slice(&piece);
+    }
+    Ok(octets.freeze())
+}
+
+/// The body's next octets, never none.
+async fn piece(body: &Body, offset: u64) -> Result<Bytes, SpoolFault> {
+    let (source, bytes) = match body {
+        Body::Memory(octets) => {
+            let from = usize::try_from(offset).unwrap_or(usize::MAX).min(octets.len());
+            return Ok(octets.slice(from..));
+        }
+        Body::Stored { source, bytes } => (Arc::clone(source), *bytes),
+    };
+    let most = usize::try_from(bytes.saturating_sub(offset)).unwrap_or(usize::MAX).min(PIECE_BYTES);
+    let read = tokio::task::spawn_blocking(move || {
+        let mut octets = vec![0; most];
+        let count = source.read_at(offset, &mut octets)?;
+        octets.truncate(count);
+        if count == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(octets) }
+    });
+    let octets = read.await.map_err(io::Error::other).flatten();
+    octets.map(Bytes::from).map_err(|fault| SpoolFault::Store(format!("the content could not be read: {fault}")))
 }
 
 fn blob_fault(shared: &Shared, fault: &StoreFault) -> SpoolFault {

@@ -171,6 +171,17 @@ impl SpoolDoor {
                 Ok((Fresh { entry, content: None }, claim))
             }
             OfferedContent::Memory(octets) => Ok((Fresh { entry, content: Some(octets) }, None)),
+            OfferedContent::Composed(content) if content.size_bytes() != entry.size_bytes => {
+                Err(SpoolFault::Store("the offer's content is not as long as it says".to_owned()))
+            }
+            OfferedContent::Composed(content) if content.size_bytes() > self.shared.storage.blob_bytes_min => {
+                let claim = content::write_composed(&self.shared, entry.id, content).await?;
+                Ok((Fresh { entry, content: None }, claim))
+            }
+            OfferedContent::Composed(content) => {
+                let octets = content::join(&content).await?;
+                Ok((Fresh { entry, content: Some(octets) }, None))
+            }
         }
     }
 

@@ -155,7 +155,12 @@ impl Shared {
 
     /// A finished blob: it is removed when the claim goes, unless it became a message.
     pub(super) fn claim(self: &Arc<Self>, id: QueueId) -> Arc<Claim> {
-        let claim = Arc::new(Claim { shared: Arc::clone(self), id, is_message: AtomicBool::new(false) });
+        let claim = Arc::new(Claim {
+            shared: Arc::clone(self),
+            id,
+            is_message: AtomicBool::new(false),
+            is_replaced: AtomicBool::new(false),
+        });
         lock(&self.claims).insert(id, Arc::downgrade(&claim));
         claim
     }
@@ -249,10 +254,15 @@ pub(super) struct Claim {
     shared: Arc<Shared>,
     id: QueueId,
     pub(super) is_message: AtomicBool,
+    /// Another blob has its name, or will have: there is nothing left to remove.
+    pub(super) is_replaced: AtomicBool,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        if self.is_replaced.load(Ordering::Acquire) {
+            return;
+        }
         lock(&self.shared.claims).remove(&self.id);
         if !self.is_message.load(Ordering::Acquire) {
             self.shared.drop_blob(self.id);

@@ -2,15 +2,21 @@
 //!
 //! Edits are only ever appended, so that a call which fails is undone by cutting the lists back to where it began.
 
+pub(super) mod body;
+mod refused;
+
 use crate::base::mail::address::Address;
-use crate::base::mail::content::Content;
+use crate::base::mail::content::{Composed, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
 use crate::base::mail::header;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
+use body::{BodyScene, Ends};
+pub(super) use refused::Refused;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Semaphore;
 
 /// Longest value of an added or changed header field, in octets.
 const FIELD_BYTES_MAX: usize = 8 * 1024;
@@ -80,6 +86,7 @@ pub(super) struct MessageScene {
     pub(super) headers: Vec<HeaderEdit>,
     pub(super) envelope: Vec<EnvelopeEdit>,
     pub(super) tags: Vec<(Box<str>, Box<str>)>,
+    pub(super) body: BodyScene,
 }
 
 /// How long the lists of edits were.
@@ -88,19 +95,6 @@ pub(super) struct Mark {
     headers: usize,
     envelope: usize,
     tags: usize,
-}
-
-/// Why an edit or a note was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// Names nothing that is possible.
-    Invalid,
-    /// Beyond a limit.
-    TooLarge,
-    /// There is no such thing to change.
-    NoSuchItem,
-    /// Not at this hook.
-    NotHere,
 }
 
 impl Scene {
@@ -114,6 +108,15 @@ impl Scene {
         if let Some(message) = &mut self.message {
             message.roll_back(mark);
         }
+    }
+
+    /// A call is over, and its edits stay: a new body that it recorded is what the next plugin sees.
+    ///
+    /// # Errors
+    /// The new body ends within a line end.
+    pub(super) fn keep(&mut self) -> Result<(), Refused> {
+        let Some(MessageScene { body, content, .. }) = &mut self.message else { return Ok(()) };
+        body.keep(content)
     }
 }
 
@@ -174,9 +177,14 @@ impl MessageScene {
     }
 
     fn roll_back(&mut self, mark: Mark) {
+        if self.headers.len() > mark.headers {
+            // The fields that describe the body may be as they were again.
+            self.body.parts = None;
+        }
         self.headers.truncate(mark.headers);
         self.envelope.truncate(mark.envelope);
         self.tags.truncate(mark.tags);
+        self.body.roll_back();
     }
 
     /// How many edits there are behind the mark.
@@ -218,6 +226,16 @@ impl MessageScene {
         fields
     }
 
+    /// The fields that say what the body is made of, after the edits, as a header section.
+    pub(super) fn mime_section(&self) -> Vec<u8> {
+        if !self.headers.iter().any(|edit| is_of_mime(edited(edit))) {
+            return self.content.head.to_vec();
+        }
+        let fields = self.fields(None);
+        let described = fields.iter().filter(|(name, _)| is_of_mime(name));
+        described.flat_map(|(name, value)| format!("{name}: {value}\r\n").into_bytes()).collect()
+    }
+
     /// The reverse path after the edits.
     pub(super) fn sender(&self) -> Option<&Address> {
         let set = self.envelope.iter().rev().find_map(|edit| match edit {
@@ -247,6 +265,7 @@ impl MessageScene {
 
     pub(super) fn add_header(&mut self, name: &str, value: &str) -> Result<(), Refused> {
         check_field(name, value)?;
+        self.redescribe(name);
         self.headers.push(HeaderEdit::Add { name: name.into(), value: value.into() });
         Ok(())
     }
@@ -257,8 +276,26 @@ impl MessageScene {
         if usize::try_from(nth).map_or(true, |nth| nth >= there) {
             return Err(Refused::NoSuchItem);
         }
+        self.redescribe(name);
         self.headers.push(HeaderEdit::Set { name: name.into(), nth, value: value.map(Into::into) });
         Ok(())
+    }
+
+    /// A field that says what the body is made of changes: its parts may be others.
+    fn redescribe(&mut self, name: &str) {
+        if is_of_mime(name) {
+            self.body.parts = None;
+        }
+    }
+
+    /// More octets of a new body.
+    pub(super) fn write_body(&mut self, octets: &[u8], memory: &Arc<Semaphore>) -> Result<(), Refused> {
+        self.body.write(octets, self.content.head.len(), memory)
+    }
+
+    /// A stretch of the body as it was before the call, with its first and its last octet; none if it is empty.
+    pub(super) fn copy_body(&mut self, offset: u64, bytes: u64, ends: Option<Ends>) -> Result<(), Refused> {
+        self.body.copy(&self.content, offset, bytes, ends)
     }
 
     /// Changes the envelope.
@@ -288,10 +325,15 @@ impl MessageScene {
         Ok(())
     }
 
-    /// The header edits behind the first `known` ones.
-    pub(super) fn into_edits(mut self, known: usize) -> Edits {
-        Edits { headers: self.headers.split_off(known.min(self.headers.len())) }
+    /// The header edits behind the first `known` ones, and the new body.
+    pub(super) fn into_edits(mut self, known: usize) -> (Edits, Option<Composed>) {
+        let body = self.body.take();
+        (Edits { headers: self.headers.split_off(known.min(self.headers.len())) }, body)
     }
+}
+
+fn is_of_mime(name: &str) -> bool {
+    name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("content-"))
 }
 
 fn edited(edit: &HeaderEdit) -> &str {

@@ -1,0 +1,205 @@
+//! What a hook pays for the message: header fields, search, parts and a new body, for messages of three sizes.
+//!
+//! `cargo run --release -p mta-core --example message_bench`. The guests are a few instructions of WebAssembly each, so
+//! that the host's part is what is seen; "nothing" is what an on-data hook costs that does nothing. Each line is the
+//! median of many calls, in memory and with the body on a disk. A run takes about half a minute. docs/performance.md has
+//! the figures.
+
+use bytes::Bytes;
+use mta_core::base::event::Event;
+use mta_core::base::flow::policy::{Policy, SessionInfo, Submission};
+use mta_core::base::mail::address::Address;
+use mta_core::base::mail::content::{Body, Content, ReadAt};
+use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
+use mta_core::base::mail::id::QueueId;
+use mta_core::base::world::Observe;
+use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
+use mta_core::edge::world::clock::SystemClock;
+use mta_core::edge::world::dice::SystemDice;
+use mta_core::edge::world::ticker;
+use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+const CONTRACT: &str = include_str!("../../plugin-sdk/wit/plugin.wit");
+
+/// Time for one line of the table, and its calls at most.
+const LINE_TIME: Duration = Duration::from_secs(1);
+const CALLS_MAX: usize = 20_000;
+/// Header fields of the messages: about what mail has that came over three hops.
+const FIELDS: usize = 30;
+
+/// What a guest does in on-data. "Subject" lies at 16, "From" at 32, a needle that is nowhere at 48, answers at 2048.
+const GUESTS: [(&str, &str); 5] = [
+    ("nothing", ""),
+    (
+        "two headers read, one added",
+        "(call $header (i32.const 16) (i32.const 7) (i32.const 2048))
+         (call $header (i32.const 32) (i32.const 4) (i32.const 2048))
+         (call $add-header (i32.const 16) (i32.const 7) (i32.const 32) (i32.const 4) (i32.const 2048))",
+    ),
+    ("search for what is not there", "(call $find (i32.const 48) (i32.const 8) (i64.const 0) (i32.const 2048))"),
+    ("parts", "(call $parts (i32.const 2048))"),
+    (
+        "a line above the old body",
+        "(call $write-body (i32.const 48) (i32.const 10) (i32.const 2048))
+         (call $copy-body (i64.const BODY) (i64.const -1) (i32.const 2048))",
+    ),
+];
+
+struct Faults;
+
+impl Observe for Faults {
+    fn event(&self, event: Event<'_>) {
+        if matches!(event, Event::PluginFault { .. }) {
+            println!("a figure below is worthless: {event:?}");
+        }
+    }
+}
+
+struct Disk(File);
+
+impl ReadAt for Disk {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.0.read_at(&mut buffer[filled..], offset + filled as u64)? {
+                0 => break,
+                more => filled += more,
+            }
+        }
+        Ok(filled)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    runtime.block_on(async {
+        for (place, on_disk) in [("memory", false), ("disk", true)] {
+            for (size, bytes) in [("4 KiB", 4 << 10), ("1 MiB", 1 << 20), ("25 MiB", 25 << 20)] {
+                let content = content(bytes, on_disk)?;
+                for (what, body) in GUESTS {
+                    let host = host(&body.replace("BODY", &content.head.len().to_string())).await?;
+                    let micros = measure(&host, &content).await?;
+                    println!("{what}, {size} in {place}\t{micros:.2}\tµs");
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The median time of an on-data, in microseconds.
+async fn measure(host: &Host, content: &Content) -> Result<f64, Box<dyn Error>> {
+    let recipient = Recipient { address: Address::parse("a@example.net")?, notify: None, orcpt: None };
+    let envelope = Envelope {
+        sender: Some(Address::parse("from@example.org")?),
+        recipients: vec![recipient],
+        body: BodyType::SevenBit,
+        smtputf8: false,
+        ret: None,
+        envid: None,
+    };
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4711));
+    let mut session = host.session(SessionInfo { id: "bench".into(), listener: "mx".into(), peer, helo: None });
+    let mut times = Vec::with_capacity(CALLS_MAX);
+    let began = Instant::now();
+    while times.len() < CALLS_MAX && (began.elapsed() < LINE_TIME || times.len() < 5) {
+        let submission = Submission { id: QueueId(7), envelope: &envelope, content, size_bytes_max: 1 << 30 };
+        let start = Instant::now();
+        drop(session.data(submission).await);
+        times.push(start.elapsed());
+        session.transaction_ended();
+    }
+    times.sort_unstable();
+    Ok(times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6))
+}
+
+/// A message with an attachment that makes it so long.
+fn content(bytes: usize, on_disk: bool) -> Result<Content, Box<dyn Error>> {
+    let mut head = String::new();
+    for field in 0..FIELDS - 4 {
+        let value =
+            "from a.example ([192.0.2.1]) by b.example with ESMTP id 0123456789; Mon, 1 Jan 2024 00:00:00 +0000";
+        head.push_str(&format!("X-Field-{field}: {value}\r\n"));
+    }
+    head.push_str("From: from@example.org\r\nSubject: Hello, world\r\nMIME-Version: 1.0\r\n");
+    head.push_str("Content-Type: multipart/mixed; boundary=\"=_bench\"\r\n\r\n");
+    let mut body = b"--=_bench\r\n\r\nHello\r\n--=_bench\r\nContent-Type: application/pdf; name=a.pdf\r\n\
+        Content-Transfer-Encoding: base64\r\n\r\n"
+        .to_vec();
+    let line = format!("{}\r\n", "QUJD".repeat(19));
+    while body.len() < bytes {
+        body.extend_from_slice(line.as_bytes());
+    }
+    body.extend_from_slice(b"--=_bench--\r\n");
+    let body = if on_disk {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&body)?;
+        Body::Stored { source: Arc::new(Disk(file)), bytes: body.len() as u64 }
+    } else {
+        Body::Memory(body.into())
+    };
+    Ok(Content { head: Bytes::from(head), body })
+}
+
+async fn host(body: &str) -> Result<Host, Box<dyn Error>> {
+    let reach = Reach { dice: Arc::new(SystemDice::new()?) };
+    let host = Host::new(HostSettings::new(Arc::new(SystemClock), Arc::new(Faults), reach))?;
+    ticker::spawn(host.pulse())?;
+    let plugin = Plugin {
+        name: "bench".into(),
+        sha256: None,
+        compile: CompileLimits::default(),
+        source: PluginSource::Builtin("bench".into()),
+        allow: Vec::new(),
+        edit: vec![EditGrant::Headers, EditGrant::Body],
+        on_failure: OnFailure::Tempfail,
+        config_json: "{}".to_owned(),
+        budget: Budget::default(),
+        tick: Duration::from_secs(60),
+        on_failure_by_hook: BTreeMap::new(),
+    };
+    let octets = guest(body)?;
+    host.load(&[plugin], &Supplies::default(), &move |_| Ok(octets.clone())).await?;
+    Ok(host)
+}
+
+/// A component whose on-data does that, and says next.
+fn guest(body: &str) -> Result<Bytes, Box<dyn Error>> {
+    let imports = [
+        ("header", "(param i32 i32 i32)"),
+        ("add-header", "(param i32 i32 i32 i32 i32)"),
+        ("find", "(param i32 i32 i64 i32)"),
+        ("parts", "(param i32)"),
+        ("write-body", "(param i32 i32 i32)"),
+        ("copy-body", "(param i64 i64 i32)"),
+    ];
+    let imports = imports
+        .map(|(name, kind)| format!(r#"(import "mailwright:plugin/message@0.1.0" "{name}" (func ${name} {kind}))"#));
+    let text = format!(
+        r#"(module {}
+            (memory (export "memory") 1)
+            (data (i32.const 16) "Subject") (data (i32.const 32) "From") (data (i32.const 48) "!nowhere\0d\0a")
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8192))
+            (func (export "cabi_post_mailwright:plugin/on-data@0.1.0#handle") (param i32))
+            (func (export "mailwright:plugin/on-data@0.1.0#handle") (result i32) {body} (i32.const 1024)))"#,
+        imports.concat()
+    );
+    let mut module = wat::parse_str(text)?;
+    let mut resolve = Resolve::default();
+    resolve.push_str("plugin.wit", CONTRACT)?;
+    let world = "import mailwright:plugin/message@0.1.0; export mailwright:plugin/on-data@0.1.0;";
+    let package = resolve.push_str("guest.wit", &format!("package mailwright:guest; world guest {{ {world} }}"))?;
+    let world = resolve.select_world(&[package], None)?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+    Ok(ComponentEncoder::default().module(&module)?.validate(true).encode()?.into())
+}
