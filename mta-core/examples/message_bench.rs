@@ -13,7 +13,7 @@ use mta_core::base::mail::content::{Body, Content, ReadAt};
 use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::id::QueueId;
 use mta_core::base::world::Observe;
-use mta_core::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use mta_core::edge::world::clock::SystemClock;
 use mta_core::edge::world::dice::SystemDice;
 use mta_core::edge::world::dns::HickoryDns;
@@ -164,6 +164,8 @@ async fn host(body: &str) -> Result<Host, Box<dyn Error>> {
     ticker::spawn(host.pulse())?;
     let plugin = Plugin {
         name: "bench".into(),
+        sha256: None,
+        compile: CompileLimits::default(),
         source: PluginSource::Builtin("bench".into()),
         allow: Vec::new(),
         edit: vec![EditGrant::Headers, EditGrant::Body],

@@ -3,6 +3,7 @@
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -245,6 +246,8 @@ pub struct Plugin {
     pub name: Arc<str>,
     /// Where its component is.
     pub source: PluginSource,
+    /// What the component's sha256 must be, in lower-case hexadecimal.
+    pub sha256: Option<Box<str>>,
     /// Granted capabilities, as `log` or `kv:bucket`.
     pub allow: Vec<Box<str>>,
     /// What it may edit.
@@ -263,6 +266,8 @@ pub struct Plugin {
     pub config_json: String,
     /// Budgets.
     pub budget: Budget,
+    /// What compiling it may take.
+    pub compile: CompileLimits,
     /// Hooks whose failure means something else.
     pub on_failure_by_hook: BTreeMap<Box<str>, OnFailure>,
 }
@@ -274,6 +279,15 @@ pub enum PluginSource {
     Builtin(Box<str>),
     /// A `.wasm` file.
     File(PathBuf),
+}
+
+impl fmt::Display for PluginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(name) => write!(f, "builtin:{name}"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// Parts of a message that a plugin may change.
@@ -318,6 +332,17 @@ pub struct Budget {
     pub log_lines_per_second_max: u32,
     /// Recorded edits in one call.
     pub edits_max: usize,
+}
+
+/// What compiling a component may take; beyond, it is not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// CPU time, of all threads together; counted in whole seconds.
+    pub cpu: Duration,
+    /// Wall time.
+    pub wall: Duration,
+    /// Memory, in bytes.
+    pub memory_bytes_max: u64,
 }
 
 /// `[log]`.

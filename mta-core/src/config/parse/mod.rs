@@ -59,6 +59,7 @@ pub fn keys() -> Vec<String> {
         names("tenant", tenant::TENANT),
         names("plugin", plugin::PLUGIN),
         names("plugin.budget", plugin::BUDGET),
+        names("plugin.compile", plugin::COMPILE),
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
     ]

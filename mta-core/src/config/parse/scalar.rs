@@ -217,6 +217,13 @@ pub(super) fn plugin_source(text: &str) -> Result<PluginSource, String> {
     }
 }
 
+/// A sha256 in hexadecimal.
+pub(super) fn sha256(text: &str) -> Result<Box<str>, String> {
+    let text = text.trim();
+    let is_sum = text.len() == 64 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+    if is_sum { Ok(text.to_ascii_lowercase().into()) } else { Err(String::new()) }
+}
+
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
 const CAPABILITIES: [&str; 10] =
     ["log", "clock", "random", "dns", "kv", "secrets", "hmac", "tables", "http", "http-network"];

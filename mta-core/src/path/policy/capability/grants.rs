@@ -22,13 +22,13 @@ const CONTRACT: &str = "0.1.";
 const LIFECYCLE: &str = "lifecycle";
 
 /// Interfaces that need no grant: what a hook is about.
-const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
+pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
 const LATER: [&str; 3] = ["metrics", "suppression", "submit"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-const OFFERED: [(&str, &str); 10] = [
+pub(crate) const OFFERED: [(&str, &str); 10] = [
     ("log", "log"),
     ("clock", "clock"),
     ("random", "random"),

@@ -21,6 +21,11 @@ impl Generation {
         Self { number, plugins, chains }
     }
 
+    /// Whether its instances may rest between transactions.
+    pub(super) fn rest(&self, rest: bool) {
+        self.plugins.iter().for_each(|loaded| loaded.stock.open(rest));
+    }
+
     pub(super) fn chain(&self, hook: Hook) -> &[usize] {
         Hook::ALL.iter().zip(&self.chains).find(|(other, _)| **other == hook).map_or(&[], |(_, chain)| chain)
     }

@@ -6,8 +6,10 @@
 //! configured anew for each transaction. See docs/decisions/0013-instances-are-restored.md.
 
 mod capture;
+pub(super) mod compile;
 mod component;
 mod function;
+pub(super) mod inspect;
 mod module;
 #[cfg(test)]
 mod module_tests;
@@ -28,6 +30,7 @@ use crate::base::flow::policy::Hook;
 use crate::config::model::{OnFailure, Plugin};
 use bytes::Bytes;
 use capture::{Image, Sitter};
+use compile::{Compile, NotCompiled};
 use component::Restorable;
 use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
@@ -43,10 +46,12 @@ use wasmtime::component::{Component, InstancePre, Linker};
 pub(crate) async fn load(
     pool: &Pool,
     linker: &Linker<Call>,
+    compiler: &dyn Compile,
     grants: Grants,
     plugin: &Plugin,
     octets: Bytes,
 ) -> Result<Arc<Loaded>, LoadError> {
+    let sha256 = sha256(plugin, &octets)?;
     let on_failure = on_failure(plugin)?;
     if plugin.budget.memory_bytes_max > engine::MEMORY_BYTES_MAX {
         let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
@@ -62,7 +67,7 @@ pub(crate) async fn load(
         fetching: Semaphore::new(FETCHES_PER_PLUGIN_MAX),
         sets: Mutex::default(),
     });
-    let loader = Loader { pool, linker, plugin, identity };
+    let loader = Loader { pool, linker, compiler, plugin, identity };
     let (code, unpictured) = match Sitter::new(&octets) {
         Ok(sitter) => loader.pictured(&octets, &sitter).await?,
         Err(why) => (loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why)),
@@ -74,7 +79,8 @@ pub(crate) async fn load(
         tenants: plugin.tenants.clone(),
         asked_at,
         stock: Stock::new(pool.room.clone()),
-        sha256: Sha256::digest(&octets).iter().map(|octet| format!("{octet:02x}")).collect(),
+        source: plugin.source.to_string(),
+        sha256,
         unpictured: unpictured.map(|why| why.to_string()),
         on_failure,
         breaker: Breaker::default(),
@@ -88,6 +94,7 @@ pub(crate) async fn load(
 struct Loader<'a> {
     pool: &'a Pool,
     linker: &'a Linker<Call>,
+    compiler: &'a dyn Compile,
     plugin: &'a Plugin,
     identity: Arc<Identity>,
 }
@@ -148,15 +155,8 @@ impl Loader<'_> {
 
     /// Compiles away from the threads that serve mail.
     async fn compile(&self, octets: Bytes) -> Result<Component, LoadError> {
-        let engine = self.linker.engine().clone();
-        let compiled = tokio::task::spawn_blocking(move || Component::new(&engine, &octets)).await;
-        let problem = match compiled {
-            Ok(Ok(component)) => return Ok(component),
-            Ok(Err(error)) => format!("{error:#}"),
-            Err(error) => error.to_string(),
-        };
-        let remedy = "a plugin is a WebAssembly component (wasm-tools component new makes one of a core module)";
-        Err(grants::error(self.plugin, format!("it can't be compiled: {problem}"), remedy))
+        let compiled = self.compiler.compile(self.linker.engine(), self.plugin, octets).await;
+        compiled.map_err(|NotCompiled { problem, remedy }| grants::error(self.plugin, problem, remedy))
     }
 
     /// Checks every import and export; the hooks' names.
@@ -203,6 +203,23 @@ fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
         return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
     }
     Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.iter().any(|name| *hook.name() == **name)).collect())
+}
+
+/// The component's sum, which must be the one that the operator named.
+fn sha256(plugin: &Plugin, octets: &[u8]) -> Result<String, LoadError> {
+    let sum = hex(&Sha256::digest(octets));
+    match plugin.sha256.as_deref().filter(|pinned| *pinned != sum) {
+        None => Ok(sum),
+        Some(pinned) => {
+            let problem = format!("its component has the sha256 {sum}, and its configuration wants {pinned}");
+            let remedy = "if the new component is meant, write its sum into `sha256`; else put the old one back";
+            Err(grants::error(plugin, problem, remedy))
+        }
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// What each hook's failure means; the configuration names hooks with or without `on-`.
