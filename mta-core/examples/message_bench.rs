@@ -16,6 +16,9 @@ use mta_core::base::world::Observe;
 use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use mta_core::edge::world::clock::SystemClock;
 use mta_core::edge::world::dice::SystemDice;
+use mta_core::edge::world::dns::HickoryDns;
+use mta_core::edge::world::http::HyperClient;
+use mta_core::edge::world::net::SystemNet;
 use mta_core::edge::world::ticker;
 use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
 use std::collections::BTreeMap;
@@ -152,7 +155,11 @@ fn content(bytes: usize, on_disk: bool) -> Result<Content, Box<dyn Error>> {
 }
 
 async fn host(body: &str) -> Result<Host, Box<dyn Error>> {
-    let reach = Reach { dice: Arc::new(SystemDice::new()?) };
+    let reach = Reach {
+        dice: Arc::new(SystemDice::new()?),
+        dns: Arc::new(HickoryDns::new(&[])?),
+        http: Arc::new(HyperClient::new(Arc::new(SystemNet))),
+    };
     let host = Host::new(HostSettings::new(Arc::new(SystemClock), Arc::new(Faults), reach))?;
     ticker::spawn(host.pulse())?;
     let plugin = Plugin {
@@ -165,6 +172,9 @@ async fn host(body: &str) -> Result<Host, Box<dyn Error>> {
         on_failure: OnFailure::Tempfail,
         config_json: "{}".to_owned(),
         budget: Budget::default(),
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
     };

@@ -18,6 +18,9 @@ use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugi
 use mta_core::edge::plugins;
 use mta_core::edge::world::clock::SystemClock;
 use mta_core::edge::world::dice::SystemDice;
+use mta_core::edge::world::dns::HickoryDns;
+use mta_core::edge::world::http::HyperClient;
+use mta_core::edge::world::net::SystemNet;
 use mta_core::edge::world::ticker;
 use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
 use std::collections::BTreeMap;
@@ -146,7 +149,11 @@ async fn mail() -> Result<Mail, Box<dyn Error>> {
     let host = Host::new(HostSettings::new(
         Arc::new(SystemClock),
         Arc::new(Faults),
-        Reach { dice: Arc::new(SystemDice::new()?) },
+        Reach {
+            dice: Arc::new(SystemDice::new()?),
+            dns: Arc::new(HickoryDns::new(&[])?),
+            http: Arc::new(HyperClient::new(Arc::new(SystemNet))),
+        },
     ))?;
     ticker::spawn(host.pulse())?;
     let hello = Plugin {
@@ -157,6 +164,9 @@ async fn mail() -> Result<Mail, Box<dyn Error>> {
         on_failure: OnFailure::Tempfail,
         config_json: r#"{"header":"X-Hello"}"#.to_owned(),
         budget: Budget::default(),
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
         sha256: None,

@@ -27,6 +27,7 @@ use crate::edge::supplies::Shelf;
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
 use crate::edge::world::dns::HickoryDns;
+use crate::edge::world::http::HyperClient;
 use crate::edge::world::maildir::FileMaildirs;
 use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
@@ -332,7 +333,11 @@ async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<H
 
 /// A host with its pulse, and no plugins yet.
 fn host(world: &World, compiler: Compiler, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
-    let reach = Reach { dice: Arc::clone(&world.dice) };
+    let reach = Reach {
+        dice: Arc::clone(&world.dice),
+        dns: Arc::clone(&world.dns),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+    };
     let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
     let host = Host::new(HostSettings { journal, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;

@@ -10,7 +10,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 pub(crate) mod backend;
+mod network;
 mod supplies;
+
+pub use network::{Dns, Web};
 
 /// What the hooks see, and what they did.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +34,10 @@ pub struct Scene {
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// Tables by name, with their values by key.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
+    /// Names that can be looked up.
+    pub dns: Dns,
+    /// Servers that answer requests.
+    pub web: Web,
     /// What the next random octets are made of: the same number gives the same octets.
     pub random: u64,
     /// The clock.

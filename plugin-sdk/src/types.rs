@@ -1,7 +1,7 @@
 //! Natural ways to make the contract's plain data.
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Reply};
-use crate::host::outside::tables;
+use crate::host::outside::{dns, http, tables};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -98,6 +98,31 @@ impl From<tables::Error> for Fault {
             tables::Error::Unavailable(words) => words,
         };
         Self::Unavailable(format!("tables: {words}"))
+    }
+}
+
+impl From<dns::Error> for Fault {
+    fn from(error: dns::Error) -> Self {
+        let words = match error {
+            dns::Error::Nxdomain => "nxdomain",
+            dns::Error::NoData => "no-data",
+            dns::Error::Timeout => "timeout",
+            dns::Error::Servfail => "servfail",
+            dns::Error::NotPermitted => "not-permitted",
+        };
+        Self::Unavailable(format!("dns: {words}"))
+    }
+}
+
+impl From<http::Error> for Fault {
+    fn from(error: http::Error) -> Self {
+        let words = match &error {
+            http::Error::NotPermitted => "not-permitted",
+            http::Error::Timeout => "timeout",
+            http::Error::TooLarge => "too-large",
+            http::Error::Failed(words) => words,
+        };
+        Self::Unavailable(format!("http: {words}"))
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Config {
     pub secrets: Vec<Secret>,
     /// Tables that plugins may be granted.
     pub tables: Vec<Table>,
+    /// Whose mail is whose; the first match wins.
+    pub tenants: Vec<Tenant>,
     /// Plugins, in the order of their chains.
     pub plugins: Vec<Plugin>,
     /// What is logged, and how.
@@ -47,6 +49,19 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Its address.
     pub bind: SocketAddr,
+}
+
+/// One of several that share this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its name: in logs and the queue, and of its part of plugins' buckets.
+    pub name: Arc<str>,
+    /// Listeners whose clients are the tenant's.
+    pub listeners: Vec<Arc<str>>,
+    /// Networks whose clients are the tenant's.
+    pub networks: Vec<Network>,
+    /// Domains that are the tenant's: mail to them, and mail from them where the client may relay.
+    pub domains: Vec<DomainPattern>,
 }
 
 /// Relay rules: without them nobody may relay (RFC 5321 7.1 and 7.9).
@@ -237,6 +252,12 @@ pub struct Plugin {
     pub allow: Vec<Box<str>>,
     /// What it may edit.
     pub edit: Vec<EditGrant>,
+    /// The hooks at which it is asked, as `rcpt`; none: all that it has.
+    pub hooks: Vec<Box<str>>,
+    /// The listeners to whose sessions it belongs; none: to all.
+    pub listeners: Vec<Arc<str>>,
+    /// The tenants to whose mail it belongs; none: to all mail, also that of nobody.
+    pub tenants: Vec<Arc<str>>,
     /// The time between two calls of `on-tick`.
     pub tick: Duration,
     /// What its failure means.

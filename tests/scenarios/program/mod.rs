@@ -1,6 +1,7 @@
 //! The program: its configuration, its signals, its log, its example plugin.
 
 mod a_bad_configuration_is_told_with_its_place;
+mod a_plugin_gives_messages_another_body;
 mod a_reload_changes_all_or_nothing;
 mod the_end_loses_nothing;
 mod the_example_plugin_adds_its_header;

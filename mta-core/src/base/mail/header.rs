@@ -1,5 +1,6 @@
 //! The header section as fields, found without copying (RFC 5322 2.2).
 
+use bytes::Bytes;
 use memchr::memmem;
 use std::borrow::Cow;
 
@@ -21,6 +22,17 @@ pub fn section_bytes(content: &[u8]) -> Option<usize> {
         return Some(2);
     }
     memmem::find(content, b"\r\n\r\n").map(|at| at + 4)
+}
+
+/// The header section with its empty line, which content without a body may lack (RFC 5322 2.1): before another body is
+/// put behind it.
+#[must_use]
+pub fn with_empty_line(head: &Bytes) -> Bytes {
+    if section_bytes(head).is_some() {
+        return head.clone();
+    }
+    let missing: &[u8] = if head.is_empty() || head.ends_with(b"\r\n") { b"\r\n" } else { b"\r\n\r\n" };
+    [head, missing].concat().into()
 }
 
 /// The fields from the top; ends at the empty line, or at the first line that is no field.
@@ -99,6 +111,19 @@ mod tests {
         assert_eq!(section_bytes(HEAD), Some(HEAD.len()));
         assert_eq!(section_bytes(b"\r\nbody"), Some(2));
         assert_eq!(section_bytes(b"A: b\r\n"), None);
+    }
+
+    #[test]
+    fn a_body_behind_a_section_without_its_empty_line_gets_one_rfc5322_2_1() {
+        for (head, wanted) in [
+            ("A: b\r\n\r\n", "A: b\r\n\r\n"),
+            ("\r\n", "\r\n"),
+            ("A: b\r\n", "A: b\r\n\r\n"),
+            ("A: b", "A: b\r\n\r\n"),
+            ("", "\r\n"),
+        ] {
+            assert_eq!(with_empty_line(&Bytes::from_static(head.as_bytes())), wanted, "{head:?}");
+        }
     }
 
     #[test]

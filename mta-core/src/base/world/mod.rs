@@ -2,6 +2,7 @@
 //! `edge::store`; tests bring their own.
 
 pub mod dns;
+pub mod http;
 pub mod maildir;
 pub mod net;
 pub mod store;

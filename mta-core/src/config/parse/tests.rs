@@ -185,6 +185,15 @@ const WRONG_VALUES: &[(&str, &str)] = &[
         "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"hmac:key\"]",
         "plugin.0.allow.0: expected the name of a [[secret]], found \"key\"; there is no [[secret]] of that name",
     ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"http:*.example.org\"]",
+        "found \"http:*.example.org\"; it is no host",
+    ),
+    ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"http\"]", "name the host: \"http:api.example.org\""),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"http-network:10.0.0.1/8\"]",
+        "did you mean \"10.0.0.0/8\"?",
+    ),
     ("[[table]]\nname = \"a\"", "mx.toml:7:1: table.0.file: missing: expected the path of a file"),
     (
         "[[table]]\nname = \"vips\"\nfile = \"v\"\n[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"tables:vip\"]",
@@ -361,4 +370,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn tenants_and_those_who_name_them_agree() {
+    let config = read(
+        r#"
+[[tenant]]
+name = "acme"
+listeners = ["mx"]
+domains = ["acme.example"]
+[[plugin]]
+name = "hello"
+source = "builtin:hello"
+hooks = ["on-rcpt", "data"]
+listeners = ["mx"]
+tenants = ["acme"]
+"#,
+    )
+    .expect("it is sound");
+    let plugin = &config.plugins[0];
+    assert_eq!((&*plugin.hooks, &*plugin.tenants), (&["rcpt".into(), "data".into()][..], &["acme".into()][..]));
+    assert_eq!(config.tenants[0].listeners, ["mx".into()]);
+
+    let told = wrong("[[tenant]]\nname = \"acme\"\n");
+    assert!(told.contains("expected at least one of listeners, networks and domains"), "{told}");
+    let told = wrong("[[tenant]]\nname = \"acme\"\nlisteners = [\"m\"]\n");
+    assert!(
+        told.contains("mx.toml:9")
+            && told.contains("\"m\" is no listener: expected names of those that are there (mx)"),
+        "{told}"
+    );
+    let told = wrong("[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\ntenants = [\"acme\"]\n");
+    assert!(told.contains("mx.toml:10") && told.contains("there is none"), "{told}");
+    let told = wrong("[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\nhooks = [\"rcp\"]\n");
+    assert!(told.contains("expected a hook") && told.contains("rcpt"), "{told}");
 }

@@ -1,11 +1,15 @@
 //! Grants: what the operator allows a plugin, checked against what its component asks for.
 
 use super::super::fault::LoadError;
+use super::http::HttpGrants;
+use super::kept::BucketName;
 use super::kv::{Bucket, Kv};
 use super::supplies::{Secret, Supplies};
 use super::tables::TableSlot;
 use crate::base::flow::policy::Hook;
+use crate::base::world::http::Origin;
 use crate::config::model::{EditGrant, Plugin};
+use crate::config::parse::network;
 use std::sync::Arc;
 
 /// The contract's package.
@@ -21,10 +25,10 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 5] = ["metrics", "suppression", "dns", "http", "submit"];
+const LATER: [&str; 3] = ["metrics", "suppression", "submit"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 7] = [
+pub(crate) const OFFERED: [(&str, &str); 10] = [
     ("log", "log"),
     ("clock", "clock"),
     ("random", "random"),
@@ -32,10 +36,16 @@ pub(crate) const OFFERED: [(&str, &str); 7] = [
     ("secrets", "secrets:<name>"),
     ("secrets", "hmac:<name>"),
     ("tables", "tables:<name>"),
+    ("dns", "dns"),
+    ("http", "http:<host>"),
+    ("http", "http-network:<network>"),
 ];
 
 /// Hooks of the contract that this version does not call.
 const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
+
+/// How a server is granted.
+const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
 
 /// What one plugin may do.
 #[derive(Clone, Debug, Default)]
@@ -46,12 +56,17 @@ pub(crate) struct Grants {
     pub(crate) clock: bool,
     /// It may draw randomness.
     pub(crate) random: bool,
+    /// It may look names up.
+    pub(crate) dns: bool,
     /// Its buckets by name.
-    pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
+    buckets: Vec<(BucketName, Arc<Bucket>)>,
+    kv: Arc<Kv>,
     /// Its secrets by name; whether it may see them, or only sign with them.
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// Its tables by name.
     tables: Vec<(Box<str>, Arc<TableSlot>)>,
+    /// Where it may fetch from.
+    pub(crate) http: HttpGrants,
     /// It may change header fields.
     pub(crate) edit_headers: bool,
     /// It may change the reverse path.
@@ -67,15 +82,17 @@ impl Grants {
     ///
     /// # Errors
     /// A capability that does not exist or is not offered, a supply that is not there.
-    pub(crate) fn new(plugin: &Plugin, kv: &Kv, supplies: &Supplies) -> Result<Self, LoadError> {
-        let mut grants = Self::default();
+    pub(crate) fn new(plugin: &Plugin, kv: &Arc<Kv>, supplies: &Supplies) -> Result<Self, LoadError> {
+        let mut grants = Self { kv: kv.clone(), ..Self::default() };
         for word in &plugin.allow {
             match (&**word, word.split_once(':')) {
                 ("log", _) => grants.log = true,
                 ("clock", _) => grants.clock = true,
                 ("random", _) => grants.random = true,
+                ("dns", _) => grants.dns = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
-                    grants.buckets.push((bucket.into(), kv.bucket(&plugin.name, bucket)));
+                    let name = BucketName { plugin: plugin.name.clone(), tenant: None, bucket: bucket.into() };
+                    grants.buckets.push((name.clone(), kv.bucket(name)));
                 }
                 (_, Some((grant @ ("secrets" | "hmac"), name))) => {
                     let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
@@ -84,6 +101,14 @@ impl Grants {
                 (_, Some(("tables", name))) => {
                     let table = supplies.table(name).ok_or_else(|| not_there(plugin, word, "table"))?;
                     grants.tables.push((name.into(), table.clone()));
+                }
+                (_, Some(("http", origin))) => {
+                    let origin = Origin::parse(origin)
+                        .map_err(|why| error(plugin, format!("allow = \"{word}\": {why}"), HTTP))?;
+                    grants.http.origins.push(origin);
+                }
+                (_, Some(("http-network", block))) => {
+                    grants.http.networks.push(network(block).ok_or_else(|| bad_grant(plugin, word))?);
                 }
                 (word, _) => return Err(bad_grant(plugin, word)),
             }
@@ -105,8 +130,10 @@ impl Grants {
             "log" => self.log,
             "clock" => self.clock,
             "random" => self.random,
+            "dns" => self.dns,
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
+            "http" => !self.http.origins.is_empty(),
             "tables" => !self.tables.is_empty(),
             _ => false,
         }
@@ -127,9 +154,13 @@ impl Grants {
         self.tables.iter().find(|(granted, _)| **granted == *name).map(|(_, table)| &**table)
     }
 
-    /// A bucket, where it is granted.
-    pub(crate) fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
-        self.buckets.iter().find(|(granted, _)| &**granted == name).map(|(_, bucket)| bucket)
+    /// A bucket, where it is granted: each tenant has its own.
+    pub(crate) fn bucket(&self, name: &str, tenant: Option<&Arc<str>>) -> Option<Arc<Bucket>> {
+        let (granted, bucket) = self.buckets.iter().find(|(granted, _)| *granted.bucket == *name)?;
+        Some(match tenant {
+            None => bucket.clone(),
+            Some(tenant) => self.kv.bucket(BucketName { tenant: Some(tenant.clone()), ..granted.clone() }),
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod entries;
 pub(super) mod grants;
+pub(super) mod http;
 pub(super) mod kept;
 pub(super) mod kv;
 #[cfg(test)]

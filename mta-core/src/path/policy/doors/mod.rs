@@ -4,6 +4,7 @@ mod kv;
 mod log;
 mod message;
 mod mime;
+mod network;
 mod octets;
 mod patterns;
 mod secrets;
@@ -31,6 +32,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::secrets::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     Ok(linker)
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Generation {
 impl Generation {
     pub(super) fn new(number: u64, plugins: Vec<Arc<Loaded>>) -> Self {
         let chains = Hook::ALL.map(|hook| {
-            let having = plugins.iter().enumerate().filter(|(_, loaded)| loaded.code.hooks.has(hook));
+            let having = plugins.iter().enumerate().filter(|(_, loaded)| loaded.asked_at.contains(&hook));
             having.map(|(index, _)| index).collect()
         });
         Self { number, plugins, chains }

@@ -91,7 +91,7 @@ impl Host {
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
-        let (compiler, previous) = (settings.compiler, Mutex::default());
+        let (compiler, previous, kv) = (settings.compiler, Mutex::default(), Arc::new(kv));
         Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, compiler, serving, previous, generations, telling })))
     }
 
@@ -164,8 +164,7 @@ impl Host {
         }
         let generation = Generation::new(self.0.next_number(), all);
         for loaded in &generation.plugins {
-            let hooks: Vec<&str> =
-                Hook::ALL.iter().filter(|hook| loaded.code.hooks.has(**hook)).map(|hook| hook.name()).collect();
+            let hooks: Vec<&str> = loaded.asked_at.iter().map(|hook| hook.name()).collect();
             pool.world.observe.event(Event::PluginLoaded {
                 plugin: &loaded.code.plugin.name,
                 version: CONTRACT_VERSION,

@@ -25,7 +25,7 @@ use wasmtime::component::Linker;
 pub(super) struct Shared {
     pub(super) pool: Pool,
     pub(super) linker: Linker<Call>,
-    pub(super) kv: Kv,
+    pub(super) kv: Arc<Kv>,
     pub(super) compiler: Arc<dyn Compile>,
     pub(super) keeper: Keeper,
     /// What new transactions and attempts are asked by. Those under way keep theirs.

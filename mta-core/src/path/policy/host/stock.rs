@@ -26,6 +26,11 @@ pub(crate) struct Loaded {
     pub(crate) sha256: String,
     /// Why instances can't be brought back to the image of the configured plugin, where they can't.
     pub(crate) unpictured: Option<String>,
+    /// The listeners and tenants that it is for; none: for all.
+    pub(crate) listeners: Vec<Arc<str>>,
+    pub(crate) tenants: Vec<Arc<str>>,
+    /// The hooks at which it is asked.
+    pub(crate) asked_at: Vec<Hook>,
     pub(crate) on_failure: HashMap<Hook, OnFailure>,
     pub(crate) breaker: Breaker,
     pub(crate) reports: Reports,
@@ -48,6 +53,14 @@ pub(crate) struct Lease {
 }
 
 impl Loaded {
+    /// Whether it is asked about such mail: of that listener, where there is one, and of that tenant.
+    pub(crate) fn serves(&self, listener: Option<&Arc<str>>, tenant: Option<&Arc<str>>) -> bool {
+        let among = |names: &[Arc<str>], name: Option<&Arc<str>>| {
+            names.is_empty() || name.is_some_and(|name| names.contains(name))
+        };
+        among(&self.listeners, listener) && among(&self.tenants, tenant)
+    }
+
     /// What its failure at that hook means.
     pub(crate) fn on_failure(&self, hook: Hook) -> OnFailure {
         self.on_failure.get(&hook).copied().unwrap_or_default()

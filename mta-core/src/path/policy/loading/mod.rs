@@ -20,7 +20,7 @@ use super::capability::grants::{self, Grants, check_export, check_import};
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
-use super::host::call::{Call, Identity, LogGate};
+use super::host::call::{Call, FETCHES_PER_PLUGIN_MAX, Identity, LogGate};
 use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
 use super::host::instance::{Live, Pool};
@@ -36,6 +36,7 @@ use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 /// Loads one plugin.
@@ -63,6 +64,7 @@ pub(crate) async fn load(
         config_json: plugin.config_json.clone(),
         tick: plugin.tick,
         log: LogGate::default(),
+        fetching: Semaphore::new(FETCHES_PER_PLUGIN_MAX),
         sets: Mutex::default(),
     });
     let loader = Loader { pool, linker, compiler, plugin, identity };
@@ -70,8 +72,12 @@ pub(crate) async fn load(
         Ok(sitter) => loader.pictured(&octets, &sitter).await?,
         Err(why) => (loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why)),
     };
+    let asked_at = asked_at(plugin, &code.hooks)?;
     let loaded = Arc::new(Loaded {
         code,
+        listeners: plugin.listeners.clone(),
+        tenants: plugin.tenants.clone(),
+        asked_at,
         stock: Stock::new(pool.room.clone()),
         source: plugin.source.to_string(),
         sha256,
@@ -185,6 +191,18 @@ impl Loader<'_> {
         let problem = format!("{what} failed: {} ({})", fault.why, fault.kind.name());
         grants::error(self.plugin, problem, "correct its `config`, or the plugin")
     }
+}
+
+/// The hooks at which it is asked: those that it has, or those of them that the operator names.
+fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
+    let had = Hook::ALL.into_iter().filter(|hook| hooks.has(*hook));
+    let missing = plugin.hooks.iter().find(|name| !had.clone().any(|hook| *hook.name() == ***name));
+    if let Some(name) = missing {
+        let known: Vec<&str> = had.map(Hook::name).collect();
+        let problem = format!("hooks names \"{name}\", which it does not have");
+        return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
+    }
+    Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.iter().any(|name| *hook.name() == **name)).collect())
 }
 
 /// The component's sum, which must be the one that the operator named.

@@ -1,6 +1,7 @@
 //! What the tests stand on: a host with a real clock, kept events, and configured plugins.
 
 use crate::base::event::Event;
+use crate::base::fixtures::{Names, Web};
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::policy::{Policy, SessionInfo, SessionPolicy};
@@ -62,7 +63,7 @@ impl Dice for CountingDice {
 
 /// An outside in which nothing is found.
 pub(super) fn reach() -> Reach {
-    Reach { dice: Arc::new(CountingDice::default()) }
+    Reach { dice: Arc::new(CountingDice::default()), dns: Arc::new(Names::default()), http: Arc::new(Web::default()) }
 }
 
 /// Events as JSON, in their order.
@@ -111,8 +112,12 @@ impl Stage {
     }
 
     pub(super) fn with_instances(instances_max: u32) -> Self {
+        Self::reaching(reach(), instances_max)
+    }
+
+    pub(super) fn reaching(reach: Reach, instances_max: u32) -> Self {
         let events = Arc::new(Events::default());
-        let settings = HostSettings::new(Arc::new(RealClock), events.clone(), reach());
+        let settings = HostSettings::new(Arc::new(RealClock), events.clone(), reach);
         let settings = HostSettings { instances_max, ..settings };
         let host = Host::new(settings).expect("the engine is set up");
         ticker::spawn(host.pulse()).expect("a thread");
@@ -156,6 +161,9 @@ pub(super) fn plugin(name: &str) -> Plugin {
             wall: Duration::from_secs(10),
             ..Budget::default()
         },
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
         sha256: None,
