@@ -30,7 +30,7 @@ pub(super) fn run(component: &Path, folder: &Path) -> Result<(), String> {
         }
     }
     match failed {
-        0 => say(&format!("{} cases, all as expected", cases.len())),
+        0 => say(&format!("{0} of {0} cases are as expected", cases.len())),
         failed => Err(format!("{failed} of {} cases are not as expected (- expected, + got)", cases.len())),
     }
 }
