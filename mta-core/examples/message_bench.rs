@@ -5,24 +5,17 @@
 //! median of many calls, in memory and with the body on a disk. A run takes about half a minute. docs/performance.md has
 //! the figures.
 
+mod guest;
+
 use bytes::Bytes;
-use mta_core::base::event::Event;
 use mta_core::base::flow::policy::{Policy, SessionInfo, Submission};
 use mta_core::base::mail::address::Address;
 use mta_core::base::mail::content::{Body, Content, ReadAt};
 use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::header;
 use mta_core::base::mail::id::QueueId;
-use mta_core::base::world::Observe;
-use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
-use mta_core::edge::world::clock::SystemClock;
-use mta_core::edge::world::dice::SystemDice;
-use mta_core::edge::world::dns::HickoryDns;
-use mta_core::edge::world::http::HyperClient;
-use mta_core::edge::world::net::SystemNet;
-use mta_core::edge::world::ticker;
-use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
-use std::collections::BTreeMap;
+use mta_core::config::model::{EditGrant, Plugin, PluginSource};
+use mta_core::path::policy::Host;
 use std::error::Error;
 use std::fs::File;
 use std::hint::black_box;
@@ -31,10 +24,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
-
-const CONTRACT: &str = include_str!("../../plugin-sdk/wit/plugin.wit");
 
 /// Time for one line of the table, and its calls at most.
 const LINE_TIME: Duration = Duration::from_secs(1);
@@ -60,16 +49,6 @@ const GUESTS: [(&str, &str); 5] = [
          (call $copy-body (i64.const BODY) (i64.const -1) (i32.const 2048))",
     ),
 ];
-
-struct Faults;
-
-impl Observe for Faults {
-    fn event(&self, event: Event<'_>) {
-        if matches!(event, Event::PluginFault { .. }) {
-            println!("a figure below is worthless: {event:?}");
-        }
-    }
-}
 
 struct Disk(File);
 
@@ -178,61 +157,16 @@ fn content(bytes: usize, on_disk: bool) -> Result<Content, Box<dyn Error>> {
 }
 
 async fn host(body: &str) -> Result<Host, Box<dyn Error>> {
-    let reach = Reach {
-        dice: Arc::new(SystemDice::new()?),
-        dns: Arc::new(HickoryDns::new(&[])?),
-        http: Arc::new(HyperClient::new(Arc::new(SystemNet))),
-    };
-    let host = Host::new(HostSettings::new(Arc::new(SystemClock), Arc::new(Faults), reach))?;
-    ticker::spawn(host.pulse())?;
-    let plugin = Plugin {
-        name: "bench".into(),
-        sha256: None,
-        compile: CompileLimits::default(),
-        source: PluginSource::Builtin("bench".into()),
-        allow: Vec::new(),
-        edit: vec![EditGrant::Headers, EditGrant::Body],
-        on_failure: OnFailure::Tempfail,
-        config_json: "{}".to_owned(),
-        budget: Budget::default(),
-        hooks: Vec::new(),
-        listeners: Vec::new(),
-        tenants: Vec::new(),
-        tick: Duration::from_secs(60),
-        on_failure_by_hook: BTreeMap::new(),
-    };
-    let octets = guest(body)?;
-    host.load(&[plugin], &Supplies::default(), &move |_| Ok(octets.clone())).await?;
-    Ok(host)
-}
-
-/// A component whose on-data does that, and says next.
-fn guest(body: &str) -> Result<Bytes, Box<dyn Error>> {
     let imports = [
-        ("header", "(param i32 i32 i32)"),
-        ("add-header", "(param i32 i32 i32 i32 i32)"),
-        ("find", "(param i32 i32 i64 i32)"),
-        ("parts", "(param i32)"),
-        ("write-body", "(param i32 i32 i32)"),
-        ("copy-body", "(param i64 i64 i32)"),
+        ("message", "header", "(param i32 i32 i32)"),
+        ("message", "add-header", "(param i32 i32 i32 i32 i32)"),
+        ("message", "find", "(param i32 i32 i64 i32)"),
+        ("message", "parts", "(param i32)"),
+        ("message", "write-body", "(param i32 i32 i32)"),
+        ("message", "copy-body", "(param i64 i64 i32)"),
     ];
-    let imports = imports
-        .map(|(name, kind)| format!(r#"(import "mailwright:plugin/message@0.1.0" "{name}" (func ${name} {kind}))"#));
-    let text = format!(
-        r#"(module {}
-            (memory (export "memory") 1)
-            (data (i32.const 16) "Subject") (data (i32.const 32) "From") (data (i32.const 48) "!nowhere\0d\0a")
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8192))
-            (func (export "cabi_post_mailwright:plugin/on-data@0.1.0#handle") (param i32))
-            (func (export "mailwright:plugin/on-data@0.1.0#handle") (result i32) {body} (i32.const 1024)))"#,
-        imports.concat()
-    );
-    let mut module = wat::parse_str(text)?;
-    let mut resolve = Resolve::default();
-    resolve.push_str("plugin.wit", CONTRACT)?;
-    let world = "import mailwright:plugin/message@0.1.0; export mailwright:plugin/on-data@0.1.0;";
-    let package = resolve.push_str("guest.wit", &format!("package mailwright:guest; world guest {{ {world} }}"))?;
-    let world = resolve.select_world(&[package], None)?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
-    Ok(ComponentEncoder::default().module(&module)?.validate(true).encode()?.into())
+    let data = r#"(data (i32.const 16) "Subject") (data (i32.const 32) "From") (data (i32.const 48) "!nowhere\0d\0a")"#;
+    let edit = vec![EditGrant::Headers, EditGrant::Body];
+    let plugin = Plugin { edit, ..Plugin::new("bench", PluginSource::Builtin("bench".into())) };
+    guest::host(vec![(plugin, guest::guest(&imports, data, ("on-data", ""), body)?)]).await
 }

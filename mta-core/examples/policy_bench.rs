@@ -3,8 +3,9 @@
 //! `cargo run --release -p mta-core --example policy_bench [threads]`. Each line is the median of many batches; a run
 //! takes about ten seconds. docs/performance.md has the figures.
 
+mod guest;
+
 use bytes::Bytes;
-use mta_core::base::event::Event;
 use mta_core::base::flow::entry::{Entry, Progress};
 use mta_core::base::flow::policy::{Asked, Policy, Sendout, SessionInfo, SessionPolicy, Submission};
 use mta_core::base::mail::address::Address;
@@ -13,17 +14,9 @@ use mta_core::base::mail::edits::Edits;
 use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::id::QueueId;
 use mta_core::base::time::UnixMillis;
-use mta_core::base::world::Observe;
-use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
+use mta_core::config::model::{EditGrant, Plugin, PluginSource};
 use mta_core::edge::plugins;
-use mta_core::edge::world::clock::SystemClock;
-use mta_core::edge::world::dice::SystemDice;
-use mta_core::edge::world::dns::HickoryDns;
-use mta_core::edge::world::http::HyperClient;
-use mta_core::edge::world::net::SystemNet;
-use mta_core::edge::world::ticker;
-use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
-use std::collections::BTreeMap;
+use mta_core::path::policy::Host;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -34,16 +27,6 @@ const BATCH: u32 = 500;
 const BATCHES: usize = 61;
 /// The most threads that one run uses.
 const THREADS_MAX: usize = 64;
-
-struct Faults;
-
-impl Observe for Faults {
-    fn event(&self, event: Event<'_>) {
-        if matches!(event, Event::PluginFault { .. }) {
-            println!("a figure below is worthless: {event:?}");
-        }
-    }
-}
 
 /// What every worker asks about.
 struct Mail {
@@ -57,9 +40,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threads = std::env::args().nth(1).map_or(Ok(1), |text| text.parse())?;
     let threads = usize::clamp(threads, 1, THREADS_MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-    let mail = Arc::new(runtime.block_on(mail())?);
+    let hello = Arc::new(runtime.block_on(mail(hello()?))?);
+    let nothing = Arc::new(runtime.block_on(mail(rcpt(false)?))?);
+    let taking = Arc::new(runtime.block_on(mail(rcpt(true)?))?);
     println!("{threads} thread(s), each line: median (lowest, highest) of {BATCHES} batches of {BATCH}");
-    for what in [What::Connect, What::Rcpt, What::Data, What::Transaction, What::PreSend] {
+    for (mail, what) in [
+        (&hello, What::Connect),
+        (&hello, What::Rcpt),
+        (&hello, What::Data),
+        (&hello, What::Transaction),
+        (&hello, What::PreSend),
+        (&nothing, What::Nothing),
+        (&taking, What::Take),
+    ] {
         let workers: Vec<_> = (0..threads).map(|_| runtime.spawn(worker(mail.clone(), what))).collect();
         let mut times = Vec::new();
         for worker in workers {
@@ -80,6 +73,8 @@ enum What {
     Data,
     Transaction,
     PreSend,
+    Nothing,
+    Take,
 }
 
 impl What {
@@ -90,6 +85,8 @@ impl What {
             Self::Data => "on-data (Subject, add a field), instance restored",
             Self::Transaction => "on-rcpt and on-data, instance restored",
             Self::PreSend => "on-pre-send: instance restored, call, at rest",
+            Self::Nothing => "on-rcpt that does nothing",
+            Self::Take => "on-rcpt that takes from a limit in a bucket",
         }
     }
 }
@@ -123,7 +120,9 @@ impl Mail {
             Submission { id: self.entry.id, envelope: &self.envelope, content: &self.content, size_bytes_max: 1 << 20 };
         match what {
             What::Connect => drop(session.gate(Asked::Connect).await),
-            What::Rcpt => drop(session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await),
+            What::Rcpt | What::Nothing | What::Take => {
+                drop(session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await);
+            }
             What::Data => drop(session.data(submission).await),
             What::Transaction => {
                 session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;
@@ -145,35 +144,31 @@ impl Mail {
     }
 }
 
-async fn mail() -> Result<Mail, Box<dyn Error>> {
-    let host = Host::new(HostSettings::new(
-        Arc::new(SystemClock),
-        Arc::new(Faults),
-        Reach {
-            dice: Arc::new(SystemDice::new()?),
-            dns: Arc::new(HickoryDns::new(&[])?),
-            http: Arc::new(HyperClient::new(Arc::new(SystemNet))),
-        },
-    ))?;
-    ticker::spawn(host.pulse())?;
-    let hello = Plugin {
-        name: "hello".into(),
-        source: PluginSource::Builtin("hello".into()),
-        allow: vec!["log".into()],
-        edit: vec![EditGrant::Headers],
-        on_failure: OnFailure::Tempfail,
-        config_json: r#"{"header":"X-Hello"}"#.to_owned(),
-        budget: Budget::default(),
-        hooks: Vec::new(),
-        listeners: Vec::new(),
-        tenants: Vec::new(),
-        tick: Duration::from_secs(60),
-        on_failure_by_hook: BTreeMap::new(),
-        sha256: None,
-        compile: CompileLimits::default(),
-    };
+/// The plugin that every line but the last two is about.
+fn hello() -> Result<(Plugin, Bytes), Box<dyn Error>> {
+    let source = PluginSource::Builtin("hello".into());
+    let octets = plugins::read(&source)?;
+    let hello = Plugin { allow: vec!["log".into()], edit: vec![EditGrant::Headers], ..Plugin::new("hello", source) };
+    Ok((Plugin { config_json: r#"{"header":"X-Hello"}"#.to_owned(), ..hello }, octets))
+}
+
+/// A plugin that only has on-rcpt: does nothing there, or takes from a rate limit that is never used up.
+fn rcpt(takes: bool) -> Result<(Plugin, Bytes), Box<dyn Error>> {
+    // A sender is 5 words once flattened, a recipient 4, parameters 2.
+    let hook = ("on-rcpt", "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)");
+    let plugin =
+        Plugin { allow: vec!["kv:limits".into()], ..Plugin::new("rcpt", PluginSource::Builtin("rcpt".into())) };
+    let take = [("kv", "take", "(param i32 i32 i32 i32 i32 i32 i64 i32)")];
+    let data = r#"(data (i32.const 16) "limits") (data (i32.const 32) "192.0.2.1")"#;
+    let body = "(call $take (i32.const 16) (i32.const 6) (i32.const 32) (i32.const 9) (i32.const 1)
+        (i32.const 1000000000) (i64.const 1000) (i32.const 2048))";
+    let octets = if takes { guest::guest(&take, data, hook, body)? } else { guest::guest(&[], "", hook, "")? };
+    Ok((plugin, octets))
+}
+
+async fn mail(plugin: (Plugin, Bytes)) -> Result<Mail, Box<dyn Error>> {
     let start = Instant::now();
-    host.load(&[hello], &Supplies::default(), &plugins::read).await?;
+    let host = guest::host(vec![plugin]).await?;
     println!("load (compile, configure, self-test): {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
     let recipient = Recipient { address: Address::parse("a@example.net")?, notify: None, orcpt: None };
     let envelope = Envelope {

@@ -1,9 +1,12 @@
 //! What holds where the file is silent. Values that are not the obvious ones name their source.
 
 use super::model::{
-    Budget, ClientTimeouts, CompileLimits, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Queue, Storage,
+    Budget, ClientTimeouts, CompileLimits, Delivery, Engine, Limits, Log, LogFormat, LogOutput, OnFailure, Plugin,
+    PluginSource, Queue, Storage,
 };
 use crate::base::event::Level;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -116,5 +119,28 @@ impl Default for CompileLimits {
 impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Text, level: Level::Info, output: LogOutput::Stderr }
+    }
+}
+
+impl Plugin {
+    /// A plugin of which the file says no more than this.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, source: PluginSource) -> Self {
+        Self {
+            name: name.into(),
+            source,
+            sha256: None,
+            allow: Vec::new(),
+            edit: Vec::new(),
+            hooks: Vec::new(),
+            listeners: Vec::new(),
+            tenants: Vec::new(),
+            tick: Duration::from_secs(60),
+            on_failure: OnFailure::default(),
+            config_json: "{}".to_owned(),
+            budget: Budget::default(),
+            on_failure_by_hook: BTreeMap::new(),
+            compile: CompileLimits::default(),
+        }
     }
 }

@@ -12,11 +12,10 @@ use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
+use crate::config::model::{Budget, EditGrant, Plugin, PluginSource};
 use crate::edge::world::ticker;
 use crate::path::policy::{Host, HostSettings, LoadError, Reach, Supplies};
 use bytes::Bytes;
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -148,27 +147,13 @@ impl Stage {
 
 /// A configured plugin, with budgets that fit a slow machine.
 pub(super) fn plugin(name: &str) -> Plugin {
-    Plugin {
-        name: name.into(),
-        source: PluginSource::Builtin(name.into()),
-        allow: Vec::new(),
-        edit: Vec::new(),
-        on_failure: OnFailure::Tempfail,
-        config_json: "{}".to_owned(),
-        budget: Budget {
-            cpu_envelope: Duration::from_millis(200),
-            cpu_message: Duration::from_millis(200),
-            wall: Duration::from_secs(10),
-            ..Budget::default()
-        },
-        hooks: Vec::new(),
-        listeners: Vec::new(),
-        tenants: Vec::new(),
-        tick: Duration::from_secs(60),
-        on_failure_by_hook: BTreeMap::new(),
-        sha256: None,
-        compile: CompileLimits::default(),
-    }
+    let budget = Budget {
+        cpu_envelope: Duration::from_millis(200),
+        cpu_message: Duration::from_millis(200),
+        wall: Duration::from_secs(10),
+        ..Budget::default()
+    };
+    Plugin { budget, ..Plugin::new(name, PluginSource::Builtin(name.into())) }
 }
 
 /// The example plugin as `config/dev.toml` has it.
