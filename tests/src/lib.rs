@@ -6,6 +6,7 @@
 pub mod client;
 pub mod dns;
 pub mod dovecot;
+pub mod guest;
 pub mod mail;
 pub mod peers;
 pub mod program;
