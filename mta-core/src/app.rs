@@ -289,7 +289,10 @@ impl Server {
                 "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
             );
         }
-        let reading = self.shelf.read(&next)?;
+        // Tables may be large, and this thread serves mail.
+        let (shelf, wanted) = (Arc::clone(&self.shelf), next.clone());
+        let reading = tokio::task::spawn_blocking(move || shelf.read(&wanted)).await;
+        let reading = reading.map_err(|error| error.to_string())??;
         let loaded = self.host.load(&next.plugins, &reading.supplies, &plugins::read).await;
         loaded.map_err(|error| error.to_string())?;
         self.shelf.put(reading);
