@@ -14,7 +14,7 @@ use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::id::QueueId;
 use mta_core::base::time::UnixMillis;
 use mta_core::base::world::Observe;
-use mta_core::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use mta_core::edge::plugins;
 use mta_core::edge::world::clock::SystemClock;
 use mta_core::edge::world::dice::SystemDice;
@@ -164,8 +164,13 @@ async fn mail() -> Result<Mail, Box<dyn Error>> {
         on_failure: OnFailure::Tempfail,
         config_json: r#"{"header":"X-Hello"}"#.to_owned(),
         budget: Budget::default(),
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
+        sha256: None,
+        compile: CompileLimits::default(),
     };
     let start = Instant::now();
     host.load(&[hello], &Supplies::default(), &plugins::read).await?;

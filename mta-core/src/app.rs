@@ -3,6 +3,8 @@
 
 #[cfg(test)]
 mod pair_tests;
+mod reloads;
+pub mod trial;
 
 use crate::base::event::Event;
 use crate::base::flow::attempt::Deliver;
@@ -19,6 +21,7 @@ use crate::edge::control::server::{ControlSocket, Operations};
 use crate::edge::control::socket_path;
 use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
+use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
 use crate::edge::supplies::Shelf;
 use crate::edge::world::clock::SystemClock;
@@ -36,6 +39,8 @@ use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
+use reloads::Reloads;
+use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -80,8 +85,8 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
     let log = Arc::new(EventLog::start(&config.log).map_err(|error| format!("the log can't be opened: {error}"))?);
     let result = runtime()?.block_on(async {
         let mut signals = Signals::new().map_err(|error| format!("signals can't be taken over: {error}"))?;
-        let server = Server::start(config, Arc::clone(&log)).await?;
-        server.run(&file, &mut signals).await;
+        let server = Server::start(file, config, Arc::clone(&log)).await?;
+        server.run(&mut signals).await;
         Ok(())
     });
     // A reader too slow for the last lines has lost them; the mail does not depend on it.
@@ -97,7 +102,7 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(&World::new(&config, Arc::new(Unheard))?, None)?;
+        let host = host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None)?;
         let mut wrong = Vec::new();
         let supplies = Shelf::default().read(&config)?.supplies;
         for plugin in &config.plugins {
@@ -170,12 +175,9 @@ impl World {
 
 /// A running server.
 struct Server {
-    /// The configuration in force: the stages read it when they need it, and the queue is told of a change.
-    config: watch::Sender<Arc<Config>>,
+    reloads: Arc<Reloads>,
     log: Arc<EventLog>,
     host: Host,
-    /// The files that plugins are supplied from.
-    shelf: Arc<Shelf>,
     spool: Arc<spool::SpoolDoor>,
     spool_tasks: spool::Tasks,
     deliver: Arc<Deliverer>,
@@ -190,7 +192,7 @@ struct Server {
 }
 
 impl Server {
-    async fn start(config: Config, log: Arc<EventLog>) -> Result<Self, String> {
+    async fn start(file: ConfigFile, config: Config, log: Arc<EventLog>) -> Result<Self, String> {
         let world = World::new(&config, Arc::<EventLog>::clone(&log))?;
         let mut beside = JoinSet::new();
         // What can be refused is tried first, before the first port is open. The store keeps other servers out of
@@ -226,7 +228,8 @@ impl Server {
             observe: Arc::clone(&world.observe),
         };
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
-        serve_operators(control, operate, &world, &log, &config, &mut beside);
+        let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
+        serve_operators(control, operate, &reloads, &world, &log, &mut beside);
 
         let doors = Arc::new(Doors::new(
             config.subscribe(),
@@ -242,32 +245,16 @@ impl Server {
             receive::announce(&*port, &name, &doors);
             listeners.spawn(receive::serve(port, name, Arc::clone(&doors), phase.subscribe()));
         }
-        Ok(Self {
-            config,
-            log,
-            host,
-            shelf,
-            spool,
-            spool_tasks,
-            deliver,
-            queue,
-            stop_queue,
-            doors,
-            phase,
-            listeners,
-            beside,
-        })
+        Ok(Self { reloads, log, host, spool, spool_tasks, deliver, queue, stop_queue, doors, phase, listeners, beside })
     }
 
     /// Serves until a signal asks for the end, then drains.
-    async fn run(self, file: &ConfigFile, signals: &mut Signals) {
-        let hostname = Arc::clone(&self.config.borrow().hostname);
+    async fn run(self, signals: &mut Signals) {
+        let hostname = self.reloads.present().hostname.clone();
         self.log.event(Event::Started { version: env!("CARGO_PKG_VERSION"), hostname: &hostname });
         while signals.next().await == Signal::Reload {
-            let path = file.path.display().to_string();
-            match self.reload(file).await {
-                Ok(()) => self.log.event(Event::Reloaded { path: &path }),
-                Err(why) => self.log.event(Event::ReloadRefused { path: &path, why: &why }),
+            if self.reload_until_terminated(signals).await {
+                break;
             }
         }
         tokio::select! {
@@ -277,33 +264,29 @@ impl Server {
         }
     }
 
-    /// Puts the file's present configuration in force, whole or not at all.
-    async fn reload(&self, file: &ConfigFile) -> Result<(), String> {
-        let next = file.load()?;
-        let present = Arc::clone(&self.config.borrow());
-        if next.listeners != present.listeners {
-            return Err("`listener` changed: ports are opened at the start alone; restart the server".to_owned());
+    /// Reloads for as long as that is asked for; whether the end was asked for meanwhile, which does not wait for a
+    /// compiler.
+    async fn reload_until_terminated(&self, signals: &mut Signals) -> bool {
+        let mut again = true;
+        while again {
+            again = false;
+            let mut reload = pin!(self.reloads.all());
+            loop {
+                tokio::select! {
+                    signal = signals.next() => match signal {
+                        Signal::Terminate => return true,
+                        Signal::Reload => again = true,
+                    },
+                    () = &mut reload => break,
+                }
+            }
         }
-        if next.data_dir != present.data_dir || next.storage != present.storage {
-            return Err(
-                "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
-            );
-        }
-        // Tables may be large, and this thread serves mail.
-        let (shelf, wanted) = (Arc::clone(&self.shelf), next.clone());
-        let reading = tokio::task::spawn_blocking(move || shelf.read(&wanted)).await;
-        let reading = reading.map_err(|error| error.to_string())??;
-        let loaded = self.host.load(&next.plugins, &reading.supplies, &plugins::read).await;
-        loaded.map_err(|error| error.to_string())?;
-        self.shelf.put(reading);
-        self.log.configure(&next.log);
-        self.config.send_replace(Arc::new(next));
-        Ok(())
+        false
     }
 
     /// Mail in first, then mail out, then the spool: nothing is handed to a stage that has ended.
     async fn drain(mut self) {
-        let limit = self.config.borrow().limits.drain;
+        let limit = self.reloads.present().limits.drain;
         let sessions = self.doors.slots.open() as u64;
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         self.log.event(Event::Draining { sessions, limit_ms });
@@ -338,7 +321,8 @@ async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<H
         Engine::Memory => None,
         Engine::Sled => Some(store::journal::open(&dir, PLUGIN_SEGMENT_BYTES).map_err(unkept)?),
     };
-    let host = host(world, journal)?;
+    let compiler = Compiler::cached(&config.data_dir, Arc::clone(&world.observe));
+    let host = host(world, compiler, journal)?;
     host.recall().await.map_err(unkept)?;
     let reading = shelf.read(config)?;
     let loaded = host.load(&config.plugins, &reading.supplies, &plugins::read).await;
@@ -348,14 +332,14 @@ async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<H
 }
 
 /// A host with its pulse, and no plugins yet.
-fn host(world: &World, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
+fn host(world: &World, compiler: Compiler, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
     let reach = Reach {
         dice: Arc::clone(&world.dice),
         dns: Arc::clone(&world.dns),
         http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
     };
     let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
-    let host = Host::new(HostSettings { journal, ..settings })?;
+    let host = Host::new(HostSettings { journal, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }
@@ -388,16 +372,17 @@ fn bind(config: &Config, net: &dyn Net) -> Result<Vec<Port>, String> {
 fn serve_operators(
     control: ControlSocket,
     operate: Arc<dyn Operate>,
+    reloads: &Arc<Reloads>,
     world: &World,
     log: &Arc<EventLog>,
-    config: &watch::Sender<Arc<Config>>,
     beside: &mut JoinSet<()>,
 ) {
     let operations = Arc::new(Operations {
         operate,
+        plugins: Arc::<Reloads>::clone(reloads),
         clock: Arc::clone(&world.clock),
         log: Arc::clone(log),
-        hostname: Arc::clone(&config.borrow().hostname),
+        hostname: Arc::clone(&reloads.present().hostname),
         started: world.clock.now().wall,
     });
     beside.spawn(async move { control.serve(operations).await });

@@ -2,13 +2,68 @@
 
 use mailwright_tests::client::Reply;
 use mailwright_tests::dns::Zones;
-use mailwright_tests::guest::Asks;
+use mailwright_tests::guest;
 use mailwright_tests::peers::lossy;
 use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// What a plugin asks at RCPT.
+#[derive(Clone, Copy)]
+enum Asks<'a> {
+    /// Whether the table "vips" has the recipient's local part.
+    Vips,
+    /// Whether this list has 127.0.0.1.
+    List(&'a str),
+    /// Whether this URL answers 200.
+    Url(&'a str),
+}
+
+impl Asks<'_> {
+    /// Writes the plugin into a folder. Yes is `accept`, no is `reject` with 550 and "GONE", and an error traps, so that
+    /// `on_failure` answers.
+    fn write(self, folder: &Path) -> PathBuf {
+        let two_texts = "(param i32 i32 i32 i32 i32)";
+        let request = "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)";
+        // The call answers at 2048.
+        let (import, text, call, yes) = match self {
+            Self::Vips => (
+                ("tables", "lookup", two_texts),
+                "vips".to_owned(),
+                "(call $lookup (i32.const 20) (i32.const 4) (local.get 5) (local.get 6) (i32.const 2048))".to_owned(),
+                "(i32.load8_u (i32.const 2052))",
+            ),
+            Self::List(zone) => (
+                ("dns", "dnsbl", two_texts),
+                format!("127.0.0.1{zone}"),
+                format!(
+                    "(call $dnsbl (i32.const 29) (i32.const {}) (i32.const 20) (i32.const 9) (i32.const 2048))",
+                    zone.len()
+                ),
+                "(i32.load (i32.const 2056))",
+            ),
+            Self::Url(url) => (
+                ("http", "fetch", request),
+                format!("GET{url}"),
+                format!(
+                    "(call $fetch (i32.const 20) (i32.const 3) (i32.const 23) (i32.const {}) (i32.const 0) (i32.const 0)
+                        (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2048))",
+                    url.len()
+                ),
+                "(i32.eq (i32.load16_u (i32.const 2052)) (i32.const 200))",
+            ),
+        };
+        let body = format!(
+            "{call} (if (i32.load8_u (i32.const 2048)) (then unreachable))
+             (if {yes} (then (i32.store8 (i32.const 1028) (i32.const 1)) (i32.const 1024) return))
+             (i32.store8 (i32.const 1028) (i32.const 3)) (i32.store16 (i32.const 1032) (i32.const 550))
+             (i32.store (i32.const 1044) (i32.const 16)) (i32.store (i32.const 1048) (i32.const 4))"
+        );
+        guest::plugin(folder, &[import], &format!("GONE{text}"), &[("on-rcpt", &body)])
+    }
+}
 
 /// A server whose recipients are judged by such a plugin; `table` goes with it.
 fn server(setup: &Setup, asks: Asks<'_>, grant: &str, table: &str) -> Mailwright {

@@ -1,5 +1,6 @@
 //! The header section as fields, found without copying (RFC 5322 2.2).
 
+use bytes::Bytes;
 use memchr::memmem;
 use std::borrow::Cow;
 
@@ -23,21 +24,40 @@ pub fn section_bytes(content: &[u8]) -> Option<usize> {
     memmem::find(content, b"\r\n\r\n").map(|at| at + 4)
 }
 
+/// The header section with its empty line, which content without a body may lack (RFC 5322 2.1): before another body is
+/// put behind it.
+#[must_use]
+pub fn with_empty_line(head: &Bytes) -> Bytes {
+    if section_bytes(head).is_some() {
+        return head.clone();
+    }
+    let missing: &[u8] = if head.is_empty() || head.ends_with(b"\r\n") { b"\r\n" } else { b"\r\n\r\n" };
+    [head, missing].concat().into()
+}
+
 /// The fields from the top; ends at the empty line, or at the first line that is no field.
 pub fn fields(head: &[u8]) -> impl Iterator<Item = Field<'_>> {
-    let mut rest = head;
-    std::iter::from_fn(move || {
-        let length = field_bytes(rest)?;
-        let (raw, behind) = rest.split_at(length);
-        rest = behind;
-        parse(raw)
-    })
+    raw_fields(head).map_while(|(raw, name_bytes)| field(raw, name_bytes))
 }
 
 /// The `nth` field (from 0) of that name, compared without case.
 #[must_use]
 pub fn find<'a>(head: &'a [u8], name: &str, nth: usize) -> Option<Field<'a>> {
-    fields(head).filter(|field| field.name.eq_ignore_ascii_case(name)).nth(nth)
+    // Most fields are others: nothing is made of them but the comparison.
+    let is_named = |raw: &[u8], bytes: usize| raw.get(..bytes).is_some_and(|n| n.eq_ignore_ascii_case(name.as_bytes()));
+    let (raw, name_bytes) = raw_fields(head).filter(|(raw, bytes)| is_named(raw, *bytes)).nth(nth)?;
+    field(raw, name_bytes)
+}
+
+/// Whole fields, each with the length of its name.
+fn raw_fields(head: &[u8]) -> impl Iterator<Item = (&[u8], usize)> {
+    let mut rest = head;
+    std::iter::from_fn(move || {
+        let length = field_bytes(rest)?;
+        let (raw, behind) = rest.split_at(length);
+        rest = behind;
+        Some((raw, name_bytes(raw)?))
+    })
 }
 
 impl<'a> Field<'a> {
@@ -71,13 +91,19 @@ fn line_bytes(text: &[u8]) -> usize {
     memchr::memchr(b'\n', text).map_or(text.len(), |at| at + 1)
 }
 
-fn parse(raw: &[u8]) -> Option<Field<'_>> {
-    let colon = memchr::memchr(b':', raw)?;
-    let name = std::str::from_utf8(&raw[..colon]).ok()?.trim_end_matches([' ', '\t']);
-    let is_name = !name.is_empty() && name.bytes().all(|octet| (33..=126).contains(&octet));
-    let value = &raw[colon + 1..];
+/// Length of the name: printable ASCII up to the colon, or to white space before it (RFC 5322 2.2 and 4.5).
+fn name_bytes(raw: &[u8]) -> Option<usize> {
+    let length = raw.iter().position(|octet| !(33..=126).contains(octet) || *octet == b':')?;
+    let colon = raw.get(length..)?.iter().find(|octet| !matches!(octet, b' ' | b'\t'))?;
+    (length > 0 && *colon == b':').then_some(length)
+}
+
+fn field(raw: &[u8], name_bytes: usize) -> Option<Field<'_>> {
+    let (name, behind) = raw.split_at_checked(name_bytes)?;
+    let colon = memchr::memchr(b':', behind)?;
+    let value = behind.get(colon + 1..)?;
     let value = value.strip_suffix(b"\r\n").unwrap_or(value);
-    is_name.then_some(Field { name, value, raw })
+    Some(Field { name: std::str::from_utf8(name).ok()?, value, raw })
 }
 
 #[cfg(test)]
@@ -99,6 +125,31 @@ mod tests {
         assert_eq!(section_bytes(HEAD), Some(HEAD.len()));
         assert_eq!(section_bytes(b"\r\nbody"), Some(2));
         assert_eq!(section_bytes(b"A: b\r\n"), None);
+    }
+
+    #[test]
+    fn a_body_behind_a_section_without_its_empty_line_gets_one_rfc5322_2_1() {
+        for (head, wanted) in [
+            ("A: b\r\n\r\n", "A: b\r\n\r\n"),
+            ("\r\n", "\r\n"),
+            ("A: b\r\n", "A: b\r\n\r\n"),
+            ("A: b", "A: b\r\n\r\n"),
+            ("", "\r\n"),
+        ] {
+            assert_eq!(with_empty_line(&Bytes::from_static(head.as_bytes())), wanted, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_printable_ascii_before_a_colon_rfc5322_2_2_and_4_5() {
+        for line in ["A : b", "A\t :b", "!~: b"] {
+            let text = format!("{line}\r\n\r\n");
+            let found: Vec<_> = fields(text.as_bytes()).map(|field| (field.name, field.unfolded())).collect();
+            assert_eq!(found, [(line.split([' ', '\t', ':']).next().unwrap_or_default(), "b".into())], "{line}");
+        }
+        for line in [": b", " : b", "A b: c", "A", "A\u{e4}: b", "A\0: b", "A \r\n : b"] {
+            assert_eq!(fields(format!("{line}\r\n\r\n").as_bytes()).count(), 0, "{line:?}");
+        }
     }
 
     #[test]

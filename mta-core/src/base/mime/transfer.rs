@@ -9,6 +9,9 @@ const TRAILING_BYTES_MAX: usize = 1000;
 /// Marks an octet that is not of the base64 alphabet.
 const NO_SEXTET: u8 = 0xff;
 
+/// Groups of base64 that are decoded at once: a line has 19 (RFC 2045 6.8).
+const GROUPS_AT_ONCE: usize = 32;
+
 /// The base64 alphabet (RFC 2045 6.8).
 const SEXTETS: [u8; 256] = sextets();
 
@@ -130,19 +133,27 @@ impl Base64 {
 
 /// Decodes groups of four for as long as nothing else stands between them; what is left.
 fn whole_groups<'a>(octets: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-    let mut groups = octets.chunks_exact(4);
-    let mut decoded = 0;
-    for group in &mut groups {
-        let [a, b, c, d] = [group[0], group[1], group[2], group[3]].map(|octet| SEXTETS[usize::from(octet)]);
-        // Only the mark has one of the two upper bits.
-        if (a | b | c | d) & 0xc0 != 0 {
-            break;
+    let mut rest = octets;
+    loop {
+        // Written to the end of `out` in one go: three octets at a time take twice as long.
+        let mut decoded = [0; 3 * GROUPS_AT_ONCE];
+        let mut groups = 0;
+        for (group, place) in rest.chunks_exact(4).zip(decoded.chunks_exact_mut(3)) {
+            let [a, b, c, d] = [group[0], group[1], group[2], group[3]].map(|octet| SEXTETS[usize::from(octet)]);
+            // Only the mark has one of the two upper bits.
+            if (a | b | c | d) & 0xc0 != 0 {
+                break;
+            }
+            let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
+            place.copy_from_slice(&bits.to_be_bytes()[1..]);
+            groups += 1;
         }
-        let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
-        out.extend_from_slice(&bits.to_be_bytes()[1..]);
-        decoded += 4;
+        out.extend_from_slice(&decoded[..3 * groups]);
+        rest = rest.get(4 * groups..).unwrap_or_default();
+        if groups < GROUPS_AT_ONCE {
+            return rest;
+        }
     }
-    octets.get(decoded..).unwrap_or_default()
 }
 
 const fn sextets() -> [u8; 256] {

@@ -6,6 +6,7 @@ mod scalar;
 mod section;
 mod sections;
 mod supplies;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -55,8 +56,10 @@ pub fn keys() -> Vec<String> {
         names("limits", sections::LIMITS),
         names("secret", supplies::SECRET),
         names("table", supplies::TABLE),
+        names("tenant", tenant::TENANT),
         names("plugin", plugin::PLUGIN),
         names("plugin.budget", plugin::BUDGET),
+        names("plugin.compile", plugin::COMPILE),
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
     ]
@@ -68,7 +71,7 @@ fn sections_with(key: &str) -> Vec<String> {
     let own =
         |path: String| path.rsplit_once('.').filter(|(_, name)| *name == key).map(|(section, _)| section.to_owned());
     let found = keys().into_iter().filter_map(own).map(|section| match section.as_str() {
-        "listener" | "route" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
+        "listener" | "tenant" | "route" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
         _ => format!("[{section}]"),
     });
     found.collect()

@@ -8,6 +8,13 @@ use crate::base::world::http::Origin;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+/// What names are made of, for words to people.
+pub(super) const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
+/// The same of networks.
+pub(super) const NETWORK: &str = "a network, as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+/// The same of domain patterns.
+pub(super) const PATTERN: &str = "a domain, as \"example.org\", \"*.example.org\" or \"*\"";
+
 const SIZE_UNITS: [(&str, i128); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 const TIME_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
@@ -208,6 +215,13 @@ pub(super) fn plugin_source(text: &str) -> Result<PluginSource, String> {
         _ if label(text).is_ok() => Err(format!("did you mean \"builtin:{text}\"?")),
         _ => Err("a component's file name ends in .wasm".to_owned()),
     }
+}
+
+/// A sha256 in hexadecimal.
+pub(super) fn sha256(text: &str) -> Result<Box<str>, String> {
+    let text = text.trim();
+    let is_sum = text.len() == 64 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+    if is_sum { Ok(text.to_ascii_lowercase().into()) } else { Err(String::new()) }
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.

@@ -2,13 +2,12 @@
 
 use super::super::model::{Config, Secret, SecretSource, Table};
 use super::problem::did_you_mean;
-use super::scalar;
+use super::scalar::{self, NAME};
 use super::section::{Key, Value};
 use super::tree::{Data, Node};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
 const FILE: &str = "the path of a file";
 const VARIABLE: &str = "the name of an environment variable";
 

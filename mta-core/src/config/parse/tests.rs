@@ -371,3 +371,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn tenants_and_those_who_name_them_agree() {
+    let config = read(
+        r#"
+[[tenant]]
+name = "acme"
+listeners = ["mx"]
+domains = ["acme.example"]
+[[plugin]]
+name = "hello"
+source = "builtin:hello"
+hooks = ["on-rcpt", "data"]
+listeners = ["mx"]
+tenants = ["acme"]
+"#,
+    )
+    .expect("it is sound");
+    let plugin = &config.plugins[0];
+    assert_eq!((&*plugin.hooks, &*plugin.tenants), (&["rcpt".into(), "data".into()][..], &["acme".into()][..]));
+    assert_eq!(config.tenants[0].listeners, ["mx".into()]);
+
+    let told = wrong("[[tenant]]\nname = \"acme\"\n");
+    assert!(told.contains("expected at least one of listeners, networks and domains"), "{told}");
+    let told = wrong("[[tenant]]\nname = \"acme\"\nlisteners = [\"m\"]\n");
+    assert!(
+        told.contains("mx.toml:9")
+            && told.contains("\"m\" is no listener: expected names of those that are there (mx)"),
+        "{told}"
+    );
+    let told = wrong("[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\ntenants = [\"acme\"]\n");
+    assert!(told.contains("mx.toml:10") && told.contains("there is none"), "{told}");
+    let told = wrong("[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\nhooks = [\"rcp\"]\n");
+    assert!(told.contains("expected a hook") && told.contains("rcpt"), "{told}");
+}

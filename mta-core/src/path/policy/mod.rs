@@ -19,7 +19,10 @@ pub use capability::tables::{BadLine, TABLE_BYTES_MAX, TABLE_ENTRIES_MAX, Table,
 pub use driver::{Host, HostSettings};
 pub use fault::LoadError;
 pub use host::call::Reach;
+pub use host::engine::compiling_engine;
 pub use host::pulse::{Pulse, TICK};
+pub use loading::compile::{Compile, InProcess, NotCompiled};
+pub use loading::inspect::{Inspection, inspect};
 
 #[cfg(test)]
 mod tests;

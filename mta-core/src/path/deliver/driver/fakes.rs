@@ -110,6 +110,7 @@ impl World {
             limits: Limits::default(),
             secrets: Vec::new(),
             tables: Vec::new(),
+            tenants: Vec::new(),
             plugins: Vec::new(),
             log: Log::default(),
         };

@@ -13,8 +13,9 @@ use crate::base::flow::Answer;
 use crate::base::flow::attempt::{Attempt, Deliver, NextHop};
 use crate::base::flow::policy::{Hook, SendVerdict, Sending, Sendout};
 use crate::base::flow::report::{Copy, Outcome, Report};
-use crate::base::mail::content::{Composed, Content};
+use crate::base::mail::content::Content;
 use crate::base::mail::edits::{Edits, HeaderEdit};
+use crate::base::mail::header;
 use crate::base::mail::render::render;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
@@ -149,8 +150,10 @@ impl Deliverer {
 
 /// The message's content, with the body for these recipients alone.
 fn content(attempt: &Attempt, copy: &Copy) -> Content {
-    let body = copy.body.as_ref().map_or_else(|| attempt.content.body.clone(), Composed::body);
-    Content { head: attempt.content.head.clone(), body }
+    match &copy.body {
+        Some(new) => Content { head: header::with_empty_line(&attempt.content.head), body: new.body() },
+        None => attempt.content.clone(),
+    }
 }
 
 /// The message's edits, then those for these recipients alone.

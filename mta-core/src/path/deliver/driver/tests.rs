@@ -3,7 +3,7 @@
 use super::fakes::{World, address};
 use super::*;
 use crate::base::flow::attempt::Endpoint;
-use crate::base::mail::content::Piece;
+use crate::base::mail::content::{Composed, Piece};
 use crate::base::time::UnixMillis;
 use crate::base::world::dns::{DnsFault, Mx};
 use crate::base::world::maildir::MaildirFault;

@@ -2,6 +2,7 @@
 
 use super::super::fault::LoadError;
 use super::http::HttpGrants;
+use super::kept::BucketName;
 use super::kv::{Bucket, Kv};
 use super::supplies::{Secret, Supplies};
 use super::tables::TableSlot;
@@ -21,13 +22,13 @@ const CONTRACT: &str = "0.1.";
 const LIFECYCLE: &str = "lifecycle";
 
 /// Interfaces that need no grant: what a hook is about.
-const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
+pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
 const LATER: [&str; 3] = ["metrics", "suppression", "submit"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-const OFFERED: [(&str, &str); 10] = [
+pub(crate) const OFFERED: [(&str, &str); 10] = [
     ("log", "log"),
     ("clock", "clock"),
     ("random", "random"),
@@ -58,7 +59,8 @@ pub(crate) struct Grants {
     /// It may look names up.
     pub(crate) dns: bool,
     /// Its buckets by name.
-    pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
+    buckets: Vec<(BucketName, Arc<Bucket>)>,
+    kv: Arc<Kv>,
     /// Its secrets by name; whether it may see them, or only sign with them.
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// Its tables by name.
@@ -80,8 +82,8 @@ impl Grants {
     ///
     /// # Errors
     /// A capability that does not exist or is not offered, a supply that is not there.
-    pub(crate) fn new(plugin: &Plugin, kv: &Kv, supplies: &Supplies) -> Result<Self, LoadError> {
-        let mut grants = Self::default();
+    pub(crate) fn new(plugin: &Plugin, kv: &Arc<Kv>, supplies: &Supplies) -> Result<Self, LoadError> {
+        let mut grants = Self { kv: kv.clone(), ..Self::default() };
         for word in &plugin.allow {
             match (&**word, word.split_once(':')) {
                 ("log", _) => grants.log = true,
@@ -89,7 +91,8 @@ impl Grants {
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
-                    grants.buckets.push((bucket.into(), kv.bucket(&plugin.name, bucket)));
+                    let name = BucketName { plugin: plugin.name.clone(), tenant: None, bucket: bucket.into() };
+                    grants.buckets.push((name.clone(), kv.bucket(name)));
                 }
                 (_, Some((grant @ ("secrets" | "hmac"), name))) => {
                     let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
@@ -151,9 +154,13 @@ impl Grants {
         self.tables.iter().find(|(granted, _)| **granted == *name).map(|(_, table)| &**table)
     }
 
-    /// A bucket, where it is granted.
-    pub(crate) fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
-        self.buckets.iter().find(|(granted, _)| &**granted == name).map(|(_, bucket)| bucket)
+    /// A bucket, where it is granted: each tenant has its own.
+    pub(crate) fn bucket(&self, name: &str, tenant: Option<&Arc<str>>) -> Option<Arc<Bucket>> {
+        let (granted, bucket) = self.buckets.iter().find(|(granted, _)| *granted.bucket == *name)?;
+        Some(match tenant {
+            None => bucket.clone(),
+            Some(tenant) => self.kv.bucket(BucketName { tenant: Some(tenant.clone()), ..granted.clone() }),
+        })
     }
 }
 

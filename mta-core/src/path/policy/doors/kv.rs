@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 impl Call {
     fn bucket(&self, name: &str) -> Result<Arc<Bucket>, Error> {
-        self.plugin.grants.bucket(name).cloned().ok_or(Error::NoSuchBucket)
+        self.plugin.grants.bucket(name, self.scene.tenant.as_ref()).ok_or(Error::NoSuchBucket)
     }
 }
 

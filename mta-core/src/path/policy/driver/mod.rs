@@ -3,6 +3,7 @@
 mod attempt;
 mod generation;
 mod keeper;
+mod operate;
 mod reports;
 mod session;
 mod shared;
@@ -16,6 +17,7 @@ use super::host::call::{Reach, World};
 use super::host::engine;
 use super::host::instance::Pool;
 use super::host::pulse::Pulse;
+use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use super::scene::body::ALL_WRITTEN_BYTES_MAX;
 use crate::base::event::Event;
@@ -30,7 +32,7 @@ use generation::Generation;
 use keeper::Keeper;
 use session::Session;
 use shared::Shared;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
@@ -46,13 +48,16 @@ pub struct HostSettings {
     pub instances_max: u32,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
+    /// What makes code of components.
+    pub compiler: Arc<dyn Compile>,
 }
 
 impl HostSettings {
-    /// With the default of 5,000 live instances, and nothing kept.
+    /// With the default of 5,000 live instances, nothing kept, and compiling in this process.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
-        Self { clock, observe, reach, instances_max: engine::INSTANCES_MAX, journal: None }
+        let (instances_max, compiler) = (engine::INSTANCES_MAX, Arc::new(InProcess));
+        Self { clock, observe, reach, instances_max, journal: None, compiler }
     }
 }
 
@@ -86,7 +91,8 @@ impl Host {
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
-        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, serving, generations, telling })))
+        let (compiler, previous, kv) = (settings.compiler, Mutex::default(), Arc::new(kv));
+        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, compiler, serving, previous, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -145,7 +151,7 @@ impl Host {
         supplies: &Supplies,
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
-        let Shared { pool, linker, kv, serving, generations, .. } = &*self.0;
+        let Shared { pool, linker, kv, compiler, .. } = &*self.0;
         let mut all = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             let octets = read(&plugin.source).map_err(|problem| LoadError {
@@ -154,12 +160,11 @@ impl Host {
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
             let grants = Grants::new(plugin, kv, supplies)?;
-            all.push(load(pool, linker, grants, plugin, octets).await?);
+            all.push(load(pool, linker, &**compiler, grants, plugin, octets).await?);
         }
-        let generation = Generation::new(serving.load().number + 1, all);
+        let generation = Generation::new(self.0.next_number(), all);
         for loaded in &generation.plugins {
-            let hooks: Vec<&str> =
-                Hook::ALL.iter().filter(|hook| loaded.code.hooks.has(**hook)).map(|hook| hook.name()).collect();
+            let hooks: Vec<&str> = loaded.asked_at.iter().map(|hook| hook.name()).collect();
             pool.world.observe.event(Event::PluginLoaded {
                 plugin: &loaded.code.plugin.name,
                 version: CONTRACT_VERSION,
@@ -172,9 +177,7 @@ impl Host {
                 generation: generation.number,
             });
         }
-        let number = generation.number;
-        serving.store(Arc::new(generation));
-        generations.send_replace(number);
+        self.0.swap(Arc::new(generation));
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::refused::Refused;
 use crate::base::mail::content::{Composed, Content, Piece};
 use crate::base::mail::envelope::BodyType;
+use crate::base::mail::header;
 use crate::base::mime::tree::Tree;
 use crate::base::mime::walk::TooComplex;
 use crate::base::smtp::dot::LineEndCheck;
@@ -79,6 +80,7 @@ impl BodyScene {
         }
         draft.close_last();
         let composed = Composed::new(draft.pieces);
+        content.head = header::with_empty_line(&content.head);
         content.body = composed.body();
         self.composed = Some(composed);
         self.parts = None;

@@ -104,6 +104,17 @@ async fn a_secret_is_given_and_signs() {
 }
 
 #[tokio::test]
+async fn a_secret_that_configure_reads_gets_into_no_image() {
+    let get = "(call $get (i32.const 16) (i32.const 5) (i32.const 2048)) (i32.const 1024)";
+    let hooks = [("lifecycle", get), ("on-connect", NEXT)];
+    for (word, wanted) in [("secrets:X-One", "made anew: it reads a secret in configure"), ("hmac:X-One", "restored")] {
+        let stage = serving(allowed(&[word]), &[GET_SECRET], &hooks).await;
+        assert_eq!(stage.events.take("plugin-loaded")[0]["instances"], wanted);
+        assert_eq!([connect(&stage).await, connect(&stage).await], [Gate::Next, Gate::Next]);
+    }
+}
+
+#[tokio::test]
 async fn a_secret_that_is_not_granted_is_not_there() {
     // "1" is no secret of the plugin.
     let body = format!(

@@ -4,6 +4,7 @@ use super::guests::{CLOCK, NEXT, guest, guest_of};
 use super::stage::{Stage, plugin};
 use crate::config::model::{OnFailure, Plugin};
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 async fn refused(plugin: Plugin, octets: Bytes) -> String {
     Stage::new().load(&[(plugin, octets)]).await.expect_err("it is refused").to_string()
@@ -66,4 +67,16 @@ async fn grants_that_do_not_exist_are_refused() {
     let words = refused(odd, octets).await;
     let wanted = "on_failure names no hook that is asked: \"dta\"; hooks that are asked are connect, helo, mail, rcpt";
     assert!(words.contains(wanted), "{words}");
+}
+
+#[tokio::test]
+async fn a_component_that_is_not_the_pinned_one_is_refused_with_both_sums() {
+    let octets = guest(&[], &[("on-connect", NEXT)]);
+    let sum: String = Sha256::digest(&octets).iter().map(|octet| format!("{octet:02x}")).collect();
+    let pinned = "0".repeat(64);
+    let words = refused(Plugin { sha256: Some(pinned.as_str().into()), ..plugin("p") }, octets.clone()).await;
+    let wanted = format!("plugin \"p\": its component has the sha256 {sum}, and its configuration wants {pinned}; if");
+    assert!(words.starts_with(&wanted), "{words}");
+    let right = Plugin { sha256: Some(sum.into()), ..plugin("p") };
+    Stage::new().load(&[(right, octets)]).await.expect("the pinned one loads");
 }

@@ -12,7 +12,7 @@ use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use crate::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use crate::edge::world::ticker;
 use crate::path::policy::{Host, HostSettings, LoadError, Reach, Supplies};
 use bytes::Bytes;
@@ -117,8 +117,8 @@ impl Stage {
 
     pub(super) fn reaching(reach: Reach, instances_max: u32) -> Self {
         let events = Arc::new(Events::default());
-        let (clock, observe) = (Arc::new(RealClock), events.clone());
-        let settings = HostSettings { clock, observe, reach, instances_max, journal: None };
+        let settings = HostSettings::new(Arc::new(RealClock), events.clone(), reach);
+        let settings = HostSettings { instances_max, ..settings };
         let host = Host::new(settings).expect("the engine is set up");
         ticker::spawn(host.pulse()).expect("a thread");
         Self { host, events, supplies: Supplies::default() }
@@ -161,8 +161,13 @@ pub(super) fn plugin(name: &str) -> Plugin {
             wall: Duration::from_secs(10),
             ..Budget::default()
         },
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
+        sha256: None,
+        compile: CompileLimits::default(),
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) fn config() -> Config {
         limits: Default::default(),
         secrets: Vec::new(),
         tables: Vec::new(),
+        tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },
     }

@@ -12,6 +12,7 @@ use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit};
 use crate::base::mail::envelope::{Envelope, Recipient};
+use crate::base::mail::header;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::path::receive::collect::{Collected, Collector, Refusal};
@@ -112,6 +113,7 @@ impl Session {
         self.state = State::Command;
         let DataVerdict { disposition, plugin, edits, body, envelope, tags } = verdict;
         if let (Some(body), Some(arrived)) = (body, self.transaction.as_mut().and_then(|t| t.arrived.as_mut())) {
+            arrived.content.head = header::with_empty_line(&arrived.content.head);
             arrived.content.body = body.body();
             arrived.form = Form::Composed;
         }
@@ -203,7 +205,7 @@ impl Session {
             edits,
             size_bytes: content.size_bytes(),
             head_bytes: u32::try_from(content.head.len()).unwrap_or(u32::MAX),
-            tenant: None,
+            tenant: transaction.tenant.as_deref().map(Into::into),
             tags,
             progress: vec![progress; count],
         };
