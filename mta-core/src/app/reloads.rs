@@ -83,7 +83,10 @@ impl Reloads {
 
     /// The plugins of a configuration, all or none.
     async fn load(&self, next: &Config) -> Result<(), String> {
-        let reading = self.shelf.read(next)?;
+        // Tables may be large, and this thread serves mail.
+        let (shelf, wanted) = (Arc::clone(&self.shelf), next.clone());
+        let reading = tokio::task::spawn_blocking(move || shelf.read(&wanted)).await;
+        let reading = reading.map_err(|error| error.to_string())??;
         let loaded = self.host.load(&next.plugins, &reading.supplies, &plugins::read).await;
         loaded.map_err(|error| error.to_string())?;
         self.shelf.put(reading);

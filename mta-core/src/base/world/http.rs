@@ -140,7 +140,7 @@ impl HttpHost {
                 && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_')
         };
         // Some read "127.1" and "0x7f000001" as addresses: what ends in a number is none of our names.
-        let numeric = |label: &str| label.starts_with(|first: char| first.is_ascii_digit());
+        let numeric = |label: &str| label.bytes().all(|octet| octet.is_ascii_digit()) || label.starts_with("0x");
         let last = name.rsplit('.').next().unwrap_or_default();
         match name.len() <= 253 && name.split('.').all(label) && !numeric(last) {
             true => Ok(Self::Name(name.into())),
@@ -184,6 +184,7 @@ mod tests {
             ("[2001:db8::1]", "true [2001:db8::1] 443"),
             ("http://[::1]:81", "false [::1]:81 81"),
             ("_x.a-b.example", "true _x.a-b.example 443"),
+            ("http://1st", "false 1st 80"),
         ] {
             assert_eq!(shown(text), Ok(wanted.to_owned()), "{text}");
         }

@@ -4,8 +4,8 @@ use super::super::backend;
 
 /// A secret's octets, as they are in its file without the line end behind them.
 ///
-/// None where it is not granted, or granted by `hmac:NAME` alone. What `configure` keeps of a secret stays in the image
-/// that transactions begin with, in the server's memory; a reload reads it anew.
+/// None where it is not granted, or granted by `hmac:NAME` alone. A plugin that reads one in `configure` loses its image:
+/// `configure` then runs for each transaction. Read it in the hooks instead.
 #[must_use]
 pub fn get(name: &str) -> Option<Vec<u8>> {
     backend::secrets::get(name)

@@ -7,8 +7,12 @@ use super::super::host::call::Call;
 const RANDOM_BYTES_MAX: usize = 64 * 1024;
 
 impl wire::secrets::Host for Call {
+    /// Seen in `configure`, it would be in the image, and with that in the compiled code that is kept on the disk: no
+    /// image is taken then.
     fn get(&mut self, name: String) -> Option<Vec<u8>> {
-        self.plugin.grants.secret(&name).map(|secret| secret.octets().to_vec())
+        let octets = self.plugin.grants.secret(&name)?.octets().to_vec();
+        self.saw |= self.configuring;
+        Some(octets)
     }
 
     fn hmac_sha256(&mut self, secret: String, data: Vec<u8>) -> Option<Vec<u8>> {

@@ -81,6 +81,9 @@ pub(super) enum Unfit {
     /// It drew randomness while it was configured: an image would give all transactions the same.
     #[error("it draws randomness in configure")]
     Drew,
+    /// It saw a secret while it was configured: an image would take that to the disk, in compiled code.
+    #[error("it reads a secret in configure")]
+    Saw,
     /// Something that a module has and the functions can't restore.
     #[error("a module has {0}")]
     Has(&'static str),

@@ -97,6 +97,8 @@ pub(crate) struct Call {
     waits_until: Option<Instant>,
     /// It drew randomness in `configure`.
     pub(crate) drew: bool,
+    /// It saw a secret in `configure`.
+    pub(crate) saw: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
 }
@@ -171,6 +173,7 @@ impl Call {
             fetches: 0,
             waits_until: None,
             drew: false,
+            saw: false,
             grew: false,
         }
     }

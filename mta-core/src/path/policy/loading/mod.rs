@@ -115,9 +115,10 @@ impl Loader<'_> {
         live.configure(self.pool, &sitting).await.map_err(refused)?;
         let (store, instance) = live.inside();
         let sets = store.data().sets.clone();
-        let image = match store.data().drew {
-            true => Err(Unfit::Drew),
-            false => sitter.image(store, instance).await,
+        let image = match store.data() {
+            Call { drew: true, .. } => Err(Unfit::Drew),
+            Call { saw: true, .. } => Err(Unfit::Saw),
+            _ => sitter.image(store, instance).await,
         };
         match image {
             Ok(Image::Restorable(image)) => {

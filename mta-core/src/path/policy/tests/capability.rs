@@ -8,6 +8,9 @@ use crate::base::world::dns::{Mx, RecordData};
 use crate::base::world::http::HttpRequest;
 use crate::config::model::Plugin;
 use crate::path::policy::{Reach, Secret, Supplies, Table, TableSlot};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use futures_util::poll;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +101,17 @@ async fn a_secret_is_given_and_signs() {
     let stage = serving(allowed(&["hmac:X-One"]), &imports, &[("on-connect", &body)]).await;
     assert_eq!(connect(&stage).await, Gate::Accept);
     assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn a_secret_that_configure_reads_gets_into_no_image() {
+    let get = "(call $get (i32.const 16) (i32.const 5) (i32.const 2048)) (i32.const 1024)";
+    let hooks = [("lifecycle", get), ("on-connect", NEXT)];
+    for (word, wanted) in [("secrets:X-One", "made anew: it reads a secret in configure"), ("hmac:X-One", "restored")] {
+        let stage = serving(allowed(&[word]), &[GET_SECRET], &hooks).await;
+        assert_eq!(stage.events.take("plugin-loaded")[0]["instances"], wanted);
+        assert_eq!([connect(&stage).await, connect(&stage).await], [Gate::Next, Gate::Next]);
+    }
 }
 
 #[tokio::test]
@@ -373,6 +387,51 @@ async fn a_server_that_does_not_answer_times_out_and_a_large_answer_comes_whole(
     plugin.budget.wall = Duration::from_secs(10);
     let (said, _) = fetch(plugin, "GET", "https://api.test/", 0, vec![b'x'; 1024 * 1024]).await;
     assert_eq!(said.len(), 1024, "as much of it as a log line holds");
+}
+
+/// A guest that fetches this URL so often, and accepts if the last was not permitted.
+fn fetches(url: &str, times: u32) -> Bytes {
+    let body = format!(
+        "(loop $again (call $fetch (i32.const 64) (i32.const 3) (i32.const 67) (i32.const {}) (i32.const 0) (i32.const 0)
+            (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2048)) (global.set $next (i32.const 8192))
+         (local.set $n (i32.add (local.get $n) (i32.const 1)))
+         (br_if $again (i32.lt_u (local.get $n) (i32.const {times}))))
+         (if (i32.and (i32.load8_u (i32.const 2048)) (i32.eqz (i32.load8_u (i32.const 2052)))) (then {ACCEPT} return))
+         {NEXT}",
+        url.len()
+    );
+    guest_saying(&[FETCH], &format!("GET{url}"), &[("on-connect", &body)])
+}
+
+#[tokio::test]
+async fn a_call_sends_8_requests_and_no_more() {
+    let web = Arc::new(Web::default());
+    let stage = Stage::reaching(Reach { dns: Arc::new(names()), http: web.clone(), ..reach() }, 16);
+    for (times, wanted) in [(8, Gate::Next), (9, Gate::Accept)] {
+        let octets = fetches("https://api.test/", times);
+        stage.load(&[(allowed(&["http:api.test"]), octets)]).await.expect("it loads");
+        assert_eq!(connect(&stage).await, wanted, "{times}");
+        assert_eq!(std::mem::take(&mut *web.requests.lock().expect("whole")).len(), 8);
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_has_32_requests_under_way_and_further_ones_wait() {
+    let web = Arc::new(Web::default());
+    let stage = Stage::reaching(Reach { dns: Arc::new(names()), http: web.clone(), ..reach() }, 64);
+    let octets = fetches("https://api.test/silent", 1);
+    stage.load(&[(allowed(&["http:api.test"]), octets)]).await.expect("it loads");
+    let sent = || web.requests.lock().expect("whole").len();
+    let mut all = join_all((0..40).map(|_| connect(&stage)));
+    // Each turn asks all of them; a few are enough for all to come as far as they can.
+    for turn in 0.. {
+        assert!(poll!(&mut all).is_pending(), "nobody answers");
+        if turn > 20 && sent() >= 32 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(sent(), 32);
 }
 
 #[tokio::test]
