@@ -1,9 +1,14 @@
-//! Builds the plugins that are compiled into the program, and makes components of them.
+//! Builds the plugins that are compiled into the program, and makes components of them; embeds the SDK for `plugin new`.
 //!
 //! A nested cargo with a target directory of its own builds each guest for WebAssembly: the outer build holds the lock
 //! of its own, and its flags (sanitizers, coverage, clippy's wrapper) are not meant for guests.
 
+#[path = "src/cli/plugin/guest.rs"]
+mod guest;
+
+use guest::TARGET;
 use std::error::Error;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -12,17 +17,15 @@ use wit_component::ComponentEncoder;
 /// Guests that the program carries: the package, and the name behind `builtin:`.
 const BUILTINS: [(&str, &str); 1] = [("plugin-hello", "hello")];
 
-const TARGET: &str = "wasm32-unknown-unknown";
-
-/// All memory that a simple guest needs, there from the start: growing costs the host system calls that serialise
-/// threads. It must not exceed what the host's pool keeps resident.
-const INITIAL_MEMORY_BYTES: u32 = 64 * 1024;
-const STACK_BYTES: u32 = 32 * 1024;
-
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     for watched in ["plugins/hello", "plugin-sdk/src", "plugin-sdk/wit", "plugin-sdk/macros/src", "Cargo.lock"] {
+        println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    for watched in
+        ["Cargo.toml", "plugin-sdk/Cargo.toml", "plugin-sdk/macros/Cargo.toml", "mta-core/src/cli/plugin/guest.rs"]
+    {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
@@ -37,7 +40,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         let component = ComponentEncoder::default().module(&fs::read(module)?)?.validate(true).encode()?;
         fs::write(out.join(format!("{name}.wasm")), component)?;
     }
-    Ok(())
+    embed_sdk(&root.join("plugin-sdk").canonicalize()?, &out.join("sdk.rs"))
+}
+
+/// Writes a list of the SDK's files with their content, as `&[("src/lib.rs", "…"), …]`.
+fn embed_sdk(sdk: &Path, list: &Path) -> Result<(), Box<dyn Error>> {
+    let mut files = vec![sdk.join("Cargo.toml"), sdk.join("macros/Cargo.toml")];
+    let mut folders = vec![sdk.join("src"), sdk.join("wit"), sdk.join("macros/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    let mut text = "&[\n".to_owned();
+    for file in files {
+        writeln!(text, "    ({:?}, include_str!({file:?})),", file.strip_prefix(sdk)?)?;
+    }
+    Ok(fs::write(list, text + "]\n")?)
 }
 
 fn build_guests(root: &Path, target_dir: &Path) -> Result<(), String> {
@@ -49,18 +70,9 @@ fn build_guests(root: &Path, target_dir: &Path) -> Result<(), String> {
         cargo.args(["--package", package]);
     }
     clean(&mut cargo);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", guest_flags());
-    // Small guests compile faster and load faster; the name section stays, for the frames of a fault.
-    let profile = [
-        ("LTO", "true"),
-        ("OPT_LEVEL", "s"),
-        ("CODEGEN_UNITS", "1"),
-        ("PANIC", "abort"),
-        ("DEBUG", "0"),
-        ("STRIP", "debuginfo"),
-    ];
-    for (key, value) in profile {
-        cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", guest::encoded_flags());
+    for (key, value) in guest::PROFILE {
+        cargo.env(guest::profile_variable(key), value);
     }
     let done = cargo.output().map_err(|error| format!("cargo could not be run: {error}"))?;
     if done.status.success() {
@@ -68,7 +80,7 @@ fn build_guests(root: &Path, target_dir: &Path) -> Result<(), String> {
     }
     let said = String::from_utf8_lossy(&done.stderr);
     if said.contains("can't find crate for `core`") || said.contains("target may not be installed") {
-        return Err(format!("the plugins need the target {TARGET}; run: rustup target add {TARGET}"));
+        return Err(guest::missing_target());
     }
     for line in said.lines() {
         println!("cargo::warning={line}");
@@ -87,9 +99,4 @@ fn clean(cargo: &mut Command) {
             cargo.env_remove(key);
         }
     }
-}
-
-fn guest_flags() -> String {
-    let link = [format!("--initial-memory={INITIAL_MEMORY_BYTES}"), format!("-zstack-size={STACK_BYTES}")];
-    link.iter().map(|flag| format!("-Clink-arg={flag}")).collect::<Vec<_>>().join("\u{1f}")
 }

@@ -14,10 +14,14 @@ use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::header;
 use mta_core::base::mail::id::QueueId;
 use mta_core::base::world::Observe;
-use mta_core::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use mta_core::edge::world::clock::SystemClock;
+use mta_core::edge::world::dice::SystemDice;
+use mta_core::edge::world::dns::HickoryDns;
+use mta_core::edge::world::http::HyperClient;
+use mta_core::edge::world::net::SystemNet;
 use mta_core::edge::world::ticker;
-use mta_core::path::policy::{Host, HostSettings};
+use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
@@ -174,21 +178,31 @@ fn content(bytes: usize, on_disk: bool) -> Result<Content, Box<dyn Error>> {
 }
 
 async fn host(body: &str) -> Result<Host, Box<dyn Error>> {
-    let host = Host::new(HostSettings::new(Arc::new(SystemClock), Arc::new(Faults)))?;
+    let reach = Reach {
+        dice: Arc::new(SystemDice::new()?),
+        dns: Arc::new(HickoryDns::new(&[])?),
+        http: Arc::new(HyperClient::new(Arc::new(SystemNet))),
+    };
+    let host = Host::new(HostSettings::new(Arc::new(SystemClock), Arc::new(Faults), reach))?;
     ticker::spawn(host.pulse())?;
     let plugin = Plugin {
         name: "bench".into(),
+        sha256: None,
+        compile: CompileLimits::default(),
         source: PluginSource::Builtin("bench".into()),
         allow: Vec::new(),
         edit: vec![EditGrant::Headers, EditGrant::Body],
         on_failure: OnFailure::Tempfail,
         config_json: "{}".to_owned(),
         budget: Budget::default(),
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
     };
     let octets = guest(body)?;
-    host.load(&[plugin], &move |_| Ok(octets.clone())).await?;
+    host.load(&[plugin], &Supplies::default(), &move |_| Ok(octets.clone())).await?;
     Ok(host)
 }
 

@@ -14,11 +14,15 @@ use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::id::QueueId;
 use mta_core::base::time::UnixMillis;
 use mta_core::base::world::Observe;
-use mta_core::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use mta_core::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use mta_core::edge::plugins;
 use mta_core::edge::world::clock::SystemClock;
+use mta_core::edge::world::dice::SystemDice;
+use mta_core::edge::world::dns::HickoryDns;
+use mta_core::edge::world::http::HyperClient;
+use mta_core::edge::world::net::SystemNet;
 use mta_core::edge::world::ticker;
-use mta_core::path::policy::{Host, HostSettings};
+use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -142,7 +146,15 @@ impl Mail {
 }
 
 async fn mail() -> Result<Mail, Box<dyn Error>> {
-    let host = Host::new(HostSettings::new(Arc::new(SystemClock), Arc::new(Faults)))?;
+    let host = Host::new(HostSettings::new(
+        Arc::new(SystemClock),
+        Arc::new(Faults),
+        Reach {
+            dice: Arc::new(SystemDice::new()?),
+            dns: Arc::new(HickoryDns::new(&[])?),
+            http: Arc::new(HyperClient::new(Arc::new(SystemNet))),
+        },
+    ))?;
     ticker::spawn(host.pulse())?;
     let hello = Plugin {
         name: "hello".into(),
@@ -152,11 +164,16 @@ async fn mail() -> Result<Mail, Box<dyn Error>> {
         on_failure: OnFailure::Tempfail,
         config_json: r#"{"header":"X-Hello"}"#.to_owned(),
         budget: Budget::default(),
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
+        sha256: None,
+        compile: CompileLimits::default(),
     };
     let start = Instant::now();
-    host.load(&[hello], &plugins::read).await?;
+    host.load(&[hello], &Supplies::default(), &plugins::read).await?;
     println!("load (compile, configure, self-test): {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
     let recipient = Recipient { address: Address::parse("a@example.net")?, notify: None, orcpt: None };
     let envelope = Envelope {

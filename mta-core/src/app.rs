@@ -3,12 +3,15 @@
 
 #[cfg(test)]
 mod pair_tests;
+mod reloads;
+pub mod trial;
 
 use crate::base::event::Event;
 use crate::base::flow::attempt::Deliver;
 use crate::base::flow::operator::Operate;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::world::dns::Dns;
 use crate::base::world::net::{Listener, Net};
 use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
@@ -18,21 +21,26 @@ use crate::edge::control::server::{ControlSocket, Operations};
 use crate::edge::control::socket_path;
 use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
+use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
+use crate::edge::supplies::Shelf;
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
 use crate::edge::world::dns::HickoryDns;
+use crate::edge::world::http::HyperClient;
 use crate::edge::world::maildir::FileMaildirs;
 use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::edge::world::ticker;
 use crate::path::deliver::driver::{Deliverer, Parts};
-use crate::path::policy::{Host, HostSettings};
+use crate::path::policy::{Host, HostSettings, Reach};
 use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
+use reloads::Reloads;
+use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -77,8 +85,8 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
     let log = Arc::new(EventLog::start(&config.log).map_err(|error| format!("the log can't be opened: {error}"))?);
     let result = runtime()?.block_on(async {
         let mut signals = Signals::new().map_err(|error| format!("signals can't be taken over: {error}"))?;
-        let server = Server::start(config, Arc::clone(&log)).await?;
-        server.run(&file, &mut signals).await;
+        let server = Server::start(file, config, Arc::clone(&log)).await?;
+        server.run(&mut signals).await;
         Ok(())
     });
     // A reader too slow for the last lines has lost them; the mail does not depend on it.
@@ -94,10 +102,16 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(Arc::new(SystemClock), Arc::new(Unheard), None)?;
+        let host = host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None)?;
         let mut wrong = Vec::new();
+        let supplies = Shelf::default().read(&config)?.supplies;
         for plugin in &config.plugins {
-            wrong.extend(host.load(slice::from_ref(plugin), &plugins::read).await.err().map(|error| error.to_string()));
+            wrong.extend(
+                host.load(slice::from_ref(plugin), &supplies, &plugins::read)
+                    .await
+                    .err()
+                    .map(|error| error.to_string()),
+            );
         }
         Ok::<_, String>(wrong)
     })?;
@@ -142,13 +156,26 @@ struct World {
     clock: Arc<dyn Clock>,
     dice: Arc<dyn Dice>,
     net: Arc<dyn Net>,
+    dns: Arc<dyn Dns>,
     observe: Arc<dyn Observe>,
+}
+
+impl World {
+    /// The real one.
+    fn new(config: &Config, observe: Arc<dyn Observe>) -> Result<Self, String> {
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            dice: Arc::new(SystemDice::new().map_err(|error| format!("no randomness: {error}"))?),
+            net: Arc::new(SystemNet),
+            dns: Arc::new(HickoryDns::new(&config.delivery.dns_servers)?),
+            observe,
+        })
+    }
 }
 
 /// A running server.
 struct Server {
-    /// The configuration in force: the stages read it when they need it, and the queue is told of a change.
-    config: watch::Sender<Arc<Config>>,
+    reloads: Arc<Reloads>,
     log: Arc<EventLog>,
     host: Host,
     spool: Arc<spool::SpoolDoor>,
@@ -165,19 +192,15 @@ struct Server {
 }
 
 impl Server {
-    async fn start(config: Config, log: Arc<EventLog>) -> Result<Self, String> {
-        let dice = SystemDice::new().map_err(|error| format!("no randomness: {error}"))?;
-        let world = World {
-            clock: Arc::new(SystemClock),
-            dice: Arc::new(dice),
-            net: Arc::new(SystemNet),
-            observe: Arc::<EventLog>::clone(&log),
-        };
+    async fn start(file: ConfigFile, config: Config, log: Arc<EventLog>) -> Result<Self, String> {
+        let world = World::new(&config, Arc::<EventLog>::clone(&log))?;
         let mut beside = JoinSet::new();
         // What can be refused is tried first, before the first port is open. The store keeps other servers out of
         // the directory.
         let store = open_store(&config)?;
-        let host = load_plugins(&config, &world).await?;
+        let shelf = Arc::new(Shelf::default());
+        let host = load_plugins(&config, &world, &shelf).await?;
+        beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let ports = bind(&config, &*world.net)?;
 
@@ -186,19 +209,9 @@ impl Server {
             spool::open(store, Arc::clone(&world.observe), Arc::clone(&world.clock), config.storage.clone(), admit)
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
-        let dns = HickoryDns::new(&config.delivery.dns_servers)?;
         let config = watch::Sender::new(Arc::new(config));
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = Arc::new(Deliverer::new(Parts {
-            config: config.subscribe(),
-            clock: Arc::clone(&world.clock),
-            dice: Arc::clone(&world.dice),
-            net: Arc::clone(&world.net),
-            dns: Arc::new(dns),
-            maildirs: Arc::new(FileMaildirs),
-            policy: Arc::clone(&policy),
-            observe: Arc::clone(&world.observe),
-        }));
+        let deliver = deliverer(&world, &config, &policy);
         let (ticking, keeping) = (host.clone(), host.clone());
         beside.spawn(async move { ticking.tick().await });
         beside.spawn(async move { keeping.keep().await });
@@ -215,7 +228,8 @@ impl Server {
             observe: Arc::clone(&world.observe),
         };
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
-        serve_operators(control, operate, &world, &log, &config, &mut beside);
+        let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
+        serve_operators(control, operate, &reloads, &world, &log, &mut beside);
 
         let doors = Arc::new(Doors::new(
             config.subscribe(),
@@ -231,18 +245,16 @@ impl Server {
             receive::announce(&*port, &name, &doors);
             listeners.spawn(receive::serve(port, name, Arc::clone(&doors), phase.subscribe()));
         }
-        Ok(Self { config, log, host, spool, spool_tasks, deliver, queue, stop_queue, doors, phase, listeners, beside })
+        Ok(Self { reloads, log, host, spool, spool_tasks, deliver, queue, stop_queue, doors, phase, listeners, beside })
     }
 
     /// Serves until a signal asks for the end, then drains.
-    async fn run(self, file: &ConfigFile, signals: &mut Signals) {
-        let hostname = Arc::clone(&self.config.borrow().hostname);
+    async fn run(self, signals: &mut Signals) {
+        let hostname = self.reloads.present().hostname.clone();
         self.log.event(Event::Started { version: env!("CARGO_PKG_VERSION"), hostname: &hostname });
         while signals.next().await == Signal::Reload {
-            let path = file.path.display().to_string();
-            match self.reload(file).await {
-                Ok(()) => self.log.event(Event::Reloaded { path: &path }),
-                Err(why) => self.log.event(Event::ReloadRefused { path: &path, why: &why }),
+            if self.reload_until_terminated(signals).await {
+                break;
             }
         }
         tokio::select! {
@@ -252,27 +264,29 @@ impl Server {
         }
     }
 
-    /// Puts the file's present configuration in force, whole or not at all.
-    async fn reload(&self, file: &ConfigFile) -> Result<(), String> {
-        let next = file.load()?;
-        let present = Arc::clone(&self.config.borrow());
-        if next.listeners != present.listeners {
-            return Err("`listener` changed: ports are opened at the start alone; restart the server".to_owned());
+    /// Reloads for as long as that is asked for; whether the end was asked for meanwhile, which does not wait for a
+    /// compiler.
+    async fn reload_until_terminated(&self, signals: &mut Signals) -> bool {
+        let mut again = true;
+        while again {
+            again = false;
+            let mut reload = pin!(self.reloads.all());
+            loop {
+                tokio::select! {
+                    signal = signals.next() => match signal {
+                        Signal::Terminate => return true,
+                        Signal::Reload => again = true,
+                    },
+                    () = &mut reload => break,
+                }
+            }
         }
-        if next.data_dir != present.data_dir || next.storage != present.storage {
-            return Err(
-                "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
-            );
-        }
-        self.host.load(&next.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
-        self.log.configure(&next.log);
-        self.config.send_replace(Arc::new(next));
-        Ok(())
+        false
     }
 
     /// Mail in first, then mail out, then the spool: nothing is handed to a stage that has ended.
     async fn drain(mut self) {
-        let limit = self.config.borrow().limits.drain;
+        let limit = self.reloads.present().limits.drain;
         let sessions = self.doors.slots.open() as u64;
         let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         self.log.event(Event::Draining { sessions, limit_ms });
@@ -300,24 +314,47 @@ async fn asked_again(signals: &mut Signals) {
     while signals.next().await != Signal::Terminate {}
 }
 
-async fn load_plugins(config: &Config, world: &World) -> Result<Host, String> {
+async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<Host, String> {
     let dir = config.data_dir.join(PLUGIN_DATA);
     let unkept = |fault: StoreFault| format!("{}: {fault}", dir.display());
     let journal = match config.storage.engine {
         Engine::Memory => None,
         Engine::Sled => Some(store::journal::open(&dir, PLUGIN_SEGMENT_BYTES).map_err(unkept)?),
     };
-    let host = host(Arc::clone(&world.clock), Arc::clone(&world.observe), journal)?;
+    let compiler = Compiler::cached(&config.data_dir, Arc::clone(&world.observe));
+    let host = host(world, compiler, journal)?;
     host.recall().await.map_err(unkept)?;
-    host.load(&config.plugins, &plugins::read).await.map_err(|error| error.to_string())?;
+    let reading = shelf.read(config)?;
+    let loaded = host.load(&config.plugins, &reading.supplies, &plugins::read).await;
+    loaded.map_err(|error| error.to_string())?;
+    shelf.put(reading);
     Ok(host)
 }
 
 /// A host with its pulse, and no plugins yet.
-fn host(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
-    let host = Host::new(HostSettings { journal, ..HostSettings::new(clock, observe) })?;
+fn host(world: &World, compiler: Compiler, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
+    let reach = Reach {
+        dice: Arc::clone(&world.dice),
+        dns: Arc::clone(&world.dns),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+    };
+    let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
+    let host = Host::new(HostSettings { journal, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
+}
+
+fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dyn Policy>) -> Arc<Deliverer> {
+    Arc::new(Deliverer::new(Parts {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dice: Arc::clone(&world.dice),
+        net: Arc::clone(&world.net),
+        dns: Arc::clone(&world.dns),
+        maildirs: Arc::new(FileMaildirs),
+        policy: Arc::clone(policy),
+        observe: Arc::clone(&world.observe),
+    }))
 }
 
 /// A listener's name, and its open port.
@@ -335,16 +372,17 @@ fn bind(config: &Config, net: &dyn Net) -> Result<Vec<Port>, String> {
 fn serve_operators(
     control: ControlSocket,
     operate: Arc<dyn Operate>,
+    reloads: &Arc<Reloads>,
     world: &World,
     log: &Arc<EventLog>,
-    config: &watch::Sender<Arc<Config>>,
     beside: &mut JoinSet<()>,
 ) {
     let operations = Arc::new(Operations {
         operate,
+        plugins: Arc::<Reloads>::clone(reloads),
         clock: Arc::clone(&world.clock),
         log: Arc::clone(log),
-        hostname: Arc::clone(&config.borrow().hostname),
+        hostname: Arc::clone(&reloads.present().hostname),
         started: world.clock.now().wall,
     });
     beside.spawn(async move { control.serve(operations).await });

@@ -3,8 +3,10 @@
 mod cli;
 
 use clap::Parser;
-use cli::{Cli, Command, ConfigArgs, SpoolCommand};
+use cli::config_args::ConfigArgs;
+use cli::{Cli, Command, SpoolCommand};
 use mta_core::app::{self, ServeOptions};
+use mta_core::edge::plugins::child;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -26,9 +28,11 @@ fn run(command: Command) -> Result<(), String> {
     match command {
         Command::Serve(config) => app::serve(options(config)),
         Command::CheckConfig(config) => cli::check::check(&config.file()),
+        Command::Plugin { command } => cli::plugin::run(command),
         Command::Queue { command } => cli::queue::run(command),
         Command::Spool { command: SpoolCommand::Rebuild(config) } => app::rebuild_spool(options(config)),
         Command::Status { config, json } => cli::queue::status(&config, json),
+        Command::CompilePlugin { cpu_seconds, memory_bytes } => child::compile_here(cpu_seconds, memory_bytes),
         Command::Version => cli::say(&format!("mailwright {}", env!("CARGO_PKG_VERSION"))),
     }
 }

@@ -21,6 +21,11 @@ wit_bindgen::generate!({
             import mailwright:plugin/log@0.1.0;
             import mailwright:plugin/clock@0.1.0;
             import mailwright:plugin/kv@0.1.0;
+            import mailwright:plugin/random@0.1.0;
+            import mailwright:plugin/secrets@0.1.0;
+            import mailwright:plugin/tables@0.1.0;
+            import mailwright:plugin/dns@0.1.0;
+            import mailwright:plugin/http@0.1.0;
         }
     ",
     world: "uses",

@@ -10,6 +10,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 pub(crate) mod backend;
+mod network;
+mod supplies;
+
+pub use network::{Dns, Web};
 
 /// What the hooks see, and what they did.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +30,16 @@ pub struct Scene {
     pub kv: BTreeMap<(String, String), kv::Entry>,
     /// What `take` keeps by bucket and key: the time in milliseconds at which the limit is whole again.
     pub limits: BTreeMap<(String, String), f64>,
+    /// Secrets by name.
+    pub secrets: BTreeMap<String, Vec<u8>>,
+    /// Tables by name, with their values by key.
+    pub tables: BTreeMap<String, BTreeMap<String, String>>,
+    /// Names that can be looked up.
+    pub dns: Dns,
+    /// Servers that answer requests.
+    pub web: Web,
+    /// What the next random octets are made of: the same number gives the same octets.
+    pub random: u64,
     /// The clock.
     pub now_ms: u64,
     /// Log lines written.

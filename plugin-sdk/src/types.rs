@@ -1,6 +1,7 @@
 //! Natural ways to make the contract's plain data.
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Reply};
+use crate::host::outside::{dns, http, tables};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -87,6 +88,41 @@ impl From<kv::Error> for Fault {
             kv::Error::Unavailable(words) => words,
         };
         Self::Unavailable(format!("kv: {words}"))
+    }
+}
+
+impl From<tables::Error> for Fault {
+    fn from(error: tables::Error) -> Self {
+        let words = match &error {
+            tables::Error::NoSuchTable => "no-such-table",
+            tables::Error::Unavailable(words) => words,
+        };
+        Self::Unavailable(format!("tables: {words}"))
+    }
+}
+
+impl From<dns::Error> for Fault {
+    fn from(error: dns::Error) -> Self {
+        let words = match error {
+            dns::Error::Nxdomain => "nxdomain",
+            dns::Error::NoData => "no-data",
+            dns::Error::Timeout => "timeout",
+            dns::Error::Servfail => "servfail",
+            dns::Error::NotPermitted => "not-permitted",
+        };
+        Self::Unavailable(format!("dns: {words}"))
+    }
+}
+
+impl From<http::Error> for Fault {
+    fn from(error: http::Error) -> Self {
+        let words = match &error {
+            http::Error::NotPermitted => "not-permitted",
+            http::Error::Timeout => "timeout",
+            http::Error::TooLarge => "too-large",
+            http::Error::Failed(words) => words,
+        };
+        Self::Unavailable(format!("http: {words}"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod deliver;
 mod heavy;
+mod plugins;
 mod program;
 mod queue;
 mod receive;

@@ -115,6 +115,10 @@ pub enum Event<'a> {
     /// Journal space was given back.
     Reclaimed { bytes: u64, moved: u64 },
 
+    /// Code was made of a component; or it was there already.
+    PluginCompiled { plugin: &'a str, component_bytes: u64, code_bytes: u64, took_ms: u64, cached: bool },
+    /// The cache of compiled plugins can't be used: they are compiled at each load.
+    PluginCacheUnused { why: &'a str },
     /// A plugin was loaded and serves.
     PluginLoaded {
         plugin: &'a str,
@@ -125,6 +129,16 @@ pub enum Event<'a> {
         instances: &'a str,
         generation: u64,
     },
+    /// An operator had all plugins loaded again: so many serve.
+    PluginsReloaded { generation: u64, plugins: u64, took_ms: u64 },
+    /// An operator wanted them loaded again, and one can't be: the old ones serve.
+    PluginsReloadRefused { why: &'a str },
+    /// An operator had the generation before serve again.
+    PluginsRolledBack { generation: u64, from: u64 },
+    /// A newer version of a table's file is in force.
+    TableReloaded { table: &'a str, path: &'a str, entries: u64 },
+    /// A newer version of a table's file can't be read; the one before it stays in force.
+    TableRefused { table: &'a str, path: &'a str, why: &'a str },
     /// A plugin said something through its `log` grant.
     PluginLog {
         plugin: &'a str,
@@ -217,7 +231,14 @@ kinds! {
     CommitFailed "commit-failed" Error,
     CommitRecovered "commit-recovered" Info,
     Reclaimed "reclaimed" Debug,
+    PluginCompiled "plugin-compiled" Debug,
+    PluginCacheUnused "plugin-cache-unused" Warn,
     PluginLoaded "plugin-loaded" Info,
+    PluginsReloaded "plugins-reloaded" Info,
+    PluginsReloadRefused "plugins-reload-refused" Warn,
+    PluginsRolledBack "plugins-rolled-back" Warn,
+    TableReloaded "table-reloaded" Info,
+    TableRefused "table-refused" Warn,
     PluginLog "plugin-log" Info,
     PluginFault "plugin-fault" Warn,
     PluginAlone "plugin-alone" Error,

@@ -1,15 +1,20 @@
-//! For the tests of every layer above: a queued message, and a socket over any stream.
+//! For the tests of every layer above: a queued message, a socket over any stream, names that can be looked up, and a web.
 
+use super::flow::Answer;
 use super::flow::entry::{Entry, Progress};
 use super::mail::address::Address;
 use super::mail::edits::Edits;
 use super::mail::envelope::{BodyType, Envelope, Recipient};
 use super::mail::id::QueueId;
 use super::time::UnixMillis;
+use super::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
+use super::world::http::{HttpAnswer, HttpClient, HttpFault, HttpRequest};
 use super::world::net::Socket;
+use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -42,6 +47,81 @@ pub(crate) fn entry(number: u128, sender: &str, recipients: &[&str]) -> Entry {
         tenant: None,
         tags: Vec::new(),
         progress: recipients.iter().map(|_| Progress::fresh(START)).collect(),
+    }
+}
+
+/// A DNS that has these records. What it has nothing of does not exist; a name that begins with `silent.` is never
+/// answered, one that begins with `broken.` fails.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) records: Vec<(&'static str, RecordData)>,
+    pub(crate) exchangers: Vec<(&'static str, Mx)>,
+}
+
+impl Names {
+    /// Those that `said` makes something of.
+    fn find<'a, T: Send + 'a>(
+        &'a self,
+        name: &'a str,
+        said: impl Fn(&RecordData) -> Option<T> + Send + 'a,
+    ) -> Answer<'a, Result<Vec<T>, DnsFault>> {
+        let here = || self.records.iter().filter(|(known, _)| *known == name);
+        let found: Vec<T> = here().filter_map(|(_, data)| said(data)).collect();
+        let answer = match (here().next(), found.is_empty()) {
+            _ if name.starts_with("silent.") => return Box::pin(pending()),
+            _ if name.starts_with("broken.") => Err(DnsFault::Failed),
+            (None, _) => Err(DnsFault::NoSuchDomain),
+            (_, true) => Err(DnsFault::NoRecord),
+            _ => Ok(found),
+        };
+        Box::pin(async { answer })
+    }
+}
+
+impl Dns for Names {
+    fn mx<'a>(&'a self, domain: &'a str) -> Answer<'a, Result<Vec<Mx>, DnsFault>> {
+        let here = self.exchangers.iter().filter(|(known, _)| *known == domain);
+        let found: Vec<Mx> = here.map(|(_, mx)| mx.clone()).collect();
+        Box::pin(async move { if found.is_empty() { Err(DnsFault::NoSuchDomain) } else { Ok(found) } })
+    }
+
+    fn records<'a>(&'a self, name: &'a str, kind: RecordKind) -> Answer<'a, Result<Vec<RecordData>, DnsFault>> {
+        self.find(name, move |data| {
+            let is = match data {
+                RecordData::A(_) => RecordKind::A,
+                RecordData::Aaaa(_) => RecordKind::Aaaa,
+                RecordData::Txt(_) => RecordKind::Txt,
+                RecordData::Ptr(_) => RecordKind::Ptr,
+            };
+            (is == kind).then(|| data.clone())
+        })
+    }
+
+    fn addresses<'a>(&'a self, host: &'a str) -> Answer<'a, Result<Vec<IpAddr>, DnsFault>> {
+        self.find(host, |data| match data {
+            RecordData::A(ip) => Some(IpAddr::V4(*ip)),
+            RecordData::Aaaa(ip) => Some(IpAddr::V6(*ip)),
+            _ => None,
+        })
+    }
+}
+
+/// A web in which every server answers 200 with these octets, but for those at the path `/silent`. Requests are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Web {
+    pub(crate) body: Vec<u8>,
+    pub(crate) requests: Mutex<Vec<HttpRequest>>,
+}
+
+impl HttpClient for Web {
+    fn fetch(&self, request: HttpRequest) -> Answer<'_, Result<HttpAnswer, HttpFault>> {
+        let silent = request.target == "/silent";
+        self.requests.lock().expect("whole").push(request);
+        if silent {
+            return Box::pin(pending());
+        }
+        let fields = vec![("x-web".to_owned(), "1".to_owned())];
+        Box::pin(async { Ok(HttpAnswer { status: 200, fields, body: self.body.clone() }) })
     }
 }
 

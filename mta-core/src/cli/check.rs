@@ -2,7 +2,7 @@
 
 use super::say;
 use mta_core::app;
-use mta_core::config::model::{Config, Engine, PluginSource};
+use mta_core::config::model::{Config, Engine};
 use mta_core::edge::config_file::ConfigFile;
 use std::fmt::{Display, Write};
 
@@ -42,11 +42,7 @@ fn summary(config: &Config) -> String {
         lines.add("delivery", "paused");
     }
     for plugin in &config.plugins {
-        let source = match &plugin.source {
-            PluginSource::Builtin(name) => format!("builtin:{name}"),
-            PluginSource::File(path) => path.display().to_string(),
-        };
-        lines.add("plugin", format_args!("{} from {source}", plugin.name));
+        lines.add("plugin", format_args!("{} from {}", plugin.name, plugin.source));
     }
     lines.0
 }

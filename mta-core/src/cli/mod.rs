@@ -1,15 +1,17 @@
 //! The command line: what may be said, and how it is explained.
 
 pub(crate) mod check;
+pub(crate) mod config_args;
+pub(crate) mod plugin;
 pub(crate) mod queue;
 pub(crate) mod show;
 
 use clap::{Args, Parser, Subcommand};
+use config_args::ConfigArgs;
 use mta_core::base::flow::operator::Selection;
 use mta_core::base::mail::id::QueueId;
-use mta_core::edge::config_file::ConfigFile;
+use plugin::command::PluginCommand;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 /// A mail transfer agent programmed with sandboxed WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -35,6 +37,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: QueueCommand,
     },
+    /// Write, build and inspect plugins; see and change which ones the running server asks.
+    Plugin {
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
     /// Repair the spool while no server runs.
     Spool {
         #[command(subcommand)]
@@ -50,6 +57,16 @@ pub(crate) enum Command {
     },
     /// Print the version.
     Version,
+    /// Compile a component for this machine, from standard input to standard output: the server runs it for each plugin.
+    #[command(hide = true)]
+    CompilePlugin {
+        /// CPU time that it may take.
+        #[arg(long)]
+        cpu_seconds: u64,
+        /// Memory that it may take.
+        #[arg(long)]
+        memory_bytes: u64,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,17 +113,6 @@ pub(crate) enum QueueCommand {
     },
 }
 
-/// Where the configuration is.
-#[derive(Debug, Args)]
-pub(crate) struct ConfigArgs {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// Override a key for this run, as delivery.paused=true; may be given several times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    sets: Vec<String>,
-}
-
 /// Which messages.
 #[derive(Debug, Args)]
 pub(crate) struct Which {
@@ -133,18 +139,6 @@ pub(crate) struct Chosen {
     /// The whole queue.
     #[arg(long, conflicts_with_all = ["id", "domain", "sender", "held"])]
     all: bool,
-}
-
-impl ConfigArgs {
-    /// The file with its overrides.
-    pub(crate) fn file(&self) -> ConfigFile {
-        ConfigFile { path: self.config.clone(), sets: self.sets.clone() }
-    }
-
-    /// The same, for those who keep it.
-    pub(crate) fn into_file(self) -> ConfigFile {
-        ConfigFile { path: self.config, sets: self.sets }
-    }
 }
 
 impl Which {

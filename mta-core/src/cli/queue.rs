@@ -1,7 +1,8 @@
 //! `queue` and `status`: questions to the running server.
 
+use super::config_args::ConfigArgs;
 use super::show::{message_text, row_text, status_text};
-use super::{ConfigArgs, QueueCommand, print_to, say};
+use super::{QueueCommand, print_to, say};
 use mta_core::edge::control::client::Client;
 use mta_core::edge::control::{Request, Response, socket_path};
 use serde::Serialize;
@@ -49,11 +50,11 @@ fn client(config: &ConfigArgs) -> Result<Client, String> {
     Client::connect(&socket_path(&config.file().load()?.data_dir))
 }
 
-fn ask(config: &ConfigArgs, request: &Request) -> Result<Response, String> {
+pub(super) fn ask(config: &ConfigArgs, request: &Request) -> Result<Response, String> {
     client(config)?.ask(request, |_| Err("the server's answer has a row where none was asked for".to_owned()))
 }
 
-fn as_json(value: &impl Serialize) -> Result<String, String> {
+pub(super) fn as_json(value: &impl Serialize) -> Result<String, String> {
     serde_json::to_string(value).map_err(|error| error.to_string())
 }
 
@@ -65,6 +66,6 @@ fn counted(end: &Response, what: &str) -> Result<String, String> {
     }
 }
 
-fn unexpected(response: &Response) -> String {
+pub(super) fn unexpected(response: &Response) -> String {
     format!("the server's answer was not to the question: {response:?}")
 }

@@ -1,6 +1,8 @@
 //! What holds where the file is silent. Values that are not the obvious ones name their source.
 
-use super::model::{Budget, ClientTimeouts, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Queue, Storage};
+use super::model::{
+    Budget, ClientTimeouts, CompileLimits, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Queue, Storage,
+};
 use crate::base::event::Level;
 use std::time::Duration;
 
@@ -101,6 +103,13 @@ impl Default for Budget {
             log_lines_per_second_max: 100,
             edits_max: 64,
         }
+    }
+}
+
+impl Default for CompileLimits {
+    /// A Rust guest of 60 KiB takes a tenth of a second and 30 MiB; an interpreter of 15 MiB some seconds.
+    fn default() -> Self {
+        Self { cpu: MINUTE, wall: 5 * MINUTE, memory_bytes_max: 1024 * MIB as u64 }
     }
 }
 

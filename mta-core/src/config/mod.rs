@@ -4,3 +4,4 @@ mod defaults;
 mod matching;
 pub mod model;
 pub mod parse;
+mod tenants;

@@ -3,6 +3,7 @@
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +30,12 @@ pub struct Config {
     pub storage: Storage,
     /// Limits of the SMTP server.
     pub limits: Limits,
+    /// Secrets that plugins may be granted.
+    pub secrets: Vec<Secret>,
+    /// Tables that plugins may be granted.
+    pub tables: Vec<Table>,
+    /// Whose mail is whose; the first match wins.
+    pub tenants: Vec<Tenant>,
     /// Plugins, in the order of their chains.
     pub plugins: Vec<Plugin>,
     /// What is logged, and how.
@@ -42,6 +49,19 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Its address.
     pub bind: SocketAddr,
+}
+
+/// One of several that share this server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// Its name: in logs and the queue, and of its part of plugins' buckets.
+    pub name: Arc<str>,
+    /// Listeners whose clients are the tenant's.
+    pub listeners: Vec<Arc<str>>,
+    /// Networks whose clients are the tenant's.
+    pub networks: Vec<Network>,
+    /// Domains that are the tenant's: mail to them, and mail from them where the client may relay.
+    pub domains: Vec<DomainPattern>,
 }
 
 /// Relay rules: without them nobody may relay (RFC 5321 7.1 and 7.9).
@@ -192,6 +212,33 @@ pub struct Limits {
     pub drain: Duration,
 }
 
+/// `[[secret]]`: what a plugin may be granted to see or to sign with. Its value is not part of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret {
+    /// Its name in grants.
+    pub name: Arc<str>,
+    /// Where its value is.
+    pub source: SecretSource,
+}
+
+/// Where a secret's value is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// The file's content.
+    File(PathBuf),
+    /// A variable of the environment.
+    Env(Box<str>),
+}
+
+/// `[[table]]`: a file of keys and values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name in grants.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub file: PathBuf,
+}
+
 /// `[[plugin]]`.
 #[derive(Clone, Debug)]
 pub struct Plugin {
@@ -199,10 +246,18 @@ pub struct Plugin {
     pub name: Arc<str>,
     /// Where its component is.
     pub source: PluginSource,
+    /// What the component's sha256 must be, in lower-case hexadecimal.
+    pub sha256: Option<Box<str>>,
     /// Granted capabilities, as `log` or `kv:bucket`.
     pub allow: Vec<Box<str>>,
     /// What it may edit.
     pub edit: Vec<EditGrant>,
+    /// The hooks at which it is asked, as `rcpt`; none: all that it has.
+    pub hooks: Vec<Box<str>>,
+    /// The listeners to whose sessions it belongs; none: to all.
+    pub listeners: Vec<Arc<str>>,
+    /// The tenants to whose mail it belongs; none: to all mail, also that of nobody.
+    pub tenants: Vec<Arc<str>>,
     /// The time between two calls of `on-tick`.
     pub tick: Duration,
     /// What its failure means.
@@ -211,6 +266,8 @@ pub struct Plugin {
     pub config_json: String,
     /// Budgets.
     pub budget: Budget,
+    /// What compiling it may take.
+    pub compile: CompileLimits,
     /// Hooks whose failure means something else.
     pub on_failure_by_hook: BTreeMap<Box<str>, OnFailure>,
 }
@@ -222,6 +279,15 @@ pub enum PluginSource {
     Builtin(Box<str>),
     /// A `.wasm` file.
     File(PathBuf),
+}
+
+impl fmt::Display for PluginSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(name) => write!(f, "builtin:{name}"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// Parts of a message that a plugin may change.
@@ -266,6 +332,17 @@ pub struct Budget {
     pub log_lines_per_second_max: u32,
     /// Recorded edits in one call.
     pub edits_max: usize,
+}
+
+/// What compiling a component may take; beyond, it is not loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// CPU time, of all threads together; counted in whole seconds.
+    pub cpu: Duration,
+    /// Wall time.
+    pub wall: Duration,
+    /// Memory, in bytes.
+    pub memory_bytes_max: u64,
 }
 
 /// `[log]`.

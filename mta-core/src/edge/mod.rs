@@ -5,4 +5,5 @@ pub mod control;
 pub mod observe;
 pub mod plugins;
 pub mod store;
+pub mod supplies;
 pub mod world;

@@ -1,4 +1,4 @@
-//! What an operator asks of the running queue, and what is answered.
+//! What an operator asks of the running queue and of the plugins, and what is answered.
 
 use super::Answer;
 use crate::base::fault::SpoolFault;
@@ -38,4 +38,50 @@ pub trait Operate: Send + Sync {
 
     /// Takes what is selected out of the queue, without a notification. How many messages.
     fn cancel(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>>;
+}
+
+/// The plugins that serve.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Serving {
+    /// How often plugins were loaded until these came.
+    pub generation: u64,
+    /// What a rollback would bring back.
+    pub previous: Option<u64>,
+    /// In the order in which they are asked.
+    pub plugins: Vec<ServingPlugin>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServingPlugin {
+    /// Its configured name.
+    pub name: String,
+    /// Where its component came from.
+    pub source: String,
+    /// The component's sum, in hexadecimal.
+    pub sha256: String,
+    /// Its hooks.
+    pub hooks: Vec<ServingHook>,
+}
+
+/// A plugin's place in a hook's chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServingHook {
+    /// The hook.
+    pub hook: String,
+    /// From 1, the one that is asked first.
+    pub place: u64,
+}
+
+/// The plugins, as an operator sees them.
+pub trait OperatePlugins: Send + Sync {
+    /// What serves.
+    fn serving(&self) -> Serving;
+
+    /// Reads the plugins of the configuration and their components again, and lets them serve; the new generation. On an
+    /// error, in words for people, nothing is changed.
+    fn reload(&self) -> Answer<'_, Result<Serving, String>>;
+
+    /// Lets the generation before serve again, which is kept ready; an error, in words for people, if there is none.
+    fn roll_back(&self) -> Answer<'_, Result<Serving, String>>;
 }

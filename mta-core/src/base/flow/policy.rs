@@ -269,6 +269,9 @@ pub trait SessionPolicy: Send {
     /// The client named itself, and was let.
     fn named(&mut self, name: &str);
 
+    /// From here on it is asked about mail of this tenant; none: of nobody in particular.
+    fn belongs_to(&mut self, tenant: Option<&Arc<str>>);
+
     /// One of the envelope's hooks.
     fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate>;
 

@@ -2,6 +2,7 @@
 //! `edge::store`; tests bring their own.
 
 pub mod dns;
+pub mod http;
 pub mod maildir;
 pub mod net;
 pub mod store;
@@ -9,6 +10,7 @@ pub mod store;
 use super::event::Event;
 use super::flow::Answer;
 use super::time::Now;
+use std::io;
 use std::time::Instant;
 
 /// Time.
@@ -24,6 +26,18 @@ pub trait Clock: Send + Sync {
 pub trait Dice: Send + Sync {
     /// 64 random bits.
     fn roll(&self) -> u64;
+
+    /// Fills with octets for keys and tokens: nobody can foresee them, whatever was shown of others. The system's own
+    /// dice ask the system; these, made of rolls, are as good as the rolls are.
+    ///
+    /// # Errors
+    /// The system has no randomness to give; what was filled is worth nothing.
+    fn fill(&self, into: &mut [u8]) -> io::Result<()> {
+        for piece in into.chunks_mut(size_of::<u64>()) {
+            piece.copy_from_slice(&self.roll().to_le_bytes()[..piece.len()]);
+        }
+        Ok(())
+    }
 }
 
 /// Where events go: log, counters, streams. Never blocks; what can't be kept is counted and dropped.

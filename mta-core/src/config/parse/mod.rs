@@ -5,13 +5,15 @@ mod problem;
 mod scalar;
 mod section;
 mod sections;
+mod supplies;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use problem::Problems;
 
-use super::model::Config;
+use super::model::{Config, Network};
 use problem::Gathered;
 use section::{Key, Value};
 
@@ -27,6 +29,12 @@ pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Config, Problems
         sections::config(&mut config, &mut Value { node: &root, path: String::new(), gathered: &mut gathered });
     }
     gathered.unless_any(config)
+}
+
+/// A network as the configuration writes it, `192.0.2.0/24`; none where it is none.
+#[must_use]
+pub fn network(text: &str) -> Option<Network> {
+    scalar::network(text).ok()
 }
 
 /// Every key that is read, as `section.key`; in lists of tables without the number. The reference page must name each.
@@ -46,8 +54,12 @@ pub fn keys() -> Vec<String> {
         names("queue", sections::QUEUE),
         names("storage", sections::STORAGE),
         names("limits", sections::LIMITS),
+        names("secret", supplies::SECRET),
+        names("table", supplies::TABLE),
+        names("tenant", tenant::TENANT),
         names("plugin", plugin::PLUGIN),
         names("plugin.budget", plugin::BUDGET),
+        names("plugin.compile", plugin::COMPILE),
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
     ]
@@ -59,7 +71,7 @@ fn sections_with(key: &str) -> Vec<String> {
     let own =
         |path: String| path.rsplit_once('.').filter(|(_, name)| *name == key).map(|(section, _)| section.to_owned());
     let found = keys().into_iter().filter_map(own).map(|section| match section.as_str() {
-        "listener" | "route" | "plugin" => format!("[[{section}]]"),
+        "listener" | "tenant" | "route" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
         _ => format!("[{section}]"),
     });
     found.collect()

@@ -1,9 +1,10 @@
 //! `[[plugin]]`: source, grants, budgets, what failure means, and the plugin's own configuration as JSON.
 
-use super::super::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
-use super::scalar;
+use super::super::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
+use super::scalar::{self, NAME};
 use super::section::{Key, Value, Words, put};
 use super::tree::{Data, Node};
+use crate::base::flow::policy::Hook;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,21 +15,27 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 3600);
-const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
+const HOOK: &str = "a hook, as \"rcpt\"";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
-const CAPABILITY: &str = "a capability: \"log\", \"clock\" or \"kv:BUCKET\"";
+const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
+const CAPABILITY: &str = "a capability: \"log\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\" or \"http-network:NETWORK\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]
 pub(super) struct Draft {
     name: Option<Arc<str>>,
     source: Option<PluginSource>,
+    sha256: Option<Box<str>>,
     allow: Vec<Box<str>>,
     edit: Vec<EditGrant>,
+    hooks: Vec<Box<str>>,
+    listeners: Vec<Arc<str>>,
+    tenants: Vec<Arc<str>>,
     tick: Tick,
     failure: Failure,
     config: Option<Json>,
     budget: Budget,
+    compile: CompileLimits,
 }
 
 /// The time between two ticks.
@@ -60,6 +67,7 @@ const FAILURES: &Words<OnFailure> =
 pub(super) const PLUGIN: &[Key<Draft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "source", read: |d, v| d.source = v.text(SOURCE, scalar::plugin_source) },
+    Key { name: "sha256", read: |d, v| d.sha256 = v.text(SHA256, scalar::sha256) },
     Key {
         name: "allow",
         read: |d, v| {
@@ -72,6 +80,14 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
             put(&mut d.edit, v.list("a list of what it may edit, as [\"headers\"]", |item| item.word(EDITS)));
         },
     },
+    Key {
+        name: "hooks",
+        read: |d, v| {
+            put(&mut d.hooks, v.list("a list of hooks, as [\"rcpt\", \"data\"]", |item| item.text(HOOK, hook)));
+        },
+    },
+    Key { name: "listeners", read: |d, v| put(&mut d.listeners, v.names("a list of listeners' names")) },
+    Key { name: "tenants", read: |d, v| put(&mut d.tenants, v.names("a list of tenants' names")) },
     Key { name: "tick", read: |d, v| put(&mut d.tick.0, v.duration(SECOND..=DAY)) },
     Key {
         name: "on_failure",
@@ -95,6 +111,12 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
         name: "budget",
         read: |d, v| {
             v.table(&mut d.budget, BUDGET);
+        },
+    },
+    Key {
+        name: "compile",
+        read: |d, v| {
+            v.table(&mut d.compile, COMPILE);
         },
     },
 ];
@@ -131,6 +153,22 @@ pub(super) const BUDGET: &[Key<Budget>] = &[
     Key { name: "edits_max", read: |b, v| put(&mut b.edits_max, v.count(0..=10_000)) },
 ];
 
+pub(super) const COMPILE: &[Key<CompileLimits>] = &[
+    Key { name: "cpu", read: |c, v| put(&mut c.cpu, v.duration(SECOND..=10 * MINUTE)) },
+    Key { name: "wall", read: |c, v| put(&mut c.wall, v.duration(SECOND..=60 * MINUTE)) },
+    // The program itself takes some.
+    Key { name: "memory_bytes_max", read: |c, v| put(&mut c.memory_bytes_max, v.size(64 * MIB..=16 * 1024 * MIB)) },
+];
+
+/// A hook's name, with or without `on-`.
+fn hook(text: &str) -> Result<Box<str>, String> {
+    let name = text.strip_prefix("on-").unwrap_or(text);
+    match Hook::ALL.iter().any(|hook| hook.name() == name) {
+        true => Ok(name.into()),
+        false => Err(format!("hooks are {}", Hook::ALL.map(Hook::name).join(", "))),
+    }
+}
+
 /// One `[[plugin]]`.
 pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
     let mut draft = Draft::default();
@@ -142,12 +180,17 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
     Some(Plugin {
         name: draft.name?,
         source: draft.source?,
+        sha256: draft.sha256,
         allow: draft.allow,
         edit: draft.edit,
+        hooks: draft.hooks,
+        listeners: draft.listeners,
+        tenants: draft.tenants,
         tick: draft.tick.0,
         on_failure: draft.failure.default,
         config_json: config.to_string(),
         budget: draft.budget,
+        compile: draft.compile,
         on_failure_by_hook: draft.failure.by_hook,
     })
 }

@@ -4,8 +4,16 @@ use super::super::model::{DomainPattern, Network, PluginSource};
 use super::problem::did_you_mean;
 use crate::base::flow::attempt::Endpoint;
 use crate::base::mail::domain::Domain;
+use crate::base::world::http::Origin;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
+
+/// What names are made of, for words to people.
+pub(super) const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
+/// The same of networks.
+pub(super) const NETWORK: &str = "a network, as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+/// The same of domain patterns.
+pub(super) const PATTERN: &str = "a domain, as \"example.org\", \"*.example.org\" or \"*\"";
 
 const SIZE_UNITS: [(&str, i128); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 const TIME_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
@@ -209,22 +217,44 @@ pub(super) fn plugin_source(text: &str) -> Result<PluginSource, String> {
     }
 }
 
-/// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 3] = ["log", "clock", "kv"];
+/// A sha256 in hexadecimal.
+pub(super) fn sha256(text: &str) -> Result<Box<str>, String> {
+    let text = text.trim();
+    let is_sum = text.len() == 64 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+    if is_sum { Ok(text.to_ascii_lowercase().into()) } else { Err(String::new()) }
+}
 
-/// A capability as `log`, `clock` or `kv:BUCKET`.
+/// Capabilities that exist; a bucket or the like follows a colon where one is needed.
+const CAPABILITIES: [&str; 10] =
+    ["log", "clock", "random", "dns", "kv", "secrets", "hmac", "tables", "http", "http-network"];
+
+/// What a grant of that name names.
+fn thing(capability: &str) -> &'static str {
+    match capability {
+        "kv" => "bucket",
+        "tables" => "table",
+        _ => "secret",
+    }
+}
+
+/// A capability as `log` or `kv:BUCKET`.
 pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
     let (name, object) = match text.split_once(':') {
         Some((name, object)) => (name, Some(object)),
         None => (text, None),
     };
     match (name, object) {
-        ("kv", Some(bucket)) => {
-            label(bucket).map(|_| text.into()).map_err(|_| "a bucket's name is letters, digits, - and _".to_owned())
+        ("kv" | "secrets" | "hmac" | "tables", Some(object)) => {
+            let what = thing(name);
+            label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
-        ("kv", None) => Err("name the bucket: \"kv:NAME\"".to_owned()),
-        ("log" | "clock", None) => Ok(text.into()),
-        ("log" | "clock", Some(_)) => Err(format!("did you mean {name:?}?")),
+        ("kv" | "secrets" | "hmac" | "tables", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
+        ("http", Some(origin)) => Origin::parse(origin).map(|_| text.into()).map_err(str::to_owned),
+        ("http", None) => Err("name the host: \"http:api.example.org\"".to_owned()),
+        ("http-network", Some(block)) => network(block).map(|_| text.into()),
+        ("http-network", None) => Err("name the network: \"http-network:10.0.0.0/8\"".to_owned()),
+        ("log" | "clock" | "random" | "dns", None) => Ok(text.into()),
+        ("log" | "clock" | "random" | "dns", Some(_)) => Err(format!("did you mean {name:?}?")),
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),
     }
 }

@@ -1,9 +1,11 @@
 //! The walker: tables of keys, each with the function that reads its value and says what it expected.
 
 use super::problem::{Gathered, Position, did_you_mean, nearest};
+use super::scalar::{self, NAME};
 use super::tree::{Data, Entry, Node};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One key of a section `T`: its name, and how its value gets in. What is wrong goes to the value's problems.
@@ -56,6 +58,11 @@ impl<'v, 'g> Value<'v, 'g> {
             },
             _ => self.expected(what),
         }
+    }
+
+    /// Names of other sections; whether those are there is checked when all is read.
+    pub(super) fn names(&mut self, what: &str) -> Option<Vec<Arc<str>>> {
+        self.list(what, |item| item.text(NAME, |text| scalar::label(text).map(Into::into)))
     }
 
     /// `true` or `false`.
@@ -166,9 +173,13 @@ impl<'v, 'g> Value<'v, 'g> {
     pub(super) fn wrong_below(&mut self, path: &[&str], what: &str) {
         let mut nearest = self.node;
         for key in path {
-            let Data::Table(entries) = &nearest.data else { break };
-            let Some(entry) = entries.iter().find(|entry| entry.key == *key) else { break };
-            nearest = &entry.node;
+            let below = match &nearest.data {
+                Data::Table(entries) => entries.iter().find(|entry| entry.key == *key).map(|entry| &entry.node),
+                Data::List(items) => key.parse().ok().and_then(|index: usize| items.get(index)),
+                _ => None,
+            };
+            let Some(below) = below else { break };
+            nearest = below;
         }
         self.gathered.add(nearest.position, &path.join("."), what);
     }

@@ -3,8 +3,9 @@
 use super::super::model::{
     ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Queue, Relay, Route, Storage,
 };
-use super::scalar;
+use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
+use super::supplies;
 use super::tree::Data;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
@@ -19,7 +20,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
-const NAME: &str = "a name of letters, digits, - and _, at most 64 of them";
 const HOSTNAME: &str = "this server's full host name, as \"mx.example.org\"";
 /// Waits of a server or client: shorter cuts healthy peers off, longer keeps dead ones.
 const PATIENCE: RangeInclusive<Duration> = SECOND..=DAY;
@@ -36,6 +36,9 @@ pub(super) fn unset() -> Config {
         queue: Queue::default(),
         storage: Storage::default(),
         limits: Limits::default(),
+        secrets: Vec::new(),
+        tables: Vec::new(),
+        tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
     }
@@ -53,6 +56,9 @@ pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
     }
     names_are_unique(root, "listener");
     names_are_unique(root, "plugin");
+    names_are_unique(root, "tenant");
+    names_are_unique(root, "secret");
+    names_are_unique(root, "table");
     // A relative Maildir is mail, and lies with the rest of it.
     for route in &mut config.routes {
         if let NextHop::Maildir(path) = &mut route.via {
@@ -67,17 +73,42 @@ fn agreement(config: &Config, root: &mut Value<'_, '_>) {
     if !root.gathered.is_empty() {
         return;
     }
+    supplies::are_there(config, root);
     if config.limits.header_bytes_max as u64 > config.limits.message_bytes_max {
         let most = scalar::shown_size(config.limits.message_bytes_max.into());
         let what =
             format!("expected at most limits.message_bytes_max, which is {most}: a header is part of its message");
         root.wrong_below(&["limits", "header_bytes_max"], &what);
     }
+    names_are_there(config, root);
     if config.queue.delay_notice.is_some_and(|notice| notice >= config.queue.age_max) {
         let age = scalar::shown_duration(config.queue.age_max);
         let what =
             format!("expected less than queue.age_max, which is \"{age}\", or \"never\": at that age mail bounces");
         root.wrong_below(&["queue", "delay_notice"], &what);
+    }
+}
+
+/// What names a listener or a tenant names one that is there.
+fn names_are_there(config: &Config, root: &mut Value<'_, '_>) {
+    let listeners: Vec<&str> = config.listeners.iter().map(|listener| &*listener.name).collect();
+    let tenants: Vec<&str> = config.tenants.iter().map(|tenant| &*tenant.name).collect();
+    let mut check = |section: &str, index: usize, key: &str, named: &[std::sync::Arc<str>], known: &[&str]| {
+        for name in named.iter().filter(|name| !known.contains(&&***name)) {
+            let there = if known.is_empty() { "there is none".to_owned() } else { known.join(", ") };
+            let what = format!(
+                "\"{name}\" is no {}: expected names of those that are there ({there})",
+                key.trim_end_matches('s')
+            );
+            root.wrong_below(&[section, &index.to_string(), key], &what);
+        }
+    };
+    for (index, tenant) in config.tenants.iter().enumerate() {
+        check("tenant", index, "listeners", &tenant.listeners, &listeners);
+    }
+    for (index, plugin) in config.plugins.iter().enumerate() {
+        check("plugin", index, "listeners", &plugin.listeners, &listeners);
+        check("plugin", index, "tenants", &plugin.tenants, &tenants);
     }
 }
 
@@ -132,6 +163,9 @@ pub(super) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.limits, LIMITS);
         },
     },
+    Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },
+    Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
+    Key { name: "tenant", read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", super::tenant::tenant)) },
     Key { name: "plugin", read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", super::plugin::plugin)) },
     Key {
         name: "log",
@@ -177,8 +211,7 @@ pub(super) const RELAY: &[Key<Relay>] = &[
     Key {
         name: "networks",
         read: |r, v| {
-            let what = "a network, as \"192.0.2.0/24\" or \"2001:db8::/32\"";
-            put(&mut r.networks, v.list("a list of networks", |item| item.text(what, scalar::network)));
+            put(&mut r.networks, v.list("a list of networks", |item| item.text(NETWORK, scalar::network)));
         },
     },
     Key {
@@ -189,7 +222,6 @@ pub(super) const RELAY: &[Key<Relay>] = &[
     },
 ];
 
-const PATTERN: &str = "a domain, as \"example.org\", \"*.example.org\" or \"*\"";
 const ENDPOINT: &str = "a host and port, as \"127.0.0.1:2526\", \"relay.example.org:25\" or \"[::1]:24\"";
 const WAYS: &str = "exactly one of smarthost, lmtp and maildir";
 

@@ -176,6 +176,33 @@ const WRONG_VALUES: &[(&str, &str)] = &[
     ("[storage]\nengine = \"memory\"", "expected `sled` or `danger_memory`, found \"memory\""),
     ("[[plugin]]\nname = \"a\"\nsource = \"hello\"", "did you mean \"builtin:hello\"?"),
     ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"kv\"]", "name the bucket: \"kv:NAME\""),
+    ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"hmac\"]", "name the secret: \"hmac:NAME\""),
+    (
+        "[[secret]]\nname = \"key\"\nenv = \"KEY\"\n[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"log\", \"secrets:kye\"]",
+        "mx.toml:13:17: plugin.0.allow.1: expected the name of a [[secret]], found \"kye\"; did you mean \"key\"?",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"hmac:key\"]",
+        "plugin.0.allow.0: expected the name of a [[secret]], found \"key\"; there is no [[secret]] of that name",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"http:*.example.org\"]",
+        "found \"http:*.example.org\"; it is no host",
+    ),
+    ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"http\"]", "name the host: \"http:api.example.org\""),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"http-network:10.0.0.1/8\"]",
+        "did you mean \"10.0.0.0/8\"?",
+    ),
+    ("[[table]]\nname = \"a\"", "mx.toml:7:1: table.0.file: missing: expected the path of a file"),
+    (
+        "[[table]]\nname = \"vips\"\nfile = \"v\"\n[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"tables:vip\"]",
+        "expected the name of a [[table]], found \"vip\"; did you mean \"vips\"?",
+    ),
+    ("[[secret]]\nname = \"a\"", "mx.toml:7:1: secret.0: expected exactly one of file and env"),
+    ("[[secret]]\nname = \"a\"\nfile = \"f\"\nenv = \"E\"", "expected exactly one of file and env, found both"),
+    ("[[secret]]\nname = \"a b\"\nenv = \"E\"", "secret.0.name: expected a name of letters, digits, - and _"),
+    ("[[secret]]\nname = \"a\"\nenv = \"A=B\"", "secret.0.env: expected the name of an environment variable"),
     ("[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"lgo\"]", "did you mean \"log\"?"),
     (
         "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\non_failure = { conect = \"open\" }",
@@ -343,4 +370,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn tenants_and_those_who_name_them_agree() {
+    let config = read(
+        r#"
+[[tenant]]
+name = "acme"
+listeners = ["mx"]
+domains = ["acme.example"]
+[[plugin]]
+name = "hello"
+source = "builtin:hello"
+hooks = ["on-rcpt", "data"]
+listeners = ["mx"]
+tenants = ["acme"]
+"#,
+    )
+    .expect("it is sound");
+    let plugin = &config.plugins[0];
+    assert_eq!((&*plugin.hooks, &*plugin.tenants), (&["rcpt".into(), "data".into()][..], &["acme".into()][..]));
+    assert_eq!(config.tenants[0].listeners, ["mx".into()]);
+
+    let told = wrong("[[tenant]]\nname = \"acme\"\n");
+    assert!(told.contains("expected at least one of listeners, networks and domains"), "{told}");
+    let told = wrong("[[tenant]]\nname = \"acme\"\nlisteners = [\"m\"]\n");
+    assert!(
+        told.contains("mx.toml:9")
+            && told.contains("\"m\" is no listener: expected names of those that are there (mx)"),
+        "{told}"
+    );
+    let told = wrong("[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\ntenants = [\"acme\"]\n");
+    assert!(told.contains("mx.toml:10") && told.contains("there is none"), "{told}");
+    let told = wrong("[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\nhooks = [\"rcp\"]\n");
+    assert!(told.contains("expected a hook") && told.contains("rcpt"), "{told}");
 }

@@ -35,7 +35,6 @@ impl Client {
             }
             _ => format!("{shown}: {error}"),
         })?;
-        stream.set_read_timeout(Some(SILENCE_MAX)).map_err(|error| format!("{shown}: {error}"))?;
         Ok(Self { stream: BufReader::new(stream), path: path.to_owned() })
     }
 
@@ -50,6 +49,9 @@ impl Client {
     ) -> Result<Response, String> {
         let mut line = serde_json::to_vec(request).map_err(|error| error.to_string())?;
         line.push(b'\n');
+        // A reload compiles, within the plugins' own limits.
+        let silence = if matches!(request, Request::PluginReload) { None } else { Some(SILENCE_MAX) };
+        self.stream.get_mut().set_read_timeout(silence).map_err(|error| self.lost(&error))?;
         self.stream.get_mut().write_all(&line).map_err(|error| self.lost(&error))?;
         loop {
             match self.next()? {

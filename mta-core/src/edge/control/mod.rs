@@ -1,4 +1,4 @@
-//! The control socket: operators ask the running server about its queue, through a Unix socket in its data directory.
+//! The control socket: operators ask the running server about its queue and its plugins, through a Unix socket in its data directory.
 //!
 //! Requests and answers are JSON, one object a line. An answer is any number of `row` lines and one line that ends it.
 
@@ -8,7 +8,7 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 
-use crate::base::flow::operator::Selection;
+use crate::base::flow::operator::{Selection, Serving};
 use crate::base::mail::id::QueueId;
 use row::{Message, Row};
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,12 @@ pub enum Request {
         /// Which messages.
         selection: Selection,
     },
+    /// Which plugins serve.
+    PluginList,
+    /// Loads the plugins of the configuration anew.
+    PluginReload,
+    /// Lets the plugins before serve again.
+    PluginRollback,
 }
 
 /// One line of an answer.
@@ -56,6 +62,8 @@ pub enum Response {
     Message(Box<Message>),
     /// How the server is. Ends the answer.
     Status(Status),
+    /// The plugins that serve now. Ends the answer.
+    Serving(Serving),
     /// It was done. Ends the answer.
     Done {
         /// How many messages it was done to, or listed.

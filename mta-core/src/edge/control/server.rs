@@ -2,7 +2,7 @@
 
 use super::row::{Message, Row};
 use super::{REQUEST_BYTES_MAX, Request, Response, Status};
-use crate::base::flow::operator::{Operate, Selection};
+use crate::base::flow::operator::{Operate, OperatePlugins, Selection, Serving};
 use crate::base::time::UnixMillis;
 use crate::base::world::Clock;
 use crate::edge::observe::EventLog;
@@ -39,6 +39,8 @@ pub struct ControlSocket {
 pub struct Operations {
     /// The queue.
     pub operate: Arc<dyn Operate>,
+    /// The plugins.
+    pub plugins: Arc<dyn OperatePlugins>,
     /// For ages.
     pub clock: Arc<dyn Clock>,
     /// For the events' counters.
@@ -164,6 +166,9 @@ impl Client {
             }
             Request::Retry { selection } => done(operate.retry(selection).await),
             Request::Cancel { selection } => done(operate.cancel(selection).await),
+            Request::PluginList => Response::Serving(operations.plugins.serving()),
+            Request::PluginReload => serving(operations.plugins.reload().await),
+            Request::PluginRollback => serving(operations.plugins.roll_back().await),
         };
         self.end(end).await
     }
@@ -220,4 +225,8 @@ impl Operations {
 
 fn fault_told(fault: &crate::base::fault::SpoolFault) -> Response {
     Response::Error(fault.to_string())
+}
+
+fn serving(answer: Result<Serving, String>) -> Response {
+    answer.map_or_else(Response::Error, Response::Serving)
 }

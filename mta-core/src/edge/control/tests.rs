@@ -7,7 +7,7 @@ use crate::base::event::{Event, Level};
 use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Fate, LastFailure, Progress};
-use crate::base::flow::operator::Operate;
+use crate::base::flow::operator::{Operate, OperatePlugins, ServingHook, ServingPlugin};
 use crate::base::mail::address::Address;
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Envelope, Notify, Recipient};
@@ -110,6 +110,25 @@ fn entry(id: QueueId) -> Entry {
     }
 }
 
+/// Plugins that were loaded twice, and can't be loaded again.
+struct Plugins;
+
+impl OperatePlugins for Plugins {
+    fn serving(&self) -> Serving {
+        let hooks = vec![ServingHook { hook: "rcpt".to_owned(), place: 1 }];
+        let (name, source, sha256) = ("p".to_owned(), "p.wasm".to_owned(), "ab".to_owned());
+        Serving { generation: 2, previous: Some(1), plugins: vec![ServingPlugin { name, source, sha256, hooks }] }
+    }
+
+    fn reload(&self) -> Answer<'_, Result<Serving, String>> {
+        Box::pin(std::future::ready(Err("plugin \"p\": no such file".to_owned())))
+    }
+
+    fn roll_back(&self) -> Answer<'_, Result<Serving, String>> {
+        Box::pin(std::future::ready(Ok(Serving { generation: 1, previous: Some(2), ..Serving::default() })))
+    }
+}
+
 /// Runs `client` on a thread of its own against a server with `count` messages, and gives back what the queue was asked.
 async fn with_server<T: Send + 'static>(
     count: u128,
@@ -124,6 +143,7 @@ async fn with_server<T: Send + 'static>(
     let queue = Arc::new(Queue { count, asked: Mutex::default() });
     let operations = Arc::new(Operations {
         operate: Arc::<Queue>::clone(&queue),
+        plugins: Arc::new(Plugins),
         clock: Arc::new(Fixed),
         log: Arc::new(log),
         hostname: "mx.example.test".into(),
@@ -215,6 +235,22 @@ async fn one_connection_carries_several_questions() {
     })
     .await;
     assert!(asked.last().is_some_and(|asked| asked.contains("to.example")), "{asked:?}");
+}
+
+#[tokio::test]
+async fn plugins_are_listed_reloaded_and_rolled_back() {
+    with_server(1, |path| {
+        let mut client = Client::connect(path).expect("a server");
+        let Ok(Response::Serving(serving)) = client.ask(&Request::PluginList, no_row) else { panic!("no plugins") };
+        assert_eq!(serving, Plugins.serving());
+        let refused = client.ask(&Request::PluginReload, no_row);
+        assert_eq!(refused, Err("plugin \"p\": no such file".to_owned()));
+        let Ok(Response::Serving(serving)) = client.ask(&Request::PluginRollback, no_row) else {
+            panic!("no way back")
+        };
+        assert_eq!((serving.generation, serving.previous), (1, Some(2)));
+    })
+    .await;
 }
 
 /// Says these octets and gives back the first line of the answer.

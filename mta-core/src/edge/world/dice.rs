@@ -29,12 +29,27 @@ impl Dice for SystemDice {
     fn roll(&self) -> u64 {
         self.key.hash_one(self.rolls.fetch_add(1, Ordering::Relaxed))
     }
+
+    fn fill(&self, into: &mut [u8]) -> io::Result<()> {
+        getrandom::fill(into).map_err(io::Error::other)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn what_is_filled_is_filled_whole_and_never_twice_alike() {
+        let dice = SystemDice::new().expect("randomness");
+        let (mut one, mut other) = ([0; 4099], [0; 4099]);
+        dice.fill(&mut one).expect("randomness");
+        dice.fill(&mut other).expect("randomness");
+        assert_ne!(one, other);
+        // Sixteen octets in a row that are all zero come once in 2^128 draws.
+        assert!(one.chunks(16).all(|piece| piece.len() < 16 || piece.iter().any(|octet| *octet != 0)));
+    }
 
     #[test]
     fn no_two_rolls_or_seeds_are_alike_and_every_bit_falls_both_ways() {

@@ -1,7 +1,7 @@
 //! The real DNS: hickory's stub resolver, its cache and its time limits (RFC 1035, RFC 5321 5.1).
 
 use crate::base::flow::Answer;
-use crate::base::world::dns::{Dns, DnsFault, Mx};
+use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
@@ -55,7 +55,7 @@ impl HickoryDns {
     }
 
     /// The records of one type; those of CNAMEs on the way are among them.
-    async fn records(&self, name: &str, kind: RecordType) -> Result<Vec<Record>, DnsFault> {
+    async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<Record>, DnsFault> {
         // A text that can't be a name (a label above 63 octets, say) can't exist either.
         let mut name = Name::from_ascii(name).map_err(|_| DnsFault::NoSuchDomain)?;
         // Written as fully qualified: a resolver's search list must never turn one domain into another.
@@ -95,7 +95,7 @@ fn meaning(fault: &NetError) -> DnsFault {
 impl Dns for HickoryDns {
     fn mx<'a>(&'a self, domain: &'a str) -> Answer<'a, Result<Vec<Mx>, DnsFault>> {
         Box::pin(async move {
-            let records = self.records(domain, RecordType::MX).await?;
+            let records = self.ask(domain, RecordType::MX).await?;
             let exchangers: Vec<Mx> = records
                 .iter()
                 .filter_map(|record| match &record.data {
@@ -107,10 +107,25 @@ impl Dns for HickoryDns {
         })
     }
 
+    fn records<'a>(&'a self, name: &'a str, kind: RecordKind) -> Answer<'a, Result<Vec<RecordData>, DnsFault>> {
+        let asked = match kind {
+            RecordKind::A => RecordType::A,
+            RecordKind::Aaaa => RecordType::AAAA,
+            RecordKind::Txt => RecordType::TXT,
+            RecordKind::Ptr => RecordType::PTR,
+        };
+        Box::pin(async move {
+            let records = self.ask(name, asked).await?;
+            // CNAMEs on the way are of another type.
+            let of_kind = records.iter().filter(|record| record.record_type() == asked);
+            let found: Vec<RecordData> = of_kind.filter_map(|record| said(&record.data)).collect();
+            if found.is_empty() { Err(DnsFault::NoRecord) } else { Ok(found) }
+        })
+    }
+
     fn addresses<'a>(&'a self, host: &'a str) -> Answer<'a, Result<Vec<IpAddr>, DnsFault>> {
         Box::pin(async move {
-            let both =
-                futures_util::future::join(self.records(host, RecordType::AAAA), self.records(host, RecordType::A));
+            let both = futures_util::future::join(self.ask(host, RecordType::AAAA), self.ask(host, RecordType::A));
             let (v6, v4) = both.await;
             let found: Vec<IpAddr> = v6
                 .iter()
@@ -135,6 +150,16 @@ impl Dns for HickoryDns {
     }
 }
 
+fn said(data: &RData) -> Option<RecordData> {
+    match data {
+        RData::A(a) => Some(RecordData::A(a.0)),
+        RData::AAAA(aaaa) => Some(RecordData::Aaaa(aaaa.0)),
+        RData::TXT(txt) => Some(RecordData::Txt(txt.txt_data.concat())),
+        RData::PTR(ptr) => Some(RecordData::Ptr(host_name(&ptr.0))),
+        _ => None,
+    }
+}
+
 /// Lower case, without the final dot; the root is the empty string.
 fn host_name(name: &Name) -> Box<str> {
     name.to_ascii().trim_end_matches('.').to_ascii_lowercase().into()
@@ -144,7 +169,7 @@ fn host_name(name: &Name) -> Box<str> {
 mod tests {
     use super::*;
     use hickory_resolver::proto::op::{Message, OpCode};
-    use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, SOA};
+    use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, MX, PTR, SOA, TXT};
     use tokio::net::UdpSocket;
 
     /// A name server for a handful of names, on a port of its own. Also gives the socket's address.
@@ -188,6 +213,12 @@ mod tests {
                     answer.add_answer(record);
                 }
             }
+            ("text.test.", RecordType::TXT) => {
+                answer.add_answer(found(RData::TXT(TXT::new(vec!["v=spf1 ".to_owned(), "-all".to_owned()]))));
+            }
+            ("7.2.0.192.in-addr.arpa.", RecordType::PTR) => {
+                answer.add_answer(found(RData::PTR(PTR(name("Host.test.")))));
+            }
             ("host.test.", RecordType::AAAA) => {
                 answer.add_answer(found(RData::AAAA(AAAA::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7))));
             }
@@ -229,6 +260,20 @@ mod tests {
         assert_eq!(dns.addresses("gone.test").await, Err(DnsFault::NoSuchDomain));
         assert_eq!(dns.addresses("half.test").await, Err(DnsFault::Failed));
         assert_eq!(dns.mx(&format!("{}.test", "x".repeat(64))).await, Err(DnsFault::NoSuchDomain));
+    }
+
+    #[tokio::test]
+    async fn records_are_found_by_their_type_rfc1035_3_3() {
+        let dns = dns().await;
+        let text = dns.records("text.test", RecordKind::Txt).await;
+        assert_eq!(text, Ok(vec![RecordData::Txt(b"v=spf1 -all".to_vec())]));
+        let name = dns.records("7.2.0.192.in-addr.arpa", RecordKind::Ptr).await;
+        assert_eq!(name, Ok(vec![RecordData::Ptr("host.test".into())]));
+        let alias = dns.records("alias.test", RecordKind::A).await;
+        assert_eq!(alias, Ok(vec![RecordData::A([192, 0, 2, 7].into())]));
+        assert_eq!(dns.records("host.test", RecordKind::A).await, Err(DnsFault::NoRecord));
+        assert_eq!(dns.records("gone.test", RecordKind::Txt).await, Err(DnsFault::NoSuchDomain));
+        assert_eq!(dns.records("broken.test", RecordKind::Aaaa).await, Err(DnsFault::Failed));
     }
 
     #[tokio::test]

@@ -3,6 +3,9 @@
 pub mod clock;
 pub mod dice;
 pub mod dns;
+pub mod http;
+#[cfg(test)]
+mod http_tests;
 pub mod maildir;
 pub mod net;
 pub mod signals;

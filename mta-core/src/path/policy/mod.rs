@@ -14,9 +14,15 @@ mod host;
 mod loading;
 mod scene;
 
+pub use capability::supplies::{NoSecret, SECRET_BYTES_MAX, Secret, Supplies};
+pub use capability::tables::{BadLine, TABLE_BYTES_MAX, TABLE_ENTRIES_MAX, Table, TableSlot};
 pub use driver::{Host, HostSettings};
 pub use fault::LoadError;
+pub use host::call::Reach;
+pub use host::engine::compiling_engine;
 pub use host::pulse::{Pulse, TICK};
+pub use loading::compile::{Compile, InProcess, NotCompiled};
+pub use loading::inspect::{Inspection, inspect};
 
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,10 @@ pub(super) const BINARY_NEEDS_BDAT: Reply = reply(503, [5, 5, 1], "BODY=BINARYMI
 pub(super) const RELAY_DENIED: Reply = reply(550, [5, 7, 1], "relaying denied");
 // RFC 5321 4.5.3.1.10.
 pub(super) const TOO_MANY_RECIPIENTS: Reply = reply(452, [4, 5, 3], "too many recipients");
+// A message belongs to one tenant, whose plugins decide on all of it. RFC 5321 4.5.3.1.10: a client that is told 452
+// sends what is left in another transaction.
+pub(super) const ANOTHER_TENANT: Reply =
+    reply(452, [4, 5, 3], "please send to this recipient in a transaction of its own");
 // RFC 1870 6.1.
 pub(super) const TOO_LARGE: Reply = reply(552, [5, 3, 4], "message too large");
 pub(super) const HEADER_TOO_LARGE: Reply = reply(552, [5, 3, 4], "header section too large");

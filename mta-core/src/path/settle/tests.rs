@@ -33,6 +33,9 @@ pub(super) fn settler() -> Settler {
         queue: Queue { jitter_percent: 0, ..Queue::default() },
         storage: Storage::default(),
         limits: Default::default(),
+        secrets: Vec::new(),
+        tables: Vec::new(),
+        tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: Level::Debug, output: LogOutput::Stderr },
     };

@@ -9,7 +9,7 @@ use crate::base::mail::content::Composed;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::render::Rendered;
 use crate::base::time::{Now, UnixMillis};
-use crate::base::world::dns::{Dns, DnsFault, Mx};
+use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
 use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
 use crate::base::world::net::{Listener, Net, Socket};
 use crate::base::world::{Clock, Dice, Observe};
@@ -108,6 +108,9 @@ impl World {
             queue: Queue::default(),
             storage: Storage::default(),
             limits: Limits::default(),
+            secrets: Vec::new(),
+            tables: Vec::new(),
+            tenants: Vec::new(),
             plugins: Vec::new(),
             log: Log::default(),
         };
@@ -199,6 +202,10 @@ impl Dns for World {
     fn mx<'a>(&'a self, domain: &'a str) -> Answer<'a, Result<Vec<Mx>, DnsFault>> {
         let answer = self.exchangers.lock().expect("whole").get(domain).cloned();
         Box::pin(async move { answer.unwrap_or(Err(DnsFault::NoRecord)) })
+    }
+
+    fn records<'a>(&'a self, _: &'a str, _: RecordKind) -> Answer<'a, Result<Vec<RecordData>, DnsFault>> {
+        Box::pin(async { Err(DnsFault::NoRecord) })
     }
 
     fn addresses<'a>(&'a self, host: &'a str) -> Answer<'a, Result<Vec<IpAddr>, DnsFault>> {

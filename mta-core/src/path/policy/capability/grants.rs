@@ -1,9 +1,15 @@
 //! Grants: what the operator allows a plugin, checked against what its component asks for.
 
 use super::super::fault::LoadError;
+use super::http::HttpGrants;
+use super::kept::BucketName;
 use super::kv::{Bucket, Kv};
+use super::supplies::{Secret, Supplies};
+use super::tables::TableSlot;
 use crate::base::flow::policy::Hook;
+use crate::base::world::http::Origin;
 use crate::config::model::{EditGrant, Plugin};
+use crate::config::parse::network;
 use std::sync::Arc;
 
 /// The contract's package.
@@ -16,13 +22,30 @@ const CONTRACT: &str = "0.1.";
 const LIFECYCLE: &str = "lifecycle";
 
 /// Interfaces that need no grant: what a hook is about.
-const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
+pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 8] = ["metrics", "random", "secrets", "suppression", "tables", "dns", "http", "submit"];
+const LATER: [&str; 3] = ["metrics", "suppression", "submit"];
+
+/// Capabilities that this version offers, each with the words of `allow` that grant it.
+pub(crate) const OFFERED: [(&str, &str); 10] = [
+    ("log", "log"),
+    ("clock", "clock"),
+    ("random", "random"),
+    ("kv", "kv:<bucket>"),
+    ("secrets", "secrets:<name>"),
+    ("secrets", "hmac:<name>"),
+    ("tables", "tables:<name>"),
+    ("dns", "dns"),
+    ("http", "http:<host>"),
+    ("http", "http-network:<network>"),
+];
 
 /// Hooks of the contract that this version does not call.
 const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
+
+/// How a server is granted.
+const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
 
 /// What one plugin may do.
 #[derive(Clone, Debug, Default)]
@@ -31,8 +54,19 @@ pub(crate) struct Grants {
     pub(crate) log: bool,
     /// It may read the clocks.
     pub(crate) clock: bool,
+    /// It may draw randomness.
+    pub(crate) random: bool,
+    /// It may look names up.
+    pub(crate) dns: bool,
     /// Its buckets by name.
-    pub(crate) buckets: Vec<(Box<str>, Arc<Bucket>)>,
+    buckets: Vec<(BucketName, Arc<Bucket>)>,
+    kv: Arc<Kv>,
+    /// Its secrets by name; whether it may see them, or only sign with them.
+    secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
+    /// Its tables by name.
+    tables: Vec<(Box<str>, Arc<TableSlot>)>,
+    /// Where it may fetch from.
+    pub(crate) http: HttpGrants,
     /// It may change header fields.
     pub(crate) edit_headers: bool,
     /// It may change the reverse path.
@@ -47,15 +81,34 @@ impl Grants {
     /// Reads `allow` and `edit`.
     ///
     /// # Errors
-    /// A capability that does not exist or is not offered.
-    pub(crate) fn new(plugin: &Plugin, kv: &Kv) -> Result<Self, LoadError> {
-        let mut grants = Self::default();
+    /// A capability that does not exist or is not offered, a supply that is not there.
+    pub(crate) fn new(plugin: &Plugin, kv: &Arc<Kv>, supplies: &Supplies) -> Result<Self, LoadError> {
+        let mut grants = Self { kv: kv.clone(), ..Self::default() };
         for word in &plugin.allow {
             match (&**word, word.split_once(':')) {
                 ("log", _) => grants.log = true,
                 ("clock", _) => grants.clock = true,
+                ("random", _) => grants.random = true,
+                ("dns", _) => grants.dns = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
-                    grants.buckets.push((bucket.into(), kv.bucket(&plugin.name, bucket)));
+                    let name = BucketName { plugin: plugin.name.clone(), tenant: None, bucket: bucket.into() };
+                    grants.buckets.push((name.clone(), kv.bucket(name)));
+                }
+                (_, Some((grant @ ("secrets" | "hmac"), name))) => {
+                    let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
+                    grants.secrets.push((name.into(), grant == "secrets", secret.clone()));
+                }
+                (_, Some(("tables", name))) => {
+                    let table = supplies.table(name).ok_or_else(|| not_there(plugin, word, "table"))?;
+                    grants.tables.push((name.into(), table.clone()));
+                }
+                (_, Some(("http", origin))) => {
+                    let origin = Origin::parse(origin)
+                        .map_err(|why| error(plugin, format!("allow = \"{word}\": {why}"), HTTP))?;
+                    grants.http.origins.push(origin);
+                }
+                (_, Some(("http-network", block))) => {
+                    grants.http.networks.push(network(block).ok_or_else(|| bad_grant(plugin, word))?);
                 }
                 (word, _) => return Err(bad_grant(plugin, word)),
             }
@@ -71,15 +124,56 @@ impl Grants {
         Ok(grants)
     }
 
-    /// A bucket, where it is granted.
-    pub(crate) fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
-        self.buckets.iter().find(|(granted, _)| &**granted == name).map(|(_, bucket)| bucket)
+    /// Whether anything of a capability is granted.
+    fn covers(&self, capability: &str) -> bool {
+        match capability {
+            "log" => self.log,
+            "clock" => self.clock,
+            "random" => self.random,
+            "dns" => self.dns,
+            "kv" => !self.buckets.is_empty(),
+            "secrets" => !self.secrets.is_empty(),
+            "http" => !self.http.origins.is_empty(),
+            "tables" => !self.tables.is_empty(),
+            _ => false,
+        }
     }
+
+    /// A secret that it may see.
+    pub(crate) fn secret(&self, name: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|(granted, seen, _)| *seen && **granted == *name).map(|(.., secret)| &**secret)
+    }
+
+    /// A secret that it may sign with.
+    pub(crate) fn key(&self, name: &str) -> Option<&Secret> {
+        self.secrets.iter().find(|(granted, ..)| **granted == *name).map(|(.., secret)| &**secret)
+    }
+
+    /// A table, where it is granted.
+    pub(crate) fn table(&self, name: &str) -> Option<&TableSlot> {
+        self.tables.iter().find(|(granted, _)| **granted == *name).map(|(_, table)| &**table)
+    }
+
+    /// A bucket, where it is granted: each tenant has its own.
+    pub(crate) fn bucket(&self, name: &str, tenant: Option<&Arc<str>>) -> Option<Arc<Bucket>> {
+        let (granted, bucket) = self.buckets.iter().find(|(granted, _)| *granted.bucket == *name)?;
+        Some(match tenant {
+            None => bucket.clone(),
+            Some(tenant) => self.kv.bucket(BucketName { tenant: Some(tenant.clone()), ..granted.clone() }),
+        })
+    }
+}
+
+fn not_there(plugin: &Plugin, word: &str, section: &str) -> LoadError {
+    let name = word.split_once(':').map_or("", |(_, name)| name);
+    let remedy = format!("add a [[{section}]] with name = \"{name}\"");
+    error(plugin, format!("allow = \"{word}\" names no [[{section}]] of the configuration"), remedy)
 }
 
 fn bad_grant(plugin: &Plugin, word: &str) -> LoadError {
     let name = word.split(':').next().unwrap_or_default();
-    let remedy = "grants are \"log\", \"clock\" and \"kv:<bucket>\"";
+    let words = OFFERED.map(|(_, word)| format!("\"{word}\""));
+    let remedy = format!("grants are {}", words.join(", "));
     match LATER.contains(&name) {
         true => error(plugin, format!("allow = \"{word}\" is not offered by this version"), remedy),
         false => error(plugin, format!("allow = \"{word}\" is no grant"), remedy),
@@ -103,18 +197,17 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
         };
         return Err(error(plugin, format!("it imports {import}, which does not exist here"), remedy));
     };
-    let wanted = |grant: &str| {
-        error(plugin, format!("it imports {import}, which is not granted"), format!("add \"{grant}\" to its `allow`"))
-    };
+    if ALWAYS.contains(&name) || grants.covers(name) {
+        return Ok(());
+    }
+    if let Some((_, word)) = OFFERED.iter().find(|(offered, _)| *offered == name) {
+        let remedy = format!("add \"{word}\" to its `allow`");
+        return Err(error(plugin, format!("it imports {import}, which is not granted"), remedy));
+    }
     match name {
-        name if ALWAYS.contains(&name) => Ok(()),
-        "log" if grants.log => Ok(()),
-        "clock" if grants.clock => Ok(()),
-        "kv" if !grants.buckets.is_empty() => Ok(()),
-        "log" | "clock" => Err(wanted(name)),
-        "kv" => Err(wanted("kv:<bucket>")),
         name if LATER.contains(&name) => {
-            let remedy = "this version offers log, clock and kv; use a plugin that needs no more";
+            let offered = OFFERED.map(|(offered, _)| offered).join(", ");
+            let remedy = format!("this version offers {offered}; use a plugin that needs no more");
             Err(error(plugin, format!("it imports {import}, which this version does not offer"), remedy))
         }
         _ => {

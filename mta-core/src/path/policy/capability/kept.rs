@@ -10,8 +10,15 @@ use std::sync::Arc;
 /// The kind of a record that is a page.
 const PAGE: u8 = 1;
 
-/// The plugin's name, and its own name for the bucket.
-pub(crate) type BucketName = (Arc<str>, Box<str>);
+/// Whose bucket it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct BucketName {
+    pub(crate) plugin: Arc<str>,
+    /// The tenant whose mail it is about.
+    pub(crate) tenant: Option<Arc<str>>,
+    /// The plugin's own name for it.
+    pub(crate) bucket: Box<str>,
+}
 
 /// An entry of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,15 +40,26 @@ impl What {
 /// Entries of one bucket.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Page {
-    pub(crate) plugin: String,
-    pub(crate) bucket: String,
+    pub(crate) plugin: Box<str>,
+    pub(crate) tenant: Option<Box<str>>,
+    pub(crate) bucket: Box<str>,
     pub(crate) entries: Vec<(Box<str>, What)>,
 }
 
 impl Page {
     pub(crate) fn new(name: &BucketName, entries: Vec<(Arc<str>, What)>) -> Self {
         let entries = entries.into_iter().map(|(key, what)| (Box::from(&*key), what)).collect();
-        Self { plugin: name.0.to_string(), bucket: name.1.to_string(), entries }
+        let BucketName { plugin, tenant, bucket } = name;
+        Self { plugin: (**plugin).into(), tenant: tenant.as_deref().map(Into::into), bucket: bucket.clone(), entries }
+    }
+
+    /// The bucket that it is of.
+    pub(crate) fn name(&self) -> BucketName {
+        BucketName {
+            plugin: (&*self.plugin).into(),
+            tenant: self.tenant.as_deref().map(Into::into),
+            bucket: self.bucket.clone(),
+        }
     }
 
     /// The page as a record.

@@ -1,4 +1,4 @@
-//! Key and value buckets, namespaced by plugin, bounded, with times to live and rate limits.
+//! Key and value buckets, namespaced by plugin and tenant, bounded, with times to live and rate limits.
 //!
 //! Pure: the time is an argument. One lock a bucket makes each operation exact under concurrency. Everything is in
 //! memory, where hooks find it at once; what changed is noted, for whoever keeps it (`kept`).
@@ -44,14 +44,14 @@ impl Kv {
     }
 
     /// The bucket, made at its first use.
-    pub(crate) fn bucket(&self, plugin: &Arc<str>, name: &str) -> Arc<Bucket> {
+    pub(crate) fn bucket(&self, name: BucketName) -> Arc<Bucket> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
             let (keeps, last_version) = (self.keeper.is_some(), self.first_version);
             let entries = Mutex::new(Entries { keeps, last_version, ..Entries::default() });
             Arc::new(Bucket { entries, keeper: self.keeper.clone() })
         };
-        buckets.entry((plugin.clone(), name.into())).or_insert_with(make).clone()
+        buckets.entry(name).or_insert_with(make).clone()
     }
 
     /// All buckets with their names.

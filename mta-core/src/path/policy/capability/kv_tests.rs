@@ -1,12 +1,16 @@
 //! Buckets: exact under concurrency, bounded, and forgetful when asked to be.
 
 use super::entries::{BUCKET_BYTES_MAX, ENTRIES_MAX, KvFault, VALUE_BYTES_MAX};
-use super::kept::Page;
+use super::kept::{BucketName, Page};
 use super::kv::{Bucket, Kv, Taken};
 use proptest::prelude::*;
 use std::thread;
 
 const NOW: u64 = 1_700_000_000_000;
+
+fn named(plugin: &str, bucket: &str) -> BucketName {
+    BucketName { plugin: plugin.into(), tenant: None, bucket: bucket.into() }
+}
 
 #[test]
 fn a_version_names_one_write_even_across_deletions() {
@@ -35,9 +39,11 @@ fn values_expire_and_counters_keep_their_first_expiry() {
 #[test]
 fn plugins_do_not_see_one_anothers_buckets() {
     let kv = Kv::default();
-    kv.bucket(&"a".into(), "b").set(NOW, "k", b"x".to_vec(), None).expect("it fits");
-    assert!(kv.bucket(&"other".into(), "b").get(NOW, "k").is_none());
-    assert!(kv.bucket(&"a".into(), "b").get(NOW, "k").is_some());
+    kv.bucket(named("a", "b")).set(NOW, "k", b"x".to_vec(), None).expect("it fits");
+    assert!(kv.bucket(named("other", "b")).get(NOW, "k").is_none());
+    assert!(kv.bucket(named("a", "b")).get(NOW, "k").is_some());
+    let of_tenant = BucketName { tenant: Some("t".into()), ..named("a", "b") };
+    assert!(kv.bucket(of_tenant).get(NOW, "k").is_none(), "nor tenants one another's");
 }
 
 #[test]
@@ -167,7 +173,7 @@ fn recalled(kept: &[Page]) -> Kv {
     for page in kept {
         let record = page.record();
         let page = Page::read(record.kind, &record.pieces.concat()).expect("as written");
-        let bucket = kv.bucket(&page.plugin.into(), &page.bucket);
+        let bucket = kv.bucket(page.name());
         page.entries.into_iter().for_each(|(key, what)| bucket.restore(NOW, &key, what));
     }
     kv
@@ -182,7 +188,7 @@ proptest! {
         let kv = Kv::kept(NOW, std::sync::Arc::default());
         let mut kept = Vec::new();
         for (what, bucket, key, value, take) in steps {
-            let bucket = kv.bucket(&"p".into(), ["a", "b", "c"][bucket]);
+            let bucket = kv.bucket(named("p", ["a", "b", "c"][bucket]));
             let key = ["k", "l", "m", "n"][key];
             match what {
                 0 => drop(bucket.set(NOW, key, vec![value], None)),
@@ -233,8 +239,8 @@ fn pages_go_through_values_and_limits_and_leave_none_out() {
 
 #[test]
 fn versions_after_a_restart_are_above_those_before_it() {
-    let before = Kv::kept(NOW, std::sync::Arc::default()).bucket(&"p".into(), "b").set(NOW, "k", Vec::new(), None);
-    let after = Kv::kept(NOW + 1, std::sync::Arc::default()).bucket(&"p".into(), "b").set(NOW, "k", Vec::new(), None);
+    let before = Kv::kept(NOW, std::sync::Arc::default()).bucket(named("p", "b")).set(NOW, "k", Vec::new(), None);
+    let after = Kv::kept(NOW + 1, std::sync::Arc::default()).bucket(named("p", "b")).set(NOW, "k", Vec::new(), None);
     assert!(after.expect("it fits") > before.expect("it fits"));
 }
 

@@ -2,7 +2,10 @@
 
 pub(super) mod entries;
 pub(super) mod grants;
+pub(super) mod http;
 pub(super) mod kept;
 pub(super) mod kv;
 #[cfg(test)]
 mod kv_tests;
+pub(super) mod supplies;
+pub(super) mod tables;

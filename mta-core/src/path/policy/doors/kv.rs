@@ -1,14 +1,15 @@
-//! The host functions of the grants `kv:<bucket>`.
+//! The host functions on values by key: those of the grants `kv:<bucket>` and `tables:<name>`.
 
 use super::super::capability::entries::{KvFault, Stored};
 use super::super::capability::kv::{Bucket, Taken};
 use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
+use super::super::host::bindings::mailwright::plugin::tables;
 use super::super::host::call::Call;
 use std::sync::Arc;
 
 impl Call {
     fn bucket(&self, name: &str) -> Result<Arc<Bucket>, Error> {
-        self.plugin.grants.bucket(name).cloned().ok_or(Error::NoSuchBucket)
+        self.plugin.grants.bucket(name, self.scene.tenant.as_ref()).ok_or(Error::NoSuchBucket)
     }
 }
 
@@ -75,5 +76,12 @@ impl wire::Host for Call {
     ) -> Result<Vec<String>, Error> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         Ok(self.bucket(&bucket)?.list_keys(self.now_ms(), &prefix, after.as_deref(), limit))
+    }
+}
+
+impl tables::Host for Call {
+    fn lookup(&mut self, table: String, key: String) -> Result<Option<String>, tables::Error> {
+        let table = self.plugin.grants.table(&table).ok_or(tables::Error::NoSuchTable)?;
+        Ok(table.load().lookup(&key).map(str::to_owned))
     }
 }

@@ -4,8 +4,10 @@ mod kv;
 mod log;
 mod message;
 mod mime;
+mod network;
 mod octets;
 mod patterns;
+mod secrets;
 mod session;
 
 use super::host::bindings::mailwright::plugin as imports;
@@ -27,6 +29,11 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::log::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::clock::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::kv::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::secrets::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     Ok(linker)
 }
 

@@ -11,7 +11,7 @@ impl wire::session::Host for Call {
         Ok(wire::session::Info {
             id: session.id.to_string(),
             listener: session.listener.to_string(),
-            tenant: None,
+            tenant: self.scene.tenant.as_deref().map(str::to_owned),
             peer_ip: session.peer.to_string(),
             helo: session.helo(),
             tls_version: None,
@@ -45,7 +45,7 @@ impl wire::delivery::Host for Call {
         Ok(wire::delivery::Info {
             queue_id: delivery.id.to_string(),
             recipient: to_wire(&delivery.recipient),
-            tenant: delivery.tenant.as_deref().map(str::to_owned),
+            tenant: self.scene.tenant.as_deref().map(str::to_owned),
             campaign: None,
             priority: wire::types::Priority::Normal,
             attempt: delivery.attempt,

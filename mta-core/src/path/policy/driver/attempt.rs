@@ -27,6 +27,9 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
     let mut ruled = (Sending::Next, None);
     for &index in chain {
         let Some(loaded) = generation.plugins.get(index) else { continue };
+        if !loaded.serves(None, scene.tenant.as_ref()) {
+            continue;
+        }
         let before = scene.mark();
         let answer = async {
             host.admit(loaded)?;
@@ -80,11 +83,10 @@ pub(super) fn attempt_scene(
     let delivery = DeliveryScene {
         id: entry.id,
         recipient: recipient.clone(),
-        tenant: entry.tenant.clone(),
         attempt,
         accepted: entry.accepted,
         last_reply,
         site: site.into(),
     };
-    Some(Scene { session: None, message, delivery: Some(delivery) })
+    Some(Scene { tenant: entry.tenant.as_deref().map(Into::into), session: None, message, delivery: Some(delivery) })
 }

@@ -15,10 +15,15 @@ pub(super) struct Generation {
 impl Generation {
     pub(super) fn new(number: u64, plugins: Vec<Arc<Loaded>>) -> Self {
         let chains = Hook::ALL.map(|hook| {
-            let having = plugins.iter().enumerate().filter(|(_, loaded)| loaded.code.hooks.has(hook));
+            let having = plugins.iter().enumerate().filter(|(_, loaded)| loaded.asked_at.contains(&hook));
             having.map(|(index, _)| index).collect()
         });
         Self { number, plugins, chains }
+    }
+
+    /// Whether its instances may rest between transactions.
+    pub(super) fn rest(&self, rest: bool) {
+        self.plugins.iter().for_each(|loaded| loaded.stock.open(rest));
     }
 
     pub(super) fn chain(&self, hook: Hook) -> &[usize] {

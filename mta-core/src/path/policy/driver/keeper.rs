@@ -67,9 +67,9 @@ impl Keeper {
                     Err(damage) => Err(damage.why),
                 };
                 match page {
-                    Ok(Page { plugin, bucket, entries }) => {
-                        let bucket = kv.bucket(&plugin.into(), &bucket);
-                        entries.into_iter().for_each(|(key, what)| bucket.restore(now_ms, &key, what));
+                    Ok(page) => {
+                        let bucket = kv.bucket(page.name());
+                        page.entries.into_iter().for_each(|(key, what)| bucket.restore(now_ms, &key, what));
                     }
                     Err(why) => self.observe.event(Event::PluginDataDamaged { position: found.at.0, why: &why }),
                 }
@@ -146,6 +146,7 @@ impl Keeper {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::capability::kept::BucketName;
     use super::*;
     use crate::base::flow::Answer;
     use crate::base::time::{Now, UnixMillis};
@@ -182,8 +183,12 @@ mod tests {
         Keeper::new(Some(journal), Arc::new(Standing(Instant::now())), heard.clone())
     }
 
+    fn named(bucket: &str) -> BucketName {
+        BucketName { plugin: "p".into(), tenant: None, bucket: bucket.into() }
+    }
+
     fn count(kv: &Kv, add: i64) -> i64 {
-        kv.bucket(&"p".into(), "b").incr(NOW_MS, "k", add, None).expect("a counter")
+        kv.bucket(named("b")).incr(NOW_MS, "k", add, None).expect("a counter")
     }
 
     #[tokio::test]
@@ -224,7 +229,7 @@ mod tests {
         {
             let (keeper, kv) = keeper(dir.path(), &heard);
             let journal = keeper.journal.clone().expect("there is one");
-            let bucket = kv.bucket(&"p".into(), "large");
+            let bucket = kv.bucket(named("large"));
             count(&kv, 7);
             let mut longest = 0;
             for round in 0..200u32 {
@@ -238,7 +243,7 @@ mod tests {
         }
         let (keeper, kv) = keeper(dir.path(), &heard);
         keeper.recall(&kv).await.expect("the disk works");
-        let bucket = kv.bucket(&"p".into(), "large");
+        let bucket = kv.bucket(named("large"));
         assert_eq!((count(&kv, 0), bucket.page(None, usize::MAX).len()), (7, 201));
         assert_eq!(heard.0.lock().expect("whole").len(), 0);
     }
@@ -249,7 +254,7 @@ mod tests {
         {
             let (keeper, kv) = keeper(dir.path(), &heard);
             for bucket in ["one", "two"] {
-                kv.bucket(&"p".into(), bucket).set(NOW_MS, "key-of-it", bucket.into(), None).expect("it fits");
+                kv.bucket(named(bucket)).set(NOW_MS, "key-of-it", bucket.into(), None).expect("it fits");
                 keeper.save(&kv).await.expect("the disk works");
             }
         }
@@ -261,7 +266,7 @@ mod tests {
         std::fs::write(&file, octets).expect("a file");
         let (keeper, kv) = keeper(dir.path(), &heard);
         keeper.recall(&kv).await.expect("the disk works");
-        let left = |bucket: &str| kv.bucket(&"p".into(), bucket).get(NOW_MS, "key-of-it").map(|stored| stored.value);
+        let left = |bucket: &str| kv.bucket(named(bucket)).get(NOW_MS, "key-of-it").map(|stored| stored.value);
         assert_eq!((left("one"), left("two")), (None, Some(b"two".to_vec())));
         assert!(heard.0.lock().expect("whole")[0].starts_with("PluginDataDamaged"));
     }

@@ -3,17 +3,21 @@
 mod attempt;
 mod generation;
 mod keeper;
+mod operate;
 mod reports;
 mod session;
 mod shared;
 mod ticks;
 
+use super::capability::grants::Grants;
+use super::capability::supplies::Supplies;
 use super::doors::linker;
 use super::fault::LoadError;
-use super::host::call::World;
+use super::host::call::{Reach, World};
 use super::host::engine;
 use super::host::instance::Pool;
 use super::host::pulse::Pulse;
+use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use super::scene::body::ALL_WRITTEN_BYTES_MAX;
 use crate::base::event::Event;
@@ -28,7 +32,7 @@ use generation::Generation;
 use keeper::Keeper;
 use session::Session;
 use shared::Shared;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
@@ -38,17 +42,22 @@ pub struct HostSettings {
     pub clock: Arc<dyn Clock>,
     /// Where its events go.
     pub observe: Arc<dyn Observe>,
+    /// What capabilities reach the outside by.
+    pub reach: Reach,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
+    /// What makes code of components.
+    pub compiler: Arc<dyn Compile>,
 }
 
 impl HostSettings {
-    /// With the default of 5,000 live instances, and nothing kept.
+    /// With the default of 5,000 live instances, nothing kept, and compiling in this process.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>) -> Self {
-        Self { clock, observe, instances_max: engine::INSTANCES_MAX, journal: None }
+    pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
+        let (instances_max, compiler) = (engine::INSTANCES_MAX, Arc::new(InProcess));
+        Self { clock, observe, reach, instances_max, journal: None, compiler }
     }
 }
 
@@ -72,6 +81,7 @@ impl Host {
             world: World {
                 clock: settings.clock,
                 observe: settings.observe,
+                reach: settings.reach,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
             },
@@ -81,7 +91,8 @@ impl Host {
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
-        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, serving, generations, telling })))
+        let (compiler, previous, kv) = (settings.compiler, Mutex::default(), Arc::new(kv));
+        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, compiler, serving, previous, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -129,17 +140,18 @@ impl Host {
         self.0.telling.reopen();
     }
 
-    /// Loads all plugins as a new generation and lets it serve. `read` gives the octets of a component, or why not.
-    /// On an error nothing is changed. Buckets and the notes of sessions stay.
+    /// Loads all plugins as a new generation and lets it serve. `supplies` is what their grants may name, `read` gives
+    /// the octets of a component, or why not. On an error nothing is changed. Buckets and the notes of sessions stay.
     ///
     /// # Errors
     /// The first plugin that can't be loaded.
     pub async fn load(
         &self,
         plugins: &[Plugin],
+        supplies: &Supplies,
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
-        let Shared { pool, linker, kv, serving, generations, .. } = &*self.0;
+        let Shared { pool, linker, kv, compiler, .. } = &*self.0;
         let mut all = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             let octets = read(&plugin.source).map_err(|problem| LoadError {
@@ -147,12 +159,12 @@ impl Host {
                 problem,
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
-            all.push(load(pool, linker, kv, plugin, octets).await?);
+            let grants = Grants::new(plugin, kv, supplies)?;
+            all.push(load(pool, linker, &**compiler, grants, plugin, octets).await?);
         }
-        let generation = Generation::new(serving.load().number + 1, all);
+        let generation = Generation::new(self.0.next_number(), all);
         for loaded in &generation.plugins {
-            let hooks: Vec<&str> =
-                Hook::ALL.iter().filter(|hook| loaded.code.hooks.has(**hook)).map(|hook| hook.name()).collect();
+            let hooks: Vec<&str> = loaded.asked_at.iter().map(|hook| hook.name()).collect();
             pool.world.observe.event(Event::PluginLoaded {
                 plugin: &loaded.code.plugin.name,
                 version: CONTRACT_VERSION,
@@ -165,9 +177,7 @@ impl Host {
                 generation: generation.number,
             });
         }
-        let number = generation.number;
-        serving.store(Arc::new(generation));
-        generations.send_replace(number);
+        self.0.swap(Arc::new(generation));
         Ok(())
     }
 }

@@ -20,20 +20,26 @@ impl Shared {
         let id = attempted.entry.id;
         let Attempted { entry, content, recipient, attempt, site, outcome } = attempted;
         for loaded in chain.iter().filter_map(|&index| generation.plugins.get(index)) {
-            let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
             let scene = attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
+            if !loaded.serves(None, scene.tenant.as_ref()) {
+                continue;
+            }
+            let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
             let about = About { session: None, id: Some(id) };
             self.tell(loaded.clone(), place, scene, Told::Outcome(verdict::outcome(outcome)), about);
         }
     }
 
     /// Tells `on-disconnect`.
-    pub(super) fn tell_disconnect(self: &Arc<Self>, session: &Arc<SessionScene>) {
+    pub(super) fn tell_disconnect(self: &Arc<Self>, session: &Arc<SessionScene>, tenant: Option<&Arc<str>>) {
         let generation = self.serving.load();
         let chain = generation.chain(Hook::Disconnect);
         for loaded in chain.iter().filter_map(|&index| generation.plugins.get(index)) {
+            if !loaded.serves(Some(&session.listener), tenant) {
+                continue;
+            }
             let Some(place) = self.place(loaded, Hook::Disconnect) else { continue };
-            let scene = Scene { session: Some(session.clone()), ..Scene::default() };
+            let scene = Scene { session: Some(session.clone()), tenant: tenant.cloned(), ..Scene::default() };
             let about = About { session: Some(session.clone()), id: None };
             self.tell(loaded.clone(), place, scene, Told::Disconnect, about);
         }
@@ -44,7 +50,12 @@ impl Shared {
         match loaded.reports.tick_place() {
             Some(place) => {
                 let about = About { session: None, id: None };
-                self.tell(loaded.clone(), place, Scene::default(), Told::Tick, about);
+                // Of one tenant's plugin it is that tenant's time.
+                let tenant = match &loaded.tenants[..] {
+                    [tenant] => Some(tenant.clone()),
+                    _ => None,
+                };
+                self.tell(loaded.clone(), place, Scene { tenant, ..Scene::default() }, Told::Tick, about);
             }
             None => self.dropped(loaded, Hook::Tick),
         }

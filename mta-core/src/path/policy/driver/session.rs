@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub(super) struct Session {
     host: Arc<Shared>,
     scene: Arc<SessionScene>,
+    tenant: Option<Arc<str>>,
     asked: Option<Transaction>,
 }
 
@@ -36,6 +37,12 @@ impl Transaction {
 impl SessionPolicy for Session {
     fn named(&mut self, name: &str) {
         self.scene.set_helo(name);
+    }
+
+    fn belongs_to(&mut self, tenant: Option<&Arc<str>>) {
+        if self.tenant.as_ref() != tenant {
+            self.tenant = tenant.cloned();
+        }
     }
 
     fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate> {
@@ -63,25 +70,28 @@ impl SessionPolicy for Session {
 
     fn disconnected(&mut self) {
         self.asked = None;
-        self.host.tell_disconnect(&self.scene);
+        self.host.tell_disconnect(&self.scene, self.tenant.as_ref());
     }
 }
 
 impl Session {
     pub(super) fn new(host: Arc<Shared>, info: SessionInfo) -> Self {
         let scene = SessionScene::new(info.id, info.listener, info.peer.ip().to_canonical(), info.helo);
-        Self { host, scene: Arc::new(scene), asked: None }
+        Self { host, scene: Arc::new(scene), tenant: None, asked: None }
     }
 
     async fn ask_gate(&mut self, question: &Question) -> Gate {
         let hook = question.hook();
-        let Self { host, scene, asked } = self;
+        let Self { host, scene, tenant, asked } = self;
         let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
         for &index in generation.chain(hook) {
             let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
+            if !loaded.serves(Some(&scene.listener), tenant.as_ref()) {
+                continue;
+            }
             let answer = async {
                 host.admit(loaded)?;
-                let scene = Scene { session: Some(scene.clone()), ..Scene::default() };
+                let scene = Scene { session: Some(scene.clone()), tenant: tenant.clone(), ..Scene::default() };
                 let said = instance(&host.pool, loaded, live)
                     .await?
                     .gate(&host.pool, &loaded.code.hooks, scene, question)
@@ -104,7 +114,7 @@ impl Session {
     }
 
     async fn ask_data(&mut self, submission: Submission<'_>) -> DataVerdict {
-        let Self { host, scene: session, asked } = self;
+        let Self { host, scene: session, tenant, asked } = self;
         let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
         let envelope = submission.envelope;
         let message = MessageScene {
@@ -118,10 +128,14 @@ impl Session {
             tags: Vec::new(),
             body: BodyScene::new(envelope.body, Some(submission.size_bytes_max)),
         };
-        let mut scene = Scene { session: Some(session.clone()), message: Some(message), delivery: None };
+        let mut scene =
+            Scene { session: Some(session.clone()), tenant: tenant.clone(), message: Some(message), delivery: None };
         let mut ruled = (Disposition::Next, None);
         for &index in generation.chain(Hook::Data) {
             let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
+            if !loaded.serves(Some(&session.listener), tenant.as_ref()) {
+                continue;
+            }
             let before = scene.mark();
             let answer = async {
                 host.admit(loaded)?;

@@ -7,6 +7,7 @@ use super::super::fault::{Fault, Kind};
 use super::super::host::call::Call;
 use super::super::host::instance::Pool;
 use super::super::host::stock::Loaded;
+use super::super::loading::compile::Compile;
 use super::super::scene::{Scene, SessionScene};
 use super::generation::Generation;
 use super::keeper::Keeper;
@@ -15,7 +16,7 @@ use crate::base::flow::policy::Hook;
 use crate::base::mail::id::QueueId;
 use crate::config::model::OnFailure;
 use arc_swap::ArcSwap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use wasmtime::component::Linker;
@@ -24,10 +25,13 @@ use wasmtime::component::Linker;
 pub(super) struct Shared {
     pub(super) pool: Pool,
     pub(super) linker: Linker<Call>,
-    pub(super) kv: Kv,
+    pub(super) kv: Arc<Kv>,
+    pub(super) compiler: Arc<dyn Compile>,
     pub(super) keeper: Keeper,
     /// What new transactions and attempts are asked by. Those under way keep theirs.
     pub(super) serving: ArcSwap<Generation>,
+    /// The generation that served before, where there was one: a rollback is one step.
+    pub(super) previous: Mutex<Option<Arc<Generation>>>,
     /// The number of the generation that serves, for those who wait for a new one.
     pub(super) generations: watch::Sender<u64>,
     /// Reports to plugins that are under way.

@@ -78,6 +78,9 @@ pub(super) enum Unfit {
     /// Not a binary that can be read.
     #[error("its binary is not understood: {0}")]
     Binary(#[from] wasmparser::BinaryReaderError),
+    /// It drew randomness while it was configured: an image would give all transactions the same.
+    #[error("it draws randomness in configure")]
+    Drew,
     /// Something that a module has and the functions can't restore.
     #[error("a module has {0}")]
     Has(&'static str),

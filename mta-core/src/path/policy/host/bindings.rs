@@ -19,6 +19,11 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/log@0.1.0;
             import mailwright:plugin/clock@0.1.0;
             import mailwright:plugin/kv@0.1.0;
+            import mailwright:plugin/random@0.1.0;
+            import mailwright:plugin/secrets@0.1.0;
+            import mailwright:plugin/tables@0.1.0;
+            import mailwright:plugin/dns@0.1.0;
+            import mailwright:plugin/http@0.1.0;
             export mailwright:plugin/lifecycle@0.1.0;
             export mailwright:plugin/on-connect@0.1.0;
             export mailwright:plugin/on-helo@0.1.0;
@@ -32,7 +37,7 @@ wasmtime::component::bindgen!({
         }
     ",
     world: "offered",
-    // These may read from a disk; all others answer from memory.
+    // Those of message may read from a disk, those of dns and http wait for others; the rest answers from memory.
     imports: {
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
@@ -40,6 +45,15 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/message.parts": async,
         "mailwright:plugin/message.read-part": async,
         "mailwright:plugin/message.copy-body": async,
+        "mailwright:plugin/dns.a": async,
+        "mailwright:plugin/dns.aaaa": async,
+        "mailwright:plugin/dns.txt": async,
+        "mailwright:plugin/dns.mx": async,
+        "mailwright:plugin/dns.ptr": async,
+        "mailwright:plugin/dns.dnsbl": async,
+        "mailwright:plugin/http.fetch": async,
+        // The system may have no randomness.
+        "mailwright:plugin/random.bytes": trappable,
     },
     exports: { default: async },
     require_store_data_send: true,

@@ -5,7 +5,9 @@ use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
 use super::pulse::TICK;
 use crate::base::flow::policy::Hook;
-use crate::base::world::{Clock, Observe};
+use crate::base::world::dns::Dns;
+use crate::base::world::http::HttpClient;
+use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Budget;
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
@@ -17,8 +19,14 @@ use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 /// Searching this much costs about a millisecond; the host's work for a guest counts as the guest's.
 const OCTETS_PER_TICK: u64 = 8 * 1024 * 1024;
+/// Hashing an octet, or drawing one, costs about as much as searching so many.
+const SEARCHED_PER_HASHED: u64 = 32;
+/// The shortest wait that a guest is given: what is left of its time gets smaller with each.
+const WAIT_MIN: Duration = Duration::from_millis(10);
 /// Frames of a fault that are logged.
 const FRAMES_MAX: usize = 8;
+/// Requests that one plugin has under way at once; further ones wait.
+pub(crate) const FETCHES_PER_PLUGIN_MAX: usize = 32;
 /// Compiled pattern sets that one plugin keeps.
 const SETS_MAX: usize = 64;
 
@@ -32,6 +40,8 @@ pub(crate) struct Identity {
     /// The time between two ticks.
     pub(crate) tick: Duration,
     pub(crate) log: LogGate,
+    /// One permit for each request that may be under way.
+    pub(crate) fetching: Semaphore,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
     pub(crate) sets: Mutex<HashMap<Vec<String>, Arc<RegexSet>>>,
 }
@@ -49,10 +59,22 @@ pub(crate) struct LogGate {
 pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observe: Arc<dyn Observe>,
+    pub(crate) reach: Reach,
     /// Where the monotonic clock of guests begins.
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
     pub(crate) body_memory: Arc<Semaphore>,
+}
+
+/// What capabilities reach the outside by.
+#[derive(Clone)]
+pub struct Reach {
+    /// Randomness, for `random`.
+    pub dice: Arc<dyn Dice>,
+    /// Names, for `dns`.
+    pub dns: Arc<dyn Dns>,
+    /// The web, for `http`.
+    pub http: Arc<dyn HttpClient>,
 }
 
 /// The data of one instance's store.
@@ -67,6 +89,14 @@ pub(crate) struct Call {
     ticks_left: u64,
     octets_searched: u64,
     memory_refused: bool,
+    /// Names that it looked up.
+    pub(crate) lookups: u32,
+    /// Requests that it sent.
+    pub(crate) fetches: u32,
+    /// When its wall time is over; known from its first wait on.
+    waits_until: Option<Instant>,
+    /// It drew randomness in `configure`.
+    pub(crate) drew: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
 }
@@ -137,6 +167,10 @@ impl Call {
             ticks_left: 0,
             octets_searched: 0,
             memory_refused: false,
+            lookups: 0,
+            fetches: 0,
+            waits_until: None,
+            drew: false,
             grew: false,
         }
     }
@@ -149,6 +183,9 @@ impl Call {
         self.ticks_left = ticks.saturating_add(1);
         self.octets_searched = 0;
         self.memory_refused = false;
+        self.lookups = 0;
+        self.fetches = 0;
+        self.waits_until = None;
     }
 
     /// Milliseconds since 1970.
@@ -156,9 +193,22 @@ impl Call {
         self.world.clock.now().wall.0
     }
 
+    /// How long the next wait may take: three quarters of the wall time that is left, so that the guest is told that
+    /// nobody answered while it can still say what follows from that.
+    pub(crate) fn patience(&mut self) -> Duration {
+        let now = self.world.clock.now().mono;
+        let until = *self.waits_until.get_or_insert(now + self.plugin.budget.wall);
+        (until.saturating_duration_since(now) * 3 / 4).max(WAIT_MIN)
+    }
+
     /// The host searched so much for the guest.
     pub(crate) fn searched(&mut self, octets: u64) {
         self.octets_searched = self.octets_searched.saturating_add(octets);
+    }
+
+    /// The host hashed or drew so much for the guest.
+    pub(crate) fn hashed(&mut self, octets: usize) {
+        self.searched((octets as u64).saturating_mul(SEARCHED_PER_HASHED));
     }
 
     /// An epoch tick came while the guest ran: it yields to its neighbours, or has spent its time.

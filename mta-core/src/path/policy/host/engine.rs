@@ -27,6 +27,19 @@ const FIBER_BYTES: usize = 768 * 1024;
 /// # Errors
 /// What the engine said, as when the address space of the pool can't be reserved.
 pub(crate) fn engine(instances_max: u32) -> wasmtime::Result<Engine> {
+    engine_for(instances_max.saturating_add(RESTING_MAX))
+}
+
+/// An engine that makes code for [`engine`]'s: all settings are the same, but there is room for one instance alone. Address
+/// space for thousands would be counted against the limits of the process that compiles.
+///
+/// # Errors
+/// As for [`engine`].
+pub fn compiling_engine() -> wasmtime::Result<Engine> {
+    engine_for(1)
+}
+
+fn engine_for(instances_max: u32) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model(true);
     // In the build because builds without them have advisories; off because no guest needs them.
@@ -44,7 +57,6 @@ pub(crate) fn engine(instances_max: u32) -> wasmtime::Result<Engine> {
 }
 
 fn pool(instances_max: u32) -> PoolingAllocationConfig {
-    let instances_max = instances_max.saturating_add(RESTING_MAX);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(instances_max);
     pool.total_core_instances(instances_max.saturating_mul(CORE_INSTANCES_MAX));
@@ -58,4 +70,21 @@ fn pool(instances_max: u32) -> PoolingAllocationConfig {
     // An open report says that swapped pages are missed.
     pool.pagemap_scan(Enabled::No);
     pool
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    #[test]
+    fn what_one_compiles_the_other_takes() {
+        let hash = |engine: Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        let serving = engine(INSTANCES_MAX).expect("an engine");
+        assert_eq!(hash(compiling_engine().expect("an engine")), hash(serving));
+    }
 }

@@ -400,9 +400,10 @@ async fn bounded<T>(
     wall: Duration,
     mut call: Pin<&mut impl Future<Output = wasmtime::Result<T>>>,
 ) -> Result<T, Stop> {
-    let _running = pool.pulse.enter();
     let mut timer: Option<Answer<'static, ()>> = None;
     poll_fn(|context| {
+        // Not while the call waits for a disk or for others: no guest runs then.
+        let _running = pool.pulse.enter();
         if let Poll::Ready(done) = call.as_mut().poll(context) {
             return Poll::Ready(done.map_err(Stop::Engine));
         }

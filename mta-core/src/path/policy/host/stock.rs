@@ -22,9 +22,15 @@ const RESTING_PER_PLUGIN_MAX: usize = 256;
 pub(crate) struct Loaded {
     pub(crate) code: Code,
     pub(crate) stock: Stock,
+    pub(crate) source: String,
     pub(crate) sha256: String,
     /// Why instances can't be brought back to the image of the configured plugin, where they can't.
     pub(crate) unpictured: Option<String>,
+    /// The listeners and tenants that it is for; none: for all.
+    pub(crate) listeners: Vec<Arc<str>>,
+    pub(crate) tenants: Vec<Arc<str>>,
+    /// The hooks at which it is asked.
+    pub(crate) asked_at: Vec<Hook>,
     pub(crate) on_failure: HashMap<Hook, OnFailure>,
     pub(crate) breaker: Breaker,
     pub(crate) reports: Reports,
@@ -32,7 +38,8 @@ pub(crate) struct Loaded {
 
 /// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.
 pub(crate) struct Stock {
-    resting: Mutex<Vec<Live>>,
+    /// None while the plugin's generation does not serve: what is at rest then only takes room.
+    resting: Mutex<Option<Vec<Live>>>,
     /// One permit for each instance of any plugin that may rest.
     room: Arc<Semaphore>,
 }
@@ -46,6 +53,14 @@ pub(crate) struct Lease {
 }
 
 impl Loaded {
+    /// Whether it is asked about such mail: of that listener, where there is one, and of that tenant.
+    pub(crate) fn serves(&self, listener: Option<&Arc<str>>, tenant: Option<&Arc<str>>) -> bool {
+        let among = |names: &[Arc<str>], name: Option<&Arc<str>>| {
+            names.is_empty() || name.is_some_and(|name| names.contains(name))
+        };
+        among(&self.listeners, listener) && among(&self.tenants, tenant)
+    }
+
     /// What its failure at that hook means.
     pub(crate) fn on_failure(&self, hook: Hook) -> OnFailure {
         self.on_failure.get(&hook).copied().unwrap_or_default()
@@ -54,12 +69,12 @@ impl Loaded {
 
 impl Stock {
     pub(crate) fn new(room: Arc<Semaphore>) -> Self {
-        Self { resting: Mutex::default(), room }
+        Self { resting: Mutex::new(Some(Vec::new())), room }
     }
 
     /// The instance that was used last: its memory is still in the processor's cache.
     fn take(&self) -> Option<Live> {
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.pop()
     }
 
     /// Keeps an instance, where it may rest and there is room.
@@ -68,9 +83,16 @@ impl Stock {
             return;
         }
         let mut resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        if resting.len() < RESTING_PER_PLUGIN_MAX {
+        if let Some(resting) = resting.as_mut().filter(|resting| resting.len() < RESTING_PER_PLUGIN_MAX) {
             resting.push(live);
         }
+    }
+
+    /// Lets instances rest, or drops them and those that come.
+    pub(crate) fn open(&self, open: bool) {
+        let before =
+            std::mem::replace(&mut *self.resting.lock().unwrap_or_else(PoisonError::into_inner), open.then(Vec::new));
+        drop(before);
     }
 }
 

@@ -6,8 +6,10 @@
 //! configured anew for each transaction. See docs/decisions/0013-instances-are-restored.md.
 
 mod capture;
+pub(super) mod compile;
 mod component;
 mod function;
+pub(super) mod inspect;
 mod module;
 #[cfg(test)]
 mod module_tests;
@@ -15,11 +17,10 @@ mod shape;
 mod state;
 
 use super::capability::grants::{self, Grants, check_export, check_import};
-use super::capability::kv::Kv;
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
-use super::host::call::{Call, Identity, LogGate};
+use super::host::call::{Call, FETCHES_PER_PLUGIN_MAX, Identity, LogGate};
 use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
 use super::host::instance::{Live, Pool};
@@ -29,11 +30,13 @@ use crate::base::flow::policy::Hook;
 use crate::config::model::{OnFailure, Plugin};
 use bytes::Bytes;
 use capture::{Image, Sitter};
+use compile::{Compile, NotCompiled};
 use component::Restorable;
 use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre, Linker};
 
 /// Loads one plugin.
@@ -43,11 +46,12 @@ use wasmtime::component::{Component, InstancePre, Linker};
 pub(crate) async fn load(
     pool: &Pool,
     linker: &Linker<Call>,
-    kv: &Kv,
+    compiler: &dyn Compile,
+    grants: Grants,
     plugin: &Plugin,
     octets: Bytes,
 ) -> Result<Arc<Loaded>, LoadError> {
-    let grants = Grants::new(plugin, kv)?;
+    let sha256 = sha256(plugin, &octets)?;
     let on_failure = on_failure(plugin)?;
     if plugin.budget.memory_bytes_max > engine::MEMORY_BYTES_MAX {
         let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
@@ -60,17 +64,23 @@ pub(crate) async fn load(
         config_json: plugin.config_json.clone(),
         tick: plugin.tick,
         log: LogGate::default(),
+        fetching: Semaphore::new(FETCHES_PER_PLUGIN_MAX),
         sets: Mutex::default(),
     });
-    let loader = Loader { pool, linker, plugin, identity };
+    let loader = Loader { pool, linker, compiler, plugin, identity };
     let (code, unpictured) = match Sitter::new(&octets) {
         Ok(sitter) => loader.pictured(&octets, &sitter).await?,
         Err(why) => (loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why)),
     };
+    let asked_at = asked_at(plugin, &code.hooks)?;
     let loaded = Arc::new(Loaded {
         code,
+        listeners: plugin.listeners.clone(),
+        tenants: plugin.tenants.clone(),
+        asked_at,
         stock: Stock::new(pool.room.clone()),
-        sha256: Sha256::digest(&octets).iter().map(|octet| format!("{octet:02x}")).collect(),
+        source: plugin.source.to_string(),
+        sha256,
         unpictured: unpictured.map(|why| why.to_string()),
         on_failure,
         breaker: Breaker::default(),
@@ -84,6 +94,7 @@ pub(crate) async fn load(
 struct Loader<'a> {
     pool: &'a Pool,
     linker: &'a Linker<Call>,
+    compiler: &'a dyn Compile,
     plugin: &'a Plugin,
     identity: Arc<Identity>,
 }
@@ -104,7 +115,11 @@ impl Loader<'_> {
         live.configure(self.pool, &sitting).await.map_err(refused)?;
         let (store, instance) = live.inside();
         let sets = store.data().sets.clone();
-        match sitter.image(store, instance).await {
+        let image = match store.data().drew {
+            true => Err(Unfit::Drew),
+            false => sitter.image(store, instance).await,
+        };
+        match image {
             Ok(Image::Restorable(image)) => {
                 let octets = image.octets.clone().into();
                 Ok((self.code(octets, Beginning::Restored(image), sets).await?, None))
@@ -140,15 +155,8 @@ impl Loader<'_> {
 
     /// Compiles away from the threads that serve mail.
     async fn compile(&self, octets: Bytes) -> Result<Component, LoadError> {
-        let engine = self.linker.engine().clone();
-        let compiled = tokio::task::spawn_blocking(move || Component::new(&engine, &octets)).await;
-        let problem = match compiled {
-            Ok(Ok(component)) => return Ok(component),
-            Ok(Err(error)) => format!("{error:#}"),
-            Err(error) => error.to_string(),
-        };
-        let remedy = "a plugin is a WebAssembly component (wasm-tools component new makes one of a core module)";
-        Err(grants::error(self.plugin, format!("it can't be compiled: {problem}"), remedy))
+        let compiled = self.compiler.compile(self.linker.engine(), self.plugin, octets).await;
+        compiled.map_err(|NotCompiled { problem, remedy }| grants::error(self.plugin, problem, remedy))
     }
 
     /// Checks every import and export; the hooks' names.
@@ -183,6 +191,35 @@ impl Loader<'_> {
         let problem = format!("{what} failed: {} ({})", fault.why, fault.kind.name());
         grants::error(self.plugin, problem, "correct its `config`, or the plugin")
     }
+}
+
+/// The hooks at which it is asked: those that it has, or those of them that the operator names.
+fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
+    let had = Hook::ALL.into_iter().filter(|hook| hooks.has(*hook));
+    let missing = plugin.hooks.iter().find(|name| !had.clone().any(|hook| *hook.name() == ***name));
+    if let Some(name) = missing {
+        let known: Vec<&str> = had.map(Hook::name).collect();
+        let problem = format!("hooks names \"{name}\", which it does not have");
+        return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
+    }
+    Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.iter().any(|name| *hook.name() == **name)).collect())
+}
+
+/// The component's sum, which must be the one that the operator named.
+fn sha256(plugin: &Plugin, octets: &[u8]) -> Result<String, LoadError> {
+    let sum = hex(&Sha256::digest(octets));
+    match plugin.sha256.as_deref().filter(|pinned| *pinned != sum) {
+        None => Ok(sum),
+        Some(pinned) => {
+            let problem = format!("its component has the sha256 {sum}, and its configuration wants {pinned}");
+            let remedy = "if the new component is meant, write its sum into `sha256`; else put the old one back";
+            Err(grants::error(plugin, problem, remedy))
+        }
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// What each hook's failure means; the configuration names hooks with or without `on-`.

@@ -34,6 +34,8 @@ const SHARED: &str = "shared/";
 /// What a call is about. An absent part answers `not-here`.
 #[derive(Debug, Default)]
 pub(super) struct Scene {
+    /// Whose mail it is.
+    pub(super) tenant: Option<Arc<str>>,
     pub(super) session: Option<Arc<SessionScene>>,
     pub(super) message: Option<MessageScene>,
     pub(super) delivery: Option<DeliveryScene>,
@@ -67,7 +69,6 @@ pub(super) enum Note {
 pub(super) struct DeliveryScene {
     pub(super) id: QueueId,
     pub(super) recipient: Address,
-    pub(super) tenant: Option<Box<str>>,
     pub(super) attempt: u32,
     pub(super) accepted: UnixMillis,
     pub(super) last_reply: Option<String>,

@@ -5,7 +5,7 @@ use super::guests::{
     expect_octet, guest, reject,
 };
 use super::stage::{ID, Stage, content, entry, envelope, plugin, recipient};
-use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Policy, Sending, Sendout, Submission};
+use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Hook, Policy, Sending, Sendout, Submission};
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::HeaderEdit;
 use crate::config::model::{EditGrant, Plugin};
@@ -176,6 +176,61 @@ async fn a_bucket_outlives_sessions_and_an_ungranted_one_does_not_exist() {
     assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Next);
     assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Accept);
     assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn plugins_are_asked_about_mail_of_their_tenants_and_listeners_at_their_hooks() {
+    let stage = Stage::new();
+    let of = |name: &str, tenants: &[&str], listeners: &[&str], code: u16| {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+        let plugin = Plugin { tenants: names(tenants), listeners: names(listeners), ..plugin(name) };
+        (plugin, guest(&[], &[("on-rcpt", &reject(code)), ("on-connect", &reject(559))]))
+    };
+    let only_rcpt = |(plugin, octets): (Plugin, Bytes)| (Plugin { hooks: vec!["rcpt".into()], ..plugin }, octets);
+    let plugins = [
+        of("acme", &["acme"], &[], 551),
+        of("elsewhere", &[], &["another"], 552),
+        of("globex", &["globex", "initech"], &["mx"], 553),
+        of("everybody", &[], &[], 554),
+    ];
+    stage.load(&plugins.map(only_rcpt)).await.expect("they load");
+    assert!(!stage.host.has(Hook::Connect), "they have it, and are not asked at it");
+    let mut session = stage.session();
+    let to = recipient("a@example.net");
+    for (tenant, code) in [(None, 554), (Some("acme"), 551), (Some("globex"), 553), (Some("initech"), 553)] {
+        let tenant = tenant.map(Into::into);
+        session.belongs_to(tenant.as_ref());
+        let Gate::Reject(reply) = session.gate(Asked::Rcpt { sender: None, to: &to }).await else {
+            panic!("{tenant:?}: no refusal")
+        };
+        assert_eq!(reply.code, code, "{tenant:?}");
+        session.transaction_ended();
+    }
+    let misspelt = Plugin { hooks: vec!["data".into()], ..plugin("p") };
+    let refused = stage.load(&[(misspelt, guest(&[], &[("on-rcpt", NEXT)]))]).await.expect_err("refused").to_string();
+    assert!(
+        refused.contains("hooks names \"data\", which it does not have") && refused.contains("it has rcpt"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn each_tenant_has_its_own_part_of_a_bucket() {
+    let stage = Stage::new();
+    let body = format!(
+        "(call $incr (i32.const 32) (i32.const 1) (i32.const 32) (i32.const 1) (i64.const 1)
+            (i32.const 0) (i64.const 0) (i32.const 2048))
+         (if (result i32) (i32.eq (i32.load8_u (i32.const 2056)) (i32.const 2)) (then {ACCEPT}) (else {NEXT}))"
+    );
+    let counter = Plugin { allow: vec!["kv:1".into()], ..plugin("counter") };
+    stage.load(&[(counter, guest(&[INCR], &[("on-connect", &body)]))]).await.expect("it loads");
+    for (tenant, answer) in
+        [(None, Gate::Next), (Some("t"), Gate::Next), (Some("u"), Gate::Next), (Some("t"), Gate::Accept)]
+    {
+        let mut session = stage.session();
+        session.belongs_to(tenant.map(Into::into).as_ref());
+        assert_eq!(session.gate(Asked::Connect).await, answer, "{tenant:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Whatever a guest does wrong is contained, named in the log, and answered as the operator said.
 
-use super::guests::{ACCEPT, ADD, ADD_HEADER, NEXT, SPIN, TRAP, guest, reject};
+use super::guests::{ACCEPT, ADD, ADD_HEADER, CLOCK, Import, LOG, NEXT, SPIN, TRAP, guest, guest_with_both, reject};
 use super::stage::{ID, Stage, content, entry, envelope, hello, plugin, recipient};
-use crate::base::flow::policy::{Asked, Disposition, Gate, Policy, Sending, Sendout, Submission};
+use crate::base::flow::policy::{
+    Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout, Submission,
+};
 use crate::base::mail::edits::Edits;
 use crate::base::smtp::reply::Reply;
 use crate::config::model::{EditGrant, OnFailure, Plugin};
@@ -216,4 +218,132 @@ async fn one_that_fails_again_and_again_is_left_alone_and_others_are_asked() {
     // On a slow machine a second may pass meanwhile, and one call tries.
     let faults = stage.events.faults().len();
     assert!((10..40).contains(&faults) && faults == 9 + alone.len(), "{faults} faults, {} times alone", alone.len());
+}
+
+/// What on-connect of such a hostile guest answers, and the kind of its fault; a well-meaning one is asked after it.
+async fn hostile(imports: &[Import], parts: &str, body: &str) -> (Gate, String) {
+    let stage = Stage::new();
+    let allow = ["log", "clock"].map(Into::into).into();
+    let guests = [
+        (Plugin { allow, ..plugin("hostile") }, guest_with_both(imports, parts, &[("on-connect", body)])),
+        (plugin("well"), guest(&[], &[("on-rcpt", ACCEPT)])),
+    ];
+    stage.load(&guests).await.expect("they load");
+    let mut session = stage.session();
+    let gate = session.gate(Asked::Connect).await;
+    let to = recipient("a@example.net");
+    assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Accept, "the others go on");
+    let kind = stage.events.faults().pop().map(|(kind, _)| kind);
+    (gate, kind.unwrap_or_default())
+}
+
+/// `reject` with a text of that length somewhere in memory.
+fn reject_with(length: u32) -> String {
+    format!("{} (drop) (i32.store offset=24 (i32.const 1024) (i32.const {length})) (i32.const 1024)", reject(550))
+}
+
+#[tokio::test]
+async fn a_text_beyond_the_memory_or_beyond_all_measure_is_not_taken() {
+    let beyond = reject_with(u32::MAX);
+    let grown = format!("(drop (memory.grow (i32.const 64))) {}", reject_with(3 << 20));
+    for body in [beyond, grown] {
+        let (gate, kind) = hostile(&[], "", &body).await;
+        assert!(tempfail(&gate) && kind == "trap", "{gate:?} {kind}");
+    }
+    let write = "(drop (memory.grow (i32.const 64)))
+        (call $write (i32.const 2) (i32.const 16) (i32.const 3145728) (i32.const 0) (i32.const 0))";
+    let (gate, kind) = hostile(&[LOG], "", &format!("{write} {NEXT}")).await;
+    assert!(tempfail(&gate) && kind == "trap", "{gate:?} {kind}");
+}
+
+#[tokio::test]
+async fn a_list_of_four_billion_fields_is_not_taken() {
+    let write = "(call $write (i32.const 2) (i32.const 16) (i32.const 5) (i32.const 0) (i32.const -1))";
+    let (gate, kind) = hostile(&[LOG], "", &format!("{write} {NEXT}")).await;
+    assert!(tempfail(&gate) && kind == "trap", "{gate:?} {kind}");
+}
+
+#[tokio::test]
+async fn a_flood_of_calls_spends_the_guests_own_time() {
+    let flood = "(loop $again (drop (call $now-ms)) (br $again)) unreachable";
+    let (gate, kind) = hostile(&[CLOCK], "", flood).await;
+    assert!(tempfail(&gate) && kind == "cpu", "{gate:?} {kind}");
+}
+
+#[tokio::test]
+async fn a_guest_can_not_call_back_while_it_is_not_its_turn() {
+    // When its answer is taken away again it has no more say.
+    let parts =
+        r#"(func (export "cabi_post_mailwright:plugin/on-connect@0.1.0#handle") (param i32) (drop (call $now-ms)))"#;
+    let (gate, kind) = hostile(&[CLOCK], parts, NEXT).await;
+    assert!(tempfail(&gate) && kind == "trap", "{gate:?} {kind}");
+}
+
+#[tokio::test]
+async fn handles_of_a_guests_own_are_bounded() {
+    let leak = r#"(component
+        (type $r (resource (rep i32)))
+        (core func $new (canon resource.new $r))
+        (core module $m
+            (import "" "new" (func $new (param i32) (result i32)))
+            (func (export "handle") (local $i i32)
+                (loop $again
+                    (drop (call $new (i32.const 1)))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br_if $again (i32.lt_u (local.get $i) (i32.const 100))))))
+        (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
+        (func $handle (canon lift (core func $i "handle")))
+        (instance $hook (export "handle" (func $handle)))
+        (export "mailwright:plugin/on-disconnect@0.1.0" (instance $hook)))"#;
+    let stage = Stage::new();
+    let leak = wat::parse_str(leak).expect("the text is WebAssembly");
+    stage.load(&[(plugin("leak"), leak.into())]).await.expect("it loads");
+    stage.session().disconnected();
+    stage.host.told().await;
+    let faults = stage.events.take("plugin-fault");
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0]["kind"], "trap", "{}", faults[0]["why"]);
+}
+
+#[tokio::test]
+async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
+    let stage = Stage::new();
+    let hooks: Vec<String> = Hook::ALL.map(|hook| format!("on-{}", hook.name())).into();
+    let bodies: Vec<(&str, &str)> = hooks.iter().map(|hook| (&**hook, TRAP)).collect();
+    let open = Plugin { on_failure: OnFailure::Open, ..plugin("p") };
+    stage.load(&[(open, guest(&[], &bodies))]).await.expect("it loads");
+    let (to, envelope) = (recipient("a@example.net"), envelope(&["a@example.net"]));
+    let content = content("Subject: x\r\n\r\n", "text\r\n");
+    let mut session = stage.session();
+    let asked = [
+        Asked::Connect,
+        Asked::Helo("c.example"),
+        Asked::Mail { envelope: &envelope, size_bytes: None },
+        Asked::Rcpt { sender: None, to: &to },
+    ];
+    for asked in asked {
+        assert_eq!(session.gate(asked).await, Gate::Next, "{asked:?}");
+    }
+    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    let verdict = session.data(submission).await;
+    assert_eq!(verdict.disposition, Disposition::Next);
+    session.disconnected();
+    let entry = entry(&["a@example.net"]);
+    let sendout =
+        Sendout { entry: &entry, content: &content, recipient: 0, attempt: 1, site: "x", size_bytes_max: 1 << 20 };
+    assert_eq!(stage.host.pre_send(sendout).await.sending, Sending::Next);
+    stage.host.outcome(&Attempted {
+        entry: entry.into(),
+        content: Some(content),
+        recipient: 0,
+        attempt: 1,
+        site: "mx:example.net".into(),
+        outcome: Outcome::Expired,
+    });
+    stage.host.told().await;
+    let faults = stage.events.take("plugin-fault");
+    let mut told: Vec<&str> = faults.iter().filter_map(|fault| fault["hook"].as_str()).collect();
+    told.sort_unstable();
+    // Ten faults in a row would open the breaker; the tick has a test of its own.
+    assert_eq!(told, ["connect", "data", "disconnect", "helo", "mail", "outcome", "pre-send", "rcpt"]);
 }

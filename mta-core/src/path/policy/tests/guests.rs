@@ -71,6 +71,16 @@ pub(super) fn guest_with(parts: &str, hooks: &[(&str, &str)]) -> Bytes {
     component(CONTRACT, &[], hooks, parts)
 }
 
+/// The same, and it imports these functions.
+pub(super) fn guest_with_both(imports: &[Import], parts: &str, hooks: &[(&str, &str)]) -> Bytes {
+    component(CONTRACT, imports, hooks, parts)
+}
+
+/// A component with these imports, these hooks, and this text at 64.
+pub(super) fn guest_saying(imports: &[Import], text: &str, hooks: &[(&str, &str)]) -> Bytes {
+    guest_with_both(imports, &format!("(data (i32.const 64) {text:?})"), hooks)
+}
+
 /// The same, built against a contract of its own.
 pub(super) fn guest_of(contract: &str, imports: &[Import], hooks: &[(&str, &str)]) -> Bytes {
     component(contract, imports, hooks, "")

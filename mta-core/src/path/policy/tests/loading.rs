@@ -1,9 +1,10 @@
 //! What can't be loaded is refused with words that say what to do; what serves is left as it is.
 
-use super::guests::{CLOCK, NEXT, RANDOM, guest, guest_of};
+use super::guests::{CLOCK, NEXT, guest, guest_of};
 use super::stage::{Stage, plugin};
 use crate::config::model::{OnFailure, Plugin};
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 async fn refused(plugin: Plugin, octets: Bytes) -> String {
     Stage::new().load(&[(plugin, octets)]).await.expect_err("it is refused").to_string()
@@ -23,9 +24,9 @@ async fn an_import_that_is_not_granted_names_the_grant() {
 
 #[tokio::test]
 async fn an_import_of_a_later_version_is_told_so() {
-    let body = format!("(call $bytes (i32.const 1) (i32.const 2048)) {NEXT}");
-    let words = refused(plugin("p"), guest(&[RANDOM], &[("on-connect", &body)])).await;
-    assert!(words.contains("it imports mailwright:plugin/random@0.1.0, which this version does not offer"), "{words}");
+    let submit = ("submit", "send", "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)");
+    let words = refused(plugin("p"), guest(&[submit], &[("on-connect", NEXT)])).await;
+    assert!(words.contains("it imports mailwright:plugin/submit@0.1.0, which this version does not offer"), "{words}");
 }
 
 #[tokio::test]
@@ -54,9 +55,9 @@ async fn what_is_no_component_is_refused() {
 async fn grants_that_do_not_exist_are_refused() {
     let octets = guest(&[], &[("on-connect", NEXT)]);
     for (allow, wanted) in [
-        ("logs", "allow = \"logs\" is no grant; grants are \"log\", \"clock\" and \"kv:<bucket>\""),
+        ("logs", "allow = \"logs\" is no grant; grants are \"log\", \"clock\", \"random\", \"kv:<bucket>\""),
         ("kv", "allow = \"kv\" is no grant"),
-        ("dns", "allow = \"dns\" is not offered by this version"),
+        ("submit", "allow = \"submit\" is not offered by this version"),
     ] {
         let words = refused(Plugin { allow: vec![allow.into()], ..plugin("p") }, octets.clone()).await;
         assert!(words.contains(wanted), "{words}");
@@ -66,4 +67,16 @@ async fn grants_that_do_not_exist_are_refused() {
     let words = refused(odd, octets).await;
     let wanted = "on_failure names no hook that is asked: \"dta\"; hooks that are asked are connect, helo, mail, rcpt";
     assert!(words.contains(wanted), "{words}");
+}
+
+#[tokio::test]
+async fn a_component_that_is_not_the_pinned_one_is_refused_with_both_sums() {
+    let octets = guest(&[], &[("on-connect", NEXT)]);
+    let sum: String = Sha256::digest(&octets).iter().map(|octet| format!("{octet:02x}")).collect();
+    let pinned = "0".repeat(64);
+    let words = refused(Plugin { sha256: Some(pinned.as_str().into()), ..plugin("p") }, octets.clone()).await;
+    let wanted = format!("plugin \"p\": its component has the sha256 {sum}, and its configuration wants {pinned}; if");
+    assert!(words.starts_with(&wanted), "{words}");
+    let right = Plugin { sha256: Some(sum.into()), ..plugin("p") };
+    Stage::new().load(&[(right, octets)]).await.expect("the pinned one loads");
 }

@@ -1,5 +1,6 @@
 //! Policy as a whole, with real components: hello, and small guests that do one thing each.
 
+mod capability;
 mod chain;
 mod faults;
 mod guests;

@@ -165,3 +165,32 @@ async fn a_new_generation_does_not_use_instances_of_the_old_one() {
     assert!(refused.is_err(), "configure traps");
     assert_eq!(transactions(&stage, 1).await, [Gate::Accept]);
 }
+
+#[tokio::test]
+async fn the_generation_before_comes_back_in_one_step() {
+    let stage = Stage::new();
+    assert!(stage.host.roll_back().is_err(), "nothing was loaded");
+    stage.load(&[(plugin("p"), guest(&[], &[("on-rcpt", NEXT)]))]).await.expect("it loads");
+    assert!(stage.host.roll_back().expect_err("loaded once").contains("there is no generation before"));
+    assert_eq!(transactions(&stage, 1).await, [Gate::Next]);
+    stage.load(&[(plugin("p"), guest(&[], &[("on-rcpt", ACCEPT)]))]).await.expect("it loads");
+    assert_eq!(stage.host.resting(), 0, "what does not serve keeps no instances");
+    assert_eq!(transactions(&stage, 1).await, [Gate::Accept]);
+
+    let serving = stage.host.roll_back().expect("there is one");
+    assert_eq!((serving.generation, serving.previous), (1, Some(2)));
+    assert_eq!(transactions(&stage, 2).await, [Gate::Next, Gate::Next]);
+    assert_eq!(stage.host.resting(), 1);
+    let told = stage.events.take("plugins-rolled-back");
+    assert_eq!((&told[0]["generation"], &told[0]["from"]), (&1.into(), &2.into()));
+    assert_eq!(stage.host.roll_back().expect("the way there is the way back").generation, 2);
+    assert_eq!(transactions(&stage, 1).await, [Gate::Accept]);
+
+    // The number of a generation is never another's.
+    stage.host.roll_back().expect("there is one");
+    stage.load(&[(plugin("p"), guest(&[], &[("on-connect", NEXT), ("on-rcpt", NEXT)]))]).await.expect("it loads");
+    let serving = stage.host.serving();
+    assert_eq!((serving.generation, serving.previous), (3, Some(1)));
+    let hooks: Vec<_> = serving.plugins[0].hooks.iter().map(|hook| (hook.hook.as_str(), hook.place)).collect();
+    assert_eq!(hooks, [("connect", 1), ("rcpt", 1)]);
+}

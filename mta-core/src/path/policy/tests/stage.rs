@@ -1,6 +1,7 @@
 //! What the tests stand on: a host with a real clock, kept events, and configured plugins.
 
 use crate::base::event::Event;
+use crate::base::fixtures::{Names, Web};
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::policy::{Policy, SessionInfo, SessionPolicy};
@@ -10,12 +11,13 @@ use crate::base::mail::edits::Edits;
 use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
-use crate::base::world::{Clock, Observe};
-use crate::config::model::{Budget, EditGrant, OnFailure, Plugin, PluginSource};
+use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
 use crate::edge::world::ticker;
-use crate::path::policy::{Host, HostSettings, LoadError};
+use crate::path::policy::{Host, HostSettings, LoadError, Reach, Supplies};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -23,6 +25,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 pub(super) struct Stage {
     pub(super) host: Host,
     pub(super) events: Arc<Events>,
+    /// What grants may name.
+    pub(super) supplies: Supplies,
 }
 
 /// The machine's clock.
@@ -40,6 +44,26 @@ impl Clock for RealClock {
     fn sleep_until(&self, when: Instant) -> Answer<'static, ()> {
         Box::pin(tokio::time::sleep_until(when.into()))
     }
+}
+
+/// Dice that count: each octet that is filled is one more than the last.
+#[derive(Default)]
+pub(super) struct CountingDice(AtomicU64);
+
+impl Dice for CountingDice {
+    fn roll(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn fill(&self, into: &mut [u8]) -> std::io::Result<()> {
+        into.fill_with(|| self.roll().to_le_bytes()[0].wrapping_add(1));
+        Ok(())
+    }
+}
+
+/// An outside in which nothing is found.
+pub(super) fn reach() -> Reach {
+    Reach { dice: Arc::new(CountingDice::default()), dns: Arc::new(Names::default()), http: Arc::new(Web::default()) }
 }
 
 /// Events as JSON, in their order.
@@ -88,12 +112,16 @@ impl Stage {
     }
 
     pub(super) fn with_instances(instances_max: u32) -> Self {
+        Self::reaching(reach(), instances_max)
+    }
+
+    pub(super) fn reaching(reach: Reach, instances_max: u32) -> Self {
         let events = Arc::new(Events::default());
-        let settings =
-            HostSettings { clock: Arc::new(RealClock), observe: events.clone(), instances_max, journal: None };
+        let settings = HostSettings::new(Arc::new(RealClock), events.clone(), reach);
+        let settings = HostSettings { instances_max, ..settings };
         let host = Host::new(settings).expect("the engine is set up");
         ticker::spawn(host.pulse()).expect("a thread");
-        Self { host, events }
+        Self { host, events, supplies: Supplies::default() }
     }
 
     /// Loads plugins with their components.
@@ -105,7 +133,7 @@ impl Stage {
             let found = octets.iter().find(|(other, _)| other == source);
             found.map(|(_, octets)| octets.clone()).ok_or_else(|| "not on the stage".to_owned())
         };
-        self.host.load(&configured, &read).await
+        self.host.load(&configured, &self.supplies, &read).await
     }
 
     pub(super) fn session(&self) -> Box<dyn SessionPolicy> {
@@ -133,8 +161,13 @@ pub(super) fn plugin(name: &str) -> Plugin {
             wall: Duration::from_secs(10),
             ..Budget::default()
         },
+        hooks: Vec::new(),
+        listeners: Vec::new(),
+        tenants: Vec::new(),
         tick: Duration::from_secs(60),
         on_failure_by_hook: BTreeMap::new(),
+        sha256: None,
+        compile: CompileLimits::default(),
     }
 }
 

@@ -44,6 +44,9 @@ pub(super) fn config() -> Config {
         queue: Queue { jitter_percent: 0, ..Queue::default() },
         storage: Storage::default(),
         limits: Default::default(),
+        secrets: Vec::new(),
+        tables: Vec::new(),
+        tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },
     }

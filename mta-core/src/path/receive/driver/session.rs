@@ -117,7 +117,9 @@ impl Driver {
     fn part(&mut self) {
         let Self { doors, machine, policy, .. } = self;
         if doors.policy.has(Hook::Disconnect) {
-            policy.get_or_insert_with(|| doors.policy.session(machine.info())).disconnected();
+            let policy = policy.get_or_insert_with(|| doors.policy.session(machine.info()));
+            policy.belongs_to(machine.tenant());
+            policy.disconnected();
         }
     }
 
@@ -172,6 +174,7 @@ impl Driver {
     async fn ask(&mut self, effect: &Effect) {
         let Self { doors, machine, policy, .. } = self;
         let policy = policy.get_or_insert_with(|| doors.policy.session(machine.info()));
+        policy.belongs_to(machine.tenant());
         match effect {
             Effect::AskGate => {
                 let Some(asked) = machine.asked() else { return };

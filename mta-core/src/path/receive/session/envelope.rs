@@ -31,8 +31,13 @@ impl Session {
         }
         let Mail { sender, size, body, smtputf8, ret, envid } = mail;
         let body = body.unwrap_or_default();
+        let peer = self.peer.ip();
+        let by_sender = || sender.as_ref().and_then(|sender| self.config.tenant_of_sender(peer, sender));
+        let tenant = self.config.tenant_of_client(&self.listener, peer).or_else(by_sender).cloned();
         self.transaction = Some(Box::new(Transaction {
             envelope: Envelope { sender, recipients: Vec::new(), body, smtputf8, ret, envid },
+            tenant_known: tenant.is_some(),
+            tenant,
             announced_bytes: size,
             refused_rcpt: false,
             asked: None,
@@ -116,6 +121,14 @@ impl Session {
             return self.refuse_rcpt(&reply);
         }
         let Some(transaction) = &mut self.transaction else { return };
+        if !transaction.tenant_known {
+            let tenant = self.config.tenant_of_recipient(&recipient.address);
+            if transaction.envelope.recipients.is_empty() {
+                transaction.tenant = tenant.cloned();
+            } else if transaction.tenant.as_ref() != tenant {
+                return self.refuse_rcpt(&replies::ANOTHER_TENANT);
+            }
+        }
         if self.doors.policy.has(Hook::Rcpt) {
             transaction.asked = Some(recipient);
             self.ask_policy(Answer::Rcpt);
@@ -149,6 +162,15 @@ impl Session {
     fn note_refused_rcpt(&mut self) {
         if let Some(transaction) = &mut self.transaction {
             transaction.refused_rcpt = true;
+        }
+    }
+
+    /// Whose session or message it is, as far as is known.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&Arc<str>> {
+        match &self.transaction {
+            Some(transaction) => transaction.tenant.as_ref(),
+            None => self.config.tenant_of_client(&self.listener, self.peer.ip()),
         }
     }
 

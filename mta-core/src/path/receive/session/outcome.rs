@@ -205,7 +205,7 @@ impl Session {
             edits,
             size_bytes: content.size_bytes(),
             head_bytes: u32::try_from(content.head.len()).unwrap_or(u32::MAX),
-            tenant: None,
+            tenant: transaction.tenant.as_deref().map(Into::into),
             tags,
             progress: vec![progress; count],
         };

@@ -58,6 +58,10 @@ pub(super) struct Counts {
 #[derive(Debug)]
 pub(super) struct Transaction {
     pub(super) envelope: Envelope,
+    /// Whose message it is.
+    pub(super) tenant: Option<Arc<str>>,
+    /// Client or sender have said whose; otherwise the recipients do.
+    pub(super) tenant_known: bool,
     pub(super) announced_bytes: Option<u64>,
     /// A RCPT was refused: "no valid recipients" is then the better answer.
     pub(super) refused_rcpt: bool,

@@ -8,6 +8,7 @@ use crate::base::mail::content::{Composed, Piece};
 use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
+use crate::config::model::{DomainPattern, Tenant};
 
 fn reply(code: u16, text: &str) -> Reply {
     let class = u8::try_from(code / 100).expect("a digit");
@@ -174,4 +175,36 @@ fn a_message_without_a_recipient_left_is_discarded_by_name() {
     let mut bench = deciding(DataVerdict { envelope: vec![gone], ..verdict(Disposition::Next) });
     assert_eq!(bench.send("A: b\r\n"), "250 2.0.0 ok\r\n");
     assert!(bench.world.heard.has("message-discarded", "tester"));
+}
+
+#[test]
+fn a_message_belongs_to_one_tenant_and_452_splits_it_rfc5321_4_5_3_1_10() {
+    let tenant = |name: &str, domain: &str| Tenant {
+        name: name.into(),
+        listeners: Vec::new(),
+        networks: Vec::new(),
+        domains: vec![DomainPattern::new(domain)],
+    };
+    let mut config = config();
+    config.relay.domains.push(DomainPattern::new("globex.example"));
+    config.tenants = vec![tenant("acme", "here.example"), tenant("globex", "globex.example")];
+    let mut outside = Bench::with(config.clone(), OUTSIDE);
+    outside.say("EHLO c.example\r\n");
+    let split = "452 4.5.3 please send to this recipient in a transaction of its own\r\n";
+    assert_eq!(outside.say("MAIL FROM:<x@globex.example>\r\n"), "250 2.1.0 sender ok\r\n");
+    assert_eq!(outside.say("RCPT TO:<a@here.example>\r\n"), "250 2.1.5 recipient ok\r\n");
+    assert_eq!(outside.say("RCPT TO:<b@globex.example>\r\n"), split, "a sender from outside says nothing");
+    assert_eq!(outside.say("RCPT TO:<postmaster>\r\n"), split, "nobody's is another's");
+    assert_eq!(outside.say("RCPT TO:<c@here.example>\r\n"), "250 2.1.5 recipient ok\r\n");
+    assert!(outside.say("DATA\r\nSubject: x\r\n\r\nx\r\n.\r\n").contains("250 2.0.0"));
+    let mut inside = Bench::with(config, INSIDE);
+    inside.say("EHLO c.example\r\n");
+    inside.say("MAIL FROM:<x@globex.example>\r\n");
+    assert_eq!(inside.say("RCPT TO:<a@here.example>\r\n"), "250 2.1.5 recipient ok\r\n");
+    assert_eq!(inside.say("RCPT TO:<b@elsewhere.example>\r\n"), "250 2.1.5 recipient ok\r\n", "the sender's message");
+    assert!(inside.say("DATA\r\nSubject: x\r\n\r\nx\r\n.\r\n").contains("250 2.0.0"));
+    let tenants = |bench: &Bench| -> Vec<Option<Box<str>>> {
+        bench.world.spool.kept.lock().expect("no panic").iter().map(|kept| kept.entry.tenant.clone()).collect()
+    };
+    assert_eq!((tenants(&outside), tenants(&inside)), (vec![Some("acme".into())], vec![Some("globex".into())]));
 }

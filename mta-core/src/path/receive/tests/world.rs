@@ -39,6 +39,9 @@ pub(super) fn config() -> Config {
         queue: Queue::default(),
         storage: Storage { blob_bytes_min: 4096, ..Storage::default() },
         limits: Limits::default(),
+        secrets: Vec::new(),
+        tables: Vec::new(),
+        tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
     }
@@ -268,6 +271,12 @@ impl SessionPolicy for TestSession {
         self.note(format!("data {} octets", submission.content.size_bytes()));
         let verdict = self.data.clone().unwrap_or_else(|| verdict(Disposition::Next));
         Box::pin(async { verdict })
+    }
+
+    fn belongs_to(&mut self, tenant: Option<&Arc<str>>) {
+        if let Some(tenant) = tenant {
+            self.note(format!("tenant {tenant}"));
+        }
     }
 
     fn transaction_ended(&mut self) {

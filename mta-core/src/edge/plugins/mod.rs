@@ -1,4 +1,9 @@
-//! Where components come from: the program itself, or a file.
+//! Where components come from, the program itself or a file; and where their code does, a child process or our own cache.
+
+mod cache;
+pub mod child;
+mod code;
+pub mod compiler;
 
 use crate::config::model::PluginSource;
 use bytes::Bytes;

@@ -1,0 +1,121 @@
+//! The configuration in force, and what changes it while the server runs: SIGHUP all of it, an operator the plugins alone.
+
+use crate::base::event::Event;
+use crate::base::flow::Answer;
+use crate::base::flow::operator::{OperatePlugins, Serving};
+use crate::base::world::Observe;
+use crate::config::model::Config;
+use crate::edge::config_file::ConfigFile;
+use crate::edge::observe::EventLog;
+use crate::edge::plugins;
+use crate::edge::supplies::Shelf;
+use crate::path::policy::Host;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{Mutex, watch};
+
+/// What a reload reads, and what it changes.
+pub(super) struct Reloads {
+    file: ConfigFile,
+    /// The stages read it when they need it, and the queue is told of a change.
+    config: watch::Sender<Arc<Config>>,
+    host: Host,
+    /// The files that plugins are supplied from.
+    shelf: Arc<Shelf>,
+    log: Arc<EventLog>,
+    /// One at a time, in the order in which they were asked for.
+    turn: Mutex<()>,
+}
+
+impl Reloads {
+    pub(super) fn new(
+        file: ConfigFile,
+        config: watch::Sender<Arc<Config>>,
+        host: Host,
+        shelf: Arc<Shelf>,
+        log: Arc<EventLog>,
+    ) -> Self {
+        Self { file, config, host, shelf, log, turn: Mutex::new(()) }
+    }
+
+    /// The configuration in force.
+    pub(super) fn present(&self) -> Arc<Config> {
+        Arc::clone(&self.config.borrow())
+    }
+
+    /// Puts the file's present configuration in force, whole or not at all, and says which.
+    pub(super) async fn all(&self) {
+        let path = self.file.path.display().to_string();
+        match self.try_all().await {
+            Ok(()) => self.log.event(Event::Reloaded { path: &path }),
+            Err(why) => self.log.event(Event::ReloadRefused { path: &path, why: &why }),
+        }
+    }
+
+    async fn try_all(&self) -> Result<(), String> {
+        let _turn = self.turn.lock().await;
+        let next = self.file.load()?;
+        let present = self.present();
+        if next.listeners != present.listeners {
+            return Err("`listener` changed: ports are opened at the start alone; restart the server".to_owned());
+        }
+        if next.data_dir != present.data_dir || next.storage != present.storage {
+            return Err(
+                "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
+            );
+        }
+        self.load(&next).await?;
+        self.log.configure(&next.log);
+        self.config.send_replace(Arc::new(next));
+        Ok(())
+    }
+
+    /// Of the file, the plugins with their secrets and tables come into force and nothing else: who reloads plugins need
+    /// not look for what else was changed in it.
+    async fn try_plugins(&self) -> Result<Serving, String> {
+        let _turn = self.turn.lock().await;
+        let Config { plugins, secrets, tables, .. } = self.file.load()?;
+        let next = Config { plugins, secrets, tables, ..Config::clone(&self.present()) };
+        self.load(&next).await?;
+        self.config.send_replace(Arc::new(next));
+        Ok(self.host.serving())
+    }
+
+    /// The plugins of a configuration, all or none.
+    async fn load(&self, next: &Config) -> Result<(), String> {
+        let reading = self.shelf.read(next)?;
+        let loaded = self.host.load(&next.plugins, &reading.supplies, &plugins::read).await;
+        loaded.map_err(|error| error.to_string())?;
+        self.shelf.put(reading);
+        Ok(())
+    }
+}
+
+impl OperatePlugins for Reloads {
+    fn serving(&self) -> Serving {
+        self.host.serving()
+    }
+
+    fn reload(&self) -> Answer<'_, Result<Serving, String>> {
+        Box::pin(async move {
+            let began = Instant::now();
+            let reloaded = self.try_plugins().await;
+            match &reloaded {
+                Ok(Serving { generation, plugins, .. }) => self.log.event(Event::PluginsReloaded {
+                    generation: *generation,
+                    plugins: plugins.len() as u64,
+                    took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                }),
+                Err(why) => self.log.event(Event::PluginsReloadRefused { why }),
+            }
+            reloaded
+        })
+    }
+
+    fn roll_back(&self) -> Answer<'_, Result<Serving, String>> {
+        Box::pin(async move {
+            let _turn = self.turn.lock().await;
+            self.host.roll_back()
+        })
+    }
+}

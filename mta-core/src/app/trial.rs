@@ -1,0 +1,238 @@
+//! Tries a plugin on a case that its author wrote: a session and a message, and what is expected of the plugin.
+//!
+//! It is loaded as a server would load it, compiled, checked against its grants, configured and tested, and asked through
+//! the same door. Each case has a host of its own, so that no case finds what another left in a bucket.
+
+use super::{World, host, runtime};
+use crate::base::event::Event;
+use crate::base::flow::policy::{
+    Asked, DataVerdict, Disposition, Gate, Policy, SessionInfo, SessionPolicy, Submission,
+};
+use crate::base::mail::address::Address;
+use crate::base::mail::content::{Body, Content};
+use crate::base::mail::edits::{EnvelopeEdit, HeaderEdit};
+use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
+use crate::base::mail::id::QueueId;
+use crate::base::world::Observe;
+use crate::config::model::Config;
+use crate::edge::plugins;
+use crate::edge::plugins::compiler::Compiler;
+use crate::edge::supplies::Shelf;
+use bytes::Bytes;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// One case, as its file says it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Who connects.
+    #[serde(default)]
+    pub session: Session,
+    /// The reverse path; empty is the null sender.
+    #[serde(default)]
+    pub sender: String,
+    /// The forward paths, in their order.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+    /// The message's file, beside the case.
+    pub message: Option<String>,
+    /// What the plugin is to say; what is not named here is not looked at.
+    #[serde(default)]
+    pub expect: Told,
+}
+
+/// Who connects.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Session {
+    /// The client's address and port.
+    pub peer: SocketAddr,
+    /// The name that it gives.
+    pub helo: String,
+    /// The listener's name.
+    pub listener: String,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
+        Self { peer, helo: "client.example".to_owned(), listener: "mx".to_owned() }
+    }
+}
+
+/// What the plugin said, hook by hook, in words; nothing for what it was not asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Told {
+    /// `next`, `accept`, or `tempfail`, `reject` or `disconnect` with the reply, as `reject 550 5.7.1 no`.
+    pub connect: Option<String>,
+    /// The same.
+    pub helo: Option<String>,
+    /// The same.
+    pub mail: Option<String>,
+    /// The same, for each recipient.
+    pub rcpt: Option<Vec<String>>,
+    /// Also `quarantine REASON` and `discard REASON`.
+    pub data: Option<String>,
+    /// What it changed, as `add X-A: 1`, `set X-A (0): 1`, `remove X-A (0)`, `sender a@b`, `add recipient a@b`,
+    /// `remove recipient a@b`, `tag name: value`, `body of N octets`.
+    pub edits: Option<Vec<String>>,
+    /// Its faults, as `rcpt cpu: it used up its time`.
+    pub faults: Option<Vec<String>>,
+}
+
+/// What went wrong meanwhile.
+#[derive(Default)]
+struct Faults(Mutex<Vec<String>>);
+
+impl Observe for Faults {
+    fn event(&self, event: Event<'_>) {
+        if let Event::PluginFault { hook, kind, why, .. } = event {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{hook} {kind}: {why}"));
+        }
+    }
+}
+
+/// Plays a case with the plugins of a configuration.
+///
+/// # Errors
+/// In words for people: a plugin can't be loaded, or the case makes no sense.
+pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told, String> {
+    let envelope = Envelope {
+        sender: (!case.sender.is_empty()).then(|| address(&case.sender)).transpose()?,
+        recipients: case.recipients.iter().map(|text| recipient(text)).collect::<Result<_, _>>()?,
+        body: BodyType::default(),
+        smtputf8: false,
+        ret: None,
+        envid: None,
+    };
+    runtime()?.block_on(async {
+        let faults = Arc::new(Faults::default());
+        let world = World::new(config, Arc::<Faults>::clone(&faults))?;
+        let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None)?;
+        let supplies = Shelf::default().read(config)?.supplies;
+        host.load(&config.plugins, &supplies, &plugins::read).await.map_err(|error| error.to_string())?;
+        let info = SessionInfo {
+            id: "trial".into(),
+            listener: case.session.listener.as_str().into(),
+            peer: case.session.peer,
+            helo: None,
+        };
+        let mut session = host.session(info);
+        let limit = config.limits.message_bytes_max;
+        let mut told = converse(&mut *session, &case.session.helo, envelope, message, limit).await;
+        drop(session);
+        told.faults = Some(faults.0.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        Ok(told)
+    })
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    Address::parse(text).map_err(|error| format!("{text}: {error}"))
+}
+
+fn recipient(text: &str) -> Result<Recipient, String> {
+    Ok(Recipient { address: address(text)?, notify: None, orcpt: None })
+}
+
+/// A session as SMTP has it: who is refused is asked nothing more.
+async fn converse(
+    session: &mut dyn SessionPolicy,
+    helo: &str,
+    mut envelope: Envelope,
+    message: Option<&[u8]>,
+    size_bytes_max: u64,
+) -> Told {
+    let mut told = Told::default();
+    let goes_on = |gate: &Gate| matches!(gate, Gate::Next | Gate::Accept);
+    let gate = session.gate(Asked::Connect).await;
+    told.connect = Some(gate_words(&gate));
+    if !goes_on(&gate) {
+        return told;
+    }
+    let gate = session.gate(Asked::Helo(helo)).await;
+    told.helo = Some(gate_words(&gate));
+    if !goes_on(&gate) {
+        return told;
+    }
+    session.named(helo);
+    let wanted = std::mem::take(&mut envelope.recipients);
+    let size_bytes = message.map(|message| message.len() as u64);
+    let gate = session.gate(Asked::Mail { envelope: &envelope, size_bytes }).await;
+    told.mail = Some(gate_words(&gate));
+    if !goes_on(&gate) {
+        return told;
+    }
+    let mut said = Vec::new();
+    for to in wanted {
+        let gate = session.gate(Asked::Rcpt { sender: envelope.sender.as_ref(), to: &to }).await;
+        said.push(gate_words(&gate));
+        if goes_on(&gate) {
+            envelope.recipients.push(to);
+        }
+    }
+    told.rcpt = Some(said);
+    if let Some(message) = message.filter(|_| !envelope.recipients.is_empty()) {
+        let content = content(message);
+        let (id, envelope, content) = (QueueId(1), &envelope, &content);
+        let verdict = session.data(Submission { id, envelope, content, size_bytes_max }).await;
+        told.edits = Some(edit_words(&verdict));
+        told.data = Some(disposition_words(&verdict.disposition));
+    }
+    told
+}
+
+/// The message as it comes by SMTP: a file's own line ends become CRLF (RFC 5321 2.3.8).
+fn content(message: &[u8]) -> Content {
+    let mut octets = Vec::with_capacity(message.len() + message.len() / 32);
+    for line in message.split_inclusive(|octet| *octet == b'\n') {
+        let ended = line.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        octets.extend_from_slice(ended.unwrap_or(line));
+        if ended.is_some() {
+            octets.extend_from_slice(b"\r\n");
+        }
+    }
+    let octets = Bytes::from(octets);
+    let head = octets.windows(4).position(|four| four == b"\r\n\r\n").map_or(octets.len(), |at| at + 4);
+    Content { head: octets.slice(..head), body: Body::Memory(octets.slice(head..)) }
+}
+
+fn gate_words(gate: &Gate) -> String {
+    match gate {
+        Gate::Next => "next".to_owned(),
+        Gate::Accept => "accept".to_owned(),
+        Gate::Tempfail(reply) => format!("tempfail {reply}"),
+        Gate::Reject(reply) => format!("reject {reply}"),
+        Gate::Disconnect(reply) => format!("disconnect {reply}"),
+    }
+}
+
+fn disposition_words(disposition: &Disposition) -> String {
+    match disposition {
+        Disposition::Next => "next".to_owned(),
+        Disposition::Accept => "accept".to_owned(),
+        Disposition::Tempfail(reply) => format!("tempfail {reply}"),
+        Disposition::Reject(reply) => format!("reject {reply}"),
+        Disposition::Quarantine(reason) => format!("quarantine {reason}"),
+        Disposition::Discard(reason) => format!("discard {reason}"),
+    }
+}
+
+fn edit_words(verdict: &DataVerdict) -> Vec<String> {
+    let headers = verdict.edits.headers.iter().map(|edit| match edit {
+        HeaderEdit::Add { name, value } => format!("add {name}: {value}"),
+        HeaderEdit::Set { name, nth, value: Some(value) } => format!("set {name} ({nth}): {value}"),
+        HeaderEdit::Set { name, nth, value: None } => format!("remove {name} ({nth})"),
+    });
+    let envelope = verdict.envelope.iter().map(|edit| match edit {
+        EnvelopeEdit::SetSender(Some(sender)) => format!("sender {sender}"),
+        EnvelopeEdit::SetSender(None) => "sender <>".to_owned(),
+        EnvelopeEdit::AddRecipient(to) => format!("add recipient {to}"),
+        EnvelopeEdit::RemoveRecipient(to) => format!("remove recipient {to}"),
+    });
+    let tags = verdict.tags.iter().map(|(name, value)| format!("tag {name}: {value}"));
+    let body = verdict.body.iter().map(|body| format!("body of {} octets", body.size_bytes()));
+    headers.chain(envelope).chain(tags).chain(body).collect()
+}

@@ -1,0 +1,82 @@
+//! `plugin inspect`: what a component says of itself, in words or as JSON.
+
+use super::super::queue::as_json;
+use super::super::say;
+use mta_core::config::model::PluginSource;
+use mta_core::edge::plugins;
+use mta_core::path::policy::{Inspection, inspect};
+
+pub(super) fn run(component: &str, json: bool) -> Result<(), String> {
+    let source = match component.strip_prefix("builtin:") {
+        Some(name) => PluginSource::Builtin(name.into()),
+        None => PluginSource::File(component.into()),
+    };
+    let octets = plugins::read(&source)?;
+    match json {
+        true => say(&as_json(&inspect(&octets).map_err(|why| format!("{component}: {why}"))?)?),
+        false => say(&described(component, &octets)?),
+    }
+}
+
+/// What a component is, in words.
+pub(super) fn described(name: &str, octets: &[u8]) -> Result<String, String> {
+    inspect(octets).map(|found| text(name, &found)).map_err(|why| format!("{name}: {why}"))
+}
+
+fn text(component: &str, found: &Inspection) -> String {
+    let list = |words: &[String]| if words.is_empty() { "none".to_owned() } else { words.join(", ") };
+    // As the configuration has it.
+    let quoted = |words: Vec<String>| {
+        let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+        format!("[{}]", quoted.join(", "))
+    };
+    let mut lines = vec![
+        component.to_owned(),
+        format!("  sha256     {}", found.sha256),
+        format!("  size       {} bytes", found.bytes),
+        format!("  contract   {}", found.contract.as_deref().unwrap_or("none: it has nothing of ours")),
+        format!("  hooks      {}", list(&found.hooks)),
+        format!("  configure  {}", if found.lifecycle { "yes, or a self-test" } else { "no" }),
+        format!("  allow      {}", quoted(found.allow.clone())),
+        format!("  edit       {}", quoted(found.edit.iter().map(|word| (*word).to_owned()).collect())),
+        format!("  memory     {} bytes at the start", found.memory_bytes),
+        format!("  instances  {}", found.instances),
+    ];
+    if !found.unknown.is_empty() {
+        lines.push(format!("  NOT LOADED: this version does not have {}", list(&found.unknown)));
+    } else if found.hooks.is_empty() {
+        lines.push("  NOT LOADED: it has no hook".to_owned());
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_is_what_its_page_says() {
+        let source = PluginSource::Builtin("hello".into());
+        let found = inspect(&plugins::read(&source).expect("it is built in")).expect("it is a component");
+        let text = text("builtin:hello", &found);
+        for line in [
+            "  contract   0.1.0",
+            "  hooks      connect, rcpt, data, pre-send",
+            "  configure  yes, or a self-test",
+            "  allow      [\"log\"]",
+            "  edit       [\"headers\"]",
+            "  memory     65536 bytes at the start",
+            "  instances  restored",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
+        }
+        assert!(!text.contains("NOT LOADED"), "{text}");
+    }
+
+    #[test]
+    fn what_is_no_component_is_told_what_to_do() {
+        let words = inspect(b"\0asm\x01\0\0\0").expect_err("a module");
+        assert!(words.contains("`mailwright plugin build` makes a component"), "{words}");
+        assert!(inspect(b"hello").expect_err("a text").starts_with("this is no WebAssembly component"));
+    }
+}

@@ -1,0 +1,25 @@
+//! `plugin`: for those who write plugins and those who run them.
+
+mod build;
+pub(crate) mod command;
+mod guest;
+mod inspect;
+mod new;
+mod sdk;
+mod serving;
+mod test;
+
+use command::PluginCommand;
+
+/// Does it.
+pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
+    match command {
+        PluginCommand::New { name, sdk } => new::run(&name, sdk.as_deref()),
+        PluginCommand::Build { folder, release_dir } => build::run(&folder, release_dir.as_deref()),
+        PluginCommand::Inspect { component, json } => inspect::run(&component, json),
+        PluginCommand::Test { component, cases } => test::run(&component, &cases),
+        PluginCommand::List { config, json } => serving::list(&config, json),
+        PluginCommand::Reload(config) => serving::reload(&config),
+        PluginCommand::Rollback(config) => serving::roll_back(&config),
+    }
+}

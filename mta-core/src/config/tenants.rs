@@ -1,0 +1,91 @@
+//! Whose mail is whose: which tenant a client, a sender or a recipient belongs to.
+
+use super::model::{Config, Tenant};
+use crate::base::mail::address::Address;
+use crate::base::mail::domain::Domain;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+impl Config {
+    /// The tenant of everything that such a client sends, by the listener it came to or the network it is in.
+    #[must_use]
+    pub fn tenant_of_client(&self, listener: &str, peer: IpAddr) -> Option<&Arc<str>> {
+        self.tenant(|tenant| {
+            tenant.listeners.iter().any(|name| **name == *listener)
+                || tenant.networks.iter().any(|network| network.contains(peer))
+        })
+    }
+
+    /// The tenant of a message by its sender. Anybody can write any sender, so it counts only where the client may
+    /// relay.
+    #[must_use]
+    pub fn tenant_of_sender(&self, peer: IpAddr, sender: &Address) -> Option<&Arc<str>> {
+        let may_relay = || self.relay.networks.iter().any(|network| network.contains(peer));
+        self.tenant(|tenant| owns(tenant, sender)).filter(|_| may_relay())
+    }
+
+    /// The tenant of a message by its recipient.
+    #[must_use]
+    pub fn tenant_of_recipient(&self, recipient: &Address) -> Option<&Arc<str>> {
+        self.tenant(|tenant| owns(tenant, recipient))
+    }
+
+    fn tenant(&self, is_it: impl Fn(&Tenant) -> bool) -> Option<&Arc<str>> {
+        self.tenants.iter().find(|tenant| is_it(tenant)).map(|tenant| &tenant.name)
+    }
+}
+
+fn owns(tenant: &Tenant, address: &Address) -> bool {
+    let Some(domain) = address.domain() else { return false };
+    let matches = |domain: &Domain| tenant.domains.iter().any(|pattern| pattern.matches(domain));
+    // Patterns may be written either way (RFC 5891 5.1).
+    matches(domain) || matches(&domain.to_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse::parse;
+    use std::net::IpAddr;
+
+    const CONFIG: &str = r#"
+        hostname = "mx.example.test"
+        data_dir = "var"
+        [[listener]]
+        name = "acme"
+        bind = "127.0.0.1:2525"
+        [[listener]]
+        name = "mx"
+        bind = "127.0.0.1:2526"
+        [relay]
+        networks = ["192.0.2.0/24"]
+        [[tenant]]
+        name = "acme"
+        listeners = ["acme"]
+        domains = ["acme.example", "*.acme.example"]
+        [[tenant]]
+        name = "globex"
+        networks = ["198.51.100.0/24"]
+        domains = ["globex.example", "xn--bcher-kva.example"]
+    "#;
+
+    #[test]
+    fn mail_belongs_to_whom_the_configuration_says() {
+        let config = parse("test", CONFIG, &[]).expect("it is sound");
+        let ip = |text: &str| text.parse::<IpAddr>().expect("a literal");
+        let address = |text: &str| text.parse().expect("an address");
+        let client = |listener, peer| config.tenant_of_client(listener, ip(peer)).map(|name| &**name);
+        assert_eq!(client("acme", "203.0.113.1"), Some("acme"));
+        assert_eq!(client("mx", "198.51.100.7"), Some("globex"));
+        assert_eq!(client("acme", "198.51.100.7"), Some("acme"), "the first wins");
+        assert_eq!(client("mx", "203.0.113.1"), None);
+
+        let sender = |peer, from: &str| config.tenant_of_sender(ip(peer), &address(from)).map(|name| &**name);
+        assert_eq!(sender("192.0.2.1", "a@mail.acme.example"), Some("acme"));
+        assert_eq!(sender("203.0.113.1", "a@acme.example"), None, "anybody can write any sender");
+
+        let recipient = |to: &str| config.tenant_of_recipient(&address(to)).map(|name| &**name);
+        assert_eq!(recipient("b@globex.example"), Some("globex"));
+        assert_eq!(recipient("b@bücher.example"), Some("globex"), "written either way");
+        assert_eq!(recipient("b@elsewhere.example"), None);
+    }
+}

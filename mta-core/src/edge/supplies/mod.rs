@@ -1,0 +1,116 @@
+//! What the operator supplies plugins with: read at the start and at each reload; tables also when their files change.
+
+mod file;
+mod secrets;
+mod tables;
+#[cfg(test)]
+mod tables_tests;
+
+use crate::base::world::Observe;
+use crate::config::model::Config;
+use crate::path::policy::{Supplies, Table};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tables::TableFile;
+
+/// How often the files of tables are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// What is in force of the files.
+#[derive(Default)]
+pub struct Shelf {
+    in_force: Mutex<InForce>,
+}
+
+#[derive(Default)]
+struct InForce {
+    /// How often something was put here.
+    generation: u64,
+    tables: Vec<TableFile>,
+}
+
+/// What was read, and is not in force yet.
+pub struct Reading {
+    /// For the plugins to be loaded with.
+    pub supplies: Supplies,
+    tables: Vec<(TableFile, Arc<Table>)>,
+}
+
+impl Shelf {
+    /// Reads all that the configuration names. A table that is known keeps its present content until [`put`](Self::put);
+    /// a new one has it at once.
+    ///
+    /// # Errors
+    /// A line for each that can't be had; nothing is changed.
+    pub fn read(&self, config: &Config) -> Result<Reading, String> {
+        let before = self.in_force().tables.clone();
+        let (mut wrong, mut reading) = (Vec::new(), Reading { supplies: Supplies::default(), tables: Vec::new() });
+        for secret in &config.secrets {
+            match secrets::read(&secret.source) {
+                Ok(value) => reading.supplies.secrets.push((secret.name.clone(), value)),
+                Err(why) => wrong.push(format!("secret \"{}\": {why}", secret.name)),
+            }
+        }
+        for table in &config.tables {
+            match TableFile::read(table, &before) {
+                Ok((file, content)) => {
+                    if !before.iter().any(|known| known.name == file.name) {
+                        file.slot.store(content.clone());
+                    }
+                    reading.supplies.tables.push((file.name.clone(), file.slot.clone()));
+                    reading.tables.push((file, content));
+                }
+                Err(why) => wrong.push(format!("table \"{}\": {why}", table.name)),
+            }
+        }
+        if wrong.is_empty() { Ok(reading) } else { Err(wrong.join("\n")) }
+    }
+
+    /// Puts in force what was read.
+    pub fn put(&self, reading: Reading) {
+        let mut in_force = self.in_force();
+        in_force.generation += 1;
+        let taken = reading.tables.into_iter().map(|(file, content)| {
+            file.slot.store(content);
+            file
+        });
+        in_force.tables = taken.collect();
+    }
+
+    /// Looks at the files of tables, for as long as it is polled.
+    pub async fn watch(self: Arc<Self>, observe: Arc<dyn Observe>) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if self.in_force().tables.is_empty() {
+                continue;
+            }
+            let (shelf, observe) = (Arc::clone(&self), Arc::clone(&observe));
+            // Disks may be slow, and a table large: not on the threads that serve.
+            if tokio::task::spawn_blocking(move || shelf.look(&*observe)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Looks once. A reload meanwhile wins: it has read the files later.
+    fn look(&self, observe: &dyn Observe) {
+        let (generation, mut files) = {
+            let in_force = self.in_force();
+            (in_force.generation, in_force.tables.clone())
+        };
+        let found: Vec<_> = files.iter_mut().map(TableFile::look).collect();
+        let mut in_force = self.in_force();
+        if in_force.generation != generation {
+            return;
+        }
+        for (file, found) in files.iter().zip(found) {
+            found.into_iter().for_each(|found| file.take(found, observe));
+        }
+        in_force.tables = files;
+    }
+
+    /// No change panics half-way, so what a poisoned lock guards is whole.
+    fn in_force(&self) -> MutexGuard<'_, InForce> {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

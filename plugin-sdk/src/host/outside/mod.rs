@@ -1,0 +1,7 @@
+//! What lies outside of the mail: what the operator and the system supply.
+
+pub mod dns;
+pub mod http;
+pub mod random;
+pub mod secrets;
+pub mod tables;

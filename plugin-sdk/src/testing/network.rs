@@ -1,0 +1,126 @@
+//! The host functions that reach others, on the scene.
+
+use super::scene;
+use std::collections::BTreeMap;
+
+/// The DNS of a scene. A name that is in none of these does not exist.
+#[derive(Clone, Debug, Default)]
+pub struct Dns {
+    /// IPv4 addresses by name.
+    pub a: BTreeMap<String, Vec<String>>,
+    /// IPv6 addresses by name.
+    pub aaaa: BTreeMap<String, Vec<String>>,
+    /// Texts by name.
+    pub txt: BTreeMap<String, Vec<Vec<u8>>>,
+    /// Exchangers by name.
+    pub mx: BTreeMap<String, Vec<crate::dns::MxRecord>>,
+    /// Names by address.
+    pub ptr: BTreeMap<String, Vec<String>>,
+    /// What lists say, by zone and address.
+    pub lists: BTreeMap<(String, String), Vec<String>>,
+    /// What these names, addresses and zones answer instead.
+    pub failing: BTreeMap<String, crate::dns::Error>,
+}
+
+pub(crate) mod dns {
+    //! The scene's names.
+    use super::{BTreeMap, Dns, scene};
+    use crate::dns::{Error, MxRecord};
+
+    fn find<T: Clone>(name: &str, kind: fn(&Dns) -> &BTreeMap<String, Vec<T>>) -> Result<Vec<T>, Error> {
+        scene(|scene| {
+            let dns = &scene.dns;
+            if let Some(error) = dns.failing.get(name) {
+                return Err(*error);
+            }
+            let known = [dns.a.contains_key(name), dns.aaaa.contains_key(name), dns.txt.contains_key(name)];
+            let known = known.contains(&true) || dns.mx.contains_key(name);
+            let absent = if known { Error::NoData } else { Error::Nxdomain };
+            kind(dns).get(name).cloned().ok_or(absent)
+        })
+    }
+
+    pub(crate) fn a(name: &str) -> Result<Vec<String>, Error> {
+        find(name, |dns| &dns.a)
+    }
+
+    pub(crate) fn aaaa(name: &str) -> Result<Vec<String>, Error> {
+        find(name, |dns| &dns.aaaa)
+    }
+
+    pub(crate) fn txt(name: &str) -> Result<Vec<Vec<u8>>, Error> {
+        find(name, |dns| &dns.txt)
+    }
+
+    pub(crate) fn mx(name: &str) -> Result<Vec<MxRecord>, Error> {
+        find(name, |dns| &dns.mx)
+    }
+
+    pub(crate) fn ptr(ip: &str) -> Result<Vec<String>, Error> {
+        find(ip, |dns| &dns.ptr)
+    }
+
+    pub(crate) fn dnsbl(zone: &str, ip: &str) -> Result<Vec<String>, Error> {
+        scene(|scene| match scene.dns.failing.get(zone) {
+            Some(error) => Err(*error),
+            None => Ok(scene.dns.lists.get(&(zone.to_owned(), ip.to_owned())).cloned().unwrap_or_default()),
+        })
+    }
+}
+
+/// The web of a scene.
+#[derive(Clone, Debug, Default)]
+pub struct Web {
+    /// Answers by URL; what is not here is not permitted.
+    pub answers: BTreeMap<String, Result<crate::http::Response, crate::http::Error>>,
+    /// What was sent, in its order.
+    pub requests: Vec<crate::http::Request>,
+}
+
+pub(crate) mod http {
+    //! The scene's web.
+    use super::scene;
+    use crate::http::{Error, Request, Response};
+
+    pub(crate) fn fetch(request: &Request) -> Result<Response, Error> {
+        scene(|scene| {
+            scene.web.requests.push(request.clone());
+            scene.web.answers.get(&request.url).cloned().unwrap_or(Err(Error::NotPermitted))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::{self, Error};
+    use crate::http::{self, Request, Response};
+
+    #[test]
+    fn the_web_answers_as_the_scene_says_and_keeps_what_was_asked() {
+        let found = Response { status: 200, headers: vec![("etag".to_owned(), "1".to_owned())], body: b"ok".to_vec() };
+        scene(|scene| scene.web.answers.insert("https://a.test/".to_owned(), Ok(found)));
+        let request = Request::post("https://a.test/", "text/plain", "hello").timeout_ms(500);
+        let answer = request.send().expect("it is there");
+        assert_eq!((answer.status, answer.header("ETag"), &answer.body[..]), (200, Some("1"), &b"ok"[..]));
+        assert_eq!(Request::get("https://b.test/").send(), Err(http::Error::NotPermitted));
+        assert_eq!(scene(|scene| scene.web.requests.first().cloned()), Some(request));
+    }
+
+    #[test]
+    fn names_and_lists_are_as_the_scene_has_them() {
+        scene(|scene| {
+            scene.dns.a.insert("host.test".to_owned(), vec!["192.0.2.7".to_owned()]);
+            scene.dns.lists.insert(("list.test".to_owned(), "192.0.2.7".to_owned()), vec!["127.0.0.2".to_owned()]);
+            scene.dns.failing.insert("slow.test".to_owned(), Error::Timeout);
+        });
+        assert_eq!(dns::a("host.test"), Ok(vec!["192.0.2.7".to_owned()]));
+        assert_eq!(dns::txt("host.test"), Err(Error::NoData));
+        assert_eq!(dns::mx("gone.test"), Err(Error::Nxdomain));
+        assert_eq!(dns::aaaa("slow.test"), Err(Error::Timeout));
+        assert_eq!(dns::dnsbl("list.test", "192.0.2.7"), Ok(vec!["127.0.0.2".to_owned()]));
+        assert_eq!(dns::dnsbl("list.test", "192.0.2.8"), Ok(Vec::new()));
+        assert_eq!(dns::dnsbl("slow.test", "192.0.2.8"), Err(Error::Timeout));
+        assert_eq!(dns::ptr("192.0.2.7"), Err(Error::Nxdomain));
+    }
+}

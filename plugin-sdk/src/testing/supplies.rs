@@ -1,0 +1,93 @@
+//! The host functions for what the operator and the system supply, on the scene.
+
+use super::scene;
+
+pub(crate) mod random {
+    //! Octets that follow from the scene's number (SplitMix64), so that a test can be run again.
+
+    pub(crate) fn bytes(len: u32) -> Vec<u8> {
+        let mut octets = Vec::new();
+        while octets.len() < len.min(65_536) as usize {
+            octets.extend(super::scene(|scene| next(&mut scene.random)).to_le_bytes());
+        }
+        octets.truncate(len as usize);
+        octets
+    }
+
+    fn next(state: &mut u64) -> u64 {
+        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = *state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+pub(crate) mod tables {
+    //! The scene's tables; those that it has not are not granted.
+    use crate::tables::Error;
+
+    pub(crate) fn lookup(table: &str, key: &str) -> Result<Option<String>, Error> {
+        super::scene(|scene| {
+            let values = scene.tables.get(table).ok_or(Error::NoSuchTable)?;
+            let found = values.iter().find(|(known, _)| known.to_lowercase() == key.to_lowercase());
+            Ok(found.map(|(_, value)| value.clone()))
+        })
+    }
+}
+
+pub(crate) mod secrets {
+    //! The scene's secrets: all of them may be seen.
+    use hmac::{Hmac, Mac};
+    use sha2::Sha256;
+
+    pub(crate) fn get(name: &str) -> Option<Vec<u8>> {
+        super::scene(|scene| scene.secrets.get(name).cloned())
+    }
+
+    pub(crate) fn hmac_sha256(secret: &str, data: &[u8]) -> Option<Vec<u8>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&get(secret)?).expect("HMAC takes keys of any length");
+        mac.update(data);
+        Some(mac.finalize().into_bytes().to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::{Error, Table};
+    use crate::{random, secrets};
+
+    #[test]
+    fn a_mac_is_made_with_the_scenes_secret_and_known_again_rfc4231_4_3() {
+        scene(|scene| scene.secrets.insert("key".to_owned(), b"Jefe".to_vec()));
+        let mac = secrets::hmac_sha256("key", b"what do ya want for nothing?").expect("there is a key");
+        assert_eq!(mac[..4], [0x5b, 0xdc, 0xc1, 0x46]);
+        assert!(secrets::is_hmac_sha256("key", b"what do ya want for nothing?", &mac));
+        for wrong in [&mac[..31], &[0; 32], &[]] {
+            assert!(!secrets::is_hmac_sha256("key", b"what do ya want for nothing?", wrong));
+        }
+        assert!(!secrets::is_hmac_sha256("other", b"", &mac));
+        assert_eq!(secrets::get("other"), None);
+    }
+
+    #[test]
+    fn a_table_answers_in_any_case_and_only_when_the_scene_has_it() {
+        assert_eq!(Table("vips").lookup("ann@example.org"), Err(Error::NoSuchTable));
+        let values = [("Ann@example.org".to_owned(), "gold".to_owned())];
+        scene(|scene| scene.tables.insert("vips".to_owned(), values.into()));
+        assert_eq!(Table("vips").lookup("ann@EXAMPLE.org"), Ok(Some("gold".to_owned())));
+        assert_eq!(Table("vips").has("bob@example.org"), Ok(false));
+    }
+
+    #[test]
+    fn random_octets_follow_from_the_scenes_number() {
+        let (one, other) = (random::bytes(20), random::bytes(20));
+        assert_eq!((one.len(), other.len()), (20, 20));
+        assert_ne!(one, other);
+        scene(|scene| scene.random = 0);
+        assert_eq!(random::bytes(20), one);
+        assert_eq!(random::bytes(100_000).len(), 65_536);
+        assert_ne!(random::number(), random::number());
+    }
+}
