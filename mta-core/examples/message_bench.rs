@@ -9,9 +9,7 @@ mod guest;
 
 use bytes::Bytes;
 use mta_core::base::flow::policy::{Policy, SessionInfo, Submission};
-use mta_core::base::mail::address::Address;
 use mta_core::base::mail::content::{Body, Content, ReadAt};
-use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::header;
 use mta_core::base::mail::id::QueueId;
 use mta_core::config::model::{EditGrant, Plugin, PluginSource};
@@ -85,15 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The median and the lowest time of an on-data, in microseconds.
 async fn measure(host: &Host, content: &Content) -> Result<(f64, f64), Box<dyn Error>> {
-    let recipient = Recipient { address: Address::parse("a@example.net")?, notify: None, orcpt: None };
-    let envelope = Envelope {
-        sender: Some(Address::parse("from@example.org")?),
-        recipients: vec![recipient],
-        body: BodyType::SevenBit,
-        smtputf8: false,
-        ret: None,
-        envid: None,
-    };
+    let envelope = guest::envelope()?;
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4711));
     let mut session = host.session(SessionInfo { id: "bench".into(), listener: "mx".into(), peer, helo: None });
     let mut times = Vec::with_capacity(CALLS_MAX);

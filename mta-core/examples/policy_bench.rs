@@ -8,10 +8,9 @@ mod guest;
 use bytes::Bytes;
 use mta_core::base::flow::entry::{Entry, Progress};
 use mta_core::base::flow::policy::{Asked, Policy, Sendout, SessionInfo, SessionPolicy, Submission};
-use mta_core::base::mail::address::Address;
 use mta_core::base::mail::content::{Body, Content};
 use mta_core::base::mail::edits::Edits;
-use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
+use mta_core::base::mail::envelope::Envelope;
 use mta_core::base::mail::id::QueueId;
 use mta_core::base::time::UnixMillis;
 use mta_core::config::model::{EditGrant, Plugin, PluginSource};
@@ -170,15 +169,7 @@ async fn mail(plugin: (Plugin, Bytes)) -> Result<Mail, Box<dyn Error>> {
     let start = Instant::now();
     let host = guest::host(vec![plugin]).await?;
     println!("load (compile, configure, self-test): {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
-    let recipient = Recipient { address: Address::parse("a@example.net")?, notify: None, orcpt: None };
-    let envelope = Envelope {
-        sender: Some(Address::parse("from@example.org")?),
-        recipients: vec![recipient],
-        body: BodyType::SevenBit,
-        smtputf8: false,
-        ret: None,
-        envid: None,
-    };
+    let envelope = guest::envelope()?;
     let entry = Entry {
         id: QueueId(7),
         accepted: UnixMillis(0),

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use mta_core::base::event::Event;
+use mta_core::base::mail::address::Address;
+use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::world::Observe;
 use mta_core::config::model::Plugin;
 use mta_core::edge::world::clock::SystemClock;
@@ -47,6 +49,19 @@ pub(crate) async fn host(plugins: Vec<(Plugin, Bytes)>) -> Result<Host, Box<dyn 
     };
     host.load(&plugins, &Supplies::default(), &read).await?;
     Ok(host)
+}
+
+/// A message to one recipient.
+pub(crate) fn envelope() -> Result<Envelope, Box<dyn Error>> {
+    let recipient = Recipient { address: Address::parse("a@example.net")?, notify: None, orcpt: None };
+    Ok(Envelope {
+        sender: Some(Address::parse("from@example.org")?),
+        recipients: vec![recipient],
+        body: BodyType::SevenBit,
+        smtputf8: false,
+        ret: None,
+        envid: None,
+    })
 }
 
 /// A component with one hook, that imports these functions: interface, name, flattened signature. `head` is what stands in

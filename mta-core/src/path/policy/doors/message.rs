@@ -34,11 +34,16 @@ impl Call {
         self.scene.message.as_ref().ok_or(Error::NotHere)
     }
 
+    /// The message, where something can still become of a change: not at a hook that is only told.
+    fn changeable(&mut self) -> Result<&mut MessageScene, Error> {
+        self.scene.message.as_mut().filter(|_| !self.telling).ok_or(Error::NotHere)
+    }
+
     /// The message, where the plugin may change that part of it and has edits left in this call.
     fn edit(&mut self, granted: bool) -> Result<&mut MessageScene, Error> {
         let mark = self.mark;
         let most = self.plugin.budget.edits_max;
-        let message = self.scene.message.as_mut().ok_or(Error::NotHere)?;
+        let message = self.changeable()?;
         match granted {
             true if message.edits_since(mark) < most => Ok(message),
             true => Err(Error::TooLarge),
@@ -50,7 +55,7 @@ impl Call {
     /// of their own.
     fn body(&mut self) -> Result<&mut MessageScene, Error> {
         let granted = self.plugin.grants.edit_body;
-        let message = self.scene.message.as_mut().ok_or(Error::NotHere)?;
+        let message = self.changeable()?;
         granted.then_some(message).ok_or(Error::NotPermitted)
     }
 }

@@ -85,6 +85,8 @@ pub(crate) struct Call {
     /// Where the message's edits began, when this call did.
     pub(crate) mark: Mark,
     pub(crate) configuring: bool,
+    /// The hook is only told.
+    pub(crate) telling: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
     ticks_left: u64,
     octets_searched: u64,
@@ -165,6 +167,7 @@ impl Call {
             scene: Scene::default(),
             mark: Mark::default(),
             configuring: false,
+            telling: false,
             sets,
             ticks_left: 0,
             octets_searched: 0,

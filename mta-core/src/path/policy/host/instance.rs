@@ -345,6 +345,7 @@ impl Live {
         let plugin = &self.store.data().plugin;
         let (wall, ticks) = (plugin.budget.wall, plugin.ticks(hook, bytes));
         begin(&mut self.store, std::mem::take(scene), ticks);
+        self.store.data_mut().telling = hook.is_told();
         (self.sound, self.restored) = (false, false);
         wall
     }

@@ -1,6 +1,6 @@
 //! Hooks with what they are told: real components that trap unless they are told so, and the example plugin on its four.
 
-use super::guests::{ACCEPT, GET_NOTE, HEADER, LOG, NEXT, SET_NOTE, SPIN, TRAP, expect_octet, guest};
+use super::guests::{ACCEPT, ADD, ADD_HEADER, GET_NOTE, HEADER, LOG, NEXT, SET_NOTE, SPIN, TRAP, expect_octet, guest};
 use super::stage::{ID, Stage, content, entry, envelope, hello, plugin, recipient};
 use crate::base::flow::policy::{
     Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout, Submission,
@@ -9,7 +9,7 @@ use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Ret};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
-use crate::config::model::{OnFailure, Plugin};
+use crate::config::model::{EditGrant, OnFailure, Plugin};
 use crate::path::policy::host::reports::REPORTS_MAX;
 use std::time::Duration;
 
@@ -104,13 +104,15 @@ async fn on_outcome_is_told_what_became_of_a_recipient() {
     // Words: the case, the code, whether there is a status, its class, subject and detail, the text.
     let told = [expect_word(0, 2), expect_word(1, 550), expect_word(2, 1), expect_word(3, 5), expect_word(7, 4)];
     let body = format!(
-        "{} (call $header (i32.const 16) (i32.const 5) (i32.const 2048)) {}
+        "{} (call $header (i32.const 16) (i32.const 5) (i32.const 2048)) {} {ADD} {}
          (call $write (i32.const 2) (i32.const 16) (i32.const 5) (i32.const 0) (i32.const 0))",
         told.concat(),
-        expect_octet(2048, 0)
+        expect_octet(2048, 0),
+        // It is too late for a change, granted or not.
+        expect_octet(2048, 1)
     );
-    let granted = Plugin { allow: vec!["log".into()], ..plugin("p") };
-    stage.load(&[(granted, guest(&[HEADER, LOG], &[("on-outcome", &body)]))]).await.expect("it loads");
+    let granted = Plugin { allow: vec!["log".into()], edit: vec![EditGrant::Headers], ..plugin("p") };
+    stage.load(&[(granted, guest(&[HEADER, LOG, ADD_HEADER], &[("on-outcome", &body)]))]).await.expect("it loads");
     assert!(stage.host.has(Hook::Outcome) && !stage.host.has(Hook::PreSend));
     let attempted = |outcome| Attempted {
         entry: entry(&["a@example.net"]).into(),
