@@ -5,3 +5,4 @@ mod a_full_disk_is_answered_and_left_behind;
 mod five_thousand_idle_sessions_are_cheap;
 mod kill_nine_loses_nothing;
 mod large_messages_lie_on_the_disk;
+mod reloads_under_load_lose_nothing;

@@ -45,7 +45,7 @@ pub(crate) enum PluginCommand {
     },
     /// Try a component on cases that you wrote: sessions and messages, and what is expected of it.
     ///
-    /// In the folder, plugin.toml has a [[plugin]] with what it is allowed and its configuration, as a server's; each
+    /// In the folder, plugin.toml has a `[[plugin]]` with what it is allowed and its configuration, as a server's; each
     /// other NAME.toml is a case, and messages lie beside them. The exit code is 1 if one is not as expected.
     #[command(after_help = "Example:\n  mailwright plugin test my-policy.wasm --cases cases\n\n\
         A case:\n  sender = \"a@from.example\"\n  recipients = [\"nobody@to.example\", \"b@to.example\"]\n  \

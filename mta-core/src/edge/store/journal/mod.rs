@@ -1,7 +1,7 @@
 //! The journal on local files: one endless line of octets, cut into segments, written by one thread.
 //!
-//! What is here: [`frame`] is how a record lies on disk, [`segment`] one file, [`line`] the files together, [`writer`]
-//! the thread that appends, [`read`] how records are found again, also behind a damaged stretch.
+//! What is here: `frame` is how a record lies on disk, `segment` one file, `line` the files together, `writer`
+//! the thread that appends, `read` how records are found again, also behind a damaged stretch.
 
 mod frame;
 mod line;

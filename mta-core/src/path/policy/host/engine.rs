@@ -30,11 +30,11 @@ pub(crate) fn engine(instances_max: u32) -> wasmtime::Result<Engine> {
     engine_for(instances_max.saturating_add(RESTING_MAX))
 }
 
-/// An engine that makes code for [`engine`]'s: all settings are the same, but there is room for one instance alone. Address
+/// An engine that makes code for `engine`'s: all settings are the same, but there is room for one instance alone. Address
 /// space for thousands would be counted against the limits of the process that compiles.
 ///
 /// # Errors
-/// As for [`engine`].
+/// As for `engine`.
 pub fn compiling_engine() -> wasmtime::Result<Engine> {
     engine_for(1)
 }
