@@ -27,10 +27,16 @@ fn leading_bits_agree(one: u128, other: u128, bits: u32) -> bool {
 }
 
 impl DomainPattern {
-    /// A pattern from its text in lower case: a name, `*.` and a name (its subdomains), or `*`.
+    /// A pattern from its text: a name, `*.` and a name (its subdomains), or `*`. Kept in A-labels, so that it matters
+    /// neither how the operator writes a name nor how a client does (RFC 5890 2.3.2.1).
     #[must_use]
     pub fn new(text: &str) -> Self {
-        Self(text.to_lowercase().into())
+        let text = text.to_lowercase();
+        let (star, name) = text.strip_prefix("*.").map_or(("", &*text), |name| ("*.", name));
+        match Domain::parse(name) {
+            Ok(domain) if !name.is_ascii() => Self(format!("{star}{}", domain.to_ascii()).into()),
+            _ => Self(text.into()),
+        }
     }
 
     /// Whether the domain matches. `*` matches address literals too.
@@ -38,11 +44,19 @@ impl DomainPattern {
     pub fn matches(&self, domain: &Domain) -> bool {
         match (&*self.0, domain) {
             ("*", _) => true,
-            (pattern, Domain::Name(name)) => match pattern.strip_prefix('*') {
-                Some(suffix) => name.len() > suffix.len() && name.ends_with(suffix),
-                None => pattern == &**name,
+            (_, Domain::Name(name)) if !name.is_ascii() => match domain.to_ascii() {
+                Domain::Name(name) => self.matches_name(&name),
+                Domain::Literal(_) => false,
             },
+            (_, Domain::Name(name)) => self.matches_name(name),
             (pattern, literal @ Domain::Literal(_)) => pattern == literal.to_string().to_lowercase(),
+        }
+    }
+
+    fn matches_name(&self, name: &str) -> bool {
+        match self.0.strip_prefix('*') {
+            Some(suffix) => name.len() > suffix.len() && name.ends_with(suffix),
+            None => *self.0 == *name,
         }
     }
 }
@@ -91,5 +105,20 @@ mod tests {
         assert!(!pattern.matches(&name("example.org")));
         assert!(!pattern.matches(&name("badexample.org")));
         assert!(DomainPattern::new("*").matches(&Domain::Literal(IpAddr::from([127, 0, 0, 1]))));
+    }
+
+    #[test]
+    fn names_match_however_they_are_written_rfc5890_2_3_2_1() {
+        let written = ["bücher.example", "Bücher.Example", "xn--bcher-kva.example"];
+        for pattern in written.map(DomainPattern::new) {
+            for name in ["bücher.example", "xn--bcher-kva.example"] {
+                assert!(pattern.matches(&Domain::Name(name.into())), "{pattern} {name}");
+            }
+            assert!(!pattern.matches(&Domain::Name("bucher.example".into())));
+        }
+        let below = DomainPattern::new("*.bücher.example");
+        assert!(below.matches(&Domain::Name("a.xn--bcher-kva.example".into())));
+        assert!(below.matches(&Domain::Name("a.bücher.example".into())));
+        assert!(!below.matches(&Domain::Name("bücher.example".into())));
     }
 }

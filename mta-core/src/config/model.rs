@@ -82,7 +82,7 @@ pub struct Network {
     pub prefix: u8,
 }
 
-/// A pattern for domains: `example.org`, `*.example.org` or `*`, compared in lower case.
+/// A pattern for domains: `example.org`, `*.example.org` or `*`, compared in lower case and in A-labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainPattern(pub(super) Box<str>);
 

@@ -14,7 +14,6 @@ pub(super) fn is_allowed(config: &Config, peer: IpAddr, to: &Address) -> bool {
 fn is_accepted_from_anyone(config: &Config, to: &Address) -> bool {
     let Some(domain) = to.domain() else { return true };
     let ours = matches!(domain, Domain::Name(name) if name.eq_ignore_ascii_case(&config.hostname));
-    let ascii = domain.to_ascii();
     (ours && to.local().eq_ignore_ascii_case("postmaster"))
-        || config.relay.domains.iter().any(|pattern| pattern.matches(domain) || pattern.matches(&ascii))
+        || config.relay.domains.iter().any(|pattern| pattern.matches(domain))
 }
