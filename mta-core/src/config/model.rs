@@ -2,6 +2,7 @@
 
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
+use crate::base::flow::policy::Hook;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -252,8 +253,8 @@ pub struct Plugin {
     pub allow: Vec<Box<str>>,
     /// What it may edit.
     pub edit: Vec<EditGrant>,
-    /// The hooks at which it is asked, as `rcpt`; none: all that it has.
-    pub hooks: Vec<Box<str>>,
+    /// The hooks at which it is asked; none: all that it has.
+    pub hooks: Vec<Hook>,
     /// The listeners to whose sessions it belongs; none: to all.
     pub listeners: Vec<Arc<str>>,
     /// The tenants to whose mail it belongs; none: to all mail, also that of nobody.

@@ -66,6 +66,12 @@ impl Hook {
         }
     }
 
+    /// The hook of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hook| hook.name() == name)
+    }
+
     /// Whether plugins are only told: they answer nothing, so their failure means nothing to the mail.
     #[must_use]
     pub fn is_told(self) -> bool {

@@ -28,23 +28,14 @@ pub(super) struct Draft {
     sha256: Option<Box<str>>,
     allow: Vec<Box<str>>,
     edit: Vec<EditGrant>,
-    hooks: Vec<Box<str>>,
+    hooks: Vec<Hook>,
     listeners: Vec<Arc<str>>,
     tenants: Vec<Arc<str>>,
-    tick: Tick,
+    tick: Option<Duration>,
     failure: Failure,
     config: Option<Json>,
     budget: Budget,
     compile: CompileLimits,
-}
-
-/// The time between two ticks.
-struct Tick(Duration);
-
-impl Default for Tick {
-    fn default() -> Self {
-        Self(MINUTE)
-    }
 }
 
 /// What failure means: in general, and for some hooks.
@@ -88,7 +79,7 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
     },
     Key { name: "listeners", read: |d, v| put(&mut d.listeners, v.names("a list of listeners' names")) },
     Key { name: "tenants", read: |d, v| put(&mut d.tenants, v.names("a list of tenants' names")) },
-    Key { name: "tick", read: |d, v| put(&mut d.tick.0, v.duration(SECOND..=DAY)) },
+    Key { name: "tick", read: |d, v| d.tick = v.duration(SECOND..=DAY) },
     Key {
         name: "on_failure",
         read: |d, v| match &v.node.data {
@@ -161,12 +152,9 @@ pub(super) const COMPILE: &[Key<CompileLimits>] = &[
 ];
 
 /// A hook's name, with or without `on-`.
-fn hook(text: &str) -> Result<Box<str>, String> {
-    let name = text.strip_prefix("on-").unwrap_or(text);
-    match Hook::ALL.iter().any(|hook| hook.name() == name) {
-        true => Ok(name.into()),
-        false => Err(format!("hooks are {}", Hook::ALL.map(Hook::name).join(", "))),
-    }
+fn hook(text: &str) -> Result<Hook, String> {
+    let hook = Hook::named(text.strip_prefix("on-").unwrap_or(text));
+    hook.ok_or_else(|| format!("hooks are {}", Hook::ALL.map(Hook::name).join(", ")))
 }
 
 /// One `[[plugin]]`.
@@ -176,22 +164,21 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         value.require("name", NAME);
         value.require("source", SOURCE);
     }
-    let config = draft.config.unwrap_or_else(|| Json::Object(serde_json::Map::new()));
+    let plain = Plugin::new(draft.name?, draft.source?);
     Some(Plugin {
-        name: draft.name?,
-        source: draft.source?,
         sha256: draft.sha256,
         allow: draft.allow,
         edit: draft.edit,
         hooks: draft.hooks,
         listeners: draft.listeners,
         tenants: draft.tenants,
-        tick: draft.tick.0,
+        tick: draft.tick.unwrap_or(plain.tick),
         on_failure: draft.failure.default,
-        config_json: config.to_string(),
+        config_json: draft.config.map_or(plain.config_json, |config| config.to_string()),
         budget: draft.budget,
         compile: draft.compile,
         on_failure_by_hook: draft.failure.by_hook,
+        ..plain
     })
 }
 

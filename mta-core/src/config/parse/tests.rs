@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
+use crate::base::flow::policy::Hook;
 use crate::config::model::{Engine, LogFormat, OnFailure, PluginSource};
 use proptest::prelude::*;
 use std::path::Path;
@@ -390,7 +391,7 @@ tenants = ["acme"]
     )
     .expect("it is sound");
     let plugin = &config.plugins[0];
-    assert_eq!((&*plugin.hooks, &*plugin.tenants), (&["rcpt".into(), "data".into()][..], &["acme".into()][..]));
+    assert_eq!((&*plugin.hooks, &*plugin.tenants), (&[Hook::Rcpt, Hook::Data][..], &["acme".into()][..]));
     assert_eq!(config.tenants[0].listeners, ["mx".into()]);
 
     let told = wrong("[[tenant]]\nname = \"acme\"\n");

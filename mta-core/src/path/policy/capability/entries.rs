@@ -3,6 +3,7 @@
 use super::kept::What;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// Longest key, in octets.
 pub(crate) const KEY_BYTES_MAX: usize = 512;
@@ -46,7 +47,8 @@ pub(super) struct Entries {
     pub(super) bytes: usize,
     /// What changed since it was last kept: the flag tells limits from values.
     pub(super) changed: HashSet<(bool, Arc<str>)>,
-    pub(super) keeps: bool,
+    /// Who keeps what changes, and is told that something did.
+    pub(super) keeper: Option<Arc<Notify>>,
 }
 
 /// What an entry takes besides its key and value, once kept.
@@ -59,21 +61,24 @@ pub(super) fn expiry(now_ms: u64, ttl_ms: Option<u64>) -> Option<u64> {
 }
 
 impl Entries {
-    /// Notes a change, where changes are kept.
+    /// Notes a change, where changes are kept, and tells the keeper.
     pub(super) fn note(&mut self, is_limit: bool, key: &Arc<str>) {
-        if self.keeps {
+        if let Some(keeper) = &self.keeper {
             self.changed.insert((is_limit, key.clone()));
+            keeper.notify_one();
         }
     }
 
     pub(super) fn what(&self, is_limit: bool, key: &str) -> What {
-        match (is_limit, self.values.get(key), self.limits.get(key)) {
-            (false, Some(Stored { value, version, expires_ms }), _) => {
+        if is_limit {
+            // A limit that is gone was whole again.
+            return What::Limit(self.limits.get(key).copied().unwrap_or(0));
+        }
+        match self.values.get(key) {
+            Some(Stored { value, version, expires_ms }) => {
                 What::Value { value: value.clone(), version: *version, expires_ms: *expires_ms }
             }
-            (false, None, _) => What::Gone,
-            // A limit that is gone was whole again.
-            (true, _, whole_at) => What::Limit(whole_at.copied().unwrap_or(0)),
+            None => What::Gone,
         }
     }
 

@@ -238,8 +238,7 @@ pub(crate) fn check_export<'a>(plugin: &Plugin, export: &'a str) -> Result<Optio
 
 /// The hook of an interface's name, as `on-rcpt`.
 pub(crate) fn hook(interface: &str) -> Option<Hook> {
-    let name = interface.strip_prefix("on-")?;
-    Hook::ALL.into_iter().find(|hook| hook.name() == name)
+    Hook::named(interface.strip_prefix("on-")?)
 }
 
 /// The interfaces of all hooks, for words to people.

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 /// Keys that one call lists.
 pub(crate) const LIST_KEYS_MAX: usize = 1000;
+
 /// Every bucket of every plugin.
 #[derive(Debug, Default)]
 pub(crate) struct Kv {
@@ -33,12 +34,11 @@ pub(crate) enum Taken {
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
     entries: Mutex<Entries>,
-    keeper: Option<Arc<Notify>>,
 }
 
 impl Kv {
-    /// Buckets that somebody keeps, from what they were on. Versions begin with the time, so that none is used twice
-    /// even if the clock of all that is kept is lost.
+    /// Buckets that somebody keeps. Versions begin with the time, so that none is used twice, also when the entry that
+    /// had the highest is gone.
     pub(crate) fn kept(now_ms: u64, keeper: Arc<Notify>) -> Self {
         Self { buckets: Mutex::default(), keeper: Some(keeper), first_version: now_ms << 16 }
     }
@@ -47,9 +47,8 @@ impl Kv {
     pub(crate) fn bucket(&self, name: BucketName) -> Arc<Bucket> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
-            let (keeps, last_version) = (self.keeper.is_some(), self.first_version);
-            let entries = Mutex::new(Entries { keeps, last_version, ..Entries::default() });
-            Arc::new(Bucket { entries, keeper: self.keeper.clone() })
+            let (keeper, last_version) = (self.keeper.clone(), self.first_version);
+            Arc::new(Bucket { entries: Mutex::new(Entries { keeper, last_version, ..Entries::default() }) })
         };
         buckets.entry(name).or_insert_with(make).clone()
     }
@@ -72,9 +71,7 @@ impl Bucket {
     }
 
     pub(crate) fn set(&self, now_ms: u64, key: &str, value: Vec<u8>, ttl_ms: Option<u64>) -> Result<u64, KvFault> {
-        let version = self.entries().put(now_ms, key, value, expiry(now_ms, ttl_ms))?;
-        self.tell();
-        Ok(version)
+        self.entries().put(now_ms, key, value, expiry(now_ms, ttl_ms))
     }
 
     pub(crate) fn delete(&self, now_ms: u64, key: &str) -> bool {
@@ -83,16 +80,8 @@ impl Bucket {
         entries.remove(key);
         if was {
             entries.note(false, &key.into());
-            self.tell();
         }
         was
-    }
-
-    /// Tells the keeper that something changed.
-    fn tell(&self) {
-        if let Some(keeper) = &self.keeper {
-            keeper.notify_one();
-        }
     }
 
     /// At most so many changes since they were last taken, as they stand now.
@@ -135,7 +124,7 @@ impl Bucket {
     /// Puts back what was kept.
     pub(crate) fn restore(&self, now_ms: u64, key: &str, what: What) {
         let mut entries = self.entries();
-        let keeps = std::mem::replace(&mut entries.keeps, false);
+        let keeper = entries.keeper.take();
         // What was kept fitted once; what does not fit any more, because limits were lowered, is left out.
         match what {
             What::Value { expires_ms: Some(at), .. } if at <= now_ms => entries.remove(key),
@@ -152,7 +141,7 @@ impl Bucket {
             What::Limit(whole_at) if millis(whole_at) <= now_ms => {}
             What::Limit(whole_at) => drop(entries.put_limit(now_ms, key, whole_at)),
         }
-        entries.keeps = keeps;
+        entries.keeper = keeper;
     }
 
     /// About how many octets a page of all that is in it takes.
@@ -172,11 +161,7 @@ impl Bucket {
     ) -> Result<u64, KvFault> {
         let mut entries = self.entries();
         match entries.live(now_ms, key).map(|stored| stored.version) == expected {
-            true => {
-                let version = entries.put(now_ms, key, value, expiry(now_ms, ttl_ms))?;
-                self.tell();
-                Ok(version)
-            }
+            true => entries.put(now_ms, key, value, expiry(now_ms, ttl_ms)),
             false => Err(KvFault::Conflict),
         }
     }
@@ -193,7 +178,6 @@ impl Bucket {
         };
         let sum = before.saturating_add(delta);
         entries.put(now_ms, key, sum.to_le_bytes().to_vec(), expires_ms)?;
-        self.tell();
         Ok(sum)
     }
 
@@ -214,7 +198,6 @@ impl Bucket {
             return Ok(Taken::RetryAfterMs(u64::try_from(wait).unwrap_or(u64::MAX)));
         }
         entries.put_limit(now_ms, key, after)?;
-        self.tell();
         let left = (now + burst - after).checked_div(step).unwrap_or(0);
         Ok(Taken::Remaining(u32::try_from(left).unwrap_or(u32::MAX)))
     }

@@ -13,10 +13,9 @@ use crate::base::mail::edits::Edits;
 /// `on-pre-send`: a fresh instance for each attempt, since attempts of one recipient are hours apart.
 pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict {
     let generation = host.serving.load_full();
-    let chain = generation.chain(Hook::PreSend);
     let Sendout { entry, content, recipient, attempt, site, size_bytes_max } = sendout;
     let scene = || attempt_scene(entry, Some(content), recipient, attempt, site);
-    let Some(mut scene) = (!chain.is_empty()).then(scene).flatten() else {
+    let Some(mut scene) = generation.has(Hook::PreSend).then(scene).flatten() else {
         return SendVerdict { sending: Sending::Next, plugin: None, edits: Edits::default(), body: None };
     };
     if let Some(message) = &mut scene.message {
@@ -25,11 +24,7 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
     let id = entry.id;
     let known = entry.edits.headers.len();
     let mut ruled = (Sending::Next, None);
-    for &index in chain {
-        let Some(loaded) = generation.plugins.get(index) else { continue };
-        if !loaded.serves(None, scene.tenant.as_ref()) {
-            continue;
-        }
+    for (_, loaded) in generation.asked(Hook::PreSend, None, entry.tenant.as_deref()) {
         let before = scene.mark();
         let answer = async {
             host.admit(loaded)?;

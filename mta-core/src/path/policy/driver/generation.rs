@@ -26,7 +26,28 @@ impl Generation {
         self.plugins.iter().for_each(|loaded| loaded.stock.open(rest));
     }
 
-    pub(super) fn chain(&self, hook: Hook) -> &[usize] {
+    /// Whether any plugin is asked at the hook.
+    pub(super) fn has(&self, hook: Hook) -> bool {
+        !self.chain(hook).is_empty()
+    }
+
+    /// The plugins of the hook's chain that are for such mail, with their indices: of that listener, where there is one,
+    /// and of that tenant.
+    pub(super) fn asked(
+        &self,
+        hook: Hook,
+        listener: Option<&str>,
+        tenant: Option<&str>,
+    ) -> impl Iterator<Item = (usize, &Arc<Loaded>)> {
+        self.all(hook).filter(move |(_, loaded)| loaded.serves(listener, tenant))
+    }
+
+    /// All plugins of the hook's chain, with their indices.
+    pub(super) fn all(&self, hook: Hook) -> impl Iterator<Item = (usize, &Arc<Loaded>)> {
+        self.chain(hook).iter().filter_map(|&index| Some((index, self.plugins.get(index)?)))
+    }
+
+    fn chain(&self, hook: Hook) -> &[usize] {
         Hook::ALL.iter().zip(&self.chains).find(|(other, _)| **other == hook).map_or(&[], |(_, chain)| chain)
     }
 }

@@ -187,7 +187,7 @@ const CONTRACT_VERSION: &str = "0.1.0";
 
 impl Policy for Host {
     fn has(&self, hook: Hook) -> bool {
-        !self.0.serving.load().chain(hook).is_empty()
+        self.0.serving.load().has(hook)
     }
 
     fn session(&self, info: SessionInfo) -> Box<dyn SessionPolicy> {

@@ -40,7 +40,7 @@ impl Host {
         let previous = self.0.previous().as_ref().map(|previous| previous.number);
         let generation = self.0.serving.load_full();
         let place = |hook: &Hook, index: usize| {
-            let place = generation.chain(*hook).iter().position(|at| *at == index)?;
+            let place = generation.all(*hook).position(|(at, _)| at == index)?;
             Some(ServingHook { hook: hook.name().to_owned(), place: place as u64 + 1 })
         };
         let plugins = generation.plugins.iter().enumerate().map(|(index, loaded)| ServingPlugin {

@@ -16,15 +16,11 @@ impl Shared {
     /// Tells `on-outcome`.
     pub(super) fn tell_outcome(self: &Arc<Self>, attempted: &Attempted) {
         let generation = self.serving.load();
-        let chain = generation.chain(Hook::Outcome);
         let id = attempted.entry.id;
         let Attempted { entry, content, recipient, attempt, site, outcome } = attempted;
-        for loaded in chain.iter().filter_map(|&index| generation.plugins.get(index)) {
-            let scene = attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
-            if !loaded.serves(None, scene.tenant.as_ref()) {
-                continue;
-            }
+        for (_, loaded) in generation.asked(Hook::Outcome, None, entry.tenant.as_deref()) {
             let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
+            let scene = attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
             let about = About { session: None, id: Some(id) };
             self.tell(loaded.clone(), place, scene, Told::Outcome(verdict::outcome(outcome)), about);
         }
@@ -33,11 +29,7 @@ impl Shared {
     /// Tells `on-disconnect`.
     pub(super) fn tell_disconnect(self: &Arc<Self>, session: &Arc<SessionScene>, tenant: Option<&Arc<str>>) {
         let generation = self.serving.load();
-        let chain = generation.chain(Hook::Disconnect);
-        for loaded in chain.iter().filter_map(|&index| generation.plugins.get(index)) {
-            if !loaded.serves(Some(&session.listener), tenant) {
-                continue;
-            }
+        for (_, loaded) in generation.asked(Hook::Disconnect, Some(&session.listener), tenant.map(|name| &**name)) {
             let Some(place) = self.place(loaded, Hook::Disconnect) else { continue };
             let scene = Scene { session: Some(session.clone()), tenant: tenant.cloned(), ..Scene::default() };
             let about = About { session: Some(session.clone()), id: None };

@@ -84,11 +84,8 @@ impl Session {
         let hook = question.hook();
         let Self { host, scene, tenant, asked } = self;
         let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
-        for &index in generation.chain(hook) {
-            let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
-            if !loaded.serves(Some(&scene.listener), tenant.as_ref()) {
-                continue;
-            }
+        for (index, loaded) in generation.asked(hook, Some(&scene.listener), tenant.as_deref()) {
+            let Some(live) = live.get_mut(index) else { continue };
             let answer = async {
                 host.admit(loaded)?;
                 let scene = Scene { session: Some(scene.clone()), tenant: tenant.clone(), ..Scene::default() };
@@ -131,11 +128,8 @@ impl Session {
         let mut scene =
             Scene { session: Some(session.clone()), tenant: tenant.clone(), message: Some(message), delivery: None };
         let mut ruled = (Disposition::Next, None);
-        for &index in generation.chain(Hook::Data) {
-            let (Some(loaded), Some(live)) = (generation.plugins.get(index), live.get_mut(index)) else { continue };
-            if !loaded.serves(Some(&session.listener), tenant.as_ref()) {
-                continue;
-            }
+        for (index, loaded) in generation.asked(Hook::Data, Some(&session.listener), tenant.as_deref()) {
+            let Some(live) = live.get_mut(index) else { continue };
             let before = scene.mark();
             let answer = async {
                 host.admit(loaded)?;

@@ -42,6 +42,5 @@ impl Shared {
 }
 
 fn schedule(generation: &Generation, now: Instant) -> Vec<(Instant, Arc<Loaded>)> {
-    let ticking = generation.chain(Hook::Tick).iter().filter_map(|&index| generation.plugins.get(index));
-    ticking.map(|loaded| (now + loaded.code.plugin.tick, loaded.clone())).collect()
+    generation.all(Hook::Tick).map(|(_, loaded)| (now + loaded.code.plugin.tick, loaded.clone())).collect()
 }

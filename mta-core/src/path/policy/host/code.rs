@@ -47,7 +47,7 @@ pub(crate) struct Hooks {
 /// The hook of an interface, where no other hook of its transaction follows: its instance is done with then.
 pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
     let (name, _version) = interface.strip_prefix("mailwright:plugin/on-")?.split_once('@')?;
-    let hook = Hook::ALL.into_iter().find(|hook| hook.name() == name)?;
+    let hook = Hook::named(name)?;
     match hook {
         Hook::Mail | Hook::Rcpt => None,
         Hook::Connect | Hook::Helo | Hook::Data | Hook::PreSend | Hook::Outcome | Hook::Tick | Hook::Disconnect => {

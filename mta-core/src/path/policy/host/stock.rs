@@ -54,9 +54,9 @@ pub(crate) struct Lease {
 
 impl Loaded {
     /// Whether it is asked about such mail: of that listener, where there is one, and of that tenant.
-    pub(crate) fn serves(&self, listener: Option<&Arc<str>>, tenant: Option<&Arc<str>>) -> bool {
-        let among = |names: &[Arc<str>], name: Option<&Arc<str>>| {
-            names.is_empty() || name.is_some_and(|name| names.contains(name))
+    pub(crate) fn serves(&self, listener: Option<&str>, tenant: Option<&str>) -> bool {
+        let among = |names: &[Arc<str>], name: Option<&str>| {
+            names.is_empty() || name.is_some_and(|name| names.iter().any(|other| **other == *name))
         };
         among(&self.listeners, listener) && among(&self.tenants, tenant)
     }

@@ -197,13 +197,12 @@ impl Loader<'_> {
 /// The hooks at which it is asked: those that it has, or those of them that the operator names.
 fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
     let had = Hook::ALL.into_iter().filter(|hook| hooks.has(*hook));
-    let missing = plugin.hooks.iter().find(|name| !had.clone().any(|hook| *hook.name() == ***name));
-    if let Some(name) = missing {
+    if let Some(missing) = plugin.hooks.iter().find(|hook| !hooks.has(**hook)) {
         let known: Vec<&str> = had.map(Hook::name).collect();
-        let problem = format!("hooks names \"{name}\", which it does not have");
+        let problem = format!("hooks names \"{}\", which it does not have", missing.name());
         return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
     }
-    Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.iter().any(|name| *hook.name() == **name)).collect())
+    Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.contains(hook)).collect())
 }
 
 /// The component's sum, which must be the one that the operator named.

@@ -186,7 +186,7 @@ async fn plugins_are_asked_about_mail_of_their_tenants_and_listeners_at_their_ho
         let plugin = Plugin { tenants: names(tenants), listeners: names(listeners), ..plugin(name) };
         (plugin, guest(&[], &[("on-rcpt", &reject(code)), ("on-connect", &reject(559))]))
     };
-    let only_rcpt = |(plugin, octets): (Plugin, Bytes)| (Plugin { hooks: vec!["rcpt".into()], ..plugin }, octets);
+    let only_rcpt = |(plugin, octets): (Plugin, Bytes)| (Plugin { hooks: vec![Hook::Rcpt], ..plugin }, octets);
     let plugins = [
         of("acme", &["acme"], &[], 551),
         of("elsewhere", &[], &["another"], 552),
@@ -206,7 +206,7 @@ async fn plugins_are_asked_about_mail_of_their_tenants_and_listeners_at_their_ho
         assert_eq!(reply.code, code, "{tenant:?}");
         session.transaction_ended();
     }
-    let misspelt = Plugin { hooks: vec!["data".into()], ..plugin("p") };
+    let misspelt = Plugin { hooks: vec![Hook::Data], ..plugin("p") };
     let refused = stage.load(&[(misspelt, guest(&[], &[("on-rcpt", NEXT)]))]).await.expect_err("refused").to_string();
     assert!(
         refused.contains("hooks names \"data\", which it does not have") && refused.contains("it has rcpt"),

@@ -17,27 +17,17 @@ pub(super) struct Ruled<'a> {
 
 /// `on-outcome` for each recipient of an attempt. What policy itself decided is no news to it.
 pub(super) fn tell_attempt(policy: &dyn Policy, entry: &Arc<Entry>, ruled: &Ruled<'_>) {
-    if !policy.has(Hook::Outcome) {
-        return;
-    }
-    for (index, progress) in ruled.changes {
-        let outcome = ruled.report.outcomes.iter().find(|(other, _)| other == index).map(|(_, outcome)| outcome);
-        let outcome = match (outcome, progress) {
-            (_, Progress::Done(Fate::Expired)) => Told::Expired,
-            (Some(Outcome::Delivered { reply, .. }), _) => Told::Delivered(reply.clone()),
-            (Some(Outcome::Failed(reply)), _) => Told::Bounced(reply.clone()),
-            (Some(Outcome::Deferred(reply)), _) => Told::Deferred(reply.clone()),
-            (Some(Outcome::Postponed(_) | Outcome::Held(..) | Outcome::Discarded(..)) | None, _) => continue,
-        };
-        policy.outcome(&Attempted {
-            entry: entry.clone(),
-            content: Some(ruled.content.clone()),
-            recipient: *index,
-            attempt: ruled.attempt,
-            site: ruled.site.into(),
-            outcome,
-        });
-    }
+    let Ruled { content, site, attempt, report, changes } = ruled;
+    tell(policy, entry, Some(content), *attempt, site, changes, |index, progress| {
+        let outcome = report.outcomes.iter().find(|(other, _)| *other == index).map(|(_, outcome)| outcome);
+        match (outcome, progress) {
+            (_, Progress::Done(Fate::Expired)) => Some(Told::Expired),
+            (Some(Outcome::Delivered { reply, .. }), _) => Some(Told::Delivered(reply.clone())),
+            (Some(Outcome::Failed(reply)), _) => Some(Told::Bounced(reply.clone())),
+            (Some(Outcome::Deferred(reply)), _) => Some(Told::Deferred(reply.clone())),
+            (Some(Outcome::Postponed(_) | Outcome::Held(..) | Outcome::Discarded(..)) | None, _) => None,
+        }
+    });
 }
 
 /// `on-outcome` for recipients that ended without an attempt.
@@ -47,22 +37,28 @@ pub(super) fn tell_ended(
     content: Option<&Content>,
     changes: &[(u32, Progress)],
 ) {
+    tell(policy, entry, content, 0, "", changes, |_, progress| match progress {
+        Progress::Done(Fate::Expired) => Some(Told::Expired),
+        Progress::Done(Fate::Cancelled) => Some(Told::Cancelled),
+        _ => None,
+    });
+}
+
+fn tell(
+    policy: &dyn Policy,
+    entry: &Arc<Entry>,
+    content: Option<&Content>,
+    attempt: u32,
+    site: &str,
+    changes: &[(u32, Progress)],
+    became: impl Fn(u32, &Progress) -> Option<Told>,
+) {
     if !policy.has(Hook::Outcome) {
         return;
     }
-    for (index, progress) in changes {
-        let outcome = match progress {
-            Progress::Done(Fate::Expired) => Told::Expired,
-            Progress::Done(Fate::Cancelled) => Told::Cancelled,
-            _ => continue,
-        };
-        policy.outcome(&Attempted {
-            entry: entry.clone(),
-            content: content.cloned(),
-            recipient: *index,
-            attempt: 0,
-            site: Box::default(),
-            outcome,
-        });
+    for (recipient, progress) in changes {
+        let Some(outcome) = became(*recipient, progress) else { continue };
+        let (entry, content) = (entry.clone(), content.cloned());
+        policy.outcome(&Attempted { entry, content, recipient: *recipient, attempt, site: site.into(), outcome });
     }
 }
