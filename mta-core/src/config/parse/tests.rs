@@ -85,7 +85,7 @@ level = "debug"
     assert_eq!(plugin.config_json, r#"{"deep":[{"a":1.5}],"header":"X-Hello","since":"2026-01-02"}"#);
     assert_eq!(plugin.on_failure, OnFailure::Closed);
     assert_eq!(plugin.on_failure_by_hook.get("connect"), Some(&OnFailure::Open));
-    assert_eq!((plugin.budget.cpu_envelope, plugin.budget.memory_bytes_max), (Duration::from_millis(20), 32 << 20));
+    assert_eq!((plugin.budget.cpu_envelope, plugin.budget.memory_bytes_max), (Duration::from_millis(20), Some(32 << 20)));
     assert_eq!((config.log.format, config.log.level), (LogFormat::Json, Level::Debug));
 }
 

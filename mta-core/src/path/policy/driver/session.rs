@@ -95,7 +95,11 @@ impl Session {
                     .await?;
                 verdict::gate(said)
             };
-            let gate = match host.noted(loaded, answer.await) {
+            let answer = answer.await;
+            if loaded.ends_with_call() {
+                *live = None;
+            }
+            let gate = match host.noted(loaded, answer) {
                 Ok(gate) => gate,
                 Err(fault) => {
                     *live = None;

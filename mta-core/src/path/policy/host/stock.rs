@@ -2,6 +2,7 @@
 
 use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
+use super::super::wide::needs::Profile;
 use super::code::{Code, Ready};
 use super::instance::{Live, Pool, in_time};
 use super::reports::Reports;
@@ -61,6 +62,18 @@ impl Loaded {
         among(&self.listeners, listener) && among(&self.tenants, tenant)
     }
 
+    /// Whether its instance ends with a call, and not with the transaction. A client may take minutes between two commands,
+    /// and there is room for few of the wide ones.
+    pub(crate) fn ends_with_call(&self) -> bool {
+        self.code.plugin.profile == Profile::Wide
+    }
+
+    /// How its instances live, as operators read it.
+    pub(crate) fn instances(&self) -> String {
+        let anew = if self.ends_with_call() { "made anew for each call" } else { "made anew" };
+        self.unpictured.as_ref().map_or_else(|| "restored".to_owned(), |why| format!("{anew}: {why}"))
+    }
+
     /// What its failure at that hook means.
     pub(crate) fn on_failure(&self, hook: Hook) -> OnFailure {
         self.on_failure.get(&hook).copied().unwrap_or_default()
@@ -100,9 +113,13 @@ impl Lease {
     /// An instance as `configure` left it: one that rested, or a fresh one. What is seldom is boxed: its futures are
     /// large, and they would be moved with those of every hook.
     pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>) -> Result<Self, Fault> {
-        let permit = match pool.permits.clone().try_acquire_owned() {
+        let permits = match loaded.code.plugin.profile {
+            Profile::Narrow => &pool.permits,
+            Profile::Wide => &pool.wide_permits,
+        };
+        let permit = match permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => Box::pin(wait_for_permit(pool, loaded.code.plugin.budget.wall)).await?,
+            Err(_) => Box::pin(wait_for_permit(pool, permits, loaded.code.plugin.budget.wall)).await?,
         };
         let live = match loaded.stock.take() {
             Some(mut rested) => match rested.restore(pool).await {
@@ -143,8 +160,12 @@ async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
 }
 
 /// Every instance is taken: waits for one, but no longer than a call may take.
-async fn wait_for_permit(pool: &Pool, wall: Duration) -> Result<OwnedSemaphorePermit, Fault> {
-    let mut permit = pin!(pool.permits.clone().acquire_owned());
+async fn wait_for_permit(
+    pool: &Pool,
+    permits: &Arc<Semaphore>,
+    wall: Duration,
+) -> Result<OwnedSemaphorePermit, Fault> {
+    let mut permit = pin!(permits.clone().acquire_owned());
     let mut timer = in_time(&*pool.world.clock, wall);
     let full = || Fault::new(Kind::Pool, "no instance became free in time");
     poll_fn(|context| match permit.as_mut().poll(context) {
