@@ -333,6 +333,8 @@ pub struct Budget {
     pub log_lines_per_second_max: u32,
     /// Recorded edits in one call.
     pub edits_max: usize,
+    /// Instances in use at once; a transaction has one from its first hook to its last.
+    pub instances_max: usize,
 }
 
 /// What compiling a component may take; beyond, it is not loaded.

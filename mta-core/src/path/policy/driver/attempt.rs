@@ -28,7 +28,7 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
         let before = scene.mark();
         let answer = async {
             host.admit(loaded)?;
-            let mut lease = Lease::begin(&host.pool, loaded).await?;
+            let mut lease = Lease::begin(&host.pool, loaded, scene.tenant.as_ref()).await?;
             let sending = verdict::sending(lease.live()?.pre_send(&host.pool, &loaded.code.hooks, &mut scene).await?)?;
             kept(&mut scene)?;
             Ok(sending)

@@ -16,6 +16,7 @@ use super::fault::LoadError;
 use super::host::call::{Reach, World};
 use super::host::engine;
 use super::host::instance::Pool;
+use super::host::permits::Permits;
 use super::host::pulse::Pulse;
 use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
@@ -46,6 +47,8 @@ pub struct HostSettings {
     pub reach: Reach,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
+    /// And of these, for the mail of one tenant.
+    pub instances_per_tenant_max: usize,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
     /// What makes code of components.
@@ -53,11 +56,12 @@ pub struct HostSettings {
 }
 
 impl HostSettings {
-    /// With the default of 5,000 live instances, nothing kept, and compiling in this process.
+    /// With the default limits of live instances, nothing kept, and compiling in this process.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
-        let (instances_max, compiler) = (engine::INSTANCES_MAX, Arc::new(InProcess));
-        Self { clock, observe, reach, instances_max, journal: None, compiler }
+        let (instances_max, instances_per_tenant_max) = (engine::INSTANCES_MAX, engine::INSTANCES_PER_TENANT_MAX);
+        let compiler = Arc::new(InProcess);
+        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, compiler }
     }
 }
 
@@ -86,7 +90,10 @@ impl Host {
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
             },
             pulse: Arc::new(Pulse::new(engine)),
-            permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
+            permits: Arc::new(Permits::new(
+                usize::try_from(settings.instances_max).unwrap_or(usize::MAX),
+                settings.instances_per_tenant_max,
+            )),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));

@@ -4,6 +4,7 @@ use super::super::capability::grants::Grants;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
 use super::pulse::TICK;
+use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
@@ -253,6 +254,11 @@ impl Call {
         }
         Fault::new(kind, why)
     }
+}
+
+/// Over when so much time has passed.
+pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
+    clock.sleep_until(clock.now().mono + wall)
 }
 
 impl ResourceLimiter for Call {

@@ -6,12 +6,12 @@ use super::bindings::exports::mailwright::plugin as exports;
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
-use super::call::{Call, World};
+use super::call::{Call, World, in_time};
 use super::code::{Code, Hooks, Ready};
+use super::permits::Permits;
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
-use crate::base::world::Clock;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -33,9 +33,8 @@ const TRANSACTIONS_MAX: u32 = 10_000;
 pub(crate) struct Pool {
     pub(crate) world: World,
     pub(crate) pulse: Arc<Pulse>,
-    /// One permit for each instance that may be in use; the pool of the engine only refuses, this one lets callers
-    /// wait.
-    pub(crate) permits: Arc<Semaphore>,
+    /// Who may have how many instances in use.
+    pub(crate) permits: Arc<Permits>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
 }
@@ -412,8 +411,4 @@ async fn bounded<T>(
         timer.as_mut().poll(context).map(|()| Err(Stop::Wall))
     })
     .await
-}
-
-pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
-    clock.sleep_until(clock.now().mono + wall)
 }

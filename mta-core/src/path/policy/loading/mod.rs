@@ -79,6 +79,7 @@ pub(crate) async fn load(
         tenants: plugin.tenants.clone(),
         asked_at,
         stock: Stock::new(pool.room.clone()),
+        permits: Arc::new(Semaphore::new(plugin.budget.instances_max)),
         source: plugin.source.to_string(),
         sha256,
         unpictured: unpictured.map(|why| why.to_string()),
@@ -182,7 +183,8 @@ impl Loader<'_> {
 
     /// Makes one instance ready and tests it: what fails here would fail for every message.
     async fn rehearse(&self, loaded: &Arc<Loaded>) -> Result<(), LoadError> {
-        let mut lease = Lease::begin(self.pool, loaded).await.map_err(|fault| self.refused("configure", &fault))?;
+        let mut lease =
+            Lease::begin(self.pool, loaded, None).await.map_err(|fault| self.refused("configure", &fault))?;
         let tested = async { lease.live()?.self_test(self.pool, &loaded.code.hooks).await }.await;
         let tested = tested.map_err(|fault| self.refused("self-test", &fault))?;
         tested.map_err(|words| grants::error(self.plugin, format!("self-test failed: {words}"), "the plugin says why"))
