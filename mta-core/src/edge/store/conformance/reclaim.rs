@@ -67,7 +67,12 @@ async fn space_comes_back(store: Arc<dyn Store>) {
     assert_eq!(before[&id(200)].0.progress, [later(3), later(0)]);
     for living in before.keys() {
         let changes = vec![(0, done()), (1, done())];
-        let ruling = crate::base::flow::ruling::Ruling { id: *living, changes, notifications: Vec::new() };
+        let ruling = crate::base::flow::ruling::Ruling {
+            id: *living,
+            changes,
+            placements: Vec::new(),
+            notifications: Vec::new(),
+        };
         assert_eq!(bench.door.rule(ruling).await, Ok(None));
     }
     // With nothing left, less than a segment and a bit may stay.
