@@ -2,13 +2,14 @@
 
 use mailwright_tests::guest::{self, Import};
 use mailwright_tests::mail::{Mark, message};
-use mailwright_tests::peers::lossy;
-use mailwright_tests::program::Mailwright;
+use mailwright_tests::peers::{lossy, run};
+use mailwright_tests::program::{Mailwright, binary};
 use mailwright_tests::setup::Setup;
-use mailwright_tests::sink::Sink;
+use mailwright_tests::sink::{Script, Sink};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Tells what the call is about at 2048: the recipient's local part lies where 2064 says, its time in the queue at 2112.
 const CURRENT: Import = ("delivery", "current", "(param i32)");
@@ -133,7 +134,6 @@ fn recipients_go_where_the_plugin_says_over_a_restart_and_anew_when_rebound() {
 
 #[test]
 fn mail_whose_route_is_gone_is_held_and_goes_on_when_it_is_back() {
-    use mailwright_tests::sink::Script;
     let normal = Sink::start();
     let bulk = Script::new().rcpt(|_, nth| if nth == 1 { "451 4.2.0 later".into() } else { "250 ok".into() }).start();
     let server = start(&normal, &bulk);
@@ -153,4 +153,30 @@ fn mail_whose_route_is_gone_is_held_and_goes_on_when_it_is_back() {
     assert_eq!(cli(&server, &["queue", "retry", "--held"]).trim(), "1 message due now");
     let _ = server.finished(&id);
     assert_eq!((got(&bulk), got(&normal).len()), (vec!["bob@to.example".to_owned()], 0));
+}
+
+#[test]
+fn its_author_tries_it_on_cases() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let (_, cases) = (ways(folder.path()), folder.path().join("cases"));
+    std::fs::create_dir(&cases).expect("our own directory");
+    let put = |name: &str, text: &str| std::fs::write(cases.join(name), text).expect("it can be written");
+    put(
+        "plugin.toml",
+        "[[plugin]]\nname = \"ways\"\nsource = \"guest.wasm\"\n[[route]]\nname = \"bulk\"\nsmarthost = \"127.0.0.1:25\"\n",
+    );
+    put("hello.eml", "Subject: hello\n\nIt works.\n");
+    let case = "sender = \"a@from.example\"\nmessage = \"hello.eml\"\n\
+        recipients = [\"ann@to.example\", \"bob@to.example\", \"hal@to.example\", \"sue@to.example\"]\n[expect]\n\
+        route = [\"next\", \"place via bulk, campaign spring, priority bulk\", \"hold odd\", \
+        \"place priority normal, not before 1500\"]\n";
+    put("one.toml", case);
+    put("two.toml", &case.replace("hold odd", "hold even"));
+    let mut command = Command::new(binary());
+    command.args(["plugin", "test", "guest.wasm", "--cases", "cases"]).current_dir(folder.path());
+    let told = run(command);
+    let (out, err) = (lossy(&told.stdout), lossy(&told.stderr));
+    let diff = "FAILED  cases/two.toml\n  route\n    - hold even\n    + hold odd\n";
+    assert!(out.contains("ok      cases/one.toml\n") && out.contains(diff), "{out}{err}");
+    assert_eq!(told.status.code(), Some(1));
 }

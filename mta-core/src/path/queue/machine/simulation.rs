@@ -324,7 +324,9 @@ impl World {
         for i in 0..entry.progress.len() {
             if matches!(entry.progress[i], Progress::Pending { .. }) {
                 let hop = self.rules.ways.of(entry, i);
-                let known = hops.contains(&hop) || self.machine.desks.contains_key(&id);
+                // The message of an item that is to be placed is divided whole after that.
+                let known = hops.contains(&hop) || hops.contains(&NextHop::Unplaced);
+                let known = known || self.machine.desks.contains_key(&id);
                 assert!(known, "{id} {i} is pending and nothing will start it");
             }
         }
