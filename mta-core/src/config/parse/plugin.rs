@@ -119,6 +119,7 @@ pub(super) const ON_FAILURE: &[Key<Failure>] = &[
     Key { name: "mail", read: |f, v| f.hook("mail", v) },
     Key { name: "rcpt", read: |f, v| f.hook("rcpt", v) },
     Key { name: "data", read: |f, v| f.hook("data", v) },
+    Key { name: "route", read: |f, v| f.hook("route", v) },
     Key { name: "pre-send", read: |f, v| f.hook("pre-send", v) },
 ];
 

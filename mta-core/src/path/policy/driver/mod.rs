@@ -23,7 +23,9 @@ use super::loading::load;
 use super::scene::body::ALL_WRITTEN_BYTES_MAX;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
+use crate::base::flow::policy::{
+    Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
+};
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Plugin, PluginSource};
@@ -199,6 +201,10 @@ impl Policy for Host {
 
     fn session(&self, info: SessionInfo) -> Box<dyn SessionPolicy> {
         Box::new(Session::new(self.0.clone(), info))
+    }
+
+    fn route<'a>(&'a self, unplaced: Unplaced<'a>) -> Answer<'a, RouteVerdict> {
+        Box::pin(attempt::route(&self.0, unplaced))
     }
 
     fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {

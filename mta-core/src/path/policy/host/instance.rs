@@ -5,6 +5,7 @@ use super::super::scene::Scene;
 use super::bindings::exports::mailwright::plugin as exports;
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
+use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
 use super::call::{Call, World, in_time};
 use super::code::{Code, Hooks, Ready};
@@ -63,6 +64,7 @@ struct Guests {
     mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
+    route: Option<exports::on_route::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
     outcome: Option<exports::on_outcome::Guest>,
     tick: Option<exports::on_tick::Guest>,
@@ -284,6 +286,20 @@ impl Live {
         self.leave(scene, said)
     }
 
+    /// Asks `on-route`.
+    pub(crate) async fn route(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Routing, Fault> {
+        let Some(indices) = &hooks.route else { return Ok(Routing::Next) };
+        let wall = self.enter(Hook::Route, scene);
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.route, || indices.load(&mut *store, instance))?;
+            guest.call_handle(&mut *store).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Route, said.is_ok());
+        self.leave(scene, said)
+    }
+
     /// Asks `on-pre-send`; the scene as at `data`.
     pub(crate) async fn pre_send(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Sending, Fault> {
         let Some(indices) = &hooks.pre_send else { return Ok(Sending::Next) };
@@ -344,7 +360,7 @@ impl Live {
         let plugin = &self.store.data().plugin;
         let (wall, ticks) = (plugin.budget.wall, plugin.ticks(hook, bytes));
         begin(&mut self.store, std::mem::take(scene), ticks);
-        self.store.data_mut().telling = hook.is_told();
+        self.store.data_mut().reading = !hook.may_edit();
         (self.sound, self.restored) = (false, false);
         wall
     }

@@ -253,6 +253,7 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
             "on-mail" => hooks.mail = Some(exports::on_mail::GuestIndices::new(pre)?),
             "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
             "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),
+            "on-route" => hooks.route = Some(exports::on_route::GuestIndices::new(pre)?),
             "on-pre-send" => hooks.pre_send = Some(exports::on_pre_send::GuestIndices::new(pre)?),
             "on-outcome" => hooks.outcome = Some(exports::on_outcome::GuestIndices::new(pre)?),
             "on-tick" => hooks.tick = Some(exports::on_tick::GuestIndices::new(pre)?),

@@ -210,5 +210,6 @@ pub(super) fn entry(to: &[&str]) -> Entry {
         tenant: None,
         tags: Vec::new(),
         progress: to.iter().map(|_| Progress::fresh(UnixMillis(1_000))).collect(),
+        placements: Vec::new(),
     }
 }
