@@ -105,6 +105,7 @@ impl Default for Budget {
             memory_bytes_max: None,
             log_lines_per_second_max: 100,
             edits_max: 64,
+            instances_max: 2_500,
         }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) const OFFERED: [(&str, &str); 10] = [
 ];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
+const HOOKS_LATER: [&str; 3] = ["on-auth", "on-feedback", "on-http"];
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";

@@ -6,6 +6,7 @@ use super::super::scene::{Mark, Scene};
 use super::super::wide::needs::Profile;
 use super::super::wide::said::Said;
 use super::pulse::TICK;
+use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
@@ -89,8 +90,8 @@ pub(crate) struct Call {
     /// Where the message's edits began, when this call did.
     pub(crate) mark: Mark,
     pub(crate) configuring: bool,
-    /// The hook is only told.
-    pub(crate) telling: bool,
+    /// Nothing would come of a change of the message.
+    pub(crate) reading: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
     ticks_left: u64,
     octets_searched: u64,
@@ -123,7 +124,7 @@ impl Identity {
         let time = match hook {
             Hook::Connect | Hook::Helo | Hook::Mail | Hook::Rcpt | Hook::Disconnect => budget.cpu_envelope,
             Hook::Tick => budget.cpu_message,
-            Hook::Data | Hook::PreSend | Hook::Outcome => {
+            Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
             }
@@ -178,7 +179,7 @@ impl Call {
             scene: Scene::default(),
             mark: Mark::default(),
             configuring: false,
-            telling: false,
+            reading: true,
             sets,
             ticks_left: 0,
             octets_searched: 0,
@@ -270,6 +271,11 @@ impl Call {
         }
         Fault::new(kind, why)
     }
+}
+
+/// Over when so much time has passed.
+pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
+    clock.sleep_until(clock.now().mono + wall)
 }
 
 impl ResourceLimiter for Call {

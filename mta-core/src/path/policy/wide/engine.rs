@@ -10,6 +10,8 @@ use wasmtime::{Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationCon
 /// Wide instances at once, of all plugins. An instance lives for one call, so this bounds calls: each runs on a processor,
 /// or waits for an answer from the network or a disk.
 pub(crate) const INSTANCES_MAX: u32 = 64;
+/// And of one tenant's mail, of all plugins: half, so that one tenant does not keep all others waiting.
+pub(crate) const INSTANCES_PER_TENANT_MAX: usize = 32;
 /// CPython is fourteen modules, and each library in C that a script brings is one more.
 const CORE_INSTANCES_MAX: u32 = 64;
 /// Components that wrap others have memories of their own.
