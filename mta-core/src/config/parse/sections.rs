@@ -1,7 +1,8 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
 use super::super::model::{
-    ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Queue, Relay, Route, Storage,
+    ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Queue, Relay,
+    Route, Storage,
 };
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
@@ -41,6 +42,7 @@ pub(super) fn unset() -> Config {
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
+        metrics: Metrics::default(),
     }
 }
 
@@ -171,6 +173,12 @@ pub(super) const CONFIG: &[Key<Config>] = &[
         name: "log",
         read: |c, v| {
             v.table(&mut c.log, LOG);
+        },
+    },
+    Key {
+        name: "metrics",
+        read: |c, v| {
+            v.table(&mut c.metrics, METRICS);
         },
     },
 ];
@@ -375,3 +383,8 @@ pub(super) const LOG: &[Key<Log>] = &[
         read: |l, v| put(&mut l.output, v.word(&[("stderr", LogOutput::Stderr), ("stdout", LogOutput::Stdout)])),
     },
 ];
+
+pub(super) const METRICS: &[Key<Metrics>] = &[Key {
+    name: "bind",
+    read: |m, v| m.bind = v.text("an address with its port, as \"127.0.0.1:9925\"", scalar::bind_address),
+}];

@@ -24,8 +24,10 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
     let id = entry.id;
     let known = entry.edits.headers.len();
     let mut ruled = (Sending::Next, None);
+    let tenant = host.pool.ledger.tenant(scene.tenant.as_ref());
     for (_, loaded) in generation.asked(Hook::PreSend, None, entry.tenant.as_deref()) {
         let before = scene.mark();
+        let call = host.call(generation.number, loaded, Hook::PreSend, tenant);
         let answer = async {
             host.admit(loaded)?;
             let mut lease = Lease::begin(&host.pool, loaded).await?;
@@ -33,7 +35,7 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
             kept(&mut scene)?;
             Ok(sending)
         };
-        let sending = match host.noted(loaded, answer.await) {
+        let sending = match call.noted(answer.await, None, Some(id)) {
             Ok(sending) => sending,
             Err(fault) => {
                 scene.roll_back(before);

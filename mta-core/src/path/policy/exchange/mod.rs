@@ -2,4 +2,5 @@
 
 pub(super) mod address;
 pub(super) mod question;
+pub(super) mod said;
 pub(super) mod verdict;

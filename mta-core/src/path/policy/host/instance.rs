@@ -8,6 +8,7 @@ use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
 use super::call::{Call, World};
 use super::code::{Code, Hooks, Ready};
+use super::figures::Ledger;
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
@@ -38,6 +39,7 @@ pub(crate) struct Pool {
     pub(crate) permits: Arc<Semaphore>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// One instance of one plugin.
@@ -164,6 +166,11 @@ impl Live {
         store.data_mut().grew = false;
         let guests = Guests::default();
         Ok(Self { store, instance, restore, guests, transactions: 0, room: None, restored: false, sound: true })
+    }
+
+    /// The size of its memory, in octets.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory_bytes
     }
 
     /// Whether the instance may be used again, once it is restored, and there is room for it to rest till then. It

@@ -12,7 +12,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Instances of one plugin that rest at once.
@@ -34,6 +33,8 @@ pub(crate) struct Loaded {
     pub(crate) on_failure: HashMap<Hook, OnFailure>,
     pub(crate) breaker: Breaker,
     pub(crate) reports: Reports,
+    /// Each of its calls is logged.
+    pub(crate) trace: bool,
 }
 
 /// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.
@@ -77,6 +78,11 @@ impl Stock {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.pop()
     }
 
+    /// How many are at rest.
+    pub(crate) fn resting(&self) -> usize {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, Vec::len)
+    }
+
     /// Keeps an instance, where it may rest and there is room.
     fn rest(&self, mut live: Live) {
         if !live.may_rest(&self.room) {
@@ -102,7 +108,7 @@ impl Lease {
     pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>) -> Result<Self, Fault> {
         let permit = match pool.permits.clone().try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => Box::pin(wait_for_permit(pool, loaded.code.plugin.budget.wall)).await?,
+            Err(_) => Box::pin(wait_for_permit(pool, loaded)).await?,
         };
         let live = match loaded.stock.take() {
             Some(mut rested) => match rested.restore(pool).await {
@@ -112,6 +118,7 @@ impl Lease {
             },
             None => Box::pin(fresh(pool, loaded)).await?,
         };
+        loaded.code.plugin.figures.in_use(true);
         Ok(Self { live: Some(live), loaded: loaded.clone(), _permit: permit })
     }
 
@@ -123,7 +130,10 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        let figures = &self.loaded.code.plugin.figures;
+        figures.in_use(false);
         if let Some(live) = self.live.take() {
+            figures.has_memory(live.memory_bytes());
             self.loaded.stock.rest(live);
         }
     }
@@ -143,13 +153,17 @@ async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
 }
 
 /// Every instance is taken: waits for one, but no longer than a call may take.
-async fn wait_for_permit(pool: &Pool, wall: Duration) -> Result<OwnedSemaphorePermit, Fault> {
+async fn wait_for_permit(pool: &Pool, loaded: &Loaded) -> Result<OwnedSemaphorePermit, Fault> {
+    let plugin = &loaded.code.plugin;
+    let began = pool.world.clock.mono();
     let mut permit = pin!(pool.permits.clone().acquire_owned());
-    let mut timer = in_time(&*pool.world.clock, wall);
+    let mut timer = in_time(&*pool.world.clock, plugin.budget.wall);
     let full = || Fault::new(Kind::Pool, "no instance became free in time");
-    poll_fn(|context| match permit.as_mut().poll(context) {
+    let permit = poll_fn(|context| match permit.as_mut().poll(context) {
         Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| full())),
         Poll::Pending => timer.as_mut().poll(context).map(|()| Err(full())),
     })
-    .await
+    .await;
+    plugin.figures.waited(pool.world.clock.mono().saturating_duration_since(began));
+    permit
 }
