@@ -142,6 +142,7 @@ impl Plugin {
             budget: Budget::default(),
             on_failure_by_hook: BTreeMap::new(),
             compile: CompileLimits::default(),
+            trace: false,
         }
     }
 }

@@ -63,6 +63,7 @@ pub fn keys() -> Vec<String> {
         names("plugin.compile", plugin::COMPILE),
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
+        names("metrics", sections::METRICS),
     ]
     .concat()
 }

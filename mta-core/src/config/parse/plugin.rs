@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOOK: &str = "a hook, as \"rcpt\"";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
-const CAPABILITY: &str = "a capability: \"log\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\" or \"http-network:NETWORK\"";
+const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\" or \"http-network:NETWORK\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]
@@ -36,6 +36,7 @@ pub(super) struct Draft {
     config: Option<Json>,
     budget: Budget,
     compile: CompileLimits,
+    trace: bool,
 }
 
 /// What failure means: in general, and for some hooks.
@@ -110,6 +111,7 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
             v.table(&mut d.compile, COMPILE);
         },
     },
+    Key { name: "trace", read: |d, v| put(&mut d.trace, v.truth()) },
 ];
 
 pub(super) const ON_FAILURE: &[Key<Failure>] = &[
@@ -180,6 +182,7 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         budget: draft.budget,
         compile: draft.compile,
         on_failure_by_hook: draft.failure.by_hook,
+        trace: draft.trace,
         ..plain
     })
 }

@@ -1,8 +1,8 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
 use super::super::model::{
-    ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Pool, Queue, Relay, Route,
-    Storage,
+    ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Pool, Queue, Relay,
+    Route, Storage,
 };
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
@@ -43,6 +43,7 @@ pub(super) fn unset() -> Config {
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
+        metrics: Metrics::default(),
     }
 }
 
@@ -178,6 +179,12 @@ pub(super) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.log, LOG);
         },
     },
+    Key {
+        name: "metrics",
+        read: |c, v| {
+            v.table(&mut c.metrics, METRICS);
+        },
+    },
 ];
 
 fn directory(text: &str) -> Result<PathBuf, String> {
@@ -282,7 +289,7 @@ fn pool(value: &mut Value<'_, '_>) -> Option<Pool> {
         match value.below("addresses").map(|node| &node.data) {
             None => value.missing("addresses", SOURCES),
             Some(Data::List(items)) if items.is_empty() => {
-                value.wrong_below(&["addresses"], &format!("expected {SOURCES}"))
+                value.wrong_below(&["addresses"], &format!("expected {SOURCES}"));
             }
             Some(_) => {}
         }
@@ -418,3 +425,8 @@ pub(super) const LOG: &[Key<Log>] = &[
         read: |l, v| put(&mut l.output, v.word(&[("stderr", LogOutput::Stderr), ("stdout", LogOutput::Stdout)])),
     },
 ];
+
+pub(super) const METRICS: &[Key<Metrics>] = &[Key {
+    name: "bind",
+    read: |m, v| m.bind = v.text("an address with its port, as \"127.0.0.1:9925\"", scalar::bind_address),
+}];

@@ -3,4 +3,5 @@
 pub(super) mod address;
 pub(super) mod question;
 pub(super) mod routing;
+pub(super) mod said;
 pub(super) mod verdict;

@@ -5,6 +5,7 @@ use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
 use super::super::wide::needs::Profile;
 use super::super::wide::said::Said;
+use super::figures::Figures;
 use super::pulse::TICK;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
@@ -45,6 +46,7 @@ pub(crate) struct Identity {
     /// The time between two ticks.
     pub(crate) tick: Duration,
     pub(crate) log: LogGate,
+    pub(crate) figures: Arc<Figures>,
     /// One permit for each request that may be under way.
     pub(crate) fetching: Semaphore,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
@@ -110,6 +112,8 @@ pub(crate) struct Call {
     pub(crate) grew: bool,
     /// What it printed.
     pub(crate) said: Said,
+    /// Its size, in octets.
+    pub(crate) memory_bytes: usize,
 }
 
 /// The guest spent its processor time.
@@ -191,6 +195,7 @@ impl Call {
             saw: false,
             grew: false,
             said: Said::default(),
+            memory_bytes: 0,
         }
     }
 
@@ -283,6 +288,9 @@ impl ResourceLimiter for Call {
         let fits = desired <= self.plugin.memory_bytes_max();
         self.memory_refused |= !fits;
         self.grew |= fits;
+        if fits {
+            self.memory_bytes = desired;
+        }
         Ok(fits)
     }
 

@@ -10,6 +10,7 @@ use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
 use super::call::{Call, World, in_time};
 use super::code::{Code, Hooks, Ready};
+use super::figures::Ledger;
 use super::permits::Permits;
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
@@ -41,6 +42,7 @@ pub(crate) struct Pool {
     pub(crate) wide_permits: Arc<Permits>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// One instance of one plugin.
@@ -168,6 +170,11 @@ impl Live {
         store.data_mut().grew = false;
         let guests = Guests::default();
         Ok(Self { store, instance, restore, guests, transactions: 0, room: None, restored: false, sound: true })
+    }
+
+    /// The size of its memory, in octets.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory_bytes
     }
 
     /// Whether the instance may be used again, once it is restored, and there is room for it to rest till then. It
