@@ -1,7 +1,7 @@
 //! Natural ways to make the contract's plain data.
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Reply};
-use crate::host::outside::{dns, http, tables};
+use crate::host::outside::{dns, http, submit, tables};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -123,6 +123,17 @@ impl From<http::Error> for Fault {
             http::Error::Failed(words) => words,
         };
         Self::Unavailable(format!("http: {words}"))
+    }
+}
+
+impl From<submit::Error> for Fault {
+    fn from(error: submit::Error) -> Self {
+        let words = match &error {
+            submit::Error::NotPermitted => "not-permitted",
+            submit::Error::Quota => "quota",
+            submit::Error::Invalid(words) | submit::Error::Unavailable(words) => words,
+        };
+        Self::Unavailable(format!("submit: {words}"))
     }
 }
 

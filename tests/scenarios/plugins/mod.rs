@@ -3,4 +3,5 @@
 mod a_plugin_is_written_from_an_empty_folder;
 mod compiled_code_is_kept_and_checked;
 mod compiling_has_limits;
+mod plugins_answer_the_public_and_send_mail;
 mod plugins_are_reloaded_and_rolled_back;

@@ -7,6 +7,7 @@ pub mod entry;
 pub mod offer;
 pub mod operator;
 pub mod policy;
+pub mod public;
 pub mod report;
 pub mod ruling;
 pub mod spool;

@@ -25,10 +25,10 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 3] = ["metrics", "suppression", "submit"];
+const LATER: [&str; 2] = ["metrics", "suppression"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 10] = [
+pub(crate) const OFFERED: [(&str, &str); 11] = [
     ("log", "log"),
     ("clock", "clock"),
     ("random", "random"),
@@ -39,10 +39,11 @@ pub(crate) const OFFERED: [(&str, &str); 10] = [
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
+    ("submit", "submit"),
 ];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
+const HOOKS_LATER: [&str; 2] = ["on-route", "on-feedback"];
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
@@ -58,6 +59,8 @@ pub(crate) struct Grants {
     pub(crate) random: bool,
     /// It may look names up.
     pub(crate) dns: bool,
+    /// It may send mail of its own.
+    submit: bool,
     /// Its buckets by name.
     buckets: Vec<(BucketName, Arc<Bucket>)>,
     kv: Arc<Kv>,
@@ -90,6 +93,7 @@ impl Grants {
                 ("clock", _) => grants.clock = true,
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
+                ("submit", _) => grants.submit = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     let name = BucketName { plugin: plugin.name.clone(), tenant: None, bucket: bucket.into() };
                     grants.buckets.push((name.clone(), kv.bucket(name)));
@@ -131,6 +135,7 @@ impl Grants {
             "clock" => self.clock,
             "random" => self.random,
             "dns" => self.dns,
+            "submit" => self.submit,
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),

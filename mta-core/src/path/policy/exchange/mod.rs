@@ -2,4 +2,5 @@
 
 pub(super) mod address;
 pub(super) mod question;
+pub(super) mod response;
 pub(super) mod verdict;
