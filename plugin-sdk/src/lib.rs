@@ -50,7 +50,7 @@ mod types;
 pub mod web;
 
 pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStatus, Fault, Gate, Priority, Reply};
-pub use hooks::{Auth, Mail, Outcome, Rcpt, Sending};
+pub use hooks::{Auth, Mail, Outcome, Rcpt, Route, Routing, Sending};
 pub use host::outside::{dns, http, random, secrets, submit, tables};
 pub use host::{clock, delivery, kv, log, message, patterns, session};
 pub use mailwright_plugin_macros::plugin;

@@ -68,6 +68,18 @@ pub enum Event<'a> {
     /// A message was accepted and is held for an operator.
     MessageHeld { id: QueueId, plugin: &'a str, reason: &'a str },
 
+    /// A plugin said where a recipient goes, and when and how.
+    Routed {
+        id: QueueId,
+        recipient: &'a str,
+        plugin: &'a str,
+        via: Option<&'a str>,
+        pool: Option<&'a str>,
+        campaign: Option<&'a str>,
+        priority: &'a str,
+        begins_in_ms: u64,
+        expires_in_ms: Option<u64>,
+    },
     /// A recipient was delivered to the next hop.
     Delivered {
         id: QueueId,
@@ -228,6 +240,7 @@ kinds! {
     Submitted "submitted" Info,
     MessageDiscarded "message-discarded" Info,
     MessageHeld "message-held" Info,
+    Routed "routed" Info,
     Delivered "delivered" Info,
     Deferred "deferred" Info,
     Bounced "bounced" Info,

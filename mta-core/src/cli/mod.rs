@@ -104,6 +104,13 @@ pub(crate) enum QueueCommand {
         #[command(flatten)]
         chosen: Chosen,
     },
+    /// Ask plugins anew where messages go, due now; held ones are released.
+    Rebind {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        chosen: Chosen,
+    },
     /// Take messages out of the queue for good; nobody is notified.
     Cancel {
         #[command(flatten)]

@@ -127,6 +127,7 @@ impl Default for Budget {
             memory_bytes_max: 16 * MIB,
             log_lines_per_second_max: 100,
             edits_max: 64,
+            instances_max: 2_500,
         }
     }
 }

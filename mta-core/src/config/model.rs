@@ -25,6 +25,8 @@ pub struct Config {
     pub relay: Relay,
     /// Ways out; the first match wins.
     pub routes: Vec<Route>,
+    /// Addresses that connections may come from.
+    pub pools: Vec<Pool>,
     /// How mail is delivered.
     pub delivery: Delivery,
     /// When mail is tried again and given up.
@@ -119,12 +121,23 @@ pub struct Network {
 pub struct DomainPattern(pub(super) Box<str>);
 
 /// One way out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Which recipient domains.
-    pub to: DomainPattern,
+    /// What plugins choose it by.
+    pub name: Option<Arc<str>>,
+    /// Which recipient domains; none: only those that a plugin sends this way.
+    pub to: Option<DomainPattern>,
     /// Where they go.
     pub via: NextHop,
+}
+
+/// `[[pool]]`: addresses of this machine that connections to next hops come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// What plugins choose it by.
+    pub name: Arc<str>,
+    /// Used in turn, those of the next hop's own family. Never empty.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// `[delivery]`.
@@ -366,6 +379,8 @@ pub struct Budget {
     pub log_lines_per_second_max: u32,
     /// Recorded edits in one call.
     pub edits_max: usize,
+    /// Instances in use at once; a transaction has one from its first hook to its last.
+    pub instances_max: usize,
 }
 
 /// What mail a plugin may send with the grant `submit`; beyond, it is told `quota` or `invalid`.

@@ -14,6 +14,7 @@ pub(crate) enum Hook {
     Mail,
     Rcpt,
     Data,
+    Route,
     PreSend,
     Outcome,
     Http,
@@ -21,7 +22,7 @@ pub(crate) enum Hook {
     Disconnect,
 }
 
-const ALL: [Hook; 13] = [
+const ALL: [Hook; 14] = [
     Hook::Configure,
     Hook::SelfTest,
     Hook::Connect,
@@ -30,6 +31,7 @@ const ALL: [Hook; 13] = [
     Hook::Mail,
     Hook::Rcpt,
     Hook::Data,
+    Hook::Route,
     Hook::PreSend,
     Hook::Outcome,
     Hook::Http,
@@ -38,7 +40,7 @@ const ALL: [Hook; 13] = [
 ];
 
 /// In the contract, but not called by this version of the server.
-const LATER: [&str; 2] = ["on_route", "on_feedback"];
+const LATER: [&str; 1] = ["on_feedback"];
 
 impl Hook {
     /// The hook that a function is by its name.
@@ -68,6 +70,7 @@ impl Hook {
             Self::Mail => "on_mail",
             Self::Rcpt => "on_rcpt",
             Self::Data => "on_data",
+            Self::Route => "on_route",
             Self::PreSend => "on_pre_send",
             Self::Outcome => "on_outcome",
             Self::Http => "on_http",
@@ -115,6 +118,7 @@ impl Hook {
             Self::Mail => "fn on_mail(&mut self, mail: &Mail) -> Gate",
             Self::Rcpt => "fn on_rcpt(&mut self, rcpt: &Rcpt) -> Gate",
             Self::Data => "fn on_data(&mut self) -> Disposition",
+            Self::Route => "fn on_route(&mut self) -> Routing",
             Self::PreSend => "fn on_pre_send(&mut self) -> Sending",
             Self::Outcome => "fn on_outcome(&mut self, outcome: &Outcome)",
             Self::Http => "fn on_http(&mut self, request: &web::Request) -> web::Response",
@@ -161,6 +165,6 @@ mod tests {
 
     #[test]
     fn a_hook_of_a_later_version_is_told_so() {
-        assert!(refused("fn on_route(&mut self) {}").contains("not offered by this version"));
+        assert!(refused("fn on_feedback(&mut self) {}").contains("not offered by this version"));
     }
 }

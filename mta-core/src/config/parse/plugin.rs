@@ -127,6 +127,7 @@ pub(super) const ON_FAILURE: &[Key<Failure>] = &[
     Key { name: "mail", read: |f, v| f.hook("mail", v) },
     Key { name: "rcpt", read: |f, v| f.hook("rcpt", v) },
     Key { name: "data", read: |f, v| f.hook("data", v) },
+    Key { name: "route", read: |f, v| f.hook("route", v) },
     Key { name: "pre-send", read: |f, v| f.hook("pre-send", v) },
 ];
 
@@ -150,6 +151,7 @@ pub(super) const BUDGET: &[Key<Budget>] = &[
     Key { name: "memory_bytes_max", read: |b, v| put(&mut b.memory_bytes_max, v.size(MIB..=1024 * MIB)) },
     Key { name: "log_lines_per_second_max", read: |b, v| put(&mut b.log_lines_per_second_max, v.count(0..=100_000)) },
     Key { name: "edits_max", read: |b, v| put(&mut b.edits_max, v.count(0..=10_000)) },
+    Key { name: "instances_max", read: |b, v| put(&mut b.instances_max, v.count(1..=5_000)) },
 ];
 
 pub(super) const COMPILE: &[Key<CompileLimits>] = &[

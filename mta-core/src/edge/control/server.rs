@@ -165,6 +165,7 @@ impl Client {
                 }
             }
             Request::Retry { selection } => done(operate.retry(selection).await),
+            Request::Rebind { selection } => done(operate.rebind(selection).await),
             Request::Cancel { selection } => done(operate.cancel(selection).await),
             Request::PluginList => Response::Serving(operations.plugins.serving()),
             Request::PluginReload => serving(operations.plugins.reload().await),

@@ -4,7 +4,7 @@ use super::fields;
 use super::port::Port;
 use crate::base::event::Event;
 use crate::base::flow::policy::Hook;
-use crate::base::flow::public::{PublicAnswer, PublicRequest, PublicResponse};
+use crate::base::flow::policy::public::{PublicAnswer, PublicRequest, PublicResponse};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};

@@ -3,8 +3,10 @@
 use super::{Doors, Web};
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
-use crate::base::flow::public::{PublicAnswer, PublicRequest, PublicResponse};
+use crate::base::flow::policy::public::{PublicAnswer, PublicRequest, PublicResponse};
+use crate::base::flow::policy::{
+    Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
+};
 use crate::base::world::Observe;
 use crate::base::world::net::Net;
 use crate::config::model::HttpListener;
@@ -31,6 +33,10 @@ impl Policy for Plugins {
 
     fn session(&self, _: SessionInfo) -> Box<dyn SessionPolicy> {
         unreachable!("there are no sessions here")
+    }
+
+    fn route<'a>(&'a self, _: Unplaced<'a>) -> Answer<'a, RouteVerdict> {
+        unreachable!("there is no queue here")
     }
 
     fn pre_send<'a>(&'a self, _: Sendout<'a>) -> Answer<'a, SendVerdict> {

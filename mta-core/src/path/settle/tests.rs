@@ -36,6 +36,7 @@ pub(super) fn settler() -> Settler {
         limits: Default::default(),
         secrets: Vec::new(),
         tables: Vec::new(),
+        pools: Vec::new(),
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: Level::Debug, output: LogOutput::Stderr },

@@ -43,7 +43,7 @@ pub(crate) const OFFERED: [(&str, &str); 11] = [
 ];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 2] = ["on-route", "on-feedback"];
+const HOOKS_LATER: [&str; 1] = ["on-feedback"];
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";

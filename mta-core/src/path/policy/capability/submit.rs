@@ -173,6 +173,7 @@ impl Submission<'_> {
             tenant: self.tenant.map(Into::into),
             tags: vec![(DEPTH_TAG.into(), depth.to_string().into())],
             progress: vec![Progress::fresh(self.at); recipients.len()],
+            placements: Vec::new(),
             envelope: Envelope {
                 sender: self.sender,
                 recipients,

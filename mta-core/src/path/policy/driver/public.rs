@@ -6,7 +6,7 @@ use super::super::host::stock::Lease;
 use super::super::scene::Scene;
 use super::shared::Shared;
 use crate::base::flow::policy::Hook;
-use crate::base::flow::public::{PublicAnswer, PublicRequest};
+use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
 
 /// Asks the plugin of that name, in an instance as fresh as that of any transaction. For which listeners' sessions it is
 /// asked does not matter here.
@@ -23,9 +23,9 @@ pub(super) async fn http(host: &Shared, request: PublicRequest) -> PublicAnswer 
         peer_ip: request.peer.to_string(),
     };
     let answer = async {
-        host.admit(loaded)?;
-        let mut lease = Lease::begin(&host.pool, loaded).await?;
         let scene = Scene { tenant: loaded.only_tenant(), ..Scene::default() };
+        host.admit(loaded)?;
+        let mut lease = Lease::begin(&host.pool, loaded, scene.tenant.as_ref()).await?;
         let said = lease.live()?.http(&host.pool, &loaded.code.hooks, scene, &wire).await?;
         said.map(response::checked).transpose()
     };

@@ -72,7 +72,7 @@ impl Shared {
             let _turn = loaded.reports.turn().await;
             let answer = async {
                 host.admit(&loaded)?;
-                let mut lease = Lease::begin(&host.pool, &loaded).await?;
+                let mut lease = Lease::begin(&host.pool, &loaded, scene.tenant.as_ref()).await?;
                 lease.live()?.tell(&host.pool, &loaded.code.hooks, scene, &told).await
             };
             if let Err(fault) = host.noted(&loaded, answer.await) {

@@ -89,7 +89,7 @@ impl Session {
             let answer = async {
                 host.admit(loaded)?;
                 let scene = Scene { session: Some(scene.clone()), tenant: tenant.clone(), ..Scene::default() };
-                let said = instance(&host.pool, loaded, live)
+                let said = instance(&host.pool, loaded, tenant.as_ref(), live)
                     .await?
                     .gate(&host.pool, &loaded.code.hooks, scene, question)
                     .await?;
@@ -133,8 +133,10 @@ impl Session {
             let before = scene.mark();
             let answer = async {
                 host.admit(loaded)?;
-                let said =
-                    instance(&host.pool, loaded, live).await?.data(&host.pool, &loaded.code.hooks, &mut scene).await?;
+                let said = instance(&host.pool, loaded, tenant.as_ref(), live)
+                    .await?
+                    .data(&host.pool, &loaded.code.hooks, &mut scene)
+                    .await?;
                 let disposition = verdict::disposition(said)?;
                 kept(&mut scene)?;
                 Ok(disposition)
@@ -171,9 +173,14 @@ impl Session {
 }
 
 /// The transaction's instance of the plugin, begun at its first hook.
-async fn instance<'a>(pool: &Pool, loaded: &Arc<Loaded>, lease: &'a mut Option<Lease>) -> Result<&'a mut Live, Fault> {
+async fn instance<'a>(
+    pool: &Pool,
+    loaded: &Arc<Loaded>,
+    tenant: Option<&Arc<str>>,
+    lease: &'a mut Option<Lease>,
+) -> Result<&'a mut Live, Fault> {
     match lease {
         Some(lease) => lease.live(),
-        none => none.insert(Lease::begin(pool, loaded).await?).live(),
+        none => none.insert(Lease::begin(pool, loaded, tenant).await?).live(),
     }
 }

@@ -3,4 +3,5 @@
 pub(super) mod address;
 pub(super) mod question;
 pub(super) mod response;
+pub(super) mod routing;
 pub(super) mod verdict;

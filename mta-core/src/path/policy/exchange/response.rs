@@ -2,7 +2,7 @@
 
 use super::super::fault::{Fault, Kind};
 use super::super::host::bindings::exports::mailwright::plugin::on_http::Response;
-use crate::base::flow::public::PublicResponse;
+use crate::base::flow::policy::public::PublicResponse;
 use std::ops::RangeInclusive;
 
 /// A final answer's status: what is below 200 announces another one (RFC 9110 15.2), and there is none.

@@ -32,6 +32,7 @@ wasmtime::component::bindgen!({
             export mailwright:plugin/on-mail@0.1.0;
             export mailwright:plugin/on-rcpt@0.1.0;
             export mailwright:plugin/on-data@0.1.0;
+            export mailwright:plugin/on-route@0.1.0;
             export mailwright:plugin/on-pre-send@0.1.0;
             export mailwright:plugin/on-outcome@0.1.0;
             export mailwright:plugin/on-http@0.1.0;

@@ -5,6 +5,7 @@ use super::super::capability::submit::Post;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
 use super::pulse::TICK;
+use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
@@ -92,8 +93,8 @@ pub(crate) struct Call {
     pub(crate) configuring: bool,
     /// The hook; the first one while none is called.
     pub(crate) hook: Hook,
-    /// The hook is only told.
-    pub(crate) telling: bool,
+    /// Nothing would come of a change of the message.
+    pub(crate) reading: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
     ticks_left: u64,
     octets_searched: u64,
@@ -126,7 +127,7 @@ impl Identity {
                 budget.cpu_envelope
             }
             Hook::Tick => budget.cpu_message,
-            Hook::Data | Hook::PreSend | Hook::Outcome => {
+            Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
             }
@@ -177,7 +178,7 @@ impl Call {
             mark: Mark::default(),
             configuring: false,
             hook: Hook::Connect,
-            telling: false,
+            reading: true,
             sets,
             ticks_left: 0,
             octets_searched: 0,
@@ -263,6 +264,11 @@ impl Call {
         }
         Fault::new(kind, why)
     }
+}
+
+/// Over when so much time has passed.
+pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
+    clock.sleep_until(clock.now().mono + wall)
 }
 
 impl ResourceLimiter for Call {

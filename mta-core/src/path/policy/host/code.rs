@@ -37,6 +37,7 @@ pub(crate) struct Hooks {
     pub(crate) mail: Option<exports::on_mail::GuestIndices>,
     pub(crate) rcpt: Option<exports::on_rcpt::GuestIndices>,
     pub(crate) data: Option<exports::on_data::GuestIndices>,
+    pub(crate) route: Option<exports::on_route::GuestIndices>,
     pub(crate) pre_send: Option<exports::on_pre_send::GuestIndices>,
     pub(crate) outcome: Option<exports::on_outcome::GuestIndices>,
     pub(crate) http: Option<exports::on_http::GuestIndices>,
@@ -52,15 +53,8 @@ pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
     let hook = Hook::named(name)?;
     match hook {
         Hook::Mail | Hook::Rcpt => None,
-        Hook::Connect
-        | Hook::Helo
-        | Hook::Auth
-        | Hook::Data
-        | Hook::PreSend
-        | Hook::Outcome
-        | Hook::Http
-        | Hook::Tick
-        | Hook::Disconnect => Some(hook),
+        Hook::Connect | Hook::Helo | Hook::Auth | Hook::Data | Hook::Http => Some(hook),
+        Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Tick | Hook::Disconnect => Some(hook),
     }
 }
 
@@ -74,6 +68,7 @@ impl Hooks {
             Hook::Mail => self.mail.is_some(),
             Hook::Rcpt => self.rcpt.is_some(),
             Hook::Data => self.data.is_some(),
+            Hook::Route => self.route.is_some(),
             Hook::PreSend => self.pre_send.is_some(),
             Hook::Outcome => self.outcome.is_some(),
             Hook::Http => self.http.is_some(),

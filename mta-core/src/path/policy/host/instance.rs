@@ -6,13 +6,14 @@ use super::bindings::exports::mailwright::plugin as exports;
 use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
+use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
-use super::call::{Call, World};
+use super::call::{Call, World, in_time};
 use super::code::{Code, Hooks, Ready};
+use super::permits::Permits;
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
-use crate::base::world::Clock;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -34,9 +35,8 @@ const TRANSACTIONS_MAX: u32 = 10_000;
 pub(crate) struct Pool {
     pub(crate) world: World,
     pub(crate) pulse: Arc<Pulse>,
-    /// One permit for each instance that may be in use; the pool of the engine only refuses, this one lets callers
-    /// wait.
-    pub(crate) permits: Arc<Semaphore>,
+    /// Who may have how many instances in use.
+    pub(crate) permits: Arc<Permits>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
 }
@@ -66,6 +66,7 @@ struct Guests {
     mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
+    route: Option<exports::on_route::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
     outcome: Option<exports::on_outcome::Guest>,
     http: Option<exports::on_http::Guest>,
@@ -304,6 +305,20 @@ impl Live {
         self.leave(scene, said)
     }
 
+    /// Asks `on-route`.
+    pub(crate) async fn route(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Routing, Fault> {
+        let Some(indices) = &hooks.route else { return Ok(Routing::Next) };
+        let wall = self.enter(Hook::Route, scene);
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.route, || indices.load(&mut *store, instance))?;
+            guest.call_handle(&mut *store).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Route, said.is_ok());
+        self.leave(scene, said)
+    }
+
     /// Asks `on-pre-send`; the scene as at `data`.
     pub(crate) async fn pre_send(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Sending, Fault> {
         let Some(indices) = &hooks.pre_send else { return Ok(Sending::Next) };
@@ -385,7 +400,7 @@ impl Live {
         let (wall, ticks) = (plugin.budget.wall, plugin.ticks(hook, bytes));
         begin(&mut self.store, std::mem::take(scene), ticks);
         let call = self.store.data_mut();
-        (call.hook, call.telling) = (hook, hook.is_told());
+        (call.hook, call.reading) = (hook, !hook.may_edit());
         (self.sound, self.restored) = (false, false);
         wall
     }
@@ -452,8 +467,4 @@ async fn bounded<T>(
         timer.as_mut().poll(context).map(|()| Err(Stop::Wall))
     })
     .await
-}
-
-pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
-    clock.sleep_until(clock.now().mono + wall)
 }

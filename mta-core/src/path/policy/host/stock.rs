@@ -3,17 +3,14 @@
 use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
 use super::code::{Code, Ready};
-use super::instance::{Live, Pool, in_time};
+use super::instance::{Live, Pool};
+use super::permits::Permit;
 use super::reports::Reports;
 use crate::base::flow::policy::Hook;
 use crate::config::model::OnFailure;
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Instances of one plugin that rest at once.
 const RESTING_PER_PLUGIN_MAX: usize = 256;
@@ -22,6 +19,8 @@ const RESTING_PER_PLUGIN_MAX: usize = 256;
 pub(crate) struct Loaded {
     pub(crate) code: Code,
     pub(crate) stock: Stock,
+    /// One permit for each instance that may be in use.
+    pub(crate) permits: Arc<Semaphore>,
     pub(crate) source: String,
     pub(crate) sha256: String,
     /// Why instances can't be brought back to the image of the configured plugin, where they can't.
@@ -49,7 +48,7 @@ pub(crate) struct Lease {
     /// There until the end.
     live: Option<Live>,
     loaded: Arc<Loaded>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Loaded {
@@ -107,11 +106,9 @@ impl Stock {
 impl Lease {
     /// An instance as `configure` left it: one that rested, or a fresh one. What is seldom is boxed: its futures are
     /// large, and they would be moved with those of every hook.
-    pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>) -> Result<Self, Fault> {
-        let permit = match pool.permits.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => Box::pin(wait_for_permit(pool, loaded.code.plugin.budget.wall)).await?,
-        };
+    pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>, tenant: Option<&Arc<str>>) -> Result<Self, Fault> {
+        let wall = loaded.code.plugin.budget.wall;
+        let permit = pool.permits.acquire(&loaded.permits, tenant, &*pool.world.clock, wall).await?;
         let live = match loaded.stock.take() {
             Some(mut rested) => match rested.restore(pool).await {
                 Ok(true) => rested,
@@ -148,16 +145,4 @@ async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
         Ready::Configured => live.configure(pool, &loaded.code).await?,
     }
     Ok(live)
-}
-
-/// Every instance is taken: waits for one, but no longer than a call may take.
-async fn wait_for_permit(pool: &Pool, wall: Duration) -> Result<OwnedSemaphorePermit, Fault> {
-    let mut permit = pin!(pool.permits.clone().acquire_owned());
-    let mut timer = in_time(&*pool.world.clock, wall);
-    let full = || Fault::new(Kind::Pool, "no instance became free in time");
-    poll_fn(|context| match permit.as_mut().poll(context) {
-        Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| full())),
-        Poll::Pending => timer.as_mut().poll(context).map(|()| Err(full())),
-    })
-    .await
 }

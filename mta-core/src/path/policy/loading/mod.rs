@@ -80,6 +80,7 @@ pub(crate) async fn load(
         tenants: plugin.tenants.clone(),
         asked_at,
         stock: Stock::new(pool.room.clone()),
+        permits: Arc::new(Semaphore::new(plugin.budget.instances_max)),
         source: plugin.source.to_string(),
         sha256,
         unpictured: unpictured.map(|why| why.to_string()),
@@ -183,7 +184,8 @@ impl Loader<'_> {
 
     /// Makes one instance ready and tests it: what fails here would fail for every message.
     async fn rehearse(&self, loaded: &Arc<Loaded>) -> Result<(), LoadError> {
-        let mut lease = Lease::begin(self.pool, loaded).await.map_err(|fault| self.refused("configure", &fault))?;
+        let mut lease =
+            Lease::begin(self.pool, loaded, None).await.map_err(|fault| self.refused("configure", &fault))?;
         let tested = async { lease.live()?.self_test(self.pool, &loaded.code.hooks).await }.await;
         let tested = tested.map_err(|fault| self.refused("self-test", &fault))?;
         tested.map_err(|words| grants::error(self.plugin, format!("self-test failed: {words}"), "the plugin says why"))
@@ -254,6 +256,7 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
             "on-mail" => hooks.mail = Some(exports::on_mail::GuestIndices::new(pre)?),
             "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
             "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),
+            "on-route" => hooks.route = Some(exports::on_route::GuestIndices::new(pre)?),
             "on-pre-send" => hooks.pre_send = Some(exports::on_pre_send::GuestIndices::new(pre)?),
             "on-outcome" => hooks.outcome = Some(exports::on_outcome::GuestIndices::new(pre)?),
             "on-http" => hooks.http = Some(exports::on_http::GuestIndices::new(pre)?),

@@ -3,8 +3,8 @@
 use super::super::guests::{ACCEPT, GET_NOTE, SPIN, TRAP, expect_error, expect_octet, guest};
 use super::super::stage::{Stage, plugin};
 use super::{expect_first, expect_word};
+use crate::base::flow::policy::public::{PublicAnswer, PublicRequest, PublicResponse};
 use crate::base::flow::policy::{Asked, Gate, Hook, Policy};
-use crate::base::flow::public::{PublicAnswer, PublicRequest, PublicResponse};
 use crate::config::model::{OnFailure, Plugin};
 use bytes::Bytes;
 
