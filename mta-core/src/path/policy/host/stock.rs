@@ -63,6 +63,14 @@ impl Loaded {
         among(&self.listeners, listener) && among(&self.tenants, tenant)
     }
 
+    /// The tenant whose time it is when nobody's mail is at hand: of a plugin for one tenant, that one.
+    pub(crate) fn only_tenant(&self) -> Option<Arc<str>> {
+        match &self.tenants[..] {
+            [tenant] => Some(tenant.clone()),
+            _ => None,
+        }
+    }
+
     /// What its failure at that hook means.
     pub(crate) fn on_failure(&self, hook: Hook) -> OnFailure {
         self.on_failure.get(&hook).copied().unwrap_or_default()
