@@ -152,6 +152,8 @@ pub enum Event<'a> {
         version: &'a str,
         sha256: &'a str,
         hooks: &'a str,
+        /// The engine that it runs in: `narrow` or `wide`.
+        profile: &'a str,
         /// `restored` where instances are used again, else why not.
         instances: &'a str,
         generation: u64,

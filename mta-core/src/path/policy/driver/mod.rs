@@ -24,6 +24,8 @@ use super::host::pulse::Pulse;
 use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use super::scene::body::ALL_WRITTEN_BYTES_MAX;
+use super::wide;
+use super::wide::linkers::Linkers;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
@@ -84,8 +86,9 @@ impl Host {
     /// The engine's words, as when address space can't be reserved.
     pub fn new(settings: HostSettings) -> Result<Self, String> {
         let refused = |error: wasmtime::Error| format!("the plugin engine can't be set up: {error:#}");
-        let engine = engine::engine(settings.instances_max).map_err(refused)?;
-        let linker = linker(&engine).map_err(refused)?;
+        let narrow = engine::engine(settings.instances_max).map_err(refused)?;
+        let wide = wide::engine::engine(wide::engine::INSTANCES_MAX).map_err(refused)?;
+        let linkers = Linkers::new(linker(&narrow).map_err(refused)?, linker(&wide).map_err(refused)?);
         let began = settings.clock.now().mono;
         let (keeper, kv) = Keeper::new(settings.journal, settings.clock.clone(), settings.observe.clone());
         let pool = Pool {
@@ -97,10 +100,14 @@ impl Host {
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
                 post: Arc::default(),
             },
-            pulse: Arc::new(Pulse::new(engine)),
+            pulse: Arc::new(Pulse::new([narrow, wide])),
             permits: Arc::new(Permits::new(
                 usize::try_from(settings.instances_max).unwrap_or(usize::MAX),
                 settings.instances_per_tenant_max,
+            )),
+            wide_permits: Arc::new(Permits::new(
+                usize::try_from(wide::engine::INSTANCES_MAX).unwrap_or(usize::MAX),
+                wide::engine::INSTANCES_PER_TENANT_MAX,
             )),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
             ledger: Arc::new(Ledger::default()),
@@ -108,7 +115,7 @@ impl Host {
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
         let (compiler, previous, kv) = (settings.compiler, Mutex::default(), Arc::new(kv));
-        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, compiler, serving, previous, generations, telling })))
+        Ok(Self(Arc::new(Shared { pool, linkers, kv, keeper, compiler, serving, previous, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -173,7 +180,7 @@ impl Host {
         supplies: &Supplies,
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
-        let Shared { pool, linker, kv, compiler, .. } = &*self.0;
+        let Shared { pool, linkers, kv, compiler, .. } = &*self.0;
         let mut all = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             let octets = read(&plugin.source).map_err(|problem| LoadError {
@@ -182,7 +189,7 @@ impl Host {
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
             let grants = Grants::new(plugin, kv, supplies)?;
-            all.push(load(pool, linker, &**compiler, grants, plugin, octets).await?);
+            all.push(load(pool, linkers, &**compiler, grants, plugin, octets).await?);
         }
         let generation = Generation::new(self.0.next_number(), all);
         for loaded in &generation.plugins {
@@ -192,10 +199,8 @@ impl Host {
                 version: CONTRACT_VERSION,
                 sha256: &loaded.sha256,
                 hooks: &hooks.join(","),
-                instances: &loaded
-                    .unpictured
-                    .as_ref()
-                    .map_or_else(|| "restored".into(), |why| format!("made anew: {why}")),
+                profile: loaded.code.plugin.profile.name(),
+                instances: &loaded.instances(),
                 generation: generation.number,
             });
         }

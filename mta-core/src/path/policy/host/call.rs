@@ -4,6 +4,8 @@ use super::super::capability::grants::Grants;
 use super::super::capability::submit::Post;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
+use super::super::wide::needs::Profile;
+use super::super::wide::said::Said;
 use super::figures::Figures;
 use super::pulse::TICK;
 use crate::base::flow::Answer;
@@ -36,6 +38,8 @@ const SETS_MAX: usize = 64;
 /// What a plugin is, apart from its code.
 pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
+    /// The engine that it runs in.
+    pub(crate) profile: Profile,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
     /// What mail it may send, where it may.
@@ -113,6 +117,8 @@ pub(crate) struct Call {
     pub(crate) saw: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
+    /// What it printed.
+    pub(crate) said: Said,
     /// Its size, in octets.
     pub(crate) memory_bytes: usize,
 }
@@ -137,6 +143,11 @@ impl Identity {
             }
         };
         u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// What an instance's memory may grow to.
+    pub(crate) fn memory_bytes_max(&self) -> usize {
+        self.budget.memory_bytes_max.unwrap_or_else(|| self.profile.memory_bytes_max())
     }
 
     /// The set, compiled at its first use.
@@ -193,6 +204,7 @@ impl Call {
             drew: false,
             saw: false,
             grew: false,
+            said: Said::default(),
             memory_bytes: 0,
         }
     }
@@ -248,7 +260,7 @@ impl Call {
     }
 
     /// What an error of the engine means.
-    pub(crate) fn fault(&self, error: &wasmtime::Error) -> Fault {
+    pub(crate) fn fault(&mut self, error: &wasmtime::Error) -> Fault {
         let trap = error.downcast_ref::<wasmtime::Trap>();
         let kind = match trap {
             _ if error.is::<CpuSpent>() => Kind::Cpu,
@@ -257,7 +269,7 @@ impl Call {
         };
         let mut why = trap.map_or_else(|| error.root_cause().to_string(), ToString::to_string);
         if self.memory_refused {
-            why = format!("it wanted more than {} octets of memory ({why})", self.plugin.budget.memory_bytes_max);
+            why = format!("it wanted more than {} octets of memory ({why})", self.plugin.memory_bytes_max());
         }
         if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
             let names = trace.frames().iter().filter_map(|frame| frame.func_name());
@@ -266,6 +278,11 @@ impl Call {
                 why.push_str(" at ");
                 why.push_str(&names.join(" < "));
             }
+        }
+        // An interpreter says there what its trap is about.
+        if let Some(last) = self.said.last_words() {
+            why.push_str("; it printed: ");
+            why.push_str(&last);
         }
         Fault::new(kind, why)
     }
@@ -278,7 +295,7 @@ pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> 
 
 impl ResourceLimiter for Call {
     fn memory_growing(&mut self, _now: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = desired <= self.plugin.budget.memory_bytes_max;
+        let fits = desired <= self.plugin.memory_bytes_max();
         self.memory_refused |= !fits;
         self.grew |= fits;
         if fits {
