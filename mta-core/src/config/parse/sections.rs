@@ -282,7 +282,7 @@ fn pool(value: &mut Value<'_, '_>) -> Option<Pool> {
         match value.below("addresses").map(|node| &node.data) {
             None => value.missing("addresses", SOURCES),
             Some(Data::List(items)) if items.is_empty() => {
-                value.wrong_below(&["addresses"], &format!("expected {SOURCES}"))
+                value.wrong_below(&["addresses"], &format!("expected {SOURCES}"));
             }
             Some(_) => {}
         }
