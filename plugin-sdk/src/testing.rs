@@ -13,7 +13,7 @@ pub(crate) mod backend;
 mod network;
 mod supplies;
 
-pub use network::{Dns, Web};
+pub use network::{Dns, Submitted, Web};
 
 /// What the hooks see, and what they did.
 #[derive(Clone, Debug, Default)]
@@ -38,12 +38,27 @@ pub struct Scene {
     pub dns: Dns,
     /// Servers that answer requests.
     pub web: Web,
+    /// Mail that the plugin sent.
+    pub submitted: Vec<Submitted>,
+    /// What sending mail answers instead, if anything.
+    pub submit_error: Option<crate::submit::Error>,
     /// What the next random octets are made of: the same number gives the same octets.
     pub random: u64,
     /// The clock.
     pub now_ms: u64,
     /// Log lines written.
     pub log: Vec<(Level, String)>,
+    /// What was counted, in its order.
+    pub metrics: Vec<Metric>,
+}
+
+/// A sample of the plugin's own metrics.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Metric {
+    /// `add`: name, labels and how many more.
+    Added(String, Vec<(String, String)>, i64),
+    /// `observe`: name, labels and the value.
+    Observed(String, Vec<(String, String)>, f64),
 }
 
 /// A message on the stage.

@@ -4,4 +4,5 @@ mod a_plugin_is_written_from_an_empty_folder;
 mod a_plugin_says_where_mail_goes;
 mod compiled_code_is_kept_and_checked;
 mod compiling_has_limits;
+mod plugins_answer_the_public_and_send_mail;
 mod plugins_are_reloaded_and_rolled_back;

@@ -4,30 +4,36 @@ mod attempt;
 mod generation;
 mod keeper;
 mod operate;
+mod public;
 mod reports;
 mod session;
 mod shared;
 mod ticks;
 
 use super::capability::grants::Grants;
+use super::capability::submit::PostDoor;
 use super::capability::supplies::Supplies;
 use super::doors::linker;
 use super::fault::LoadError;
 use super::host::call::{Reach, World};
 use super::host::engine;
+use super::host::figures::Ledger;
 use super::host::instance::Pool;
+use super::host::permits::Permits;
 use super::host::pulse::Pulse;
 use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use super::scene::body::ALL_WRITTEN_BYTES_MAX;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
+use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
 use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
+use crate::base::flow::spool::Spool;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
-use crate::config::model::{Plugin, PluginSource};
+use crate::config::model::{Config, Plugin, PluginSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use generation::Generation;
@@ -48,6 +54,8 @@ pub struct HostSettings {
     pub reach: Reach,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
+    /// And of these, for the mail of one tenant.
+    pub instances_per_tenant_max: usize,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
     /// What makes code of components.
@@ -55,11 +63,12 @@ pub struct HostSettings {
 }
 
 impl HostSettings {
-    /// With the default of 5,000 live instances, nothing kept, and compiling in this process.
+    /// With the default limits of live instances, nothing kept, and compiling in this process.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
-        let (instances_max, compiler) = (engine::INSTANCES_MAX, Arc::new(InProcess));
-        Self { clock, observe, reach, instances_max, journal: None, compiler }
+        let (instances_max, instances_per_tenant_max) = (engine::INSTANCES_MAX, engine::INSTANCES_PER_TENANT_MAX);
+        let compiler = Arc::new(InProcess);
+        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, compiler }
     }
 }
 
@@ -86,10 +95,15 @@ impl Host {
                 reach: settings.reach,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
+                post: Arc::default(),
             },
             pulse: Arc::new(Pulse::new(engine)),
-            permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
+            permits: Arc::new(Permits::new(
+                usize::try_from(settings.instances_max).unwrap_or(usize::MAX),
+                settings.instances_per_tenant_max,
+            )),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
+            ledger: Arc::new(Ledger::default()),
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
@@ -107,6 +121,12 @@ impl Host {
     #[must_use]
     pub fn pulse(&self) -> &Arc<Pulse> {
         &self.0.pool.pulse
+    }
+
+    /// From here on plugins that may send mail put it into this queue; once.
+    pub fn posts_to(&self, spool: Arc<dyn Spool>, config: watch::Receiver<Arc<Config>>) {
+        // A second queue would be that of another server.
+        let _ = self.0.pool.world.post.door.set(PostDoor { spool, config });
     }
 
     /// Reads what plugins kept. To be called before the first load.
@@ -206,5 +226,9 @@ impl Policy for Host {
 
     fn outcome(&self, attempted: &Attempted) {
         self.0.tell_outcome(attempted);
+    }
+
+    fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {
+        Box::pin(public::http(&self.0, request))
     }
 }

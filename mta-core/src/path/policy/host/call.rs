@@ -1,14 +1,17 @@
 //! The store's data: who is running, what the call is about, and what it may still use.
 
 use super::super::capability::grants::Grants;
+use super::super::capability::submit::Post;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
+use super::figures::Figures;
 use super::pulse::TICK;
+use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::Budget;
+use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,11 +38,14 @@ pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
+    /// What mail it may send, where it may.
+    pub(crate) submit: SubmitLimits,
     /// What `configure` is given.
     pub(crate) config_json: String,
     /// The time between two ticks.
     pub(crate) tick: Duration,
     pub(crate) log: LogGate,
+    pub(crate) figures: Arc<Figures>,
     /// One permit for each request that may be under way.
     pub(crate) fetching: Semaphore,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
@@ -64,6 +70,8 @@ pub(crate) struct World {
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
     pub(crate) body_memory: Arc<Semaphore>,
+    /// Where mail of plugins goes.
+    pub(crate) post: Arc<Post>,
 }
 
 /// What capabilities reach the outside by.
@@ -85,6 +93,8 @@ pub(crate) struct Call {
     /// Where the message's edits began, when this call did.
     pub(crate) mark: Mark,
     pub(crate) configuring: bool,
+    /// The hook; the first one while none is called.
+    pub(crate) hook: Hook,
     /// Nothing would come of a change of the message.
     pub(crate) reading: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
@@ -103,6 +113,8 @@ pub(crate) struct Call {
     pub(crate) saw: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
+    /// Its size, in octets.
+    pub(crate) memory_bytes: usize,
 }
 
 /// The guest spent its processor time.
@@ -115,7 +127,9 @@ impl Identity {
     pub(crate) fn ticks(&self, hook: Hook, message_bytes: u64) -> u64 {
         let budget = &self.budget;
         let time = match hook {
-            Hook::Connect | Hook::Helo | Hook::Mail | Hook::Rcpt | Hook::Disconnect => budget.cpu_envelope,
+            Hook::Connect | Hook::Helo | Hook::Auth | Hook::Mail | Hook::Rcpt | Hook::Http | Hook::Disconnect => {
+                budget.cpu_envelope
+            }
             Hook::Tick => budget.cpu_message,
             Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
@@ -167,6 +181,7 @@ impl Call {
             scene: Scene::default(),
             mark: Mark::default(),
             configuring: false,
+            hook: Hook::Connect,
             reading: true,
             sets,
             ticks_left: 0,
@@ -178,6 +193,7 @@ impl Call {
             drew: false,
             saw: false,
             grew: false,
+            memory_bytes: 0,
         }
     }
 
@@ -255,11 +271,19 @@ impl Call {
     }
 }
 
+/// Over when so much time has passed.
+pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
+    clock.sleep_until(clock.now().mono + wall)
+}
+
 impl ResourceLimiter for Call {
     fn memory_growing(&mut self, _now: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.plugin.budget.memory_bytes_max;
         self.memory_refused |= !fits;
         self.grew |= fits;
+        if fits {
+            self.memory_bytes = desired;
+        }
         Ok(fits)
     }
 

@@ -3,16 +3,18 @@
 use super::super::fault::{Fault, Kind};
 use super::super::scene::Scene;
 use super::bindings::exports::mailwright::plugin as exports;
+use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
-use super::call::{Call, World};
+use super::call::{Call, World, in_time};
 use super::code::{Code, Hooks, Ready};
+use super::figures::Ledger;
+use super::permits::Permits;
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
-use crate::base::world::Clock;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -34,11 +36,11 @@ const TRANSACTIONS_MAX: u32 = 10_000;
 pub(crate) struct Pool {
     pub(crate) world: World,
     pub(crate) pulse: Arc<Pulse>,
-    /// One permit for each instance that may be in use; the pool of the engine only refuses, this one lets callers
-    /// wait.
-    pub(crate) permits: Arc<Semaphore>,
+    /// Who may have how many instances in use.
+    pub(crate) permits: Arc<Permits>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// One instance of one plugin.
@@ -62,12 +64,14 @@ struct Guests {
     lifecycle: Option<exports::lifecycle::Guest>,
     connect: Option<exports::on_connect::Guest>,
     helo: Option<exports::on_helo::Guest>,
+    auth: Option<exports::on_auth::Guest>,
     mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
     route: Option<exports::on_route::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
     outcome: Option<exports::on_outcome::Guest>,
+    http: Option<exports::on_http::Guest>,
     tick: Option<exports::on_tick::Guest>,
     disconnect: Option<exports::on_disconnect::Guest>,
 }
@@ -79,6 +83,8 @@ pub(crate) enum Question {
     Connect,
     /// `on-helo`: the name.
     Helo(String),
+    /// `on-auth`.
+    Auth(Box<Auth>),
     /// `on-mail`.
     Mail(Box<Mail>),
     /// `on-rcpt`.
@@ -94,6 +100,14 @@ pub(crate) enum Told {
     Tick,
     /// `on-disconnect`.
     Disconnect,
+}
+
+/// The arguments of `on-auth`.
+#[derive(Clone, Debug)]
+pub(crate) struct Auth {
+    pub(crate) mechanism: String,
+    pub(crate) user: String,
+    pub(crate) succeeded: bool,
 }
 
 /// The arguments of `on-mail`.
@@ -117,6 +131,7 @@ impl Question {
         match self {
             Self::Connect => Hook::Connect,
             Self::Helo(_) => Hook::Helo,
+            Self::Auth(_) => Hook::Auth,
             Self::Mail(_) => Hook::Mail,
             Self::Rcpt(_) => Hook::Rcpt,
         }
@@ -166,6 +181,11 @@ impl Live {
         store.data_mut().grew = false;
         let guests = Guests::default();
         Ok(Self { store, instance, restore, guests, transactions: 0, room: None, restored: false, sound: true })
+    }
+
+    /// The size of its memory, in octets.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory_bytes
     }
 
     /// Whether the instance may be used again, once it is restored, and there is room for it to rest till then. It
@@ -256,6 +276,11 @@ impl Live {
                     let guest = known(&mut guests.helo, || indices.load(&mut *store, instance))?;
                     guest.call_handle(&mut *store, name).await
                 }
+                Question::Auth(auth) => {
+                    let Some(indices) = &hooks.auth else { return Ok(Ok(Gate::Next)) };
+                    let guest = known(&mut guests.auth, || indices.load(&mut *store, instance))?;
+                    guest.call_handle(&mut *store, &auth.mechanism, &auth.user, auth.succeeded).await
+                }
                 Question::Mail(mail) => {
                     let Some(indices) = &hooks.mail else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.mail, || indices.load(&mut *store, instance))?;
@@ -315,6 +340,26 @@ impl Live {
         self.leave(scene, said)
     }
 
+    /// Asks `on-http`; none where the plugin does not have it.
+    pub(crate) async fn http(
+        &mut self,
+        pool: &Pool,
+        hooks: &Hooks,
+        mut scene: Scene,
+        request: &Request,
+    ) -> Result<Option<Response>, Fault> {
+        let Some(indices) = &hooks.http else { return Ok(None) };
+        let wall = self.enter(Hook::Http, &mut scene);
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.http, || indices.load(&mut *store, instance))?;
+            guest.call_handle(&mut *store, request).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Http, said.is_ok());
+        self.leave(&mut scene, said).map(Some)
+    }
+
     /// Tells a hook that is only told.
     pub(crate) async fn tell(
         &mut self,
@@ -361,7 +406,8 @@ impl Live {
         let plugin = &self.store.data().plugin;
         let (wall, ticks) = (plugin.budget.wall, plugin.ticks(hook, bytes));
         begin(&mut self.store, std::mem::take(scene), ticks);
-        self.store.data_mut().reading = !hook.may_edit();
+        let call = self.store.data_mut();
+        (call.hook, call.reading) = (hook, !hook.may_edit());
         (self.sound, self.restored) = (false, false);
         wall
     }
@@ -428,8 +474,4 @@ async fn bounded<T>(
         timer.as_mut().poll(context).map(|()| Err(Stop::Wall))
     })
     .await
-}
-
-pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
-    clock.sleep_until(clock.now().mono + wall)
 }

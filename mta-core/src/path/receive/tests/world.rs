@@ -18,7 +18,7 @@ use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Network, Queue, Relay, Storage};
+use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Metrics, Network, Queue, Relay, Storage};
 use crate::path::receive::doors::Doors;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +33,7 @@ pub(super) fn config() -> Config {
         hostname: "mx.example".into(),
         data_dir: "unused".into(),
         listeners: Vec::new(),
+        http: Vec::new(),
         relay: Relay { networks: vec![network], domains: vec![DomainPattern::new("here.example")] },
         routes: Vec::new(),
         delivery: Delivery::default(),
@@ -45,6 +46,7 @@ pub(super) fn config() -> Config {
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
+        metrics: Metrics::default(),
     }
 }
 
@@ -221,7 +223,7 @@ impl Policy for TestPolicy {
             Hook::Data => self.data.lock().expect("no panic").is_some(),
             Hook::Helo => self.helo.lock().expect("no panic").is_some(),
             Hook::Mail => self.mail.lock().expect("no panic").is_some(),
-            Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Tick => false,
+            Hook::Auth | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Http | Hook::Tick => false,
             Hook::Disconnect => true,
         }
     }
@@ -262,6 +264,7 @@ impl SessionPolicy for TestSession {
         let (what, gate) = match asked {
             Asked::Connect => ("connect".to_owned(), &self.connect),
             Asked::Helo(name) => (format!("asked helo {name}"), &self.helo),
+            Asked::Auth { .. } => unreachable!("there is no AUTH"),
             Asked::Mail { envelope, size_bytes } => {
                 (format!("mail {} {size_bytes:?}", text(envelope.sender.as_ref())), &self.mail)
             }
