@@ -20,7 +20,9 @@ use crate::edge::config_file::ConfigFile;
 use crate::edge::control::server::{ControlSocket, Operations};
 use crate::edge::control::socket_path;
 use crate::edge::http::{self, Web};
-use crate::edge::observe::{EventLog, Unheard};
+use crate::edge::observe::exposition::Metrics;
+use crate::edge::observe::tally::Tally;
+use crate::edge::observe::{EventLog, Unheard, scrape};
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
@@ -206,6 +208,8 @@ impl Server {
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
+        let metrics = Arc::new(Metrics(vec![Arc::<Tally>::clone(log.tally()), Arc::new(host.clone())]));
+        serve_metrics(&config, &world, &metrics, &mut beside)?;
 
         let (admit, admitted) = mpsc::channel(ADMISSIONS_MAX);
         let (spool, spool_tasks) =
@@ -233,7 +237,7 @@ impl Server {
         };
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
-        serve_operators(control, operate, &reloads, &world, &log, &mut beside);
+        serve_operators(control, operate, &reloads, &world, metrics, &log, &mut beside);
 
         let web = http::Doors {
             policy: Arc::clone(&policy),
@@ -405,11 +409,27 @@ fn bind_public(config: &Config, net: &dyn Net) -> Result<Vec<(HttpListener, Box<
     config.http.iter().map(bind).collect()
 }
 
+/// Opens the port for what gathers metrics, if there is to be one.
+fn serve_metrics(
+    config: &Config,
+    world: &World,
+    metrics: &Arc<Metrics>,
+    beside: &mut JoinSet<()>,
+) -> Result<(), String> {
+    let Some(at) = config.metrics.bind else { return Ok(()) };
+    let port = world.net.listen(at).map_err(|error| format!("metrics.bind: {at}: {error}"))?;
+    world.observe.event(Event::Listening { listener: "metrics", address: port.local() });
+    let metrics = Arc::clone(metrics);
+    beside.spawn(async move { scrape::serve(port, metrics).await });
+    Ok(())
+}
+
 fn serve_operators(
     control: ControlSocket,
     operate: Arc<dyn Operate>,
     reloads: &Arc<Reloads>,
     world: &World,
+    metrics: Arc<Metrics>,
     log: &Arc<EventLog>,
     beside: &mut JoinSet<()>,
 ) {
@@ -417,6 +437,7 @@ fn serve_operators(
         operate,
         plugins: Arc::<Reloads>::clone(reloads),
         clock: Arc::clone(&world.clock),
+        metrics,
         log: Arc::clone(log),
         hostname: Arc::clone(&reloads.present().hostname),
         started: world.clock.now().wall,

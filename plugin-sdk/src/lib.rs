@@ -52,6 +52,6 @@ pub mod web;
 pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStatus, Fault, Gate, Priority, Reply};
 pub use hooks::{Auth, Mail, Outcome, Rcpt, Route, Routing, Sending};
 pub use host::outside::{dns, http, random, secrets, submit, tables};
-pub use host::{clock, delivery, kv, log, message, patterns, session};
+pub use host::{clock, delivery, kv, log, message, metrics, patterns, session};
 pub use mailwright_plugin_macros::plugin;
 pub use serde;

@@ -48,6 +48,17 @@ pub struct Scene {
     pub now_ms: u64,
     /// Log lines written.
     pub log: Vec<(Level, String)>,
+    /// What was counted, in its order.
+    pub metrics: Vec<Metric>,
+}
+
+/// A sample of the plugin's own metrics.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Metric {
+    /// `add`: name, labels and how many more.
+    Added(String, Vec<(String, String)>, i64),
+    /// `observe`: name, labels and the value.
+    Observed(String, Vec<(String, String)>, f64),
 }
 
 /// A message on the stage.

@@ -175,6 +175,16 @@ pub enum Event<'a> {
         session: Option<&'a str>,
         id: Option<QueueId>,
     },
+    /// A plugin was called, where the operator wants each call of it logged.
+    PluginCalled {
+        plugin: &'a str,
+        hook: &'a str,
+        session: Option<&'a str>,
+        id: Option<QueueId>,
+        verdict: &'a str,
+        micros: u64,
+        generation: u64,
+    },
     /// A plugin failed; what the operator's `on_failure` made of it.
     PluginFault {
         plugin: &'a str,
@@ -191,6 +201,8 @@ pub enum Event<'a> {
     PluginBack { plugin: &'a str },
     /// Reports to a plugin were dropped, because it can't keep up: how many since the last such line.
     PluginUntold { plugin: &'a str, hook: &'a str, reports: u64 },
+    /// A sample of a plugin's own metrics was dropped, and more may be for the same reason: said once a load.
+    PluginMetricDropped { plugin: &'a str, metric: &'a str, why: &'a str },
     /// What plugins keep could not be written; it is tried again.
     PluginDataUnkept { why: &'a str },
     /// A part of what plugins kept can't be read; it was set aside.
@@ -271,10 +283,12 @@ kinds! {
     TableReloaded "table-reloaded" Info,
     TableRefused "table-refused" Warn,
     PluginLog "plugin-log" Info,
+    PluginCalled "plugin-called" Info,
     PluginFault "plugin-fault" Warn,
     PluginAlone "plugin-alone" Error,
     PluginBack "plugin-back" Info,
     PluginUntold "plugin-untold" Warn,
+    PluginMetricDropped "plugin-metric-dropped" Warn,
     PluginDataUnkept "plugin-data-unkept" Error,
     PluginDataDamaged "plugin-data-damaged" Error,
     LogDropped "log-dropped" Warn,

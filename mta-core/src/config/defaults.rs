@@ -176,6 +176,7 @@ impl Plugin {
             on_failure_by_hook: BTreeMap::new(),
             compile: CompileLimits::default(),
             submit: SubmitLimits::default(),
+            trace: false,
         }
     }
 }

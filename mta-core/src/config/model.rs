@@ -45,6 +45,8 @@ pub struct Config {
     pub plugins: Vec<Plugin>,
     /// What is logged, and how.
     pub log: Log,
+    /// Where metrics are read over HTTP; none: nowhere.
+    pub metrics: Metrics,
 }
 
 /// A port to serve.
@@ -317,6 +319,8 @@ pub struct Plugin {
     pub submit: SubmitLimits,
     /// Hooks whose failure means something else.
     pub on_failure_by_hook: BTreeMap<Box<str>, OnFailure>,
+    /// Each of its calls is logged.
+    pub trace: bool,
 }
 
 /// Where a component comes from.
@@ -416,6 +420,13 @@ pub struct Log {
     pub level: Level,
     /// Where lines go.
     pub output: LogOutput,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// The port that answers `GET /metrics`; none: no port is opened.
+    pub bind: Option<SocketAddr>,
 }
 
 /// Where log lines go: whoever runs the program keeps and rotates them.

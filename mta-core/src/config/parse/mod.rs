@@ -65,6 +65,7 @@ pub fn keys() -> Vec<String> {
         names("plugin.submit", plugin::SUBMIT),
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
+        names("metrics", sections::METRICS),
     ]
     .concat()
 }

@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOOK: &str = "a hook, as \"rcpt\"";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
-const CAPABILITY: &str = "a capability: \"log\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\", \"http-network:NETWORK\" or \"submit\"";
+const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\", \"http-network:NETWORK\" or \"submit\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]
@@ -37,6 +37,7 @@ pub(super) struct Draft {
     budget: Budget,
     compile: CompileLimits,
     submit: SubmitLimits,
+    trace: bool,
 }
 
 /// What failure means: in general, and for some hooks.
@@ -117,6 +118,7 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
             v.table(&mut d.submit, SUBMIT);
         },
     },
+    Key { name: "trace", read: |d, v| put(&mut d.trace, v.truth()) },
 ];
 
 pub(super) const ON_FAILURE: &[Key<Failure>] = &[
@@ -197,6 +199,7 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         compile: draft.compile,
         submit: draft.submit,
         on_failure_by_hook: draft.failure.by_hook,
+        trace: draft.trace,
         ..plain
     })
 }

@@ -1,8 +1,8 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
 use super::super::model::{
-    ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Pool, Queue,
-    Relay, Route, Storage,
+    ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Pool,
+    Queue, Relay, Route, Storage,
 };
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
@@ -45,6 +45,7 @@ pub(super) fn unset() -> Config {
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
+        metrics: Metrics::default(),
     }
 }
 
@@ -180,6 +181,12 @@ pub(super) const CONFIG: &[Key<Config>] = &[
         name: "log",
         read: |c, v| {
             v.table(&mut c.log, LOG);
+        },
+    },
+    Key {
+        name: "metrics",
+        read: |c, v| {
+            v.table(&mut c.metrics, METRICS);
         },
     },
 ];
@@ -325,7 +332,7 @@ fn pool(value: &mut Value<'_, '_>) -> Option<Pool> {
         match value.below("addresses").map(|node| &node.data) {
             None => value.missing("addresses", SOURCES),
             Some(Data::List(items)) if items.is_empty() => {
-                value.wrong_below(&["addresses"], &format!("expected {SOURCES}"))
+                value.wrong_below(&["addresses"], &format!("expected {SOURCES}"));
             }
             Some(_) => {}
         }
@@ -461,3 +468,8 @@ pub(super) const LOG: &[Key<Log>] = &[
         read: |l, v| put(&mut l.output, v.word(&[("stderr", LogOutput::Stderr), ("stdout", LogOutput::Stdout)])),
     },
 ];
+
+pub(super) const METRICS: &[Key<Metrics>] = &[Key {
+    name: "bind",
+    read: |m, v| m.bind = v.text("an address with its port, as \"127.0.0.1:9925\"", scalar::bind_address),
+}];

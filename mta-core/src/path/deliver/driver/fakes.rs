@@ -15,7 +15,7 @@ use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
 use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
 use crate::base::world::net::{Listener, Net, Socket};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, Delivery, Limits, Log, Pool, Queue, Relay, Storage};
+use crate::config::model::{Config, Delivery, Limits, Log, Metrics, Pool, Queue, Relay, Storage};
 use crate::path::deliver::scripted::{Script, ScriptedServer};
 use std::collections::HashMap;
 use std::io;
@@ -123,6 +123,7 @@ impl World {
             tenants: Vec::new(),
             plugins: Vec::new(),
             log: Log::default(),
+            metrics: Metrics::default(),
         };
         Parts {
             config: watch::channel(Arc::new(config)).1,

@@ -18,15 +18,17 @@ pub(super) async fn route(host: &Shared, unplaced: Unplaced<'_>) -> RouteVerdict
     let scene = || attempt_scene(entry, Some(content), recipient, attempt, "");
     let mut ruled = RouteVerdict { routing: Routing::Next, plugin: None };
     let Some(mut scene) = generation.has(Hook::Route).then(scene).flatten() else { return ruled };
+    let tenant = host.pool.ledger.tenant(scene.tenant.as_ref());
     for (_, loaded) in generation.asked(Hook::Route, None, entry.tenant.as_deref()) {
         let name = &loaded.code.plugin.name;
+        let call = host.call(generation.number, loaded, Hook::Route, tenant);
         let answer = async {
             host.admit(loaded)?;
             let mut lease = Lease::begin(&host.pool, loaded, scene.tenant.as_ref()).await?;
             let said = lease.live()?.route(&host.pool, &loaded.code.hooks, &mut scene).await?;
             routing::routing(said, name, routes)
         };
-        let routing = match host.noted(loaded, answer.await) {
+        let routing = match call.noted(answer.await, None, Some(entry.id)) {
             Ok(routing) => routing,
             Err(fault) => routing::failed_routing(host.failed(loaded, Hook::Route, &fault, None, Some(entry.id))),
         };
@@ -52,8 +54,10 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
     let id = entry.id;
     let known = entry.edits.headers.len();
     let mut ruled = (Sending::Next, None);
+    let tenant = host.pool.ledger.tenant(scene.tenant.as_ref());
     for (_, loaded) in generation.asked(Hook::PreSend, None, entry.tenant.as_deref()) {
         let before = scene.mark();
+        let call = host.call(generation.number, loaded, Hook::PreSend, tenant);
         let answer = async {
             host.admit(loaded)?;
             let mut lease = Lease::begin(&host.pool, loaded, scene.tenant.as_ref()).await?;
@@ -61,7 +65,7 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
             kept(&mut scene)?;
             Ok(sending)
         };
-        let sending = match host.noted(loaded, answer.await) {
+        let sending = match call.noted(answer.await, None, Some(id)) {
             Ok(sending) => sending,
             Err(fault) => {
                 scene.roll_back(before);

@@ -17,6 +17,7 @@ use super::doors::linker;
 use super::fault::LoadError;
 use super::host::call::{Reach, World};
 use super::host::engine;
+use super::host::figures::Ledger;
 use super::host::instance::Pool;
 use super::host::permits::Permits;
 use super::host::pulse::Pulse;
@@ -102,6 +103,7 @@ impl Host {
                 settings.instances_per_tenant_max,
             )),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
+            ledger: Arc::new(Ledger::default()),
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());

@@ -22,16 +22,17 @@ pub(super) async fn http(host: &Shared, request: PublicRequest) -> PublicAnswer 
         body: request.body.into(),
         peer_ip: request.peer.to_string(),
     };
+    let scene = Scene { tenant: loaded.only_tenant(), ..Scene::default() };
+    let tenant = host.pool.ledger.tenant(scene.tenant.as_ref());
+    let call = host.call(generation.number, loaded, Hook::Http, tenant);
     let answer = async {
-        let scene = Scene { tenant: loaded.only_tenant(), ..Scene::default() };
         host.admit(loaded)?;
         let mut lease = Lease::begin(&host.pool, loaded, scene.tenant.as_ref()).await?;
         let said = lease.live()?.http(&host.pool, &loaded.code.hooks, scene, &wire).await?;
-        said.map(response::checked).transpose()
+        response::checked(said)
     };
-    match host.noted(loaded, answer.await) {
-        Ok(Some(response)) => PublicAnswer::Answered(response),
-        Ok(None) => PublicAnswer::Absent,
+    match call.noted(answer.await, None, None) {
+        Ok(response) => PublicAnswer::Answered(response),
         Err(fault) => {
             host.failed(loaded, Hook::Http, &fault, None, None);
             PublicAnswer::Unable

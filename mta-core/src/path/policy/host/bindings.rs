@@ -17,6 +17,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/patterns@0.1.0;
             import mailwright:plugin/delivery@0.1.0;
             import mailwright:plugin/log@0.1.0;
+            import mailwright:plugin/metrics@0.1.0;
             import mailwright:plugin/clock@0.1.0;
             import mailwright:plugin/kv@0.1.0;
             import mailwright:plugin/random@0.1.0;

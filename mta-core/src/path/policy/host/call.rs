@@ -4,6 +4,7 @@ use super::super::capability::grants::Grants;
 use super::super::capability::submit::Post;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
+use super::figures::Figures;
 use super::pulse::TICK;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
@@ -44,6 +45,7 @@ pub(crate) struct Identity {
     /// The time between two ticks.
     pub(crate) tick: Duration,
     pub(crate) log: LogGate,
+    pub(crate) figures: Arc<Figures>,
     /// One permit for each request that may be under way.
     pub(crate) fetching: Semaphore,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
@@ -111,6 +113,8 @@ pub(crate) struct Call {
     pub(crate) saw: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
+    /// Its size, in octets.
+    pub(crate) memory_bytes: usize,
 }
 
 /// The guest spent its processor time.
@@ -189,6 +193,7 @@ impl Call {
             drew: false,
             saw: false,
             grew: false,
+            memory_bytes: 0,
         }
     }
 
@@ -276,6 +281,9 @@ impl ResourceLimiter for Call {
         let fits = desired <= self.plugin.budget.memory_bytes_max;
         self.memory_refused |= !fits;
         self.grew |= fits;
+        if fits {
+            self.memory_bytes = desired;
+        }
         Ok(fits)
     }
 

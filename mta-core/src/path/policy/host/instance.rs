@@ -10,6 +10,7 @@ use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
 use super::call::{Call, World, in_time};
 use super::code::{Code, Hooks, Ready};
+use super::figures::Ledger;
 use super::permits::Permits;
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
@@ -39,6 +40,7 @@ pub(crate) struct Pool {
     pub(crate) permits: Arc<Permits>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// One instance of one plugin.
@@ -179,6 +181,11 @@ impl Live {
         store.data_mut().grew = false;
         let guests = Guests::default();
         Ok(Self { store, instance, restore, guests, transactions: 0, room: None, restored: false, sound: true })
+    }
+
+    /// The size of its memory, in octets.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory_bytes
     }
 
     /// Whether the instance may be used again, once it is restored, and there is room for it to rest till then. It
@@ -333,15 +340,15 @@ impl Live {
         self.leave(scene, said)
     }
 
-    /// Asks `on-http`; none where the plugin does not have it.
+    /// Asks `on-http`, of a plugin that has it.
     pub(crate) async fn http(
         &mut self,
         pool: &Pool,
         hooks: &Hooks,
         mut scene: Scene,
         request: &Request,
-    ) -> Result<Option<Response>, Fault> {
-        let Some(indices) = &hooks.http else { return Ok(None) };
+    ) -> Result<Response, Fault> {
+        let Some(indices) = &hooks.http else { return Err(Fault::new(Kind::Answer, "it has no on-http")) };
         let wall = self.enter(Hook::Http, &mut scene);
         let Self { store, instance, guests, .. } = self;
         let call = async {
@@ -350,7 +357,7 @@ impl Live {
         };
         let said = bounded(pool, wall, pin!(call)).await;
         self.left(hooks, Hook::Http, said.is_ok());
-        self.leave(&mut scene, said).map(Some)
+        self.leave(&mut scene, said)
     }
 
     /// Tells a hook that is only told.

@@ -4,6 +4,7 @@ pub(super) mod bindings;
 pub(super) mod call;
 pub(super) mod code;
 pub(super) mod engine;
+pub(super) mod figures;
 pub(super) mod instance;
 pub(super) mod permits;
 pub(super) mod pulse;

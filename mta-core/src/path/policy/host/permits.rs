@@ -4,15 +4,13 @@
 //! share waits without holding what others could use.
 
 use super::super::fault::{Fault, Kind};
-use super::call::in_time;
-use crate::base::world::Clock;
+use crate::base::flow::Answer;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Who may have how many instances at once.
 pub(crate) struct Permits {
@@ -36,33 +34,45 @@ impl Permits {
         Self { all: Arc::new(Semaphore::new(all_max)), per_tenant_max, tenants: Mutex::default() }
     }
 
-    /// One more instance of a plugin, for that tenant's mail. Where all are taken it waits, no longer than `wall` in all.
+    /// One more instance of a plugin, for that tenant's mail, where there is one.
+    pub(crate) fn at_once(&self, plugin: &Arc<Semaphore>, tenant: Option<&Arc<str>>) -> Option<Permit> {
+        let mut held = [None, None, None];
+        for (held, share) in held.iter_mut().zip(self.shares(plugin, tenant)) {
+            let Some((share, _)) = share else { continue };
+            *held = Some(share.try_acquire_owned().ok()?);
+        }
+        Some(Permit(held))
+    }
+
+    /// Waits for one, no longer than the timer lets it.
     ///
     /// # Errors
     /// None became free in time.
-    pub(crate) async fn acquire(
+    pub(crate) async fn wait(
         &self,
         plugin: &Arc<Semaphore>,
         tenant: Option<&Arc<str>>,
-        clock: &dyn Clock,
-        wall: Duration,
+        mut timer: Answer<'static, ()>,
     ) -> Result<Permit, Fault> {
-        let tenant = tenant.map(|tenant| (self.of_tenant(tenant), "its tenant's mail has as many as it may"));
-        let plugin = (plugin.clone(), "it has as many as it may");
-        let shares =
-            [tenant, Some(plugin), Some((self.all.clone(), "all plugins together have as many as there may be"))];
         let mut held = [None, None, None];
-        for (held, share) in held.iter_mut().zip(&shares) {
-            let Some((share, _)) = share else { continue };
-            match share.clone().try_acquire_owned() {
-                Ok(permit) => *held = Some(permit),
-                // What is seldom is boxed: its future would be moved with that of every hook.
-                Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => {
-                    return Box::pin(wait(shares, clock, wall)).await;
-                }
-            }
+        for (held, share) in held.iter_mut().zip(self.shares(plugin, tenant)) {
+            let Some((share, why)) = share else { continue };
+            let none = || Fault::new(Kind::Pool, format!("no instance became free in time: {why}"));
+            let mut permit = pin!(share.acquire_owned());
+            let permit = poll_fn(|context| match permit.as_mut().poll(context) {
+                Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| none())),
+                Poll::Pending => timer.as_mut().poll(context).map(|()| Err(none())),
+            });
+            *held = Some(permit.await?);
         }
         Ok(Permit(held))
+    }
+
+    /// In the order in which they are taken.
+    fn shares(&self, plugin: &Arc<Semaphore>, tenant: Option<&Arc<str>>) -> [Option<Share>; 3] {
+        let tenant = tenant.map(|tenant| (self.of_tenant(tenant), "its tenant's mail has as many as it may"));
+        let plugin = (plugin.clone(), "it has as many as it may");
+        [tenant, Some(plugin), Some((self.all.clone(), "all plugins together have as many as there may be"))]
     }
 
     fn of_tenant(&self, tenant: &Arc<str>) -> Arc<Semaphore> {
@@ -76,20 +86,4 @@ impl Permits {
             }
         }
     }
-}
-
-async fn wait(shares: [Option<Share>; 3], clock: &dyn Clock, wall: Duration) -> Result<Permit, Fault> {
-    let mut timer = in_time(clock, wall);
-    let mut held = [None, None, None];
-    for (held, share) in held.iter_mut().zip(shares) {
-        let Some((share, why)) = share else { continue };
-        let none = || Fault::new(Kind::Pool, format!("no instance became free in time: {why}"));
-        let mut permit = pin!(share.acquire_owned());
-        let permit = poll_fn(|context| match permit.as_mut().poll(context) {
-            Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| none())),
-            Poll::Pending => timer.as_mut().poll(context).map(|()| Err(none())),
-        });
-        *held = Some(permit.await?);
-    }
-    Ok(Permit(held))
 }

@@ -2,6 +2,7 @@
 
 use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
+use super::call::in_time;
 use super::code::{Code, Ready};
 use super::instance::{Live, Pool};
 use super::permits::Permit;
@@ -33,6 +34,8 @@ pub(crate) struct Loaded {
     pub(crate) on_failure: HashMap<Hook, OnFailure>,
     pub(crate) breaker: Breaker,
     pub(crate) reports: Reports,
+    /// Each of its calls is logged.
+    pub(crate) trace: bool,
 }
 
 /// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.
@@ -84,6 +87,11 @@ impl Stock {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.pop()
     }
 
+    /// How many are at rest.
+    pub(crate) fn resting(&self) -> usize {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, Vec::len)
+    }
+
     /// Keeps an instance, where it may rest and there is room.
     fn rest(&self, mut live: Live) {
         if !live.may_rest(&self.room) {
@@ -107,8 +115,10 @@ impl Lease {
     /// An instance as `configure` left it: one that rested, or a fresh one. What is seldom is boxed: its futures are
     /// large, and they would be moved with those of every hook.
     pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>, tenant: Option<&Arc<str>>) -> Result<Self, Fault> {
-        let wall = loaded.code.plugin.budget.wall;
-        let permit = pool.permits.acquire(&loaded.permits, tenant, &*pool.world.clock, wall).await?;
+        let permit = match pool.permits.at_once(&loaded.permits, tenant) {
+            Some(permit) => permit,
+            None => Box::pin(wait_for_permit(pool, loaded, tenant)).await?,
+        };
         let live = match loaded.stock.take() {
             Some(mut rested) => match rested.restore(pool).await {
                 Ok(true) => rested,
@@ -117,6 +127,7 @@ impl Lease {
             },
             None => Box::pin(fresh(pool, loaded)).await?,
         };
+        loaded.code.plugin.figures.in_use(true);
         Ok(Self { live: Some(live), loaded: loaded.clone(), _permit: permit })
     }
 
@@ -128,7 +139,10 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        let figures = &self.loaded.code.plugin.figures;
+        figures.in_use(false);
         if let Some(live) = self.live.take() {
+            figures.has_memory(live.memory_bytes());
             self.loaded.stock.rest(live);
         }
     }
@@ -145,4 +159,13 @@ async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
         Ready::Configured => live.configure(pool, &loaded.code).await?,
     }
     Ok(live)
+}
+
+/// Every instance is taken: waits for one, but no longer than a call may take.
+async fn wait_for_permit(pool: &Pool, loaded: &Loaded, tenant: Option<&Arc<str>>) -> Result<Permit, Fault> {
+    let (plugin, clock) = (&loaded.code.plugin, &*pool.world.clock);
+    let began = clock.mono();
+    let permit = pool.permits.wait(&loaded.permits, tenant, in_time(clock, plugin.budget.wall)).await;
+    plugin.figures.waited(clock.mono().saturating_duration_since(began));
+    permit
 }

@@ -57,6 +57,8 @@ pub(crate) async fn load(
         let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
         return Err(grants::error(plugin, problem, "lower it"));
     }
+    let figures = pool.ledger.of(&plugin.name);
+    figures.loading();
     let identity = Arc::new(Identity {
         name: plugin.name.clone(),
         grants,
@@ -65,6 +67,7 @@ pub(crate) async fn load(
         config_json: plugin.config_json.clone(),
         tick: plugin.tick,
         log: LogGate::default(),
+        figures,
         fetching: Semaphore::new(FETCHES_PER_PLUGIN_MAX),
         sets: Mutex::default(),
     });
@@ -87,6 +90,7 @@ pub(crate) async fn load(
         on_failure,
         breaker: Breaker::default(),
         reports: Reports::default(),
+        trace: plugin.trace,
     });
     loader.rehearse(&loaded).await?;
     Ok(loaded)
@@ -158,7 +162,10 @@ impl Loader<'_> {
 
     /// Compiles away from the threads that serve mail.
     async fn compile(&self, octets: Bytes) -> Result<Component, LoadError> {
+        let clock = &self.pool.world.clock;
+        let began = clock.mono();
         let compiled = self.compiler.compile(self.linker.engine(), self.plugin, octets).await;
+        self.identity.figures.compiled(clock.mono().saturating_duration_since(began));
         compiled.map_err(|NotCompiled { problem, remedy }| grants::error(self.plugin, problem, remedy))
     }
 

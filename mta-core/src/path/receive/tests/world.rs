@@ -18,7 +18,7 @@ use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Network, Queue, Relay, Storage};
+use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Metrics, Network, Queue, Relay, Storage};
 use crate::path::receive::doors::Doors;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +46,7 @@ pub(super) fn config() -> Config {
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
+        metrics: Metrics::default(),
     }
 }
 
