@@ -399,16 +399,6 @@ fn bind(config: &Config, net: &dyn Net) -> Result<Vec<Port>, String> {
     config.listeners.iter().map(bind).collect()
 }
 
-/// The public HTTP ports, open.
-fn bind_public(config: &Config, net: &dyn Net) -> Result<Vec<(HttpListener, Box<dyn Listener>)>, String> {
-    let bind = |http: &HttpListener| {
-        let port = net.listen(http.bind);
-        let port = port.map_err(|error| format!("http `{}`: {}: {error}", http.name, http.bind))?;
-        Ok((http.clone(), port))
-    };
-    config.http.iter().map(bind).collect()
-}
-
 /// Opens the port for what gathers metrics, if there is to be one.
 fn serve_metrics(
     config: &Config,
@@ -422,6 +412,19 @@ fn serve_metrics(
     let metrics = Arc::clone(metrics);
     beside.spawn(async move { scrape::serve(port, metrics).await });
     Ok(())
+}
+
+/// A public HTTP listener, and its open port.
+type PublicPort = (HttpListener, Box<dyn Listener>);
+
+/// The public HTTP ports, open.
+fn bind_public(config: &Config, net: &dyn Net) -> Result<Vec<PublicPort>, String> {
+    let bind = |http: &HttpListener| {
+        let port = net.listen(http.bind);
+        let port = port.map_err(|error| format!("http `{}`: {}: {error}", http.name, http.bind))?;
+        Ok((http.clone(), port))
+    };
+    config.http.iter().map(bind).collect()
 }
 
 fn serve_operators(

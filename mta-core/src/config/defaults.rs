@@ -175,8 +175,8 @@ impl Plugin {
             budget: Budget::default(),
             on_failure_by_hook: BTreeMap::new(),
             compile: CompileLimits::default(),
-            submit: SubmitLimits::default(),
             trace: false,
+            submit: SubmitLimits::default(),
         }
     }
 }

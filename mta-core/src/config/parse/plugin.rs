@@ -112,13 +112,13 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
             v.table(&mut d.compile, COMPILE);
         },
     },
+    Key { name: "trace", read: |d, v| put(&mut d.trace, v.truth()) },
     Key {
         name: "submit",
         read: |d, v| {
             v.table(&mut d.submit, SUBMIT);
         },
     },
-    Key { name: "trace", read: |d, v| put(&mut d.trace, v.truth()) },
 ];
 
 pub(super) const ON_FAILURE: &[Key<Failure>] = &[
