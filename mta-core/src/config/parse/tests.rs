@@ -319,12 +319,13 @@ fn every_key_is_on_the_reference_page() {
 #[test]
 fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let page = include_str!("../../../../docs/configuration.md");
-    let plain = format!("{LEAST}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
+    let http = "[[http]]\nname = \"web\"\nbind = \"127.0.0.1:8080\"\n";
+    let plain = format!("{LEAST}{http}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
     let as_set = |sets: &[String]| format!("{:?}", parse("f", &plain, sets).map_err(|problems| problems.to_string()));
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
-            section = heading.trim_matches('`').replace("plugin", "plugin.p");
+            section = heading.trim_matches('`').replace("plugin", "plugin.p").replace("http", "http.web");
         }
         let cells: Vec<&str> = line.split(" | ").collect();
         if let [key, default, _] = cells.as_slice()

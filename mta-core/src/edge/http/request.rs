@@ -7,7 +7,7 @@ use crate::base::flow::policy::Hook;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest, PublicResponse};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::{Method, Request, Response, StatusCode};
 use std::net::IpAddr;
 
@@ -56,6 +56,9 @@ pub(super) async fn answer(
 ) -> Result<Response<Full<Bytes>>, Gone> {
     let began = port.doors.clock.now().mono;
     let method = request.method().clone();
+    // One that has a Content-Length as well may hide another request behind it, and hyper drops that field without a word:
+    // nothing is read behind such a request (RFC 9112 6.1).
+    let last = asked.last || request.headers().contains_key(TRANSFER_ENCODING);
     let client = fields::client(asked.peer, request.headers(), &port.config.trusted_proxies);
     let Said { mut response, plugin } = match request.uri().path() {
         HEALTH if method == Method::GET || method == Method::HEAD => health(port),
@@ -66,7 +69,7 @@ pub(super) async fn answer(
         _ => not_found(),
     };
     fields::complete(response.headers_mut());
-    if asked.last {
+    if last {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let took = port.doors.clock.now().mono.saturating_duration_since(began);

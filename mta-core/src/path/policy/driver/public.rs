@@ -29,11 +29,10 @@ pub(super) async fn http(host: &Shared, request: PublicRequest) -> PublicAnswer 
         host.admit(loaded)?;
         let mut lease = Lease::begin(&host.pool, loaded, scene.tenant.as_ref()).await?;
         let said = lease.live()?.http(&host.pool, &loaded.code.hooks, scene, &wire).await?;
-        said.map(response::checked).transpose()
+        response::checked(said)
     };
     match call.noted(answer.await, None, None) {
-        Ok(Some(response)) => PublicAnswer::Answered(response),
-        Ok(None) => PublicAnswer::Absent,
+        Ok(response) => PublicAnswer::Answered(response),
         Err(fault) => {
             host.failed(loaded, Hook::Http, &fault, None, None);
             PublicAnswer::Unable

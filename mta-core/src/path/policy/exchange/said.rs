@@ -118,7 +118,7 @@ impl Says for Routing {
     }
 }
 
-impl Says for Option<PublicResponse> {
+impl Says for PublicResponse {
     fn said(&self) -> Said {
         Said::Response
     }

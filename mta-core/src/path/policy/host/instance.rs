@@ -343,15 +343,15 @@ impl Live {
         self.leave(scene, said)
     }
 
-    /// Asks `on-http`; none where the plugin does not have it.
+    /// Asks `on-http`, of a plugin that has it.
     pub(crate) async fn http(
         &mut self,
         pool: &Pool,
         hooks: &Hooks,
         mut scene: Scene,
         request: &Request,
-    ) -> Result<Option<Response>, Fault> {
-        let Some(indices) = &hooks.http else { return Ok(None) };
+    ) -> Result<Response, Fault> {
+        let Some(indices) = &hooks.http else { return Err(Fault::new(Kind::Answer, "it has no on-http")) };
         let wall = self.enter(Hook::Http, &mut scene);
         let Self { store, instance, guests, .. } = self;
         let call = async {
@@ -360,7 +360,7 @@ impl Live {
         };
         let said = bounded(pool, wall, pin!(call)).await;
         self.left(hooks, Hook::Http, said.is_ok());
-        self.leave(&mut scene, said).map(Some)
+        self.leave(&mut scene, said)
     }
 
     /// Tells a hook that is only told.

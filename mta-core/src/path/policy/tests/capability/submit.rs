@@ -145,8 +145,7 @@ async fn a_message_is_in_the_spool_before_the_guest_goes_on() {
 #[tokio::test]
 async fn nobody_sends_mail_without_the_grant_or_without_a_queue_or_before_there_is_a_message() {
     let stage = Stage::new();
-    let octets =
-        guest_saying(&[SEND], TEXT, &[("on-http", &answered(UNAVAILABLE)), ("on-connect", &sends(UNAVAILABLE))]);
+    let octets = guest_saying(&[SEND], TEXT, &[("on-http", &answered(UNAVAILABLE))]);
     let refused = stage.load(&[(plugin("signup"), octets.clone())]).await.expect_err("not granted").to_string();
     assert!(refused.contains("add \"submit\" to its `allow`"), "{refused}");
     stage.load(&[(sender(), octets)]).await.expect("it loads");
