@@ -15,9 +15,9 @@ const CONTRACT: &str = include_str!("../../plugin-sdk/wit/plugin.wit");
 /// A host function: its interface, its name, and its signature once flattened.
 pub type Import = (&'static str, &'static str, &'static str);
 
-/// Writes a plugin into a folder: with these imports, this text at 16, and these hooks: `on-rcpt`, or such as are asked without arguments.
-/// A hook's answer lies at 1024, which begins as zeros: `next`. There is room for answers of the host at 2048. The function
-/// `$deep` calls itself without an end.
+/// Writes a plugin into a folder: with these imports, this text at 16, and these hooks: `on-rcpt`, `on-http`, or such as are
+/// asked without arguments. A hook's answer lies at 1024, which begins as zeros: `next`. There is room for answers of the
+/// host at 2048. The function `$deep` calls itself without an end.
 ///
 /// # Panics
 /// When the text is no WebAssembly, or does not fit the contract.
@@ -57,8 +57,13 @@ fn import((interface, name, kind): &Import) -> String {
 }
 
 fn hook((hook, body): &(&str, &str)) -> String {
-    // The sender, the recipient (its local part is in 5 and 6) and the parameters, once flattened.
-    let told = if *hook == "on-rcpt" { "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)" } else { "" };
+    // Once flattened: the sender, the recipient (its local part is in 5 and 6) and the parameters; or method, path, query,
+    // fields, content (in 8 and 9) and client.
+    let told = match *hook {
+        "on-rcpt" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
+        "on-http" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
+        _ => "",
+    };
     format!(r#"(func (export "mailwright:plugin/{hook}@0.1.0#handle") {told} (result i32) {body} (i32.const 1024))"#)
 }
 

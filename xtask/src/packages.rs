@@ -124,9 +124,10 @@ mod tests {
         assert_eq!(missing(|_| true), [""; 0]);
         assert_eq!(missing(|program| !program.starts_with("smtp-")), ["postfix"]);
         assert_eq!(missing(|program| program != "/usr/lib/dovecot/lmtp"), ["dovecot-lmtpd"]);
-        assert_eq!(missing(|_| false), [
-            "clang", "dovecot-core", "dovecot-lmtpd", "lld", "npm", "postfix", "python3", "python3-pip", "swaks"
-        ]);
+        assert_eq!(
+            missing(|_| false),
+            ["clang", "dovecot-core", "dovecot-lmtpd", "lld", "npm", "postfix", "python3", "python3-pip", "swaks"]
+        );
     }
 
     #[test]

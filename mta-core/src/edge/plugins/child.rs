@@ -36,11 +36,7 @@ const NICENESS: i32 = 10;
 ///
 /// # Errors
 /// What the compiler said, or which limit was passed.
-pub(super) async fn compile(
-    octets: &Bytes,
-    profile: Profile,
-    limits: &CompileLimits,
-) -> Result<OwnCode, NotCompiled> {
+pub(super) async fn compile(octets: &Bytes, profile: Profile, limits: &CompileLimits) -> Result<OwnCode, NotCompiled> {
     let Ok(ended) = tokio::time::timeout(limits.wall, converse(octets, profile, limits)).await else {
         // The child was killed when its handle was dropped.
         return Err(beyond(&format!("{:?} by the clock", limits.wall), "wall"));

@@ -69,7 +69,8 @@ mod tests {
         let written = library(&dir.path().join("generated")).expect("written");
         let texts: Vec<String> = written.iter().map(|path| fs::read_to_string(path).expect("a text")).collect();
         let [stdlib, string, library] = &texts[..] else { panic!("three files") };
-        let declared = [stdlib, string].into_iter().flat_map(|header| header.lines()).filter_map(|line| line.strip_suffix(';'));
+        let declared =
+            [stdlib, string].into_iter().flat_map(|header| header.lines()).filter_map(|line| line.strip_suffix(';'));
         let declared: Vec<&str> = declared.map(|line| line.trim_start_matches("_Noreturn ")).collect();
         assert_eq!(declared.len(), 9);
         for function in declared {

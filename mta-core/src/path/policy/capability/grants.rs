@@ -26,10 +26,10 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 2] = ["suppression", "submit"];
+const LATER: [&str; 1] = ["suppression"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 11] = [
+pub(crate) const OFFERED: [(&str, &str); 12] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -41,10 +41,11 @@ pub(crate) const OFFERED: [(&str, &str); 11] = [
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
+    ("submit", "submit"),
 ];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 3] = ["on-auth", "on-feedback", "on-http"];
+const HOOKS_LATER: [&str; 1] = ["on-feedback"];
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
@@ -62,6 +63,8 @@ pub(crate) struct Grants {
     pub(crate) random: bool,
     /// It may look names up.
     pub(crate) dns: bool,
+    /// It may send mail of its own.
+    submit: bool,
     /// Its buckets by name.
     buckets: Vec<(BucketName, Arc<Bucket>)>,
     kv: Arc<Kv>,
@@ -95,6 +98,7 @@ impl Grants {
                 ("clock", _) => grants.clock = true,
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
+                ("submit", _) => grants.submit = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     let name = BucketName { plugin: plugin.name.clone(), tenant: None, bucket: bucket.into() };
                     grants.buckets.push((name.clone(), kv.bucket(name)));
@@ -137,6 +141,7 @@ impl Grants {
             "clock" => self.clock,
             "random" => self.random,
             "dns" => self.dns,
+            "submit" => self.submit,
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
@@ -201,7 +206,9 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
         }
         let remedy = if import.starts_with("wasi:") {
             let packages = WASI_PACKAGES.join(", ");
-            format!("of WASI, {packages} of version {WASI_VERSION}x are answered for: build it with tools of that version")
+            format!(
+                "of WASI, {packages} of version {WASI_VERSION}x are answered for: build it with tools of that version"
+            )
         } else {
             "a plugin imports interfaces of mailwright:plugin".to_owned()
         };

@@ -4,12 +4,14 @@ mod attempt;
 mod generation;
 mod keeper;
 mod operate;
+mod public;
 mod reports;
 mod session;
 mod shared;
 mod ticks;
 
 use super::capability::grants::Grants;
+use super::capability::submit::PostDoor;
 use super::capability::supplies::Supplies;
 use super::doors::linker;
 use super::fault::LoadError;
@@ -26,12 +28,14 @@ use super::wide;
 use super::wide::linkers::Linkers;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
+use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
 use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
+use crate::base::flow::spool::Spool;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
-use crate::config::model::{Plugin, PluginSource};
+use crate::config::model::{Config, Plugin, PluginSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use generation::Generation;
@@ -94,6 +98,7 @@ impl Host {
                 reach: settings.reach,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
+                post: Arc::default(),
             },
             pulse: Arc::new(Pulse::new([narrow, wide])),
             permits: Arc::new(Permits::new(
@@ -123,6 +128,12 @@ impl Host {
     #[must_use]
     pub fn pulse(&self) -> &Arc<Pulse> {
         &self.0.pool.pulse
+    }
+
+    /// From here on plugins that may send mail put it into this queue; once.
+    pub fn posts_to(&self, spool: Arc<dyn Spool>, config: watch::Receiver<Arc<Config>>) {
+        // A second queue would be that of another server.
+        let _ = self.0.pool.world.post.door.set(PostDoor { spool, config });
     }
 
     /// Reads what plugins kept. To be called before the first load.
@@ -220,5 +231,9 @@ impl Policy for Host {
 
     fn outcome(&self, attempted: &Attempted) {
         self.0.tell_outcome(attempted);
+    }
+
+    fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {
+        Box::pin(public::http(&self.0, request))
     }
 }

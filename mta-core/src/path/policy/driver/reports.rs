@@ -42,12 +42,8 @@ impl Shared {
         match loaded.reports.tick_place() {
             Some(place) => {
                 let about = About { generation, session: None, id: None };
-                // Of one tenant's plugin it is that tenant's time.
-                let tenant = match &loaded.tenants[..] {
-                    [tenant] => Some(tenant.clone()),
-                    _ => None,
-                };
-                self.tell(loaded.clone(), place, Scene { tenant, ..Scene::default() }, Told::Tick, about);
+                let scene = Scene { tenant: loaded.only_tenant(), ..Scene::default() };
+                self.tell(loaded.clone(), place, scene, Told::Tick, about);
             }
             None => self.dropped(loaded, Hook::Tick),
         }

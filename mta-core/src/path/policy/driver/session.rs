@@ -55,7 +55,7 @@ impl SessionPolicy for Session {
             Asked::Mail { .. } | Asked::Rcpt { .. } => Box::pin(async move { self.ask_gate(&question).await }),
             // These are of no transaction, though one may be open when a client names itself again. It may stay idle
             // for long, so nothing is kept but the notes.
-            Asked::Connect | Asked::Helo(_) => Box::pin(async move {
+            Asked::Connect | Asked::Helo(_) | Asked::Auth { .. } => Box::pin(async move {
                 let open = self.asked.take();
                 let gate = self.ask_gate(&question).await;
                 self.asked = open;

@@ -140,7 +140,11 @@ impl Shared {
             why: &fault.why,
             session: session.map(|session| &*session.id),
             id,
-            answered: if hook.is_told() { "nothing" } else { verdict::answered(meaning) },
+            answered: match hook {
+                Hook::Http => "503",
+                hook if hook.is_told() => "nothing",
+                _ => verdict::answered(meaning),
+            },
         });
         meaning
     }

@@ -1,6 +1,7 @@
 //! The store's data: who is running, what the call is about, and what it may still use.
 
 use super::super::capability::grants::Grants;
+use super::super::capability::submit::Post;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
 use super::super::wide::needs::Profile;
@@ -12,7 +13,7 @@ use crate::base::flow::policy::Hook;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::Budget;
+use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,6 +42,8 @@ pub(crate) struct Identity {
     pub(crate) profile: Profile,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
+    /// What mail it may send, where it may.
+    pub(crate) submit: SubmitLimits,
     /// What `configure` is given.
     pub(crate) config_json: String,
     /// The time between two ticks.
@@ -71,6 +74,8 @@ pub(crate) struct World {
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
     pub(crate) body_memory: Arc<Semaphore>,
+    /// Where mail of plugins goes.
+    pub(crate) post: Arc<Post>,
 }
 
 /// What capabilities reach the outside by.
@@ -92,6 +97,8 @@ pub(crate) struct Call {
     /// Where the message's edits began, when this call did.
     pub(crate) mark: Mark,
     pub(crate) configuring: bool,
+    /// The hook; the first one while none is called.
+    pub(crate) hook: Hook,
     /// Nothing would come of a change of the message.
     pub(crate) reading: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
@@ -126,7 +133,9 @@ impl Identity {
     pub(crate) fn ticks(&self, hook: Hook, message_bytes: u64) -> u64 {
         let budget = &self.budget;
         let time = match hook {
-            Hook::Connect | Hook::Helo | Hook::Mail | Hook::Rcpt | Hook::Disconnect => budget.cpu_envelope,
+            Hook::Connect | Hook::Helo | Hook::Auth | Hook::Mail | Hook::Rcpt | Hook::Http | Hook::Disconnect => {
+                budget.cpu_envelope
+            }
             Hook::Tick => budget.cpu_message,
             Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
@@ -183,6 +192,7 @@ impl Call {
             scene: Scene::default(),
             mark: Mark::default(),
             configuring: false,
+            hook: Hook::Connect,
             reading: true,
             sets,
             ticks_left: 0,

@@ -4,6 +4,7 @@ use super::super::fault::{Fault, Kind};
 use super::super::scene::Scene;
 use super::super::wide::stubs::end_lines;
 use super::bindings::exports::mailwright::plugin as exports;
+use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::exports::mailwright::plugin::on_route::Routing;
@@ -66,12 +67,14 @@ struct Guests {
     lifecycle: Option<exports::lifecycle::Guest>,
     connect: Option<exports::on_connect::Guest>,
     helo: Option<exports::on_helo::Guest>,
+    auth: Option<exports::on_auth::Guest>,
     mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
     route: Option<exports::on_route::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
     outcome: Option<exports::on_outcome::Guest>,
+    http: Option<exports::on_http::Guest>,
     tick: Option<exports::on_tick::Guest>,
     disconnect: Option<exports::on_disconnect::Guest>,
 }
@@ -83,6 +86,8 @@ pub(crate) enum Question {
     Connect,
     /// `on-helo`: the name.
     Helo(String),
+    /// `on-auth`.
+    Auth(Box<Auth>),
     /// `on-mail`.
     Mail(Box<Mail>),
     /// `on-rcpt`.
@@ -98,6 +103,14 @@ pub(crate) enum Told {
     Tick,
     /// `on-disconnect`.
     Disconnect,
+}
+
+/// The arguments of `on-auth`.
+#[derive(Clone, Debug)]
+pub(crate) struct Auth {
+    pub(crate) mechanism: String,
+    pub(crate) user: String,
+    pub(crate) succeeded: bool,
 }
 
 /// The arguments of `on-mail`.
@@ -121,6 +134,7 @@ impl Question {
         match self {
             Self::Connect => Hook::Connect,
             Self::Helo(_) => Hook::Helo,
+            Self::Auth(_) => Hook::Auth,
             Self::Mail(_) => Hook::Mail,
             Self::Rcpt(_) => Hook::Rcpt,
         }
@@ -265,6 +279,11 @@ impl Live {
                     let guest = known(&mut guests.helo, || indices.load(&mut *store, instance))?;
                     guest.call_handle(&mut *store, name).await
                 }
+                Question::Auth(auth) => {
+                    let Some(indices) = &hooks.auth else { return Ok(Ok(Gate::Next)) };
+                    let guest = known(&mut guests.auth, || indices.load(&mut *store, instance))?;
+                    guest.call_handle(&mut *store, &auth.mechanism, &auth.user, auth.succeeded).await
+                }
                 Question::Mail(mail) => {
                     let Some(indices) = &hooks.mail else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.mail, || indices.load(&mut *store, instance))?;
@@ -324,6 +343,26 @@ impl Live {
         self.leave(scene, said)
     }
 
+    /// Asks `on-http`, of a plugin that has it.
+    pub(crate) async fn http(
+        &mut self,
+        pool: &Pool,
+        hooks: &Hooks,
+        mut scene: Scene,
+        request: &Request,
+    ) -> Result<Response, Fault> {
+        let Some(indices) = &hooks.http else { return Err(Fault::new(Kind::Answer, "it has no on-http")) };
+        let wall = self.enter(Hook::Http, &mut scene);
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.http, || indices.load(&mut *store, instance))?;
+            guest.call_handle(&mut *store, request).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Http, said.is_ok());
+        self.leave(&mut scene, said)
+    }
+
     /// Tells a hook that is only told.
     pub(crate) async fn tell(
         &mut self,
@@ -370,7 +409,8 @@ impl Live {
         let plugin = &self.store.data().plugin;
         let (wall, ticks) = (plugin.budget.wall, plugin.ticks(hook, bytes));
         begin(&mut self.store, std::mem::take(scene), ticks);
-        self.store.data_mut().reading = !hook.may_edit();
+        let call = self.store.data_mut();
+        (call.hook, call.reading) = (hook, !hook.may_edit());
         (self.sound, self.restored) = (false, false);
         wall
     }

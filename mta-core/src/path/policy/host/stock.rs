@@ -64,6 +64,14 @@ impl Loaded {
         among(&self.listeners, listener) && among(&self.tenants, tenant)
     }
 
+    /// The tenant whose time it is when nobody's mail is at hand: of a plugin for one tenant, that one.
+    pub(crate) fn only_tenant(&self) -> Option<Arc<str>> {
+        match &self.tenants[..] {
+            [tenant] => Some(tenant.clone()),
+            _ => None,
+        }
+    }
+
     /// Whether its instance ends with a call, and not with the transaction. A client may take minutes between two commands,
     /// and there is room for few of the wide ones.
     pub(crate) fn ends_with_call(&self) -> bool {

@@ -64,6 +64,7 @@ pub(crate) async fn load(
         profile,
         grants,
         budget: plugin.budget,
+        submit: plugin.submit,
         config_json: plugin.config_json.clone(),
         tick: plugin.tick,
         log: LogGate::default(),
@@ -252,7 +253,8 @@ fn on_failure(plugin: &Plugin) -> Result<HashMap<Hook, OnFailure>, LoadError> {
     let mut meanings: HashMap<Hook, OnFailure> = Hook::ALL.iter().map(|hook| (*hook, plugin.on_failure)).collect();
     for (name, meaning) in &plugin.on_failure_by_hook {
         let plain = name.strip_prefix("on-").unwrap_or(name);
-        let asked = || Hook::ALL.iter().filter(|hook| !hook.is_told());
+        // A request is answered 503, whatever failure means for the mail.
+        let asked = || Hook::ALL.iter().filter(|hook| !hook.is_told() && **hook != Hook::Http);
         let Some(hook) = asked().find(|hook| hook.name() == plain) else {
             let known: Vec<&str> = asked().map(|hook| hook.name()).collect();
             return Err(grants::error(
@@ -273,12 +275,14 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
             "lifecycle" => hooks.lifecycle = Some(exports::lifecycle::GuestIndices::new(pre)?),
             "on-connect" => hooks.connect = Some(exports::on_connect::GuestIndices::new(pre)?),
             "on-helo" => hooks.helo = Some(exports::on_helo::GuestIndices::new(pre)?),
+            "on-auth" => hooks.auth = Some(exports::on_auth::GuestIndices::new(pre)?),
             "on-mail" => hooks.mail = Some(exports::on_mail::GuestIndices::new(pre)?),
             "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
             "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),
             "on-route" => hooks.route = Some(exports::on_route::GuestIndices::new(pre)?),
             "on-pre-send" => hooks.pre_send = Some(exports::on_pre_send::GuestIndices::new(pre)?),
             "on-outcome" => hooks.outcome = Some(exports::on_outcome::GuestIndices::new(pre)?),
+            "on-http" => hooks.http = Some(exports::on_http::GuestIndices::new(pre)?),
             "on-tick" => hooks.tick = Some(exports::on_tick::GuestIndices::new(pre)?),
             "on-disconnect" => hooks.disconnect = Some(exports::on_disconnect::GuestIndices::new(pre)?),
             _ => {}

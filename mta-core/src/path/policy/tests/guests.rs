@@ -173,6 +173,10 @@ fn module(imports: &str, hooks: &[(&str, &str)], parts: &str) -> String {
                 "on-rcpt" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-mail" => "(param i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-helo" => "(param i32 i32) (result i32)",
+                // The mechanism, the user, and whether it succeeded.
+                "on-auth" => "(param i32 i32 i32 i32 i32) (result i32)",
+                // Method, path, query, fields, content and client.
+                "on-http" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-disconnect" | "on-tick" => "",
                 // A case and the reply's words: code, status (a tag and three), text.
                 "on-outcome" => "(param i32 i32 i32 i32 i32 i32 i32 i32)",

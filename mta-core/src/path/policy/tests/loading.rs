@@ -26,9 +26,12 @@ async fn an_import_that_is_not_granted_names_the_grant() {
 
 #[tokio::test]
 async fn an_import_of_a_later_version_is_told_so() {
-    let submit = ("submit", "send", "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)");
-    let words = refused(plugin("p"), guest(&[submit], &[("on-connect", NEXT)])).await;
-    assert!(words.contains("it imports mailwright:plugin/submit@0.1.0, which this version does not offer"), "{words}");
+    let contains = ("suppression", "contains", "(param i32 i32 i32 i32 i32 i32 i32)");
+    let words = refused(plugin("p"), guest(&[contains], &[("on-connect", NEXT)])).await;
+    assert!(
+        words.contains("it imports mailwright:plugin/suppression@0.1.0, which this version does not offer"),
+        "{words}"
+    );
 }
 
 #[tokio::test]
@@ -37,7 +40,7 @@ async fn a_misspelt_export_is_not_silently_absent() {
     let contract = contract.replace("on-data", "on-dta");
     let words = refused(plugin("p"), guest_of(&contract, &[], &[("on-dta", NEXT)])).await;
     assert!(words.contains("it exports mailwright:plugin/on-dta@0.1.0, which is no hook"), "{words}");
-    let known = "known are lifecycle, on-connect, on-helo, on-mail, on-rcpt, on-data, on-route, on-pre-send, on-outcome, on-tick, on-disconnect";
+    let known = "known are lifecycle, on-connect, on-helo, on-auth, on-mail, on-rcpt, on-data, on-route, on-pre-send, on-outcome, on-http, on-tick, on-disconnect";
     assert!(words.contains(known), "{words}");
 }
 
@@ -59,7 +62,7 @@ async fn grants_that_do_not_exist_are_refused() {
     for (allow, wanted) in [
         ("logs", "allow = \"logs\" is no grant; grants are \"log\", \"clock\", \"random\", \"kv:<bucket>\""),
         ("kv", "allow = \"kv\" is no grant"),
-        ("submit", "allow = \"submit\" is not offered by this version"),
+        ("suppression", "allow = \"suppression\" is not offered by this version"),
     ] {
         let words = refused(Plugin { allow: vec![allow.into()], ..plugin("p") }, octets.clone()).await;
         assert!(words.contains(wanted), "{words}");
@@ -67,7 +70,8 @@ async fn grants_that_do_not_exist_are_refused() {
     let mut odd = plugin("p");
     odd.on_failure_by_hook.insert("dta".into(), OnFailure::Open);
     let words = refused(odd, octets).await;
-    let wanted = "on_failure names no hook that is asked: \"dta\"; hooks that are asked are connect, helo, mail, rcpt";
+    let wanted =
+        "on_failure names no hook that is asked: \"dta\"; hooks that are asked are connect, helo, auth, mail, rcpt";
     assert!(words.contains(wanted), "{words}");
 }
 

@@ -100,7 +100,10 @@ mod tests {
             assert_eq!(said.take(Stream::Err, &[b'x'; 1000]), [""; 0]);
         }
         assert!(said.err.capacity() <= 2 * LINE_BYTES_MAX);
-        assert_eq!(said.take(Stream::Err, b"\nnext\n").iter().map(String::len).collect::<Vec<_>>(), [LINE_BYTES_MAX, 4]);
+        assert_eq!(
+            said.take(Stream::Err, b"\nnext\n").iter().map(String::len).collect::<Vec<_>>(),
+            [LINE_BYTES_MAX, 4]
+        );
         assert!(said.take(Stream::Err, &[&[b'y'; 400][..], b"\x07\n"].concat())[0].len() > LAST_BYTES_MAX);
         assert_eq!(said.last_words().map(|words| words.len()), Some(LAST_BYTES_MAX));
     }

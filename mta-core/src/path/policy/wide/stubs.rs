@@ -64,7 +64,9 @@ const STDERR: u32 = 2;
 pub(crate) fn link(linker: &mut Linker<Call>, component: &Component) -> Linked {
     let engine = linker.engine().clone();
     for (import, item) in component.component_type().imports(&engine) {
-        let (Some(interface), ComponentItem::ComponentInstance(instance)) = (stubbed(import), item.ty) else { continue };
+        let (Some(interface), ComponentItem::ComponentInstance(instance)) = (stubbed(import), item.ty) else {
+            continue;
+        };
         let mut into = linker.instance(import)?;
         for (name, item) in instance.exports(&engine) {
             match item.ty {
