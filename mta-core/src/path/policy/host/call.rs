@@ -16,7 +16,7 @@ use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -40,6 +40,8 @@ pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
     /// The engine that it runs in.
     pub(crate) profile: Profile,
+    /// It was told of that it gets fixed numbers for randomness.
+    pub(crate) fixed_told: AtomicBool,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
     /// What mail it may send, where it may.
@@ -119,6 +121,8 @@ pub(crate) struct Call {
     pub(crate) grew: bool,
     /// What it printed.
     pub(crate) said: Said,
+    /// Fixed numbers that it got for randomness.
+    pub(crate) fixed_numbers: u64,
     /// Its size, in octets.
     pub(crate) memory_bytes: usize,
 }
@@ -205,6 +209,7 @@ impl Call {
             saw: false,
             grew: false,
             said: Said::default(),
+            fixed_numbers: 0,
             memory_bytes: 0,
         }
     }
