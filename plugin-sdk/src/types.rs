@@ -1,7 +1,7 @@
 //! Natural ways to make the contract's plain data.
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Reply};
-use crate::host::outside::{dns, http, tables};
+use crate::host::outside::{dns, http, suppression, tables};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -98,6 +98,18 @@ impl From<tables::Error> for Fault {
             tables::Error::Unavailable(words) => words,
         };
         Self::Unavailable(format!("tables: {words}"))
+    }
+}
+
+impl From<suppression::Error> for Fault {
+    fn from(error: suppression::Error) -> Self {
+        let words = match &error {
+            suppression::Error::NotPermitted => "not-permitted",
+            suppression::Error::Invalid => "invalid",
+            suppression::Error::Full => "full",
+            suppression::Error::Unavailable(words) => words,
+        };
+        Self::Unavailable(format!("suppression: {words}"))
     }
 }
 

@@ -4,3 +4,4 @@ mod a_plugin_is_written_from_an_empty_folder;
 mod compiled_code_is_kept_and_checked;
 mod compiling_has_limits;
 mod plugins_are_reloaded_and_rolled_back;
+mod suppression_lists_are_shared_and_kept;

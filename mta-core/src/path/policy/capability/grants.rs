@@ -25,10 +25,10 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 2] = ["suppression", "submit"];
+const LATER: [&str; 1] = ["submit"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 11] = [
+pub(crate) const OFFERED: [(&str, &str); 13] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -36,6 +36,8 @@ pub(crate) const OFFERED: [(&str, &str); 11] = [
     ("kv", "kv:<bucket>"),
     ("secrets", "secrets:<name>"),
     ("secrets", "hmac:<name>"),
+    ("suppression", "suppression:<scope>"),
+    ("suppression", "suppression:<scope>:read"),
     ("tables", "tables:<name>"),
     ("dns", "dns"),
     ("http", "http:<host>"),
@@ -68,6 +70,8 @@ pub(crate) struct Grants {
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// Its tables by name.
     tables: Vec<(Box<str>, Arc<TableSlot>)>,
+    /// Scopes of suppression lists; whether it may change those lists.
+    scopes: Vec<(Arc<str>, bool)>,
     /// Where it may fetch from.
     pub(crate) http: HttpGrants,
     /// It may change header fields.
@@ -106,6 +110,10 @@ impl Grants {
                     let table = supplies.table(name).ok_or_else(|| not_there(plugin, word, "table"))?;
                     grants.tables.push((name.into(), table.clone()));
                 }
+                (_, Some(("suppression", scope))) => {
+                    let (name, change) = scope.strip_suffix(":read").map_or((scope, true), |scope| (scope, false));
+                    grants.scopes.push((name.into(), change));
+                }
                 (_, Some(("http", origin))) => {
                     let origin = Origin::parse(origin)
                         .map_err(|why| error(plugin, format!("allow = \"{word}\": {why}"), HTTP))?;
@@ -140,6 +148,7 @@ impl Grants {
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
             "tables" => !self.tables.is_empty(),
+            "suppression" => !self.scopes.is_empty(),
             _ => false,
         }
     }
@@ -157,6 +166,12 @@ impl Grants {
     /// A table, where it is granted.
     pub(crate) fn table(&self, name: &str) -> Option<&TableSlot> {
         self.tables.iter().find(|(granted, _)| **granted == *name).map(|(_, table)| &**table)
+    }
+
+    /// A scope of suppression lists, where it is granted to read them or, if so wanted, to change them.
+    pub(crate) fn scope(&self, name: &str, change: bool) -> Option<&Arc<str>> {
+        let granted = |(scope, may_change): &&(Arc<str>, bool)| **scope == *name && (*may_change || !change);
+        self.scopes.iter().find(granted).map(|(scope, _)| scope)
     }
 
     /// A bucket, where it is granted: each tenant has its own.

@@ -12,6 +12,11 @@ mod session;
 
 use super::host::bindings::mailwright::plugin as imports;
 use super::host::call::Call;
+use super::host::instance::in_time;
+use crate::base::world::Clock;
+use futures_util::future::{Either, select};
+use std::pin::pin;
+use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -32,6 +37,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::kv::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::secrets::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::suppression::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
@@ -39,3 +45,11 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
 }
 
 impl imports::types::Host for Call {}
+
+/// What the future says, if it says so in time.
+async fn within<T>(clock: &dyn Clock, wait: Duration, future: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(future), in_time(clock, wait)).await {
+        Either::Left((said, _)) => Some(said),
+        Either::Right(_) => None,
+    }
+}

@@ -24,6 +24,7 @@ use super::scene::body::ALL_WRITTEN_BYTES_MAX;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
+use crate::base::flow::suppression::Suppress;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Plugin, PluginSource};
@@ -49,6 +50,8 @@ pub struct HostSettings {
     pub instances_max: u32,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
+    /// The suppression lists; without them their capability is unavailable.
+    pub suppress: Option<Arc<dyn Suppress>>,
     /// What makes code of components.
     pub compiler: Arc<dyn Compile>,
 }
@@ -58,7 +61,7 @@ impl HostSettings {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
         let (instances_max, compiler) = (engine::INSTANCES_MAX, Arc::new(InProcess));
-        Self { clock, observe, reach, instances_max, journal: None, compiler }
+        Self { clock, observe, reach, instances_max, journal: None, suppress: None, compiler }
     }
 }
 
@@ -83,6 +86,7 @@ impl Host {
                 clock: settings.clock,
                 observe: settings.observe,
                 reach: settings.reach,
+                suppress: settings.suppress,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
             },

@@ -6,6 +6,7 @@ use super::super::scene::{Mark, Scene};
 use super::figures::Figures;
 use super::pulse::TICK;
 use crate::base::flow::policy::Hook;
+use crate::base::flow::suppression::Suppress;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
@@ -62,6 +63,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observe: Arc<dyn Observe>,
     pub(crate) reach: Reach,
+    /// The suppression lists, where there are some.
+    pub(crate) suppress: Option<Arc<dyn Suppress>>,
     /// Where the monotonic clock of guests begins.
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
