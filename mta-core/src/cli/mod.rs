@@ -77,6 +77,9 @@ pub(crate) enum Command {
         /// Memory that it may take.
         #[arg(long)]
         memory_bytes: u64,
+        /// For the wide engine.
+        #[arg(long)]
+        wide: bool,
     },
 }
 
@@ -110,6 +113,13 @@ pub(crate) enum QueueCommand {
     },
     /// Make messages due now; held ones are released.
     Retry {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        chosen: Chosen,
+    },
+    /// Ask plugins anew where messages go, due now; held ones are released.
+    Rebind {
         #[command(flatten)]
         config: ConfigArgs,
         #[command(flatten)]

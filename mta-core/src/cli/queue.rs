@@ -31,6 +31,10 @@ pub(crate) fn run(command: QueueCommand) -> Result<(), String> {
             let end = ask(&config, &Request::Retry { selection: chosen.selection() })?;
             say(&counted(&end, "due now")?)
         }
+        QueueCommand::Rebind { config, chosen } => {
+            let end = ask(&config, &Request::Rebind { selection: chosen.selection() })?;
+            say(&counted(&end, "rebound")?)
+        }
         QueueCommand::Cancel { config, chosen } => {
             let end = ask(&config, &Request::Cancel { selection: chosen.selection() })?;
             say(&counted(&end, "cancelled")?)

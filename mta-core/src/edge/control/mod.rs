@@ -43,6 +43,11 @@ pub enum Request {
         /// Which messages.
         selection: Selection,
     },
+    /// Has plugins say anew where messages go; held ones are released.
+    Rebind {
+        /// Which messages.
+        selection: Selection,
+    },
     /// Takes messages out of the queue.
     Cancel {
         /// Which messages.

@@ -172,6 +172,7 @@ impl Client {
                 }
             }
             Request::Retry { selection } => done(operate.retry(selection).await),
+            Request::Rebind { selection } => done(operate.rebind(selection).await),
             Request::Cancel { selection } => done(operate.cancel(selection).await),
             Request::SuppressionList { list, after } => {
                 suppression::page(&*operations.suppress, list, after.as_deref())

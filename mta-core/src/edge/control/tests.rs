@@ -71,6 +71,11 @@ impl Operate for Queue {
         Box::pin(std::future::ready(Ok(2)))
     }
 
+    fn rebind(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>> {
+        self.note(format!("rebind {selection:?}"));
+        Box::pin(std::future::ready(Ok(3)))
+    }
+
     fn cancel(&self, _: Selection) -> Answer<'_, Result<u64, SpoolFault>> {
         Box::pin(std::future::ready(Err(SpoolFault::Closing)))
     }
@@ -111,6 +116,7 @@ fn entry(id: QueueId) -> Entry {
             Progress::Held("too odd".into()),
             Progress::Done(Fate::Delivered),
         ],
+        placements: Vec::new(),
     }
 }
 

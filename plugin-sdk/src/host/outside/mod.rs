@@ -4,5 +4,6 @@ pub mod dns;
 pub mod http;
 pub mod random;
 pub mod secrets;
+pub mod submit;
 pub mod suppression;
 pub mod tables;

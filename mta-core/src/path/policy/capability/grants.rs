@@ -1,6 +1,7 @@
 //! Grants: what the operator allows a plugin, checked against what its component asks for.
 
 use super::super::fault::LoadError;
+use super::super::wide::needs::{WASI_PACKAGES, WASI_VERSION, stubbed};
 use super::http::HttpGrants;
 use super::kept::BucketName;
 use super::kv::{Bucket, Kv};
@@ -24,11 +25,8 @@ const LIFECYCLE: &str = "lifecycle";
 /// Interfaces that need no grant: what a hook is about.
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
-/// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 1] = ["submit"];
-
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 13] = [
+pub(crate) const OFFERED: [(&str, &str); 14] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -42,10 +40,11 @@ pub(crate) const OFFERED: [(&str, &str); 13] = [
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
+    ("submit", "submit"),
 ];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
+const HOOKS_LATER: [&str; 1] = ["on-feedback"];
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
@@ -63,6 +62,8 @@ pub(crate) struct Grants {
     pub(crate) random: bool,
     /// It may look names up.
     pub(crate) dns: bool,
+    /// It may send mail of its own.
+    submit: bool,
     /// Its buckets by name.
     buckets: Vec<(BucketName, Arc<Bucket>)>,
     kv: Arc<Kv>,
@@ -98,6 +99,7 @@ impl Grants {
                 ("clock", _) => grants.clock = true,
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
+                ("submit", _) => grants.submit = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     let name = BucketName { plugin: plugin.name.clone(), tenant: None, bucket: bucket.into() };
                     grants.buckets.push((name.clone(), kv.bucket(name)));
@@ -144,6 +146,7 @@ impl Grants {
             "clock" => self.clock,
             "random" => self.random,
             "dns" => self.dns,
+            "submit" => self.submit,
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
@@ -191,13 +194,8 @@ fn not_there(plugin: &Plugin, word: &str, section: &str) -> LoadError {
 }
 
 fn bad_grant(plugin: &Plugin, word: &str) -> LoadError {
-    let name = word.split(':').next().unwrap_or_default();
     let words = OFFERED.map(|(_, word)| format!("\"{word}\""));
-    let remedy = format!("grants are {}", words.join(", "));
-    match LATER.contains(&name) {
-        true => error(plugin, format!("allow = \"{word}\" is not offered by this version"), remedy),
-        false => error(plugin, format!("allow = \"{word}\" is no grant"), remedy),
-    }
+    error(plugin, format!("allow = \"{word}\" is no grant"), format!("grants are {}", words.join(", ")))
 }
 
 pub(crate) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl Into<String>) -> LoadError {
@@ -207,13 +205,19 @@ pub(crate) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl In
 /// Checks one import of a component.
 ///
 /// # Errors
-/// It is not granted, not offered, or none of ours.
+/// It is not granted, or none of ours.
 pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Result<(), LoadError> {
     let Some(name) = ours(plugin, import)? else {
+        if stubbed(import).is_some() {
+            return Ok(());
+        }
         let remedy = if import.starts_with("wasi:") {
-            "there is no WASI here: build the guest for wasm32-unknown-unknown"
+            let packages = WASI_PACKAGES.join(", ");
+            format!(
+                "of WASI, {packages} of version {WASI_VERSION}x are answered for: build it with tools of that version"
+            )
         } else {
-            "a plugin imports interfaces of mailwright:plugin alone"
+            "a plugin imports interfaces of mailwright:plugin".to_owned()
         };
         return Err(error(plugin, format!("it imports {import}, which does not exist here"), remedy));
     };
@@ -224,16 +228,7 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
         let remedy = format!("add \"{word}\" to its `allow`");
         return Err(error(plugin, format!("it imports {import}, which is not granted"), remedy));
     }
-    match name {
-        name if LATER.contains(&name) => {
-            let offered = OFFERED.map(|(offered, _)| offered).join(", ");
-            let remedy = format!("this version offers {offered}; use a plugin that needs no more");
-            Err(error(plugin, format!("it imports {import}, which this version does not offer"), remedy))
-        }
-        _ => {
-            Err(error(plugin, format!("it imports {import}, which is not in the contract"), "rebuild it with our SDK"))
-        }
-    }
+    Err(error(plugin, format!("it imports {import}, which is not in the contract"), "rebuild it with our SDK"))
 }
 
 /// Checks one export of a component; the interface's name if it is a hook or the life cycle.

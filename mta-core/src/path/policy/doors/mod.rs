@@ -9,14 +9,10 @@ mod octets;
 mod patterns;
 mod secrets;
 mod session;
+mod submit;
 
 use super::host::bindings::mailwright::plugin as imports;
 use super::host::call::Call;
-use super::host::instance::in_time;
-use crate::base::world::Clock;
-use futures_util::future::{Either, select};
-use std::pin::pin;
-use std::time::Duration;
 use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -41,15 +37,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::submit::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     Ok(linker)
 }
 
 impl imports::types::Host for Call {}
-
-/// What the future says, if it says so in time.
-async fn within<T>(clock: &dyn Clock, wait: Duration, future: impl Future<Output = T>) -> Option<T> {
-    match select(pin!(future), in_time(clock, wait)).await {
-        Either::Left((said, _)) => Some(said),
-        Either::Right(_) => None,
-    }
-}

@@ -4,12 +4,14 @@
 use super::super::capability::http::{Unsent, check};
 use super::super::host::bindings::mailwright::plugin::dns::{self as wire, Error, MxRecord};
 use super::super::host::bindings::mailwright::plugin::http;
-use super::super::host::call::Call;
-use super::within;
+use super::super::host::call::{Call, in_time};
+use crate::base::world::Clock;
 use crate::base::world::dns::{DnsFault, RecordData, RecordKind, backwards, reverse_name};
 use crate::base::world::http::{HttpFault, HttpHost, HttpRequest, Origin};
+use futures_util::future::{Either, select};
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 
 /// Names that one hook call may look up.
@@ -25,6 +27,14 @@ const NAME_BYTES_MAX: usize = 253;
 const FETCHES_MAX: u32 = 8;
 /// Content of an answer, in octets.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+
+/// What the future says, if it says so in time.
+pub(super) async fn within<T>(clock: &dyn Clock, wait: Duration, future: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(future), in_time(clock, wait)).await {
+        Either::Left((said, _)) => Some(said),
+        Either::Right(_) => None,
+    }
+}
 
 impl From<DnsFault> for Error {
     fn from(fault: DnsFault) -> Self {

@@ -42,12 +42,8 @@ impl Shared {
         match loaded.reports.tick_place() {
             Some(place) => {
                 let about = About { generation, session: None, id: None };
-                // Of one tenant's plugin it is that tenant's time.
-                let tenant = match &loaded.tenants[..] {
-                    [tenant] => Some(tenant.clone()),
-                    _ => None,
-                };
-                self.tell(loaded.clone(), place, Scene { tenant, ..Scene::default() }, Told::Tick, about);
+                let scene = Scene { tenant: loaded.only_tenant(), ..Scene::default() };
+                self.tell(loaded.clone(), place, scene, Told::Tick, about);
             }
             None => self.dropped(loaded, Hook::Tick),
         }
@@ -79,7 +75,7 @@ impl Shared {
             let call = host.call(about.generation, &loaded, told.hook(), tenant);
             let answer = async {
                 host.admit(&loaded)?;
-                let mut lease = Lease::begin(&host.pool, &loaded).await?;
+                let mut lease = Lease::begin(&host.pool, &loaded, scene.tenant.as_ref()).await?;
                 lease.live()?.tell(&host.pool, &loaded.code.hooks, scene, &told).await
             };
             if let Err(fault) = call.noted(answer.await, about.session.as_ref(), about.id) {

@@ -55,7 +55,7 @@ impl SessionPolicy for Session {
             Asked::Mail { .. } | Asked::Rcpt { .. } => Box::pin(async move { self.ask_gate(&question).await }),
             // These are of no transaction, though one may be open when a client names itself again. It may stay idle
             // for long, so nothing is kept but the notes.
-            Asked::Connect | Asked::Helo(_) => Box::pin(async move {
+            Asked::Connect | Asked::Helo(_) | Asked::Auth { .. } => Box::pin(async move {
                 let open = self.asked.take();
                 let gate = self.ask_gate(&question).await;
                 self.asked = open;
@@ -94,13 +94,17 @@ impl Session {
             let answer = async {
                 host.admit(loaded)?;
                 let scene = Scene { session: Some(scene.clone()), tenant: tenant.clone(), ..Scene::default() };
-                let said = instance(&host.pool, loaded, live)
+                let said = instance(&host.pool, loaded, tenant.as_ref(), live)
                     .await?
                     .gate(&host.pool, &loaded.code.hooks, scene, question)
                     .await?;
                 verdict::gate(said)
             };
-            let gate = match call.noted(answer.await, Some(scene), None) {
+            let answer = answer.await;
+            if loaded.ends_with_call() {
+                *live = None;
+            }
+            let gate = match call.noted(answer, Some(scene), None) {
                 Ok(gate) => gate,
                 Err(fault) => {
                     *live = None;
@@ -139,8 +143,10 @@ impl Session {
             let call = host.call(generation.number, loaded, Hook::Data, *counted);
             let answer = async {
                 host.admit(loaded)?;
-                let said =
-                    instance(&host.pool, loaded, live).await?.data(&host.pool, &loaded.code.hooks, &mut scene).await?;
+                let said = instance(&host.pool, loaded, tenant.as_ref(), live)
+                    .await?
+                    .data(&host.pool, &loaded.code.hooks, &mut scene)
+                    .await?;
                 let disposition = verdict::disposition(said)?;
                 kept(&mut scene)?;
                 Ok(disposition)
@@ -177,9 +183,14 @@ impl Session {
 }
 
 /// The transaction's instance of the plugin, begun at its first hook.
-async fn instance<'a>(pool: &Pool, loaded: &Arc<Loaded>, lease: &'a mut Option<Lease>) -> Result<&'a mut Live, Fault> {
+async fn instance<'a>(
+    pool: &Pool,
+    loaded: &Arc<Loaded>,
+    tenant: Option<&Arc<str>>,
+    lease: &'a mut Option<Lease>,
+) -> Result<&'a mut Live, Fault> {
     match lease {
         Some(lease) => lease.live(),
-        none => none.insert(Lease::begin(pool, loaded).await?).live(),
+        none => none.insert(Lease::begin(pool, loaded, tenant).await?).live(),
     }
 }

@@ -1,6 +1,7 @@
 //! What answers are counted as.
 
-use crate::base::flow::policy::{Disposition, Gate, Sending};
+use crate::base::flow::policy::public::PublicResponse;
+use crate::base::flow::policy::{Disposition, Gate, Routing, Sending};
 
 /// What a call came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,10 @@ pub(crate) enum Said {
     Discard,
     Hold,
     NotBefore,
+    Place,
     Fail,
+    /// It answered a request.
+    Response,
     /// It was only told.
     Told,
     /// It gave no answer; `on_failure` did.
@@ -23,7 +27,7 @@ pub(crate) enum Said {
 
 impl Said {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Next,
         Self::Accept,
         Self::Tempfail,
@@ -33,7 +37,9 @@ impl Said {
         Self::Discard,
         Self::Hold,
         Self::NotBefore,
+        Self::Place,
         Self::Fail,
+        Self::Response,
         Self::Told,
         Self::Fault,
     ];
@@ -50,7 +56,9 @@ impl Said {
             Self::Discard => "discard",
             Self::Hold => "hold",
             Self::NotBefore => "not-before",
+            Self::Place => "place",
             Self::Fail => "fail",
+            Self::Response => "response",
             Self::Told => "told",
             Self::Fault => "fault",
         }
@@ -96,6 +104,23 @@ impl Says for Sending {
             Self::Fail(_) => Said::Fail,
             Self::Discard(_) => Said::Discard,
         }
+    }
+}
+
+impl Says for Routing {
+    fn said(&self) -> Said {
+        match self {
+            Self::Next => Said::Next,
+            Self::Place(..) => Said::Place,
+            Self::Hold(_) => Said::Hold,
+            Self::Fail(_) => Said::Fail,
+        }
+    }
+}
+
+impl Says for PublicResponse {
+    fn said(&self) -> Said {
+        Said::Response
     }
 }
 

@@ -6,6 +6,7 @@ pub(super) mod code;
 pub(super) mod engine;
 pub(super) mod figures;
 pub(super) mod instance;
+pub(super) mod permits;
 pub(super) mod pulse;
 pub(super) mod reports;
 pub(super) mod stock;

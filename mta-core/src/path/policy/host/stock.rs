@@ -2,17 +2,17 @@
 
 use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
+use super::super::wide::needs::Profile;
+use super::call::in_time;
 use super::code::{Code, Ready};
-use super::instance::{Live, Pool, in_time};
+use super::instance::{Live, Pool};
+use super::permits::{Permit, Permits};
 use super::reports::Reports;
 use crate::base::flow::policy::Hook;
 use crate::config::model::OnFailure;
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Instances of one plugin that rest at once.
 const RESTING_PER_PLUGIN_MAX: usize = 256;
@@ -21,6 +21,8 @@ const RESTING_PER_PLUGIN_MAX: usize = 256;
 pub(crate) struct Loaded {
     pub(crate) code: Code,
     pub(crate) stock: Stock,
+    /// One permit for each instance that may be in use.
+    pub(crate) permits: Arc<Semaphore>,
     pub(crate) source: String,
     pub(crate) sha256: String,
     /// Why instances can't be brought back to the image of the configured plugin, where they can't.
@@ -50,7 +52,7 @@ pub(crate) struct Lease {
     /// There until the end.
     live: Option<Live>,
     loaded: Arc<Loaded>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Loaded {
@@ -60,6 +62,26 @@ impl Loaded {
             names.is_empty() || name.is_some_and(|name| names.iter().any(|other| **other == *name))
         };
         among(&self.listeners, listener) && among(&self.tenants, tenant)
+    }
+
+    /// The tenant whose time it is when nobody's mail is at hand: of a plugin for one tenant, that one.
+    pub(crate) fn only_tenant(&self) -> Option<Arc<str>> {
+        match &self.tenants[..] {
+            [tenant] => Some(tenant.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether its instance ends with a call, and not with the transaction. A client may take minutes between two commands,
+    /// and there is room for few of the wide ones.
+    pub(crate) fn ends_with_call(&self) -> bool {
+        self.code.plugin.profile == Profile::Wide
+    }
+
+    /// How its instances live, as operators read it.
+    pub(crate) fn instances(&self) -> String {
+        let anew = if self.ends_with_call() { "made anew for each call" } else { "made anew" };
+        self.unpictured.as_ref().map_or_else(|| "restored".to_owned(), |why| format!("{anew}: {why}"))
     }
 
     /// What its failure at that hook means.
@@ -105,10 +127,10 @@ impl Stock {
 impl Lease {
     /// An instance as `configure` left it: one that rested, or a fresh one. What is seldom is boxed: its futures are
     /// large, and they would be moved with those of every hook.
-    pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>) -> Result<Self, Fault> {
-        let permit = match pool.permits.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => Box::pin(wait_for_permit(pool, loaded)).await?,
+    pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>, tenant: Option<&Arc<str>>) -> Result<Self, Fault> {
+        let permit = match permits(pool, loaded).at_once(&loaded.permits, tenant) {
+            Some(permit) => permit,
+            None => Box::pin(wait_for_permit(pool, loaded, tenant)).await?,
         };
         let live = match loaded.stock.take() {
             Some(mut rested) => match rested.restore(pool).await {
@@ -152,18 +174,19 @@ async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
     Ok(live)
 }
 
+/// Who may have how many of its profile's instances.
+fn permits<'a>(pool: &'a Pool, loaded: &Loaded) -> &'a Permits {
+    match loaded.code.plugin.profile {
+        Profile::Narrow => &pool.permits,
+        Profile::Wide => &pool.wide_permits,
+    }
+}
+
 /// Every instance is taken: waits for one, but no longer than a call may take.
-async fn wait_for_permit(pool: &Pool, loaded: &Loaded) -> Result<OwnedSemaphorePermit, Fault> {
-    let plugin = &loaded.code.plugin;
-    let began = pool.world.clock.mono();
-    let mut permit = pin!(pool.permits.clone().acquire_owned());
-    let mut timer = in_time(&*pool.world.clock, plugin.budget.wall);
-    let full = || Fault::new(Kind::Pool, "no instance became free in time");
-    let permit = poll_fn(|context| match permit.as_mut().poll(context) {
-        Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| full())),
-        Poll::Pending => timer.as_mut().poll(context).map(|()| Err(full())),
-    })
-    .await;
-    plugin.figures.waited(pool.world.clock.mono().saturating_duration_since(began));
+async fn wait_for_permit(pool: &Pool, loaded: &Loaded, tenant: Option<&Arc<str>>) -> Result<Permit, Fault> {
+    let (plugin, clock) = (&loaded.code.plugin, &*pool.world.clock);
+    let began = clock.mono();
+    let permit = permits(pool, loaded).wait(&loaded.permits, tenant, in_time(clock, plugin.budget.wall)).await;
+    plugin.figures.waited(clock.mono().saturating_duration_since(began));
     permit
 }
