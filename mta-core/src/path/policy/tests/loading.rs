@@ -25,13 +25,11 @@ async fn an_import_that_is_not_granted_names_the_grant() {
 }
 
 #[tokio::test]
-async fn an_import_of_a_later_version_is_told_so() {
+async fn a_scope_that_is_not_granted_is_named_by_its_grant() {
     let contains = ("suppression", "contains", "(param i32 i32 i32 i32 i32 i32 i32)");
     let words = refused(plugin("p"), guest(&[contains], &[("on-connect", NEXT)])).await;
-    assert!(
-        words.contains("it imports mailwright:plugin/suppression@0.1.0, which this version does not offer"),
-        "{words}"
-    );
+    let wanted = "it imports mailwright:plugin/suppression@0.1.0, which is not granted; add \"suppression:<scope>\"";
+    assert!(words.contains(wanted), "{words}");
 }
 
 #[tokio::test]
@@ -60,9 +58,11 @@ async fn what_is_no_component_is_refused() {
 async fn grants_that_do_not_exist_are_refused() {
     let octets = guest(&[], &[("on-connect", NEXT)]);
     for (allow, wanted) in [
-        ("logs", "allow = \"logs\" is no grant; grants are \"log\", \"clock\", \"random\", \"kv:<bucket>\""),
+        (
+            "logs",
+            "allow = \"logs\" is no grant; grants are \"log\", \"metrics\", \"clock\", \"random\", \"kv:<bucket>\"",
+        ),
         ("kv", "allow = \"kv\" is no grant"),
-        ("suppression", "allow = \"suppression\" is not offered by this version"),
     ] {
         let words = refused(Plugin { allow: vec![allow.into()], ..plugin("p") }, octets.clone()).await;
         assert!(words.contains(wanted), "{words}");
