@@ -46,7 +46,7 @@ pub(crate) fn status(config: &ConfigArgs, json: bool) -> Result<(), String> {
     }
 }
 
-fn client(config: &ConfigArgs) -> Result<Client, String> {
+pub(super) fn client(config: &ConfigArgs) -> Result<Client, String> {
     Client::connect(&socket_path(&config.file().load()?.data_dir))
 }
 

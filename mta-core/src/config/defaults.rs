@@ -1,8 +1,8 @@
 //! What holds where the file is silent. Values that are not the obvious ones name their source.
 
 use super::model::{
-    Budget, ClientTimeouts, CompileLimits, Delivery, Engine, Limits, Log, LogFormat, LogOutput, OnFailure, Plugin,
-    PluginSource, Queue, Storage,
+    Budget, ClientTimeouts, CompileLimits, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Mode, OnFailure,
+    Plugin, PluginSource, Queue, Storage,
 };
 use crate::base::event::Level;
 use std::collections::BTreeMap;
@@ -105,6 +105,7 @@ impl Default for Budget {
             memory_bytes_max: 16 * MIB,
             log_lines_per_second_max: 100,
             edits_max: 64,
+            faults_per_message_max: 3,
         }
     }
 }
@@ -135,6 +136,8 @@ impl Plugin {
             hooks: Vec::new(),
             listeners: Vec::new(),
             tenants: Vec::new(),
+            mode: Mode::default(),
+            of: None,
             tick: Duration::from_secs(60),
             on_failure: OnFailure::default(),
             config_json: "{}".to_owned(),

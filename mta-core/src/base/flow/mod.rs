@@ -10,6 +10,7 @@ pub mod policy;
 pub mod report;
 pub mod ruling;
 pub mod spool;
+pub mod trial;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -9,6 +9,7 @@ pub mod server;
 mod tests;
 
 use crate::base::flow::operator::{Selection, Serving};
+use crate::base::flow::trial::{Differences, Recorded};
 use crate::base::mail::id::QueueId;
 use row::{Message, Row};
 use serde::{Deserialize, Serialize};
@@ -50,6 +51,19 @@ pub enum Request {
     PluginReload,
     /// Lets the plugins before serve again.
     PluginRollback,
+    /// Where shadows and canaries differ.
+    PluginDifferences {
+        /// One of them; none: all.
+        #[serde(default)]
+        plugin: Option<String>,
+    },
+    /// Records the next calls of a plugin, as they come. Ends with the connection, or when there were so many.
+    PluginRecord {
+        /// Its name.
+        plugin: String,
+        /// So many.
+        calls: u64,
+    },
 }
 
 /// One line of an answer.
@@ -64,9 +78,13 @@ pub enum Response {
     Status(Status),
     /// The plugins that serve now. Ends the answer.
     Serving(Serving),
+    /// Where shadows and canaries differ. Ends the answer.
+    Differences(Vec<Differences>),
+    /// Calls that were recorded; more lines follow.
+    Recorded(Box<Recorded>),
     /// It was done. Ends the answer.
     Done {
-        /// How many messages it was done to, or listed.
+        /// How many messages it was done to, or listed; of a record, how many transactions.
         messages: u64,
     },
     /// It was not done, in words. Ends the answer.

@@ -1,17 +1,25 @@
 //! The hooks of an attempt to deliver.
 
-use super::super::exchange::verdict;
-use super::super::host::stock::Lease;
+use super::super::exchange::step::Ask;
+use super::super::exchange::trail::Trail;
+use super::super::exchange::{verdict, words};
+use super::super::fault::{Fault, poison};
+use super::super::host::stock::{Lease, Loaded};
 use super::super::scene::body::BodyScene;
 use super::super::scene::{DeliveryScene, MessageScene, Scene};
+use super::generation::key;
 use super::shared::{Shared, kept};
+use crate::base::event::Event;
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::policy::{Hook, SendVerdict, Sending, Sendout};
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::Edits;
+use crate::base::mail::id::QueueId;
+use crate::config::model::OnFailure;
+use std::sync::Arc;
 
 /// `on-pre-send`: a fresh instance for each attempt, since attempts of one recipient are hours apart.
-pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict {
+pub(super) async fn pre_send(host: &Arc<Shared>, sendout: Sendout<'_>) -> SendVerdict {
     let generation = host.serving.load_full();
     let Sendout { entry, content, recipient, attempt, site, size_bytes_max } = sendout;
     let scene = || attempt_scene(entry, Some(content), recipient, attempt, site);
@@ -24,8 +32,14 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
     let id = entry.id;
     let known = entry.edits.headers.len();
     let mut ruled = (Sending::Next, None);
-    for (_, loaded) in generation.asked(Hook::PreSend, None, entry.tenant.as_deref()) {
+    let mut trail = host.trail(&generation);
+    let delivery = trail.as_ref().and(scene.delivery.clone());
+    let asked = || delivery.clone().map_or(Ask::Data, Ask::PreSend);
+    let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_ref());
+    for (index, loaded) in generation.asked(Hook::PreSend, None, entry.tenant.as_deref(), key(id)) {
         let before = scene.mark();
+        let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_ref());
+        let alone = loaded.breaker.is_open();
         let answer = async {
             host.admit(loaded)?;
             let mut lease = Lease::begin(&host.pool, loaded).await?;
@@ -33,11 +47,15 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
             kept(&mut scene)?;
             Ok(sending)
         };
-        let sending = match host.noted(loaded, answer.await) {
+        let answer = host.noted(loaded, answer.await);
+        Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::sending, scene.message.as_ref());
+        let sending = match answer {
             Ok(sending) => sending,
             Err(fault) => {
                 scene.roll_back(before);
-                verdict::failed_sending(host.failed(loaded, Hook::PreSend, &fault, None, Some(id)))
+                let meaning = host.failed(loaded, Hook::PreSend, &fault, None, Some(id));
+                let last_reply = scene.delivery.as_ref().and_then(|delivery| delivery.last_reply.as_deref());
+                host.failed_sending(loaded, &fault, meaning, alone, last_reply, id)
             }
         };
         if sending != Sending::Next {
@@ -45,8 +63,45 @@ pub(super) async fn pre_send(host: &Shared, sendout: Sendout<'_>) -> SendVerdict
             break;
         }
     }
+    Trail::said(trail.as_mut(), shown_to_all, asked, Ok(&ruled.0), words::sending, scene.message.as_ref());
+    if let Some(trail) = trail {
+        // Attempts are hours apart: no order to keep.
+        drop(host.follow(generation, *trail, None, scene.tenant.as_ref(), None));
+    }
     let (edits, body) = scene.message.map_or_else(Default::default, |message| message.into_edits(known));
     SendVerdict { sending: ruled.0, plugin: ruled.1, edits, body }
+}
+
+impl Shared {
+    /// What a fault before an attempt means. Where it means another attempt, there are so many and no more: a message
+    /// that faults the plugin each time waits for an operator. A fault of a plugin that was left alone is not the
+    /// message's: such a plugin fails for all, and would have the whole queue held.
+    fn failed_sending(
+        &self,
+        loaded: &Loaded,
+        fault: &Fault,
+        meaning: OnFailure,
+        alone: bool,
+        last_reply: Option<&str>,
+        id: QueueId,
+    ) -> Sending {
+        if meaning != OnFailure::Tempfail {
+            return verdict::failed_sending(meaning);
+        }
+        let plugin = &loaded.code.plugin.name;
+        let counts = poison::counts(fault.kind) && !alone;
+        let faults = poison::faults_before(plugin, last_reply).saturating_add(counts.into());
+        if faults == 0 {
+            return verdict::failed_sending(meaning);
+        }
+        if !counts || faults < loaded.code.plugin.budget.faults_per_message_max {
+            return Sending::Fail(poison::reply(plugin, fault.kind, faults));
+        }
+        let (hook, kind) = (Hook::PreSend.name(), fault.kind.name());
+        let event = Event::PluginPoison { plugin, hook, kind, faults, session: None, id: Some(id), held: true };
+        self.pool.world.observe.event(event);
+        Sending::Hold(poison::reason(plugin, hook, fault, faults).into())
+    }
 }
 
 /// What the attempt is about, if there is such a recipient. The message shows this recipient alone: others of the same

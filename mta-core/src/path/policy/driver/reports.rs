@@ -6,6 +6,7 @@ use super::super::host::reports::Place;
 use super::super::host::stock::{Lease, Loaded};
 use super::super::scene::{Scene, SessionScene};
 use super::attempt::attempt_scene;
+use super::generation::key;
 use super::shared::Shared;
 use crate::base::event::Event;
 use crate::base::flow::policy::{Attempted, Hook};
@@ -18,7 +19,7 @@ impl Shared {
         let generation = self.serving.load();
         let id = attempted.entry.id;
         let Attempted { entry, content, recipient, attempt, site, outcome } = attempted;
-        for (_, loaded) in generation.asked(Hook::Outcome, None, entry.tenant.as_deref()) {
+        for (_, loaded) in generation.asked(Hook::Outcome, None, entry.tenant.as_deref(), key(id)) {
             let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
             let scene = attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
             let about = About { session: None, id: Some(id) };
@@ -29,7 +30,8 @@ impl Shared {
     /// Tells `on-disconnect`.
     pub(super) fn tell_disconnect(self: &Arc<Self>, session: &Arc<SessionScene>, tenant: Option<&Arc<str>>) {
         let generation = self.serving.load();
-        for (_, loaded) in generation.asked(Hook::Disconnect, Some(&session.listener), tenant.map(|name| &**name)) {
+        let (listener, tenant_name, key) = (Some(&*session.listener), tenant.map(|name| &**name), key(&session.id));
+        for (_, loaded) in generation.asked(Hook::Disconnect, listener, tenant_name, key) {
             let Some(place) = self.place(loaded, Hook::Disconnect) else { continue };
             let scene = Scene { session: Some(session.clone()), tenant: tenant.cloned(), ..Scene::default() };
             let about = About { session: Some(session.clone()), id: None };

@@ -1,5 +1,10 @@
 //! What guests are asked, and what their answers mean.
 
 pub(super) mod address;
+pub(super) mod differences;
 pub(super) mod question;
+pub(super) mod recorded;
+pub(super) mod step;
+pub(super) mod trail;
 pub(super) mod verdict;
+pub mod words;

@@ -54,6 +54,11 @@ impl Default for Breaker {
 }
 
 impl Breaker {
+    /// Whether the plugin is left alone, or one call tries.
+    pub(in crate::path::policy) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
     /// Whether the plugin may be called. While it is open one call is let through after each wait.
     pub(in crate::path::policy) fn admits(&self, now: impl FnOnce() -> Instant) -> bool {
         if !self.open.load(Ordering::Relaxed) {

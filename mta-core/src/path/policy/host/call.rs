@@ -1,6 +1,7 @@
 //! The store's data: who is running, what the call is about, and what it may still use.
 
 use super::super::capability::grants::Grants;
+use super::super::fault::frames::frames;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
 use super::pulse::TICK;
@@ -23,8 +24,6 @@ const OCTETS_PER_TICK: u64 = 8 * 1024 * 1024;
 const SEARCHED_PER_HASHED: u64 = 32;
 /// The shortest wait that a guest is given: what is left of its time gets smaller with each.
 const WAIT_MIN: Duration = Duration::from_millis(10);
-/// Frames of a fault that are logged.
-const FRAMES_MAX: usize = 8;
 /// Requests that one plugin has under way at once; further ones wait.
 pub(crate) const FETCHES_PER_PLUGIN_MAX: usize = 32;
 /// Compiled pattern sets that one plugin keeps.
@@ -33,6 +32,10 @@ const SETS_MAX: usize = 64;
 /// What a plugin is, apart from its code.
 pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
+    /// Whose notes and buckets are its own.
+    pub(crate) space: Arc<str>,
+    /// Nothing may come of what it does.
+    pub(crate) shadow: bool,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
     /// What `configure` is given.
@@ -91,6 +94,8 @@ pub(crate) struct Call {
     ticks_left: u64,
     octets_searched: u64,
     memory_refused: bool,
+    /// The linear memory, in octets.
+    pub(crate) memory_bytes: usize,
     /// Names that it looked up.
     pub(crate) lookups: u32,
     /// Requests that it sent.
@@ -172,6 +177,7 @@ impl Call {
             ticks_left: 0,
             octets_searched: 0,
             memory_refused: false,
+            memory_bytes: 0,
             lookups: 0,
             fetches: 0,
             waits_until: None,
@@ -243,15 +249,8 @@ impl Call {
         if self.memory_refused {
             why = format!("it wanted more than {} octets of memory ({why})", self.plugin.budget.memory_bytes_max);
         }
-        if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
-            let names = trace.frames().iter().filter_map(|frame| frame.func_name());
-            let names: Vec<&str> = names.take(FRAMES_MAX).collect();
-            if !names.is_empty() {
-                why.push_str(" at ");
-                why.push_str(&names.join(" < "));
-            }
-        }
-        Fault::new(kind, why)
+        let frames = error.downcast_ref().map(frames).unwrap_or_default();
+        Fault { frames, ..Fault::new(kind, why) }
     }
 }
 
@@ -260,6 +259,9 @@ impl ResourceLimiter for Call {
         let fits = desired <= self.plugin.budget.memory_bytes_max;
         self.memory_refused |= !fits;
         self.grew |= fits;
+        if fits {
+            self.memory_bytes = desired;
+        }
         Ok(fits)
     }
 

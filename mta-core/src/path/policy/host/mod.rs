@@ -1,5 +1,6 @@
 //! The WebAssembly host: the engine and the instances.
 
+pub(super) mod again;
 pub(super) mod bindings;
 pub(super) mod call;
 pub(super) mod code;

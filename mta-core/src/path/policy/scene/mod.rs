@@ -5,6 +5,7 @@
 pub(super) mod body;
 mod refused;
 
+use super::exchange::words;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Composed, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
@@ -53,8 +54,13 @@ pub(super) struct SessionScene {
 #[derive(Debug, Default)]
 struct Said {
     helo: Option<Box<str>>,
-    notes: Vec<(Option<Arc<str>>, Box<str>, Note)>,
+    notes: Notes,
+    /// Those of shadows, whom nobody else hears.
+    shadows: Notes,
 }
+
+/// Notes with their owners and keys; common ones have no owner.
+type Notes = Vec<(Option<Arc<str>>, Box<str>, Note)>;
 
 /// A note's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +102,7 @@ pub(super) struct Mark {
     headers: usize,
     envelope: usize,
     tags: usize,
+    bodies: u32,
 }
 
 impl Scene {
@@ -123,7 +130,7 @@ impl Scene {
 
 impl SessionScene {
     pub(super) fn new(id: Box<str>, listener: Arc<str>, peer: IpAddr, helo: Option<Box<str>>) -> Self {
-        Self { id, listener, peer, said: Mutex::new(Said { helo, notes: Vec::new() }) }
+        Self { id, listener, peer, said: Mutex::new(Said { helo, notes: Vec::new(), shadows: Vec::new() }) }
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.
@@ -139,12 +146,15 @@ impl SessionScene {
         self.said().helo.as_deref().map(str::to_owned)
     }
 
-    pub(super) fn note(&self, plugin: &Arc<str>, key: &str) -> Option<Note> {
+    /// A note of the plugin, or a common one. A shadow hears what others said in common, but where it spoke itself.
+    pub(super) fn note(&self, plugin: &Arc<str>, is_shadow: bool, key: &str) -> Option<Note> {
         let said = self.said();
-        said.notes.iter().find(|(owner, name, _)| is_note(owner, name, plugin, key)).map(|(_, _, note)| note.clone())
+        let own = said.shadows.iter().filter(|_| is_shadow).find(|(owner, name, _)| is_note(owner, name, plugin, key));
+        let found = own.or_else(|| said.notes.iter().find(|(owner, name, _)| is_note(owner, name, plugin, key)));
+        found.map(|(_, _, note)| note.clone())
     }
 
-    pub(super) fn set_note(&self, plugin: &Arc<str>, key: &str, note: Note) -> Result<(), Refused> {
+    pub(super) fn set_note(&self, plugin: &Arc<str>, is_shadow: bool, key: &str, note: Note) -> Result<(), Refused> {
         let bytes = match &note {
             Note::Text(text) => text.len(),
             Note::Number(_) => 0,
@@ -154,16 +164,17 @@ impl SessionScene {
             return Err(Refused::TooLarge);
         }
         let mut said = self.said();
-        if let Some((_, _, old)) = said.notes.iter_mut().find(|(owner, name, _)| is_note(owner, name, plugin, key)) {
+        let notes = if is_shadow { &mut said.shadows } else { &mut said.notes };
+        if let Some((_, _, old)) = notes.iter_mut().find(|(owner, name, _)| is_note(owner, name, plugin, key)) {
             *old = note;
             return Ok(());
         }
-        let owner = (!key.starts_with(SHARED)).then(|| plugin.clone());
-        let of_owner = said.notes.iter().filter(|(other, _, _)| *other == owner).count();
-        if of_owner >= NOTES_PER_PLUGIN_MAX || said.notes.len() >= NOTES_MAX {
+        let owner = (is_shadow || !key.starts_with(SHARED)).then(|| plugin.clone());
+        let of_owner = notes.iter().filter(|(other, _, _)| *other == owner).count();
+        if of_owner >= NOTES_PER_PLUGIN_MAX || notes.len() >= NOTES_MAX {
             return Err(Refused::TooLarge);
         }
-        said.notes.push((owner, key.into(), note));
+        notes.push((owner, key.into(), note));
         Ok(())
     }
 }
@@ -173,8 +184,9 @@ fn is_note(owner: &Option<Arc<str>>, name: &str, plugin: &Arc<str>, key: &str) -
 }
 
 impl MessageScene {
-    fn mark(&self) -> Mark {
-        Mark { headers: self.headers.len(), envelope: self.envelope.len(), tags: self.tags.len() }
+    pub(super) fn mark(&self) -> Mark {
+        let (headers, envelope, tags) = (self.headers.len(), self.envelope.len(), self.tags.len());
+        Mark { headers, envelope, tags, bodies: self.body.kept }
     }
 
     fn roll_back(&mut self, mark: Mark) {
@@ -186,6 +198,32 @@ impl MessageScene {
         self.envelope.truncate(mark.envelope);
         self.tags.truncate(mark.tags);
         self.body.roll_back();
+    }
+
+    /// The message as it stands, for others who are asked about it: what they record is no part of this one.
+    pub(super) fn twin(&self) -> Self {
+        Self {
+            id: self.id,
+            content: self.content.clone(),
+            sender: self.sender.clone(),
+            recipients: self.recipients.clone(),
+            whole: self.whole,
+            headers: self.headers.clone(),
+            envelope: self.envelope.clone(),
+            tags: self.tags.clone(),
+            body: self.body.twin(),
+        }
+    }
+
+    /// The edits behind the mark in words; a new body once its call is over.
+    pub(super) fn words_since(&self, mark: Mark) -> Vec<String> {
+        let body = (self.body.kept > mark.bodies).then(|| self.content.body.size_bytes());
+        words::edits(
+            self.headers.get(mark.headers..).unwrap_or_default(),
+            self.envelope.get(mark.envelope..).unwrap_or_default(),
+            self.tags.get(mark.tags..).unwrap_or_default(),
+            body,
+        )
     }
 
     /// How many edits there are behind the mark.

@@ -1,16 +1,17 @@
 //! Tries a plugin on a case that its author wrote: a session and a message, and what is expected of the plugin.
 //!
+//! `replay` asks one what another was asked in production, and `bench` measures it.
 //! It is loaded as a server would load it, compiled, checked against its grants, configured and tested, and asked through
 //! the same door. Each case has a host of its own, so that no case finds what another left in a bucket.
 
+pub mod bench;
+pub mod replay;
+
 use super::{World, host, runtime};
 use crate::base::event::Event;
-use crate::base::flow::policy::{
-    Asked, DataVerdict, Disposition, Gate, Policy, SessionInfo, SessionPolicy, Submission,
-};
+use crate::base::flow::policy::{Asked, Gate, Policy, SessionInfo, SessionPolicy, Submission};
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
-use crate::base::mail::edits::{EnvelopeEdit, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::world::Observe;
@@ -18,6 +19,7 @@ use crate::config::model::Config;
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::supplies::Shelf;
+use crate::path::policy::words;
 use bytes::Bytes;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -89,8 +91,10 @@ struct Faults(Mutex<Vec<String>>);
 
 impl Observe for Faults {
     fn event(&self, event: Event<'_>) {
-        if let Event::PluginFault { hook, kind, why, .. } = event {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{hook} {kind}: {why}"));
+        if let Event::PluginFault { hook, kind, why, frames, .. } = event {
+            let at = if frames.is_empty() { "" } else { " at " };
+            let words = format!("{hook} {kind}: {why}{at}{frames}");
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(words);
         }
     }
 }
@@ -148,12 +152,12 @@ async fn converse(
     let mut told = Told::default();
     let goes_on = |gate: &Gate| matches!(gate, Gate::Next | Gate::Accept);
     let gate = session.gate(Asked::Connect).await;
-    told.connect = Some(gate_words(&gate));
+    told.connect = Some(words::gate(&gate));
     if !goes_on(&gate) {
         return told;
     }
     let gate = session.gate(Asked::Helo(helo)).await;
-    told.helo = Some(gate_words(&gate));
+    told.helo = Some(words::gate(&gate));
     if !goes_on(&gate) {
         return told;
     }
@@ -161,14 +165,14 @@ async fn converse(
     let wanted = std::mem::take(&mut envelope.recipients);
     let size_bytes = message.map(|message| message.len() as u64);
     let gate = session.gate(Asked::Mail { envelope: &envelope, size_bytes }).await;
-    told.mail = Some(gate_words(&gate));
+    told.mail = Some(words::gate(&gate));
     if !goes_on(&gate) {
         return told;
     }
     let mut said = Vec::new();
     for to in wanted {
         let gate = session.gate(Asked::Rcpt { sender: envelope.sender.as_ref(), to: &to }).await;
-        said.push(gate_words(&gate));
+        said.push(words::gate(&gate));
         if goes_on(&gate) {
             envelope.recipients.push(to);
         }
@@ -178,8 +182,8 @@ async fn converse(
         let content = content(message);
         let (id, envelope, content) = (QueueId(1), &envelope, &content);
         let verdict = session.data(Submission { id, envelope, content, size_bytes_max }).await;
-        told.edits = Some(edit_words(&verdict));
-        told.data = Some(disposition_words(&verdict.disposition));
+        told.edits = Some(words::verdict_edits(&verdict));
+        told.data = Some(words::disposition(&verdict.disposition));
     }
     told
 }
@@ -197,42 +201,4 @@ fn content(message: &[u8]) -> Content {
     let octets = Bytes::from(octets);
     let head = octets.windows(4).position(|four| four == b"\r\n\r\n").map_or(octets.len(), |at| at + 4);
     Content { head: octets.slice(..head), body: Body::Memory(octets.slice(head..)) }
-}
-
-fn gate_words(gate: &Gate) -> String {
-    match gate {
-        Gate::Next => "next".to_owned(),
-        Gate::Accept => "accept".to_owned(),
-        Gate::Tempfail(reply) => format!("tempfail {reply}"),
-        Gate::Reject(reply) => format!("reject {reply}"),
-        Gate::Disconnect(reply) => format!("disconnect {reply}"),
-    }
-}
-
-fn disposition_words(disposition: &Disposition) -> String {
-    match disposition {
-        Disposition::Next => "next".to_owned(),
-        Disposition::Accept => "accept".to_owned(),
-        Disposition::Tempfail(reply) => format!("tempfail {reply}"),
-        Disposition::Reject(reply) => format!("reject {reply}"),
-        Disposition::Quarantine(reason) => format!("quarantine {reason}"),
-        Disposition::Discard(reason) => format!("discard {reason}"),
-    }
-}
-
-fn edit_words(verdict: &DataVerdict) -> Vec<String> {
-    let headers = verdict.edits.headers.iter().map(|edit| match edit {
-        HeaderEdit::Add { name, value } => format!("add {name}: {value}"),
-        HeaderEdit::Set { name, nth, value: Some(value) } => format!("set {name} ({nth}): {value}"),
-        HeaderEdit::Set { name, nth, value: None } => format!("remove {name} ({nth})"),
-    });
-    let envelope = verdict.envelope.iter().map(|edit| match edit {
-        EnvelopeEdit::SetSender(Some(sender)) => format!("sender {sender}"),
-        EnvelopeEdit::SetSender(None) => "sender <>".to_owned(),
-        EnvelopeEdit::AddRecipient(to) => format!("add recipient {to}"),
-        EnvelopeEdit::RemoveRecipient(to) => format!("remove recipient {to}"),
-    });
-    let tags = verdict.tags.iter().map(|(name, value)| format!("tag {name}: {value}"));
-    let body = verdict.body.iter().map(|body| format!("body of {} octets", body.size_bytes()));
-    headers.chain(envelope).chain(tags).chain(body).collect()
 }
