@@ -170,3 +170,79 @@ impl Trail {
         trail.steps.push(Step { by, asked: asked(), message: before, said });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::fault::Kind;
+    use super::super::super::host::instance::Question;
+    use super::super::super::scene::body::BodyScene;
+    use super::*;
+    use crate::base::flow::policy::Gate;
+    use crate::base::mail::envelope::BodyType;
+    use crate::base::mail::id::QueueId;
+    use bytes::Bytes;
+
+    fn message(body_bytes: usize) -> MessageScene {
+        MessageScene {
+            id: QueueId(1),
+            content: Content { head: Bytes::new(), body: Body::Memory(vec![0; body_bytes].into()) },
+            sender: None,
+            recipients: Vec::new(),
+            whole: true,
+            headers: Vec::new(),
+            envelope: Vec::new(),
+            tags: Vec::new(),
+            body: BodyScene::new(BodyType::SevenBit, None),
+        }
+    }
+
+    fn say(trail: &mut Box<Trail>, by: Option<usize>, answer: Result<&Gate, &Fault>) {
+        let shown = Trail::shown(Some(trail), by, None);
+        let ask = || Ask::Gate(Question::Connect);
+        Trail::said(Some(trail), shown, ask, answer, super::super::words::gate, None);
+    }
+
+    #[test]
+    fn what_nobody_wants_is_not_kept_and_the_rest_is_bounded() {
+        let mut trail = Trail::new(vec![false, true, true]);
+        say(&mut trail, Some(0), Ok(&Gate::Next));
+        say(&mut trail, Some(1), Err(&Fault::new(Kind::Cpu, "spent")));
+        say(&mut trail, None, Ok(&Gate::Accept));
+        let said: Vec<_> = trail.steps.iter().map(|step| (step.by, &*step.said.verdict)).collect();
+        assert_eq!(said, [(Some(1), "fault cpu: spent"), (None, "accept")]);
+        (0..STEPS_MAX).for_each(|_| say(&mut trail, None, Ok(&Gate::Next)));
+        assert_eq!((trail.steps.len(), trail.missed), (STEPS_MAX, 2));
+        assert!(Trail::shown(None, Some(1), None).is_none());
+    }
+
+    #[test]
+    fn content_that_waits_is_bounded() {
+        let trials = Trials::default();
+        let step = |bytes: usize| {
+            let said = Said::next();
+            vec![Step { by: None, asked: Ask::Data, message: Some(message(bytes)), said }]
+        };
+        let half = trials.share(&step(32 << 20)).expect("there is room");
+        assert!(trials.share(&step((32 << 20) + 1)).is_none());
+        let rest = trials.share(&step(32 << 20)).expect("just so");
+        assert!(trials.share(&step(1)).is_none() && trials.share(&[]).is_some());
+        drop((half, rest));
+        assert!(trials.share(&step(1)).is_some());
+    }
+
+    #[test]
+    fn a_recording_ends_with_its_calls_or_its_reader_and_there_are_few() {
+        let trials = Trials::default();
+        let step = || Step { by: Some(0), asked: Ask::Data, message: None, said: Said::next() };
+        let wanted =
+            |steps: &[Step]| trials.wanted(["a", "b"].into_iter(), steps).iter().map(|(at, _)| at.len()).sum::<usize>();
+        let first = trials.record("a", 3).expect("recorded");
+        assert!(trials.is_recording("a") && !trials.is_recording("b"));
+        assert_eq!((wanted(&[step(), step()]), wanted(&[step(), step()]), wanted(&[step()])), (2, 1, 0));
+        assert!(!trials.is_recording("a"));
+        let all: Vec<_> = (0..RECORDERS_MAX).map(|_| trials.record("b", 1).expect("recorded")).collect();
+        assert!(trials.record("b", 1).is_err_and(|why| why.contains("under way already")));
+        drop((first, all));
+        assert!(trials.record("b", 1).is_ok(), "those readers went");
+    }
+}

@@ -456,3 +456,15 @@ async fn what_is_recorded_is_asked_again_and_answered_alike() {
     }
     assert_eq!(hooks, [("rcpt", 0), ("data", 1), ("pre-send", 1)], "three calls and no more");
 }
+
+#[tokio::test]
+async fn a_shadow_is_told_what_others_are_told() {
+    let stage = Stage::new();
+    let body = "(call $write (i32.const 2) (i32.const 16) (i32.const 5) (i32.const 0) (i32.const 0)) unreachable";
+    let told = Plugin { allow: vec!["log".into()], ..shadow("told", None) };
+    stage.load(&[(told, guest(&[LOG], &[("on-disconnect", body)]))]).await.expect("it loads");
+    stage.session().disconnected();
+    let report = report(&stage, "told").await;
+    assert_eq!((stage.events.take("plugin-log").len(), report.faults), (1, 1));
+    assert_eq!(stage.events.faults(), [], "its report alone tells");
+}
