@@ -181,6 +181,7 @@ async fn mail(plugin: (Plugin, Bytes)) -> Result<Mail, Box<dyn Error>> {
         tenant: None,
         tags: Vec::new(),
         progress: vec![Progress::fresh(UnixMillis(0))],
+        placements: Vec::new(),
     };
     let head = "From: from@example.org\r\nTo: a@example.net\r\nSubject: Hello, world\r\nMIME-Version: 1.0\r\n\r\n";
     let content =

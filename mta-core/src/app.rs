@@ -19,7 +19,9 @@ use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
 use crate::edge::control::server::{ControlSocket, Operations};
 use crate::edge::control::socket_path;
-use crate::edge::observe::{EventLog, Unheard};
+use crate::edge::observe::exposition::Metrics;
+use crate::edge::observe::tally::Tally;
+use crate::edge::observe::{EventLog, Unheard, scrape};
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
@@ -203,6 +205,8 @@ impl Server {
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let ports = bind(&config, &*world.net)?;
+        let metrics = Arc::new(Metrics(vec![Arc::<Tally>::clone(log.tally()), Arc::new(host.clone())]));
+        serve_metrics(&config, &world, &metrics, &mut beside)?;
 
         let (admit, admitted) = mpsc::channel(ADMISSIONS_MAX);
         let (spool, spool_tasks) =
@@ -229,7 +233,7 @@ impl Server {
         };
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
-        serve_operators(control, operate, &reloads, &world, &log, &mut beside);
+        serve_operators(control, operate, &reloads, &world, metrics, &log, &mut beside);
 
         let doors = Arc::new(Doors::new(
             config.subscribe(),
@@ -369,11 +373,27 @@ fn bind(config: &Config, net: &dyn Net) -> Result<Vec<Port>, String> {
     config.listeners.iter().map(bind).collect()
 }
 
+/// Opens the port for what gathers metrics, if there is to be one.
+fn serve_metrics(
+    config: &Config,
+    world: &World,
+    metrics: &Arc<Metrics>,
+    beside: &mut JoinSet<()>,
+) -> Result<(), String> {
+    let Some(at) = config.metrics.bind else { return Ok(()) };
+    let port = world.net.listen(at).map_err(|error| format!("metrics.bind: {at}: {error}"))?;
+    world.observe.event(Event::Listening { listener: "metrics", address: port.local() });
+    let metrics = Arc::clone(metrics);
+    beside.spawn(async move { scrape::serve(port, metrics).await });
+    Ok(())
+}
+
 fn serve_operators(
     control: ControlSocket,
     operate: Arc<dyn Operate>,
     reloads: &Arc<Reloads>,
     world: &World,
+    metrics: Arc<Metrics>,
     log: &Arc<EventLog>,
     beside: &mut JoinSet<()>,
 ) {
@@ -381,6 +401,7 @@ fn serve_operators(
         operate,
         plugins: Arc::<Reloads>::clone(reloads),
         clock: Arc::clone(&world.clock),
+        metrics,
         log: Arc::clone(log),
         hostname: Arc::clone(&reloads.present().hostname),
         started: world.clock.now().wall,

@@ -32,6 +32,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::Queue { command } => cli::queue::run(command),
         Command::Spool { command: SpoolCommand::Rebuild(config) } => app::rebuild_spool(options(config)),
         Command::Status { config, json } => cli::queue::status(&config, json),
+        Command::Metrics(config) => cli::queue::metrics(&config),
         Command::CompilePlugin { cpu_seconds, memory_bytes } => child::compile_here(cpu_seconds, memory_bytes),
         Command::Version => cli::say(&format!("mailwright {}", env!("CARGO_PKG_VERSION"))),
     }

@@ -4,6 +4,7 @@ use crate::bindings::mailwright::plugin::types::{Address, Disposition, Fault, Ga
 
 pub use on_outcome::exports::mailwright::plugin::on_outcome::Outcome;
 pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Sending;
+pub use on_route::exports::mailwright::plugin::on_route::{Route, Routing};
 
 /// One MAIL command.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +46,7 @@ macro_rules! answers {
         }
     )*};
 }
-answers!(Gate, Disposition, Sending);
+answers!(Gate, Disposition, Routing, Sending);
 
 impl<T, E: Into<Fault>> Answer<T> for Result<T, E> {
     fn answer(self) -> Result<T, Fault> {
@@ -168,6 +169,24 @@ pub mod on_data {
         pub_export_macro: true,
         export_macro_name: "export_on_data",
         default_bindings_module: "mailwright_plugin::hooks::on_data",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-route`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_route {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-route { export mailwright:plugin/on-route@0.1.0; }",
+        world: "has-on-route",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_route",
+        default_bindings_module: "mailwright_plugin::hooks::on_route",
         additional_derives: [PartialEq],
     });
 }

@@ -49,8 +49,8 @@ pub mod testing;
 mod types;
 
 pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStatus, Fault, Gate, Priority, Reply};
-pub use hooks::{Mail, Outcome, Rcpt, Sending};
+pub use hooks::{Mail, Outcome, Rcpt, Route, Routing, Sending};
 pub use host::outside::{dns, http, random, secrets, tables};
-pub use host::{clock, delivery, kv, log, message, patterns, session};
+pub use host::{clock, delivery, kv, log, message, metrics, patterns, session};
 pub use mailwright_plugin_macros::plugin;
 pub use serde;

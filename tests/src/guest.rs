@@ -11,7 +11,8 @@ const CONTRACT: &str = include_str!("../../plugin-sdk/wit/plugin.wit");
 pub type Import = (&'static str, &'static str, &'static str);
 
 /// Writes a plugin into a folder: with these imports, this text at 16, and these hooks: `on-rcpt`, or such as are asked without arguments.
-/// A hook's answer lies at 1024, which begins as zeros: `next`. There is room for answers of the host at 2048.
+/// A hook's answer lies at 1024, which begins as zeros: `next`. There is room for answers of the host at 2048. The function
+/// `$deep` calls itself without an end.
 ///
 /// # Panics
 /// When the text is no WebAssembly, or does not fit the contract.
@@ -25,7 +26,8 @@ pub fn plugin(folder: &Path, imports: &[Import], text: &str, hooks: &[(&str, &st
             (data (i32.const 16) "{text}")
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                 (global.set $next (i32.add (global.get $next) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
-                (i32.sub (global.get $next) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16)))))"#
+                (i32.sub (global.get $next) (i32.and (i32.add (local.get 3) (i32.const 15)) (i32.const -16))))
+            (func $deep (param i64) (result i64) (i64.add (call $deep (i64.add (local.get 0) (i64.const 1))) (i64.const 1))))"#
     );
     let mut module = wat::parse_str(module).expect("the text is WebAssembly");
     let mut resolve = Resolve::default();

@@ -2,8 +2,8 @@
 
 use crate::base::event::Event;
 use crate::base::flow::Answer;
+use crate::base::flow::operator::trial::Differences;
 use crate::base::flow::operator::{OperatePlugins, Recording, Serving};
-use crate::base::flow::trial::Differences;
 use crate::base::world::Observe;
 use crate::config::model::Config;
 use crate::edge::config_file::ConfigFile;
@@ -57,8 +57,10 @@ impl Reloads {
         let _turn = self.turn.lock().await;
         let next = self.file.load()?;
         let present = self.present();
-        if next.listeners != present.listeners {
-            return Err("`listener` changed: ports are opened at the start alone; restart the server".to_owned());
+        if next.listeners != present.listeners || next.metrics != present.metrics {
+            return Err(
+                "`listener` or `metrics` changed: ports are opened at the start alone; restart the server".to_owned()
+            );
         }
         if next.data_dir != present.data_dir || next.storage != present.storage {
             return Err(

@@ -53,6 +53,18 @@ pub enum Event<'a> {
     /// A message was accepted and is held for an operator.
     MessageHeld { id: QueueId, plugin: &'a str, reason: &'a str },
 
+    /// A plugin said where a recipient goes, and when and how.
+    Routed {
+        id: QueueId,
+        recipient: &'a str,
+        plugin: &'a str,
+        via: Option<&'a str>,
+        pool: Option<&'a str>,
+        campaign: Option<&'a str>,
+        priority: &'a str,
+        begins_in_ms: u64,
+        expires_in_ms: Option<u64>,
+    },
     /// A recipient was delivered to the next hop.
     Delivered {
         id: QueueId,
@@ -148,6 +160,16 @@ pub enum Event<'a> {
         session: Option<&'a str>,
         id: Option<QueueId>,
     },
+    /// A plugin was called, where the operator wants each call of it logged.
+    PluginCalled {
+        plugin: &'a str,
+        hook: &'a str,
+        session: Option<&'a str>,
+        id: Option<QueueId>,
+        verdict: &'a str,
+        micros: u64,
+        generation: u64,
+    },
     /// A plugin failed; what the operator's `on_failure` made of it.
     PluginFault {
         plugin: &'a str,
@@ -190,6 +212,8 @@ pub enum Event<'a> {
     PluginBack { plugin: &'a str },
     /// Reports to a plugin were dropped, because it can't keep up: how many since the last such line.
     PluginUntold { plugin: &'a str, hook: &'a str, reports: u64 },
+    /// A sample of a plugin's own metrics was dropped, and more may be for the same reason: said once a load.
+    PluginMetricDropped { plugin: &'a str, metric: &'a str, why: &'a str },
     /// What plugins keep could not be written; it is tried again.
     PluginDataUnkept { why: &'a str },
     /// A part of what plugins kept can't be read; it was set aside.
@@ -236,6 +260,7 @@ kinds! {
     MessageRefused "message-refused" Info,
     MessageDiscarded "message-discarded" Info,
     MessageHeld "message-held" Info,
+    Routed "routed" Info,
     Delivered "delivered" Info,
     Deferred "deferred" Info,
     Bounced "bounced" Info,
@@ -266,12 +291,14 @@ kinds! {
     TableReloaded "table-reloaded" Info,
     TableRefused "table-refused" Warn,
     PluginLog "plugin-log" Info,
+    PluginCalled "plugin-called" Info,
     PluginFault "plugin-fault" Warn,
     PluginPoison "plugin-poison" Error,
     PluginDiffers "plugin-differs" Info,
     PluginAlone "plugin-alone" Error,
     PluginBack "plugin-back" Info,
     PluginUntold "plugin-untold" Warn,
+    PluginMetricDropped "plugin-metric-dropped" Warn,
     PluginDataUnkept "plugin-data-unkept" Error,
     PluginDataDamaged "plugin-data-damaged" Error,
     LogDropped "log-dropped" Warn,

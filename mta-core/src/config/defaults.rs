@@ -106,6 +106,7 @@ impl Default for Budget {
             log_lines_per_second_max: 100,
             edits_max: 64,
             faults_per_message_max: 3,
+            instances_max: 2_500,
         }
     }
 }
@@ -144,6 +145,7 @@ impl Plugin {
             budget: Budget::default(),
             on_failure_by_hook: BTreeMap::new(),
             compile: CompileLimits::default(),
+            trace: false,
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct Config {
     pub relay: Relay,
     /// Ways out; the first match wins.
     pub routes: Vec<Route>,
+    /// Addresses that connections may come from.
+    pub pools: Vec<Pool>,
     /// How mail is delivered.
     pub delivery: Delivery,
     /// When mail is tried again and given up.
@@ -41,6 +43,8 @@ pub struct Config {
     pub plugins: Vec<Plugin>,
     /// What is logged, and how.
     pub log: Log,
+    /// Where metrics are read over HTTP; none: nowhere.
+    pub metrics: Metrics,
 }
 
 /// A port to serve.
@@ -88,12 +92,23 @@ pub struct Network {
 pub struct DomainPattern(pub(super) Box<str>);
 
 /// One way out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Which recipient domains.
-    pub to: DomainPattern,
+    /// What plugins choose it by.
+    pub name: Option<Arc<str>>,
+    /// Which recipient domains; none: only those that a plugin sends this way.
+    pub to: Option<DomainPattern>,
     /// Where they go.
     pub via: NextHop,
+}
+
+/// `[[pool]]`: addresses of this machine that connections to next hops come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// What plugins choose it by.
+    pub name: Arc<str>,
+    /// Used in turn, those of the next hop's own family. Never empty.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// `[delivery]`.
@@ -275,6 +290,8 @@ pub struct Plugin {
     pub compile: CompileLimits,
     /// Hooks whose failure means something else.
     pub on_failure_by_hook: BTreeMap<Box<str>, OnFailure>,
+    /// Each of its calls is logged.
+    pub trace: bool,
 }
 
 /// Where a component comes from.
@@ -362,6 +379,8 @@ pub struct Budget {
     /// Attempts of one message in a row that may fault the plugin; then the message is held, where a fault means that it
     /// is tried again.
     pub faults_per_message_max: u32,
+    /// Instances in use at once; a transaction has one from its first hook to its last.
+    pub instances_max: usize,
 }
 
 /// What compiling a component may take; beyond, it is not loaded.
@@ -384,6 +403,13 @@ pub struct Log {
     pub level: Level,
     /// Where lines go.
     pub output: LogOutput,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// The port that answers `GET /metrics`; none: no port is opened.
+    pub bind: Option<SocketAddr>,
 }
 
 /// Where log lines go: whoever runs the program keeps and rotates them.

@@ -13,13 +13,14 @@ pub(crate) enum Hook {
     Mail,
     Rcpt,
     Data,
+    Route,
     PreSend,
     Outcome,
     Tick,
     Disconnect,
 }
 
-const ALL: [Hook; 11] = [
+const ALL: [Hook; 12] = [
     Hook::Configure,
     Hook::SelfTest,
     Hook::Connect,
@@ -27,6 +28,7 @@ const ALL: [Hook; 11] = [
     Hook::Mail,
     Hook::Rcpt,
     Hook::Data,
+    Hook::Route,
     Hook::PreSend,
     Hook::Outcome,
     Hook::Tick,
@@ -34,7 +36,7 @@ const ALL: [Hook; 11] = [
 ];
 
 /// In the contract, but not called by this version of the server.
-const LATER: [&str; 4] = ["on_auth", "on_route", "on_feedback", "on_http"];
+const LATER: [&str; 3] = ["on_auth", "on_feedback", "on_http"];
 
 impl Hook {
     /// The hook that a function is by its name.
@@ -63,6 +65,7 @@ impl Hook {
             Self::Mail => "on_mail",
             Self::Rcpt => "on_rcpt",
             Self::Data => "on_data",
+            Self::Route => "on_route",
             Self::PreSend => "on_pre_send",
             Self::Outcome => "on_outcome",
             Self::Tick => "on_tick",
@@ -105,6 +108,7 @@ impl Hook {
             Self::Mail => "fn on_mail(&mut self, mail: &Mail) -> Gate",
             Self::Rcpt => "fn on_rcpt(&mut self, rcpt: &Rcpt) -> Gate",
             Self::Data => "fn on_data(&mut self) -> Disposition",
+            Self::Route => "fn on_route(&mut self) -> Routing",
             Self::PreSend => "fn on_pre_send(&mut self) -> Sending",
             Self::Outcome => "fn on_outcome(&mut self, outcome: &Outcome)",
             Self::Tick => "fn on_tick(&mut self)",

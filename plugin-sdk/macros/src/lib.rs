@@ -129,6 +129,7 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
     }
     let verdict = match hook {
         Hook::Data => quote! { ::mailwright_plugin::Disposition },
+        Hook::Route => quote! { ::mailwright_plugin::Routing },
         Hook::PreSend => quote! { ::mailwright_plugin::Sending },
         _ => quote! { ::mailwright_plugin::Gate },
     };

@@ -33,6 +33,19 @@ pub(crate) mod log {
     }
 }
 
+pub(crate) mod metrics {
+    //! Samples are kept in the scene.
+    use crate::testing::Metric;
+
+    pub(crate) fn add(name: &str, labels: &[(String, String)], delta: i64) {
+        super::scene(|scene| scene.metrics.push(Metric::Added(name.to_owned(), labels.to_vec(), delta)));
+    }
+
+    pub(crate) fn observe(name: &str, labels: &[(String, String)], value: f64) {
+        super::scene(|scene| scene.metrics.push(Metric::Observed(name.to_owned(), labels.to_vec(), value)));
+    }
+}
+
 pub(crate) mod patterns {
     //! There is no expression engine here: a set compiles and matches nothing.
     pub(crate) fn compile(_expressions: &[String]) -> Result<u32, String> {

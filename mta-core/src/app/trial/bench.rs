@@ -3,10 +3,12 @@
 use super::replay::rehearsal;
 use super::{Case, address, content};
 use crate::app::runtime;
-use crate::base::flow::policy::Hook;
-use crate::base::flow::trial::{
-    Answered, Mailbox, Octets, Recorded, RecordedCall, RecordedMessage, RecordedQuestion, RecordedSession, Said,
+use crate::base::flow::operator::trial::{
+    Answered, Mailbox, Octets, Recorded, RecordedCall, RecordedDelivery, RecordedMessage, RecordedQuestion,
+    RecordedSession, Said,
 };
+use crate::base::flow::placement::Priority;
+use crate::base::flow::policy::Hook;
 use crate::base::mail::content::Body;
 use crate::base::mail::envelope::BodyType;
 use crate::base::mail::id::QueueId;
@@ -130,7 +132,7 @@ pub fn bench(
     })
 }
 
-/// The case as calls: connect, helo, the transaction, and an attempt for each recipient.
+/// The case as calls: connect, helo, the transaction, and a way and an attempt for each recipient.
 fn recorded(case: &Case, message: Option<&[u8]>, size_bytes_max: u64) -> Result<Vec<Recorded>, String> {
     let session = RecordedSession {
         id: "bench".to_owned(),
@@ -151,15 +153,20 @@ fn recorded(case: &Case, message: Option<&[u8]>, size_bytes_max: u64) -> Result<
         let whole = written(case, message, size_bytes_max)?;
         for to in &whole.recipients {
             let one = RecordedMessage { recipients: vec![to.clone()], whole: false, ..whole.clone() };
-            let asked = RecordedQuestion::PreSend {
+            let delivery = RecordedDelivery {
                 id: whole.id,
                 recipient: to.clone(),
                 attempt: 1,
                 accepted_ms: 0,
                 last_reply: None,
-                site: "bench.example".to_owned(),
+                site: None,
+                campaign: None,
+                priority: Priority::default(),
             };
-            attempts.push(of(None, vec![call(asked, Some(Box::new(one)))]));
+            let to = RecordedDelivery { site: Some("bench.example".to_owned()), ..delivery.clone() };
+            for asked in [RecordedQuestion::Route(delivery), RecordedQuestion::PreSend(to)] {
+                attempts.push(of(None, vec![call(asked, Some(Box::new(one.clone())))]));
+            }
         }
         transaction.push(call(RecordedQuestion::Data, Some(Box::new(whole))));
     }

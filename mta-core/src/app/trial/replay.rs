@@ -4,7 +4,7 @@
 //! empty and fill as the record is replayed, tables and secrets are those of the configuration, names are looked up now.
 
 use super::super::{World, host, runtime};
-use crate::base::flow::trial::{Difference, Recorded, Said};
+use crate::base::flow::operator::trial::{Difference, Recorded, Said};
 use crate::config::model::{Config, Mode, Plugin};
 use crate::edge::observe::Unheard;
 use crate::edge::plugins;
@@ -43,7 +43,7 @@ pub fn replay(
             let answers = rehearsal.ask(&recorded).await;
             for (call, answer) in recorded.calls.iter().zip(answers) {
                 replayed.calls += 1;
-                let is_cut = |message: &crate::base::flow::trial::RecordedMessage| {
+                let is_cut = |message: &crate::base::flow::operator::trial::RecordedMessage| {
                     message.body_bytes > message.body.0.len() as u64
                 };
                 let cut = call.message.as_deref().is_some_and(is_cut);

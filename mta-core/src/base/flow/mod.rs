@@ -6,11 +6,11 @@ pub mod attempt;
 pub mod entry;
 pub mod offer;
 pub mod operator;
+pub mod placement;
 pub mod policy;
 pub mod report;
 pub mod ruling;
 pub mod spool;
-pub mod trial;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,7 +1,9 @@
 //! Question and Verdict: what the stages ask of plugins, what plugins may answer, and policy's door.
 
 use super::Answer;
+use crate::base::flow::attempt::Routes;
 use crate::base::flow::entry::Entry;
+use crate::base::flow::placement::Placement;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Composed, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit};
@@ -26,6 +28,8 @@ pub enum Hook {
     Rcpt,
     /// The whole message is here, nothing answered yet.
     Data,
+    /// A recipient entered the queue, or is to be placed anew.
+    Route,
     /// Before each attempt, for each recipient.
     PreSend,
     /// What became of an attempt. Told, not asked.
@@ -38,12 +42,13 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Connect,
         Self::Helo,
         Self::Mail,
         Self::Rcpt,
         Self::Data,
+        Self::Route,
         Self::PreSend,
         Self::Outcome,
         Self::Tick,
@@ -59,6 +64,7 @@ impl Hook {
             Self::Mail => "mail",
             Self::Rcpt => "rcpt",
             Self::Data => "data",
+            Self::Route => "route",
             Self::PreSend => "pre-send",
             Self::Outcome => "outcome",
             Self::Tick => "tick",
@@ -70,6 +76,12 @@ impl Hook {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|hook| hook.name() == name)
+    }
+
+    /// Whether plugins may change the message here: elsewhere nothing would come of it.
+    #[must_use]
+    pub fn may_edit(self) -> bool {
+        matches!(self, Self::Data | Self::PreSend)
     }
 
     /// Whether plugins are only told: they answer nothing, so their failure means nothing to the mail.
@@ -134,6 +146,19 @@ pub enum Disposition {
     Discard(Box<str>),
 }
 
+/// Verdict on one recipient's way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Routing {
+    /// No opinion: by the configuration's routes.
+    Next,
+    /// That way; and not before that time, where there is one.
+    Place(Placement, Option<UnixMillis>),
+    /// Keep until an operator decides; the reason.
+    Hold(Box<str>),
+    /// Bounce with this reply (or, with a 4xx code, count as a failed attempt and ask again).
+    Fail(Reply),
+}
+
 /// Verdict on one recipient's next attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sending {
@@ -164,6 +189,15 @@ pub struct DataVerdict {
     pub envelope: Vec<EnvelopeEdit>,
     /// Tags set.
     pub tags: Vec<(Box<str>, Box<str>)>,
+}
+
+/// What plugins made of one recipient's way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteVerdict {
+    /// Where it goes.
+    pub routing: Routing,
+    /// Who said so, where it was not `Next`.
+    pub plugin: Option<Arc<str>>,
 }
 
 /// What plugins made of one recipient's attempt.
@@ -203,6 +237,21 @@ pub struct Submission<'a> {
     pub content: &'a Content,
     /// What it may grow to by a new body, in octets.
     pub size_bytes_max: u64,
+}
+
+/// One recipient's way under decision at `on-route`.
+#[derive(Clone, Copy)]
+pub struct Unplaced<'a> {
+    /// The message.
+    pub entry: &'a Entry,
+    /// Its content.
+    pub content: &'a Content,
+    /// Which recipient.
+    pub recipient: u32,
+    /// Which attempt will be its next, from 1.
+    pub attempt: u32,
+    /// What an answer may name.
+    pub routes: &'a dyn Routes,
 }
 
 /// One recipient's attempt under decision at `on-pre-send`.
@@ -261,6 +310,9 @@ pub trait Policy: Send + Sync {
 
     /// Opens policy's side of an SMTP session.
     fn session(&self, info: SessionInfo) -> Box<dyn SessionPolicy>;
+
+    /// `on-route` for one recipient.
+    fn route<'a>(&'a self, unplaced: Unplaced<'a>) -> Answer<'a, RouteVerdict>;
 
     /// `on-pre-send` for one recipient.
     fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict>;

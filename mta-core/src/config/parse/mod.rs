@@ -49,6 +49,7 @@ pub fn keys() -> Vec<String> {
         names("listener", sections::LISTENER),
         names("relay", sections::RELAY),
         names("route", sections::ROUTE),
+        names("pool", sections::POOL),
         names("delivery", sections::DELIVERY),
         names("delivery.timeouts", sections::TIMEOUTS),
         names("queue", sections::QUEUE),
@@ -63,6 +64,7 @@ pub fn keys() -> Vec<String> {
         names("plugin.compile", plugin::COMPILE),
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
+        names("metrics", sections::METRICS),
     ]
     .concat()
 }
@@ -72,7 +74,7 @@ fn sections_with(key: &str) -> Vec<String> {
     let own =
         |path: String| path.rsplit_once('.').filter(|(_, name)| *name == key).map(|(section, _)| section.to_owned());
     let found = keys().into_iter().filter_map(own).map(|section| match section.as_str() {
-        "listener" | "tenant" | "route" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
+        "listener" | "tenant" | "route" | "pool" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
         _ => format!("[{section}]"),
     });
     found.collect()

@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOOK: &str = "a hook, as \"rcpt\"";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
-const CAPABILITY: &str = "a capability: \"log\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\" or \"http-network:NETWORK\"";
+const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\" or \"http-network:NETWORK\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]
@@ -38,6 +38,7 @@ pub(super) struct Draft {
     config: Option<Json>,
     budget: Budget,
     compile: CompileLimits,
+    trace: bool,
 }
 
 /// What failure means: in general, and for some hooks.
@@ -126,6 +127,7 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
             v.table(&mut d.compile, COMPILE);
         },
     },
+    Key { name: "trace", read: |d, v| put(&mut d.trace, v.truth()) },
 ];
 
 /// A canary's share while it is read.
@@ -155,6 +157,7 @@ pub(super) const ON_FAILURE: &[Key<Failure>] = &[
     Key { name: "mail", read: |f, v| f.hook("mail", v) },
     Key { name: "rcpt", read: |f, v| f.hook("rcpt", v) },
     Key { name: "data", read: |f, v| f.hook("data", v) },
+    Key { name: "route", read: |f, v| f.hook("route", v) },
     Key { name: "pre-send", read: |f, v| f.hook("pre-send", v) },
 ];
 
@@ -179,6 +182,7 @@ pub(super) const BUDGET: &[Key<Budget>] = &[
     Key { name: "log_lines_per_second_max", read: |b, v| put(&mut b.log_lines_per_second_max, v.count(0..=100_000)) },
     Key { name: "edits_max", read: |b, v| put(&mut b.edits_max, v.count(0..=10_000)) },
     Key { name: "faults_per_message_max", read: |b, v| put(&mut b.faults_per_message_max, v.count(1..=1_000)) },
+    Key { name: "instances_max", read: |b, v| put(&mut b.instances_max, v.count(1..=5_000)) },
 ];
 
 pub(super) const COMPILE: &[Key<CompileLimits>] = &[
@@ -217,6 +221,7 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         budget: draft.budget,
         compile: draft.compile,
         on_failure_by_hook: draft.failure.by_hook,
+        trace: draft.trace,
         ..plain
     })
 }

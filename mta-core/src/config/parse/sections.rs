@@ -1,8 +1,8 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
 use super::super::model::{
-    ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Mode, Plugin, Queue, Relay,
-    Route, Storage,
+    ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Mode, Plugin, Pool,
+    Queue, Relay, Route, Storage,
 };
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
@@ -33,6 +33,7 @@ pub(super) fn unset() -> Config {
         listeners: Vec::new(),
         relay: Relay::default(),
         routes: Vec::new(),
+        pools: Vec::new(),
         delivery: Delivery::default(),
         queue: Queue::default(),
         storage: Storage::default(),
@@ -42,6 +43,7 @@ pub(super) fn unset() -> Config {
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
+        metrics: Metrics::default(),
     }
 }
 
@@ -56,6 +58,8 @@ pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
         Some(_) => {}
     }
     names_are_unique(root, "listener");
+    names_are_unique(root, "route");
+    names_are_unique(root, "pool");
     names_are_unique(root, "plugin");
     names_are_unique(root, "tenant");
     names_are_unique(root, "secret");
@@ -158,6 +162,7 @@ pub(super) const CONFIG: &[Key<Config>] = &[
         },
     },
     Key { name: "route", read: |c, v| put(&mut c.routes, v.list("a [[route]] table", route)) },
+    Key { name: "pool", read: |c, v| put(&mut c.pools, v.list("a [[pool]] table", pool)) },
     Key {
         name: "delivery",
         read: |c, v| {
@@ -190,6 +195,12 @@ pub(super) const CONFIG: &[Key<Config>] = &[
         name: "log",
         read: |c, v| {
             v.table(&mut c.log, LOG);
+        },
+    },
+    Key {
+        name: "metrics",
+        read: |c, v| {
+            v.table(&mut c.metrics, METRICS);
         },
     },
 ];
@@ -245,6 +256,7 @@ const ENDPOINT: &str = "a host and port, as \"127.0.0.1:2526\", \"relay.example.
 const WAYS: &str = "exactly one of smarthost, lmtp and maildir";
 
 pub(super) const ROUTE: &[Key<Draft>] = &[
+    Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "to", read: |d, v| d.to = v.text(PATTERN, scalar::domain_pattern) },
     Key { name: "smarthost", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Smarthost) },
     Key { name: "lmtp", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Lmtp) },
@@ -254,7 +266,9 @@ pub(super) const ROUTE: &[Key<Draft>] = &[
 fn route(value: &mut Value<'_, '_>) -> Option<Route> {
     let mut draft = Draft::default();
     if value.table(&mut draft, ROUTE) {
-        value.require("to", PATTERN);
+        if value.below("name").is_none() {
+            value.require("to", &format!("{PATTERN}, unless the route has a name by which plugins choose it"));
+        }
         let ways: Vec<&str> =
             ["smarthost", "lmtp", "maildir"].into_iter().filter(|way| value.below(way).is_some()).collect();
         match ways.as_slice() {
@@ -263,7 +277,42 @@ fn route(value: &mut Value<'_, '_>) -> Option<Route> {
             several => value.wrong(format!("expected {WAYS}, found {}", several.join(" and "))),
         }
     }
-    Some(Route { to: draft.to?, via: draft.via? })
+    Some(Route { name: draft.name, to: draft.to, via: draft.via? })
+}
+
+const SOURCES: &str = "a list of addresses of this machine, as [\"192.0.2.25\", \"2001:db8::25\"]";
+
+/// A pool before it is known to be whole.
+#[derive(Default)]
+pub(super) struct PoolDraft {
+    name: Option<std::sync::Arc<str>>,
+    addresses: Vec<std::net::IpAddr>,
+}
+
+pub(super) const POOL: &[Key<PoolDraft>] = &[
+    Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
+    Key {
+        name: "addresses",
+        read: |d, v| {
+            let one = |text: &str| text.parse().map_err(|_| String::new());
+            put(&mut d.addresses, v.list(SOURCES, |item| item.text("an address, as \"192.0.2.25\"", one)));
+        },
+    },
+];
+
+fn pool(value: &mut Value<'_, '_>) -> Option<Pool> {
+    let mut draft = PoolDraft::default();
+    if value.table(&mut draft, POOL) {
+        value.require("name", NAME);
+        match value.below("addresses").map(|node| &node.data) {
+            None => value.missing("addresses", SOURCES),
+            Some(Data::List(items)) if items.is_empty() => {
+                value.wrong_below(&["addresses"], &format!("expected {SOURCES}"));
+            }
+            Some(_) => {}
+        }
+    }
+    Some(Pool { name: draft.name?, addresses: draft.addresses })
 }
 
 pub(super) const DELIVERY: &[Key<Delivery>] = &[
@@ -394,3 +443,8 @@ pub(super) const LOG: &[Key<Log>] = &[
         read: |l, v| put(&mut l.output, v.word(&[("stderr", LogOutput::Stderr), ("stdout", LogOutput::Stdout)])),
     },
 ];
+
+pub(super) const METRICS: &[Key<Metrics>] = &[Key {
+    name: "bind",
+    read: |m, v| m.bind = v.text("an address with its port, as \"127.0.0.1:9925\"", scalar::bind_address),
+}];

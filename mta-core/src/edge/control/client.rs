@@ -1,7 +1,7 @@
 //! The client's side of the control socket, for the command line: plain and blocking.
 
 use super::{Request, Response};
-use crate::base::flow::trial::Recorded;
+use crate::base::flow::operator::trial::Recorded;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};

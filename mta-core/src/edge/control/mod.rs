@@ -1,4 +1,4 @@
-//! The control socket: operators ask the running server about its queue and its plugins, through a Unix socket in its data directory.
+//! The control socket: operators ask the running server about its queue, its plugins and its figures, through a Unix socket in its data directory.
 //!
 //! Requests and answers are JSON, one object a line. An answer is any number of `row` lines and one line that ends it.
 
@@ -8,8 +8,8 @@ pub mod server;
 #[cfg(test)]
 mod tests;
 
+use crate::base::flow::operator::trial::{Differences, Recorded};
 use crate::base::flow::operator::{Selection, Serving};
-use crate::base::flow::trial::{Differences, Recorded};
 use crate::base::mail::id::QueueId;
 use row::{Message, Row};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ const REQUEST_BYTES_MAX: usize = 64 * 1024;
 pub enum Request {
     /// How the server is.
     Status,
+    /// Everything that is counted.
+    Metrics,
     /// What is queued.
     List {
         /// Which messages.
@@ -37,6 +39,11 @@ pub enum Request {
     },
     /// Makes messages due now; held ones are released.
     Retry {
+        /// Which messages.
+        selection: Selection,
+    },
+    /// Has plugins say anew where messages go; held ones are released.
+    Rebind {
         /// Which messages.
         selection: Selection,
     },
@@ -76,6 +83,8 @@ pub enum Response {
     Message(Box<Message>),
     /// How the server is. Ends the answer.
     Status(Status),
+    /// Everything that is counted, as OpenMetrics. Ends the answer.
+    Metrics(String),
     /// The plugins that serve now. Ends the answer.
     Serving(Serving),
     /// Where shadows and canaries differ. Ends the answer.

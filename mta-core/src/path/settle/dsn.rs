@@ -56,6 +56,7 @@ pub(super) fn write(notification: &Notification<'_>, now: UnixMillis, random: u1
         tenant: notification.entry.tenant.clone(),
         tags: vec![(NOTIFICATION_TAG.into(), notification.kind.word().into())],
         progress: vec![Progress::fresh(now)],
+        placements: Vec::new(),
     };
     Offer { entry, content: OfferedContent::Memory(Bytes::from(octets)) }
 }

@@ -3,7 +3,7 @@
 use super::super::super::config_args::ConfigArgs;
 use super::super::super::queue::{as_json, ask, unexpected};
 use super::super::super::say;
-use mta_core::base::flow::trial::{Difference, Differences, Said};
+use mta_core::base::flow::operator::trial::{Difference, Differences, Said};
 use mta_core::edge::control::{Request, Response};
 use std::fmt::Write;
 

@@ -3,7 +3,7 @@
 use super::super::super::config_args::ConfigArgs;
 use super::super::super::queue::client;
 use super::super::super::say;
-use mta_core::base::flow::trial::{RECORD_FORMAT, RECORD_VERSION, RecordHead, Recorded};
+use mta_core::base::flow::operator::trial::{RECORD_FORMAT, RECORD_VERSION, RecordHead, Recorded};
 use mta_core::edge::control::Request;
 use serde::Serialize;
 use std::fs::{File, OpenOptions};

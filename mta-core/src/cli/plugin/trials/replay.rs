@@ -5,7 +5,7 @@ use super::super::super::say;
 use super::differences::described;
 use super::tried;
 use mta_core::app::trial::replay::{Replayed, replay};
-use mta_core::base::flow::trial::{RECORD_FORMAT, RECORD_VERSION, RecordHead, Recorded};
+use mta_core::base::flow::operator::trial::{RECORD_FORMAT, RECORD_VERSION, RecordHead, Recorded};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -93,7 +93,7 @@ impl Iterator for Lines<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mta_core::base::flow::trial::{RecordedCall, RecordedQuestion, Said};
+    use mta_core::base::flow::operator::trial::{RecordedCall, RecordedQuestion, Said};
 
     #[test]
     fn a_record_is_read_line_by_line_and_what_is_none_is_told() {

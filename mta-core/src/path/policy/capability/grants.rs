@@ -25,11 +25,12 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 3] = ["metrics", "suppression", "submit"];
+const LATER: [&str; 2] = ["suppression", "submit"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 10] = [
+pub(crate) const OFFERED: [(&str, &str); 11] = [
     ("log", "log"),
+    ("metrics", "metrics"),
     ("clock", "clock"),
     ("random", "random"),
     ("kv", "kv:<bucket>"),
@@ -42,7 +43,7 @@ pub(crate) const OFFERED: [(&str, &str); 10] = [
 ];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
+const HOOKS_LATER: [&str; 3] = ["on-auth", "on-feedback", "on-http"];
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
@@ -52,6 +53,8 @@ const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HO
 pub(crate) struct Grants {
     /// It may write to the log.
     pub(crate) log: bool,
+    /// It may count things of its own.
+    metrics: bool,
     /// It may read the clocks.
     pub(crate) clock: bool,
     /// It may draw randomness.
@@ -87,6 +90,7 @@ impl Grants {
         for word in &plugin.allow {
             match (&**word, word.split_once(':')) {
                 ("log", _) => grants.log = true,
+                ("metrics", _) => grants.metrics = true,
                 ("clock", _) => grants.clock = true,
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
@@ -128,6 +132,7 @@ impl Grants {
     fn covers(&self, capability: &str) -> bool {
         match capability {
             "log" => self.log,
+            "metrics" => self.metrics,
             "clock" => self.clock,
             "random" => self.random,
             "dns" => self.dns,

@@ -27,6 +27,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::patterns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::delivery::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::log::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::metrics::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::clock::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::kv::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;

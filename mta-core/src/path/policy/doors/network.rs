@@ -4,8 +4,7 @@
 use super::super::capability::http::{Unsent, check};
 use super::super::host::bindings::mailwright::plugin::dns::{self as wire, Error, MxRecord};
 use super::super::host::bindings::mailwright::plugin::http;
-use super::super::host::call::Call;
-use super::super::host::instance::in_time;
+use super::super::host::call::{Call, in_time};
 use crate::base::world::Clock;
 use crate::base::world::dns::{DnsFault, RecordData, RecordKind, backwards, reverse_name};
 use crate::base::world::http::{HttpFault, HttpHost, HttpRequest, Origin};

@@ -1,8 +1,7 @@
-//! The hooks of an attempt to deliver.
+//! The hooks of one recipient on its way out: where it goes, and each attempt.
 
-use super::super::exchange::step::Ask;
-use super::super::exchange::trail::Trail;
-use super::super::exchange::{verdict, words};
+use super::super::exchange::trail::{Ask, Trail};
+use super::super::exchange::{routing, verdict, words};
 use super::super::fault::{Fault, poison};
 use super::super::host::stock::{Lease, Loaded};
 use super::super::scene::body::BodyScene;
@@ -11,12 +10,53 @@ use super::generation::key;
 use super::shared::{Shared, kept};
 use crate::base::event::Event;
 use crate::base::flow::entry::{Entry, Progress};
-use crate::base::flow::policy::{Hook, SendVerdict, Sending, Sendout};
+use crate::base::flow::placement::Priority;
+use crate::base::flow::policy::{Hook, RouteVerdict, Routing, SendVerdict, Sending, Sendout, Unplaced};
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
 use crate::config::model::OnFailure;
 use std::sync::Arc;
+
+/// `on-route`: an instance of its own, as at `on-pre-send`.
+pub(super) async fn route(host: &Arc<Shared>, unplaced: Unplaced<'_>) -> RouteVerdict {
+    let generation = host.serving.load_full();
+    let Unplaced { entry, content, recipient, attempt, routes } = unplaced;
+    let scene = || attempt_scene(entry, Some(content), recipient, attempt, "");
+    let mut ruled = RouteVerdict { routing: Routing::Next, plugin: None };
+    let Some(mut scene) = generation.has(Hook::Route).then(scene).flatten() else { return ruled };
+    let tenant = host.pool.ledger.tenant(scene.tenant.as_ref());
+    let mut trail = host.trail(&generation);
+    let delivery = trail.as_ref().and(scene.delivery.clone());
+    let asked = || delivery.clone().map_or(Ask::Data, Ask::Route);
+    let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_ref());
+    for (index, loaded) in generation.asked(Hook::Route, None, entry.tenant.as_deref(), key(entry.id)) {
+        let name = &loaded.code.plugin.name;
+        let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_ref());
+        let call = host.call(generation.number, loaded, Hook::Route, tenant);
+        let answer = async {
+            host.admit(loaded)?;
+            let mut lease = Lease::begin(&host.pool, loaded, scene.tenant.as_ref()).await?;
+            let said = lease.live()?.route(&host.pool, &loaded.code.hooks, &mut scene).await?;
+            routing::routing(said, name, routes)
+        };
+        let answer = call.noted(answer.await, None, Some(entry.id));
+        Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::routing, scene.message.as_ref());
+        let routing = match answer {
+            Ok(routing) => routing,
+            Err(fault) => routing::failed_routing(host.failed(loaded, Hook::Route, &fault, None, Some(entry.id))),
+        };
+        if routing != Routing::Next {
+            ruled = RouteVerdict { routing, plugin: Some(name.clone()) };
+            break;
+        }
+    }
+    Trail::said(trail.as_mut(), shown_to_all, asked, Ok(&ruled.routing), words::routing, scene.message.as_ref());
+    if let Some(trail) = trail {
+        drop(host.follow(generation, *trail, None, scene.tenant.as_ref(), None));
+    }
+    ruled
+}
 
 /// `on-pre-send`: a fresh instance for each attempt, since attempts of one recipient are hours apart.
 pub(super) async fn pre_send(host: &Arc<Shared>, sendout: Sendout<'_>) -> SendVerdict {
@@ -36,18 +76,20 @@ pub(super) async fn pre_send(host: &Arc<Shared>, sendout: Sendout<'_>) -> SendVe
     let delivery = trail.as_ref().and(scene.delivery.clone());
     let asked = || delivery.clone().map_or(Ask::Data, Ask::PreSend);
     let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_ref());
+    let tenant = host.pool.ledger.tenant(scene.tenant.as_ref());
     for (index, loaded) in generation.asked(Hook::PreSend, None, entry.tenant.as_deref(), key(id)) {
         let before = scene.mark();
         let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_ref());
         let alone = loaded.breaker.is_open();
+        let call = host.call(generation.number, loaded, Hook::PreSend, tenant);
         let answer = async {
             host.admit(loaded)?;
-            let mut lease = Lease::begin(&host.pool, loaded).await?;
+            let mut lease = Lease::begin(&host.pool, loaded, scene.tenant.as_ref()).await?;
             let sending = verdict::sending(lease.live()?.pre_send(&host.pool, &loaded.code.hooks, &mut scene).await?)?;
             kept(&mut scene)?;
             Ok(sending)
         };
-        let answer = host.noted(loaded, answer.await);
+        let answer = call.noted(answer.await, None, Some(id));
         Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::sending, scene.message.as_ref());
         let sending = match answer {
             Ok(sending) => sending,
@@ -115,6 +157,7 @@ pub(super) fn attempt_scene(
 ) -> Option<Scene> {
     let place = usize::try_from(recipient).ok()?;
     let recipient = &entry.envelope.recipients.get(place)?.address;
+    let placement = entry.placement(place);
     let last_reply = match entry.progress.get(place) {
         Some(Progress::Pending { last: Some(last), .. }) => Some(last.reply.to_string()),
         _ => None,
@@ -136,7 +179,9 @@ pub(super) fn attempt_scene(
         attempt,
         accepted: entry.accepted,
         last_reply,
-        site: site.into(),
+        site: (!site.is_empty()).then(|| site.into()),
+        campaign: placement.and_then(|placement| placement.campaign.clone()),
+        priority: placement.map_or_else(Priority::default, |placement| placement.priority),
     };
     Some(Scene { tenant: entry.tenant.as_deref().map(Into::into), session: None, message, delivery: Some(delivery) })
 }

@@ -18,14 +18,18 @@ use super::fault::LoadError;
 use super::fault::poison::Remembered;
 use super::host::call::{Reach, World};
 use super::host::engine;
+use super::host::figures::Ledger;
 use super::host::instance::Pool;
+use super::host::permits::Permits;
 use super::host::pulse::Pulse;
 use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use super::scene::body::ALL_WRITTEN_BYTES_MAX;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
+use crate::base::flow::policy::{
+    Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
+};
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Mode, Plugin, PluginSource};
@@ -49,6 +53,8 @@ pub struct HostSettings {
     pub reach: Reach,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
+    /// And of these, for the mail of one tenant.
+    pub instances_per_tenant_max: usize,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
     /// What makes code of components.
@@ -56,11 +62,12 @@ pub struct HostSettings {
 }
 
 impl HostSettings {
-    /// With the default of 5,000 live instances, nothing kept, and compiling in this process.
+    /// With the default limits of live instances, nothing kept, and compiling in this process.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
-        let (instances_max, compiler) = (engine::INSTANCES_MAX, Arc::new(InProcess));
-        Self { clock, observe, reach, instances_max, journal: None, compiler }
+        let (instances_max, instances_per_tenant_max) = (engine::INSTANCES_MAX, engine::INSTANCES_PER_TENANT_MAX);
+        let compiler = Arc::new(InProcess);
+        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, compiler }
     }
 }
 
@@ -89,8 +96,12 @@ impl Host {
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
             },
             pulse: Arc::new(Pulse::new(engine)),
-            permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
+            permits: Arc::new(Permits::new(
+                usize::try_from(settings.instances_max).unwrap_or(usize::MAX),
+                settings.instances_per_tenant_max,
+            )),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
+            ledger: Arc::new(Ledger::default()),
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new(), &[]));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
@@ -219,6 +230,10 @@ impl Policy for Host {
 
     fn session(&self, info: SessionInfo) -> Box<dyn SessionPolicy> {
         Box::new(Session::new(self.0.clone(), info))
+    }
+
+    fn route<'a>(&'a self, unplaced: Unplaced<'a>) -> Answer<'a, RouteVerdict> {
+        Box::pin(attempt::route(&self.0, unplaced))
     }
 
     fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {

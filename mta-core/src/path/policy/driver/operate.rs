@@ -1,18 +1,19 @@
 //! What operators see of the generations, and the way back to the one before.
 
 use super::super::exchange::recorded;
-use super::super::exchange::step::fault_said;
-use super::super::host::again::ask;
+use super::super::exchange::trail::fault_said;
 use super::super::host::stock::{Loaded, fresh};
 use super::super::scene::SessionScene;
 use super::Host;
 use super::generation::Generation;
 use super::shared::Shared;
+use super::trials::ask;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
+use crate::base::flow::operator::trial::{Answered, Differences, Recorded, RecordedSession};
 use crate::base::flow::operator::{Recording, Serving, ServingHook, ServingPlugin};
 use crate::base::flow::policy::Hook;
-use crate::base::flow::trial::{Answered, Differences, Recorded, RecordedSession};
+use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use crate::config::model::Mode;
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -28,6 +29,8 @@ impl Shared {
         self.serving.store(next);
         self.generations.send_replace(number);
         before.rest(false);
+        let wanted = |name: &str| self.serving.load().names(name) || before.names(name);
+        self.pool.ledger.retain(wanted);
         // The very first has no plugins: to go back to it would be to serve without policy.
         *previous = (before.number > 0).then(|| before.clone());
         before
@@ -225,5 +228,27 @@ impl Rehearsal {
             scene.set_helo(helo);
         }
         scene
+    }
+}
+
+impl Measure for Host {
+    fn measure(&self, into: &mut Vec<Family>) {
+        let generation = self.0.serving.load_full();
+        let gauge = |name, help| Family::new(name, Kind::Gauge, help);
+        let number =
+            gauge("mailwright_plugins_generation", "How often plugins were loaded until those that serve came.");
+        let mut resting =
+            gauge("mailwright_plugins_instances_resting", "Instances that wait for their next transaction.");
+        let mut alone = gauge(
+            "mailwright_plugins_breaker_open",
+            "1 while the plugin is left alone, since it failed again and again.",
+        );
+        for loaded in &generation.plugins {
+            let labels = [("plugin", &*loaded.code.plugin.name)];
+            resting.push(&labels, Value::Whole(loaded.stock.resting() as u64));
+            alone.push(&labels, Value::Whole(loaded.breaker.is_open().into()));
+        }
+        into.extend([number.with(&[], Value::Whole(generation.number)), resting, alone]);
+        self.0.pool.ledger.measure(into);
     }
 }

@@ -1,9 +1,9 @@
 //! The hooks of a session and of its transactions.
 
-use super::super::exchange::step::Ask;
-use super::super::exchange::trail::Trail;
+use super::super::exchange::trail::{Ask, Trail};
 use super::super::exchange::{question::question, verdict, words};
 use super::super::fault::Fault;
+use super::super::host::figures::Tenant;
 use super::super::host::instance::{Live, Pool, Question};
 use super::super::host::stock::{Lease, Loaded};
 use super::super::scene::body::BodyScene;
@@ -21,6 +21,8 @@ pub(super) struct Session {
     host: Arc<Shared>,
     scene: Arc<SessionScene>,
     tenant: Option<Arc<str>>,
+    /// The tenant's number among the figures.
+    counted: Tenant,
     asked: Option<Transaction>,
     /// What its sides are drawn by.
     key: u64,
@@ -53,6 +55,7 @@ impl SessionPolicy for Session {
     fn belongs_to(&mut self, tenant: Option<&Arc<str>>) {
         if self.tenant.as_ref() != tenant {
             self.tenant = tenant.cloned();
+            self.counted = self.host.pool.ledger.tenant(tenant);
         }
     }
 
@@ -90,7 +93,8 @@ impl Session {
     pub(super) fn new(host: Arc<Shared>, info: SessionInfo) -> Self {
         let scene = SessionScene::new(info.id, info.listener, info.peer.ip().to_canonical(), info.helo);
         let key = key(&scene.id);
-        Self { host, scene: Arc::new(scene), tenant: None, asked: None, key, following: None }
+        let counted = Tenant::default();
+        Self { host, scene: Arc::new(scene), tenant: None, counted, asked: None, key, following: None }
     }
 
     /// The transaction is over.
@@ -113,21 +117,22 @@ impl Session {
 
     async fn ask_chain(&mut self, question: &Question) -> Gate {
         let hook = question.hook();
-        let Self { host, scene, tenant, asked, key, .. } = self;
+        let Self { host, scene, tenant, counted, asked, key, .. } = self;
         let Transaction { generation, live, trail } = asked.get_or_insert_with(|| Transaction::new(host));
         for (index, loaded) in generation.asked(hook, Some(&scene.listener), tenant.as_deref(), *key) {
             let Some(live) = live.get_mut(index) else { continue };
             let shown = Trail::shown(trail.as_deref(), Some(index), None);
+            let call = host.call(generation.number, loaded, hook, *counted);
             let answer = async {
                 host.admit(loaded)?;
                 let scene = Scene { session: Some(scene.clone()), tenant: tenant.clone(), ..Scene::default() };
-                let said = instance(&host.pool, loaded, live)
+                let said = instance(&host.pool, loaded, tenant.as_ref(), live)
                     .await?
                     .gate(&host.pool, &loaded.code.hooks, scene, question)
                     .await?;
                 verdict::gate(said)
             };
-            let answer = host.noted(loaded, answer.await);
+            let answer = call.noted(answer.await, Some(scene), None);
             let asked = || Ask::Gate(question.clone());
             Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::gate, None);
             let gate = match answer {
@@ -146,7 +151,7 @@ impl Session {
     }
 
     async fn ask_data(&mut self, submission: Submission<'_>) -> DataVerdict {
-        let Self { host, scene: session, tenant, asked, key, .. } = self;
+        let Self { host, scene: session, tenant, counted, asked, key, .. } = self;
         let Transaction { generation, live, trail } = asked.get_or_insert_with(|| Transaction::new(host));
         let message = submitted(&submission);
         let mut scene =
@@ -158,15 +163,18 @@ impl Session {
             let before = scene.mark();
             let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_ref());
             let alone = loaded.breaker.is_open();
+            let call = host.call(generation.number, loaded, Hook::Data, *counted);
             let answer = async {
                 host.admit(loaded)?;
-                let said =
-                    instance(&host.pool, loaded, live).await?.data(&host.pool, &loaded.code.hooks, &mut scene).await?;
+                let said = instance(&host.pool, loaded, tenant.as_ref(), live)
+                    .await?
+                    .data(&host.pool, &loaded.code.hooks, &mut scene)
+                    .await?;
                 let disposition = verdict::disposition(said)?;
                 kept(&mut scene)?;
                 Ok(disposition)
             };
-            let answer = host.noted(loaded, answer.await);
+            let answer = call.noted(answer.await, Some(session), Some(submission.id));
             let message = scene.message.as_ref();
             Trail::said(trail.as_mut(), shown, || Ask::Data, answer.as_ref(), words::disposition, message);
             let disposition = match answer {
@@ -226,9 +234,14 @@ fn submitted(submission: &Submission<'_>) -> MessageScene {
 }
 
 /// The transaction's instance of the plugin, begun at its first hook.
-async fn instance<'a>(pool: &Pool, loaded: &Arc<Loaded>, lease: &'a mut Option<Lease>) -> Result<&'a mut Live, Fault> {
+async fn instance<'a>(
+    pool: &Pool,
+    loaded: &Arc<Loaded>,
+    tenant: Option<&Arc<str>>,
+    lease: &'a mut Option<Lease>,
+) -> Result<&'a mut Live, Fault> {
     match lease {
         Some(lease) => lease.live(),
-        none => none.insert(Lease::begin(pool, loaded).await?).live(),
+        none => none.insert(Lease::begin(pool, loaded, tenant).await?).live(),
     }
 }

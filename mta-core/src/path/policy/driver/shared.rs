@@ -1,11 +1,13 @@
 //! What the hooks of sessions and of attempts share: the host's insides, and what a call's end means.
 
 use super::super::capability::kv::Kv;
+use super::super::exchange::said::{Said, Says};
 use super::super::exchange::trail::Trials;
 use super::super::exchange::verdict;
 use super::super::fault::breaker::Turn;
 use super::super::fault::{Fault, Kind, poison};
 use super::super::host::call::Call;
+use super::super::host::figures::Tenant;
 use super::super::host::instance::Pool;
 use super::super::host::stock::Loaded;
 use super::super::loading::compile::Compile;
@@ -18,6 +20,7 @@ use crate::base::mail::id::QueueId;
 use crate::config::model::{Mode, OnFailure};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 use wasmtime::component::Linker;
@@ -46,7 +49,56 @@ pub(super) struct Shared {
     pub(super) remembered: poison::Remembered,
 }
 
+/// A call of a plugin from its beginning on, to be counted when it ends.
+pub(super) struct Counted<'a> {
+    host: &'a Shared,
+    loaded: &'a Loaded,
+    generation: u64,
+    hook: Hook,
+    tenant: Tenant,
+    began: Instant,
+}
+
+impl Counted<'_> {
+    /// It ended so. Counts it, logs it where the operator wants each logged, and tells the breaker.
+    pub(super) fn noted<T: Says>(
+        self,
+        answer: Result<T, Fault>,
+        session: Option<&Arc<SessionScene>>,
+        id: Option<QueueId>,
+    ) -> Result<T, Fault> {
+        let Self { host, loaded, generation, hook, tenant, began } = self;
+        let took = host.pool.world.clock.mono().saturating_duration_since(began);
+        let figures = &loaded.code.plugin.figures;
+        let said = match &answer {
+            Ok(answer) => answer.said(),
+            Err(_) => Said::Fault,
+        };
+        match &answer {
+            Ok(_) => figures.called(tenant, hook, said, took),
+            Err(fault) => figures.failed(tenant, hook, fault.kind, took),
+        }
+        if loaded.trace {
+            host.pool.world.observe.event(Event::PluginCalled {
+                plugin: &loaded.code.plugin.name,
+                hook: hook.name(),
+                session: session.map(|session| &*session.id),
+                id,
+                verdict: said.name(),
+                micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                generation,
+            });
+        }
+        host.noted(loaded, answer)
+    }
+}
+
 impl Shared {
+    /// A call of this generation's plugin begins.
+    pub(super) fn call<'a>(&'a self, generation: u64, loaded: &'a Loaded, hook: Hook, tenant: Tenant) -> Counted<'a> {
+        Counted { host: self, loaded, generation, hook, tenant, began: self.pool.world.clock.mono() }
+    }
+
     /// Whether the plugin may be asked now.
     pub(super) fn admit(&self, loaded: &Loaded) -> Result<(), Fault> {
         match loaded.breaker.admits(|| self.pool.world.clock.now().mono) {
@@ -66,11 +118,11 @@ impl Shared {
         let plugin = &loaded.code.plugin.name;
         // Of a shadow its report tells.
         match turn.filter(|_| loaded.part.mode != Mode::Shadow) {
-            Some(Turn::Opened(wait)) => self
-                .pool
-                .world
-                .observe
-                .event(Event::PluginAlone { plugin, for_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) }),
+            Some(Turn::Opened(wait)) => {
+                loaded.code.plugin.figures.left_alone();
+                let for_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                self.pool.world.observe.event(Event::PluginAlone { plugin, for_ms });
+            }
             Some(Turn::Closed) => self.pool.world.observe.event(Event::PluginBack { plugin }),
             None => {}
         }

@@ -6,18 +6,19 @@
 
 use super::super::doors::octets;
 use super::super::exchange::differences::differ;
-use super::super::exchange::recorded;
-use super::super::exchange::step::{Step, fault_said};
-use super::super::exchange::trail::Trail;
+use super::super::exchange::trail::{Ask, Step, Trail, fault_said};
+use super::super::exchange::{recorded, routing, verdict, words};
 use super::super::fault::{Fault, Kind};
-use super::super::host::again::ask;
+use super::super::host::instance::Pool;
 use super::super::host::reports::Place;
-use super::super::host::stock::Loaded;
-use super::super::scene::{MessageScene, SessionScene};
+use super::super::host::stock::{Lease, Loaded};
+use super::super::scene::{MessageScene, Scene, SessionScene};
 use super::generation::{Follower, Generation};
-use super::shared::Shared;
+use super::shared::{Shared, kept};
 use crate::base::event::Event;
-use crate::base::flow::trial::{Difference, Recorded, RecordedSession, Said};
+use crate::base::flow::attempt::{NextHop, Routes};
+use crate::base::flow::operator::trial::{Answered, Difference, Recorded, RecordedSession, Said};
+use crate::base::mail::domain::Domain;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -229,4 +230,63 @@ impl Done {
         }
         drop(out.try_send(recorded));
     }
+}
+
+/// Routes and pools of any name: whether those are there is seen where mail goes by them.
+struct Any;
+
+impl Routes for Any {
+    fn next_hop(&self, _domain: Option<&Domain>) -> NextHop {
+        NextHop::Nowhere
+    }
+
+    fn named(&self, _route: &str) -> Option<NextHop> {
+        Some(NextHop::Nowhere)
+    }
+
+    fn has_pool(&self, _pool: &str) -> bool {
+        true
+    }
+}
+
+/// Asks a plugin as another was asked.
+pub(super) async fn ask(
+    pool: &Pool,
+    loaded: &Arc<Loaded>,
+    lease: &mut Option<Lease>,
+    session: Option<&Arc<SessionScene>>,
+    tenant: Option<&Arc<str>>,
+    step: &Step,
+) -> Result<Answered, Fault> {
+    let live = match lease {
+        Some(lease) => lease,
+        none => none.insert(Lease::begin(pool, loaded, tenant).await?),
+    };
+    let live = live.live()?;
+    let delivery = match &step.asked {
+        Ask::Route(delivery) | Ask::PreSend(delivery) => Some(delivery.clone()),
+        Ask::Gate(_) | Ask::Data => None,
+    };
+    let message = step.message.as_ref().map(MessageScene::twin);
+    let mut scene = Scene { tenant: tenant.cloned(), session: session.cloned(), message, delivery };
+    let mark = scene.mark();
+    let hooks = &loaded.code.hooks;
+    let began = pool.world.clock.now().mono;
+    let verdict = match &step.asked {
+        Ask::Gate(question) => {
+            let gate = live.gate(pool, hooks, std::mem::take(&mut scene), question).await?;
+            words::gate(&verdict::gate(gate)?)
+        }
+        Ask::Data => words::disposition(&verdict::disposition(live.data(pool, hooks, &mut scene).await?)?),
+        Ask::Route(_) => {
+            let said = live.route(pool, hooks, &mut scene).await?;
+            words::routing(&routing::routing(said, &loaded.code.plugin.name, &Any)?)
+        }
+        Ask::PreSend(_) => words::sending(&verdict::sending(live.pre_send(pool, hooks, &mut scene).await?)?),
+    };
+    let took = pool.world.clock.now().mono.saturating_duration_since(began);
+    kept(&mut scene)?;
+    let edits = scene.message.as_ref().map_or_else(Vec::new, |message| message.words_since(mark));
+    let memory_bytes = live.memory_bytes() as u64;
+    Ok(Answered { said: Said { verdict, edits }, took, memory_bytes })
 }

@@ -1,7 +1,7 @@
 //! Where a shadow or a canary says something else than what it is measured by: counted, and the last of it kept.
 
 use super::super::host::call::LogGate;
-use crate::base::flow::trial::{Difference, Said};
+use crate::base::flow::operator::trial::{Difference, Said};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -4,8 +4,10 @@ use super::super::host::bindings::mailwright::plugin::types;
 use super::super::host::instance::{Mail, Question, Rcpt};
 use super::super::scene::body::BodyScene;
 use super::super::scene::{DeliveryScene, MessageScene};
-use super::step::{Ask, Step};
-use crate::base::flow::trial::{Mailbox, Octets, RecordedCall, RecordedMessage, RecordedQuestion};
+use super::trail::{Ask, Step};
+use crate::base::flow::operator::trial::{
+    Mailbox, Octets, RecordedCall, RecordedDelivery, RecordedMessage, RecordedQuestion,
+};
 use crate::base::mail::content::{Body, Content};
 use crate::base::time::UnixMillis;
 
@@ -48,14 +50,34 @@ fn asked(ask: &Ask) -> RecordedQuestion {
             params: rcpt.params.clone(),
         },
         Ask::Data => RecordedQuestion::Data,
-        Ask::PreSend(delivery) => RecordedQuestion::PreSend {
-            id: delivery.id,
-            recipient: delivery.recipient.clone(),
-            attempt: delivery.attempt,
-            accepted_ms: delivery.accepted.0,
-            last_reply: delivery.last_reply.clone(),
-            site: delivery.site.to_string(),
-        },
+        Ask::Route(delivery) => RecordedQuestion::Route(sent(delivery)),
+        Ask::PreSend(delivery) => RecordedQuestion::PreSend(sent(delivery)),
+    }
+}
+
+fn sent(delivery: &DeliveryScene) -> RecordedDelivery {
+    RecordedDelivery {
+        id: delivery.id,
+        recipient: delivery.recipient.clone(),
+        attempt: delivery.attempt,
+        accepted_ms: delivery.accepted.0,
+        last_reply: delivery.last_reply.clone(),
+        site: delivery.site.as_deref().map(str::to_owned),
+        campaign: delivery.campaign.as_deref().map(str::to_owned),
+        priority: delivery.priority,
+    }
+}
+
+fn delivery(recorded: &RecordedDelivery) -> DeliveryScene {
+    DeliveryScene {
+        id: recorded.id,
+        recipient: recorded.recipient.clone(),
+        attempt: recorded.attempt,
+        accepted: UnixMillis(recorded.accepted_ms),
+        last_reply: recorded.last_reply.clone(),
+        site: recorded.site.as_deref().map(Into::into),
+        campaign: recorded.campaign.as_deref().map(Into::into),
+        priority: recorded.priority,
     }
 }
 
@@ -78,16 +100,8 @@ pub(in crate::path::policy) fn step(call: &RecordedCall) -> Step {
             Ask::Gate(Question::Rcpt(Box::new(rcpt)))
         }
         RecordedQuestion::Data => Ask::Data,
-        RecordedQuestion::PreSend { id, recipient, attempt, accepted_ms, last_reply, site } => {
-            Ask::PreSend(DeliveryScene {
-                id: *id,
-                recipient: recipient.clone(),
-                attempt: *attempt,
-                accepted: UnixMillis(*accepted_ms),
-                last_reply: last_reply.clone(),
-                site: site.as_str().into(),
-            })
-        }
+        RecordedQuestion::Route(recorded) => Ask::Route(delivery(recorded)),
+        RecordedQuestion::PreSend(recorded) => Ask::PreSend(delivery(recorded)),
     };
     Step { by: None, asked, message: call.message.as_deref().map(message), said: call.said.clone() }
 }

@@ -1,13 +1,62 @@
 //! The calls of a transaction while it lives, for those who go along with the mail; and those who record them.
 
 use super::super::fault::Fault;
-use super::super::scene::{Mark, MessageScene};
-use super::step::{Ask, Step, fault_said};
-use crate::base::flow::trial::{Recorded, Said};
+use super::super::host::instance::Question;
+use super::super::scene::{DeliveryScene, Mark, MessageScene};
+use crate::base::flow::operator::trial::{Recorded, Said};
+use crate::base::flow::policy::Hook;
 use crate::base::mail::content::{Body, Content};
+use crate::base::mail::id::QueueId;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+/// A hook and what it was asked.
+#[derive(Clone, Debug)]
+pub(in crate::path::policy) enum Ask {
+    /// An envelope hook.
+    Gate(Question),
+    /// `on-data`.
+    Data,
+    /// `on-route`.
+    Route(DeliveryScene),
+    /// `on-pre-send`.
+    PreSend(DeliveryScene),
+}
+
+/// One call.
+#[derive(Debug)]
+pub(in crate::path::policy) struct Step {
+    /// Who was asked, by its index in the generation; none: the whole chain.
+    pub(in crate::path::policy) by: Option<usize>,
+    pub(in crate::path::policy) asked: Ask,
+    /// The message as it stood before.
+    pub(in crate::path::policy) message: Option<MessageScene>,
+    pub(in crate::path::policy) said: Said,
+}
+
+impl Step {
+    /// The hook.
+    pub(in crate::path::policy) fn hook(&self) -> Hook {
+        match &self.asked {
+            Ask::Gate(question) => question.hook(),
+            Ask::Data => Hook::Data,
+            Ask::Route(_) => Hook::Route,
+            Ask::PreSend(_) => Hook::PreSend,
+        }
+    }
+
+    /// The message that it is about.
+    pub(in crate::path::policy) fn id(&self) -> Option<QueueId> {
+        self.message.as_ref().map(|message| message.id)
+    }
+}
+
+/// A fault as an answer.
+pub(in crate::path::policy) fn fault_said(fault: &Fault) -> Said {
+    let at = fault.frames.first().map(|frame| format!(" at {frame}")).unwrap_or_default();
+    Said { verdict: format!("fault {}: {}{at}", fault.kind.name(), fault.why), edits: Vec::new() }
+}
 
 /// Calls of one transaction that are kept; a message may have a thousand recipients.
 const STEPS_MAX: usize = 256;
@@ -174,12 +223,10 @@ impl Trail {
 #[cfg(test)]
 mod tests {
     use super::super::super::fault::Kind;
-    use super::super::super::host::instance::Question;
     use super::super::super::scene::body::BodyScene;
     use super::*;
     use crate::base::flow::policy::Gate;
     use crate::base::mail::envelope::BodyType;
-    use crate::base::mail::id::QueueId;
     use bytes::Bytes;
 
     fn message(body_bytes: usize) -> MessageScene {

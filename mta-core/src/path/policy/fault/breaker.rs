@@ -54,11 +54,6 @@ impl Default for Breaker {
 }
 
 impl Breaker {
-    /// Whether the plugin is left alone, or one call tries.
-    pub(in crate::path::policy) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed)
-    }
-
     /// Whether the plugin may be called. While it is open one call is let through after each wait.
     pub(in crate::path::policy) fn admits(&self, now: impl FnOnce() -> Instant) -> bool {
         if !self.open.load(Ordering::Relaxed) {
@@ -76,6 +71,11 @@ impl Breaker {
             }
             None => true,
         }
+    }
+
+    /// Whether the plugin is left alone.
+    pub(in crate::path::policy) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
     }
 
     /// A call was answered.

@@ -17,6 +17,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/patterns@0.1.0;
             import mailwright:plugin/delivery@0.1.0;
             import mailwright:plugin/log@0.1.0;
+            import mailwright:plugin/metrics@0.1.0;
             import mailwright:plugin/clock@0.1.0;
             import mailwright:plugin/kv@0.1.0;
             import mailwright:plugin/random@0.1.0;
@@ -30,6 +31,7 @@ wasmtime::component::bindgen!({
             export mailwright:plugin/on-mail@0.1.0;
             export mailwright:plugin/on-rcpt@0.1.0;
             export mailwright:plugin/on-data@0.1.0;
+            export mailwright:plugin/on-route@0.1.0;
             export mailwright:plugin/on-pre-send@0.1.0;
             export mailwright:plugin/on-outcome@0.1.0;
             export mailwright:plugin/on-tick@0.1.0;

@@ -4,7 +4,9 @@ use super::super::capability::grants::Grants;
 use super::super::fault::frames::frames;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
+use super::figures::Figures;
 use super::pulse::TICK;
+use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
@@ -43,6 +45,7 @@ pub(crate) struct Identity {
     /// The time between two ticks.
     pub(crate) tick: Duration,
     pub(crate) log: LogGate,
+    pub(crate) figures: Arc<Figures>,
     /// One permit for each request that may be under way.
     pub(crate) fetching: Semaphore,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
@@ -88,14 +91,12 @@ pub(crate) struct Call {
     /// Where the message's edits began, when this call did.
     pub(crate) mark: Mark,
     pub(crate) configuring: bool,
-    /// The hook is only told.
-    pub(crate) telling: bool,
+    /// Nothing would come of a change of the message.
+    pub(crate) reading: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
     ticks_left: u64,
     octets_searched: u64,
     memory_refused: bool,
-    /// The linear memory, in octets.
-    pub(crate) memory_bytes: usize,
     /// Names that it looked up.
     pub(crate) lookups: u32,
     /// Requests that it sent.
@@ -108,6 +109,8 @@ pub(crate) struct Call {
     pub(crate) saw: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
+    /// Its size, in octets.
+    pub(crate) memory_bytes: usize,
 }
 
 /// The guest spent its processor time.
@@ -122,7 +125,7 @@ impl Identity {
         let time = match hook {
             Hook::Connect | Hook::Helo | Hook::Mail | Hook::Rcpt | Hook::Disconnect => budget.cpu_envelope,
             Hook::Tick => budget.cpu_message,
-            Hook::Data | Hook::PreSend | Hook::Outcome => {
+            Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
             }
@@ -172,18 +175,18 @@ impl Call {
             scene: Scene::default(),
             mark: Mark::default(),
             configuring: false,
-            telling: false,
+            reading: true,
             sets,
             ticks_left: 0,
             octets_searched: 0,
             memory_refused: false,
-            memory_bytes: 0,
             lookups: 0,
             fetches: 0,
             waits_until: None,
             drew: false,
             saw: false,
             grew: false,
+            memory_bytes: 0,
         }
     }
 
@@ -252,6 +255,11 @@ impl Call {
         let frames = error.downcast_ref().map(frames).unwrap_or_default();
         Fault { frames, ..Fault::new(kind, why) }
     }
+}
+
+/// Over when so much time has passed.
+pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
+    clock.sleep_until(clock.now().mono + wall)
 }
 
 impl ResourceLimiter for Call {

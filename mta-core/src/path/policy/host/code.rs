@@ -36,6 +36,7 @@ pub(crate) struct Hooks {
     pub(crate) mail: Option<exports::on_mail::GuestIndices>,
     pub(crate) rcpt: Option<exports::on_rcpt::GuestIndices>,
     pub(crate) data: Option<exports::on_data::GuestIndices>,
+    pub(crate) route: Option<exports::on_route::GuestIndices>,
     pub(crate) pre_send: Option<exports::on_pre_send::GuestIndices>,
     pub(crate) outcome: Option<exports::on_outcome::GuestIndices>,
     pub(crate) tick: Option<exports::on_tick::GuestIndices>,
@@ -50,9 +51,8 @@ pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
     let hook = Hook::named(name)?;
     match hook {
         Hook::Mail | Hook::Rcpt => None,
-        Hook::Connect | Hook::Helo | Hook::Data | Hook::PreSend | Hook::Outcome | Hook::Tick | Hook::Disconnect => {
-            Some(hook)
-        }
+        Hook::Connect | Hook::Helo | Hook::Data => Some(hook),
+        Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Tick | Hook::Disconnect => Some(hook),
     }
 }
 
@@ -65,6 +65,7 @@ impl Hooks {
             Hook::Mail => self.mail.is_some(),
             Hook::Rcpt => self.rcpt.is_some(),
             Hook::Data => self.data.is_some(),
+            Hook::Route => self.route.is_some(),
             Hook::PreSend => self.pre_send.is_some(),
             Hook::Outcome => self.outcome.is_some(),
             Hook::Tick => self.tick.is_some(),

@@ -7,6 +7,8 @@ use wasmtime::{
 /// Live instances at once. Each costs 4 to 7 memory maps, so that the system's default `vm.max_map_count` of 65,530
 /// holds about 9,000.
 pub(crate) const INSTANCES_MAX: u32 = 5_000;
+/// Instances at once for the mail of one tenant: half, so that one tenant's load leaves room for the others.
+pub(crate) const INSTANCES_PER_TENANT_MAX: usize = 2_500;
 /// Instances that rest at once, of all plugins; beside those in use.
 pub(crate) const RESTING_MAX: u32 = 1_024;
 /// A component has its own core instance and two of the adapter that `wit-component` puts round it; a fourth tells its

@@ -5,13 +5,15 @@ use super::super::scene::Scene;
 use super::bindings::exports::mailwright::plugin as exports;
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
+use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
-use super::call::{Call, World};
+use super::call::{Call, World, in_time};
 use super::code::{Code, Hooks, Ready};
+use super::figures::Ledger;
+use super::permits::Permits;
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
-use crate::base::world::Clock;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -33,11 +35,11 @@ const TRANSACTIONS_MAX: u32 = 10_000;
 pub(crate) struct Pool {
     pub(crate) world: World,
     pub(crate) pulse: Arc<Pulse>,
-    /// One permit for each instance that may be in use; the pool of the engine only refuses, this one lets callers
-    /// wait.
-    pub(crate) permits: Arc<Semaphore>,
+    /// Who may have how many instances in use.
+    pub(crate) permits: Arc<Permits>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// One instance of one plugin.
@@ -64,6 +66,7 @@ struct Guests {
     mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
+    route: Option<exports::on_route::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
     outcome: Option<exports::on_outcome::Guest>,
     tick: Option<exports::on_tick::Guest>,
@@ -164,6 +167,11 @@ impl Live {
         store.data_mut().grew = false;
         let guests = Guests::default();
         Ok(Self { store, instance, restore, guests, transactions: 0, room: None, restored: false, sound: true })
+    }
+
+    /// The size of its memory, in octets.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory_bytes
     }
 
     /// Whether the instance may be used again, once it is restored, and there is room for it to rest till then. It
@@ -285,6 +293,20 @@ impl Live {
         self.leave(scene, said)
     }
 
+    /// Asks `on-route`.
+    pub(crate) async fn route(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Routing, Fault> {
+        let Some(indices) = &hooks.route else { return Ok(Routing::Next) };
+        let wall = self.enter(Hook::Route, scene);
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.route, || indices.load(&mut *store, instance))?;
+            guest.call_handle(&mut *store).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Route, said.is_ok());
+        self.leave(scene, said)
+    }
+
     /// Asks `on-pre-send`; the scene as at `data`.
     pub(crate) async fn pre_send(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Sending, Fault> {
         let Some(indices) = &hooks.pre_send else { return Ok(Sending::Next) };
@@ -345,7 +367,7 @@ impl Live {
         let plugin = &self.store.data().plugin;
         let (wall, ticks) = (plugin.budget.wall, plugin.ticks(hook, bytes));
         begin(&mut self.store, std::mem::take(scene), ticks);
-        self.store.data_mut().telling = hook.is_told();
+        self.store.data_mut().reading = !hook.may_edit();
         (self.sound, self.restored) = (false, false);
         wall
     }
@@ -412,8 +434,4 @@ async fn bounded<T>(
         timer.as_mut().poll(context).map(|()| Err(Stop::Wall))
     })
     .await
-}
-
-pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
-    clock.sleep_until(clock.now().mono + wall)
 }

@@ -58,6 +58,8 @@ pub(crate) async fn load(
         let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
         return Err(grants::error(plugin, problem, "lower it"));
     }
+    let figures = pool.ledger.of(&plugin.name);
+    figures.loading();
     let identity = Arc::new(Identity {
         name: plugin.name.clone(),
         space: space(plugin),
@@ -67,6 +69,7 @@ pub(crate) async fn load(
         config_json: plugin.config_json.clone(),
         tick: plugin.tick,
         log: LogGate::default(),
+        figures,
         fetching: Semaphore::new(FETCHES_PER_PLUGIN_MAX),
         sets: Mutex::default(),
     });
@@ -82,12 +85,14 @@ pub(crate) async fn load(
         tenants: plugin.tenants.clone(),
         asked_at,
         stock: Stock::new(pool.room.clone()),
+        permits: Arc::new(Semaphore::new(plugin.budget.instances_max)),
         source: plugin.source.to_string(),
         sha256,
         unpictured: unpictured.map(|why| why.to_string()),
         on_failure,
         breaker: Breaker::default(),
         reports: Reports::default(),
+        trace: plugin.trace,
         part: Part::new(plugin, generation),
     });
     loader.rehearse(&loaded).await?;
@@ -160,7 +165,10 @@ impl Loader<'_> {
 
     /// Compiles away from the threads that serve mail.
     async fn compile(&self, octets: Bytes) -> Result<Component, LoadError> {
+        let clock = &self.pool.world.clock;
+        let began = clock.mono();
         let compiled = self.compiler.compile(self.linker.engine(), self.plugin, octets).await;
+        self.identity.figures.compiled(clock.mono().saturating_duration_since(began));
         compiled.map_err(|NotCompiled { problem, remedy }| grants::error(self.plugin, problem, remedy))
     }
 
@@ -186,7 +194,8 @@ impl Loader<'_> {
 
     /// Makes one instance ready and tests it: what fails here would fail for every message.
     async fn rehearse(&self, loaded: &Arc<Loaded>) -> Result<(), LoadError> {
-        let mut lease = Lease::begin(self.pool, loaded).await.map_err(|fault| self.refused("configure", &fault))?;
+        let mut lease =
+            Lease::begin(self.pool, loaded, None).await.map_err(|fault| self.refused("configure", &fault))?;
         let tested = async { lease.live()?.self_test(self.pool, &loaded.code.hooks).await }.await;
         let tested = tested.map_err(|fault| self.refused("self-test", &fault))?;
         tested.map_err(|words| grants::error(self.plugin, format!("self-test failed: {words}"), "the plugin says why"))
@@ -255,6 +264,7 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
             "on-mail" => hooks.mail = Some(exports::on_mail::GuestIndices::new(pre)?),
             "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
             "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),
+            "on-route" => hooks.route = Some(exports::on_route::GuestIndices::new(pre)?),
             "on-pre-send" => hooks.pre_send = Some(exports::on_pre_send::GuestIndices::new(pre)?),
             "on-outcome" => hooks.outcome = Some(exports::on_outcome::GuestIndices::new(pre)?),
             "on-tick" => hooks.tick = Some(exports::on_tick::GuestIndices::new(pre)?),

@@ -6,6 +6,7 @@ pub(super) mod body;
 mod refused;
 
 use super::exchange::words;
+use crate::base::flow::placement::Priority;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Composed, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
@@ -78,7 +79,10 @@ pub(super) struct DeliveryScene {
     pub(super) attempt: u32,
     pub(super) accepted: UnixMillis,
     pub(super) last_reply: Option<String>,
-    pub(super) site: Box<str>,
+    /// Where it is to go; none where that is not known, or nowhere.
+    pub(super) site: Option<Box<str>>,
+    pub(super) campaign: Option<Box<str>>,
+    pub(super) priority: Priority,
 }
 
 /// A message, as it stands after the edits so far.

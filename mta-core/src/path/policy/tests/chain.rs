@@ -5,10 +5,10 @@ use super::guests::{
     expect_octet, guest, reject,
 };
 use super::stage::{ID, Stage, content, entry, envelope, plugin, recipient};
+use crate::base::flow::operator::trial::{Differences, Said};
 use crate::base::flow::policy::{
     Asked, DataVerdict, Disposition, Gate, Hook, Policy, Sending, Sendout, SessionInfo, Submission,
 };
-use crate::base::flow::trial::{Differences, Said};
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::HeaderEdit;
 use crate::config::model::{EditGrant, Mode, Plugin};
@@ -446,7 +446,10 @@ async fn what_is_recorded_is_asked_again_and_answered_alike() {
     let mut hooks = Vec::new();
     while let Some(recorded) = recording.next().await {
         let text = serde_json::to_string(&recorded).expect("JSON");
-        assert_eq!(serde_json::from_str::<crate::base::flow::trial::Recorded>(&text).expect("it reads"), recorded);
+        assert_eq!(
+            serde_json::from_str::<crate::base::flow::operator::trial::Recorded>(&text).expect("it reads"),
+            recorded
+        );
         let answers = rehearsal.ask(&recorded).await;
         for (call, answer) in recorded.calls.iter().zip(answers) {
             let answer = answer.expect("it has the hook");

@@ -1,5 +1,6 @@
 //! Trials of plugins: hook calls as they were recorded, what was said to them, and where two plugins differ.
 
+use crate::base::flow::placement::Priority;
 use crate::base::mail::address::Address;
 use crate::base::mail::edits::HeaderEdit;
 use crate::base::mail::envelope::BodyType;
@@ -130,21 +131,31 @@ pub enum RecordedQuestion {
     },
     /// `on-data`.
     Data,
+    /// `on-route`.
+    Route(RecordedDelivery),
     /// `on-pre-send`.
-    PreSend {
-        /// The message.
-        id: QueueId,
-        /// The recipient.
-        recipient: Address,
-        /// Which attempt, from 1.
-        attempt: u32,
-        /// When the message was accepted, in milliseconds since 1970.
-        accepted_ms: u64,
-        /// What the last attempt was answered.
-        last_reply: Option<String>,
-        /// Where it is to go.
-        site: String,
-    },
+    PreSend(RecordedDelivery),
+}
+
+/// One recipient on its way out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedDelivery {
+    /// The message.
+    pub id: QueueId,
+    /// The recipient.
+    pub recipient: Address,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// When the message was accepted, in milliseconds since 1970.
+    pub accepted_ms: u64,
+    /// What the last attempt was answered.
+    pub last_reply: Option<String>,
+    /// Where it is to go.
+    pub site: Option<String>,
+    /// What it belongs to.
+    pub campaign: Option<String>,
+    /// What goes first.
+    pub priority: Priority,
 }
 
 impl RecordedQuestion {
@@ -157,7 +168,8 @@ impl RecordedQuestion {
             Self::Mail { .. } => "mail",
             Self::Rcpt { .. } => "rcpt",
             Self::Data => "data",
-            Self::PreSend { .. } => "pre-send",
+            Self::Route(_) => "route",
+            Self::PreSend(_) => "pre-send",
         }
     }
 }

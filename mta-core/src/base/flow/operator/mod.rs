@@ -1,12 +1,14 @@
 //! What an operator asks of the running queue and of the plugins, and what is answered.
 
+pub mod trial;
+
 use super::Answer;
-use super::trial::{Differences, Recorded};
 use crate::base::fault::SpoolFault;
 use crate::base::flow::entry::Entry;
 use crate::base::mail::id::QueueId;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use trial::{Differences, Recorded};
 
 /// Which messages: all conditions that are given must hold.
 ///
@@ -36,6 +38,10 @@ pub trait Operate: Send + Sync {
 
     /// Makes what is selected due now; held recipients are released. How many messages.
     fn retry(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>>;
+
+    /// Has policy asked anew where what is selected goes, and makes it due now; held recipients are released. How many
+    /// messages.
+    fn rebind(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>>;
 
     /// Takes what is selected out of the queue, without a notification. How many messages.
     fn cancel(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>>;
