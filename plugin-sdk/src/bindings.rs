@@ -27,6 +27,7 @@ wit_bindgen::generate!({
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
             import mailwright:plugin/http@0.1.0;
+            import mailwright:plugin/submit@0.1.0;
         }
     ",
     world: "uses",

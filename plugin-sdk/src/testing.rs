@@ -13,7 +13,7 @@ pub(crate) mod backend;
 mod network;
 mod supplies;
 
-pub use network::{Dns, Web};
+pub use network::{Dns, Submitted, Web};
 
 /// What the hooks see, and what they did.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,10 @@ pub struct Scene {
     pub dns: Dns,
     /// Servers that answer requests.
     pub web: Web,
+    /// Mail that the plugin sent.
+    pub submitted: Vec<Submitted>,
+    /// What sending mail answers instead, if anything.
+    pub submit_error: Option<crate::submit::Error>,
     /// What the next random octets are made of: the same number gives the same octets.
     pub random: u64,
     /// The clock.

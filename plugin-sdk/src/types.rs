@@ -2,7 +2,7 @@
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Priority, Reply};
 use crate::hooks::{Route, Routing};
-use crate::host::outside::{dns, http, tables};
+use crate::host::outside::{dns, http, submit, tables};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -235,6 +235,17 @@ impl From<http::Error> for Fault {
             http::Error::Failed(words) => words,
         };
         Self::Unavailable(format!("http: {words}"))
+    }
+}
+
+impl From<submit::Error> for Fault {
+    fn from(error: submit::Error) -> Self {
+        let words = match &error {
+            submit::Error::NotPermitted => "not-permitted",
+            submit::Error::Quota => "quota",
+            submit::Error::Invalid(words) | submit::Error::Unavailable(words) => words,
+        };
+        Self::Unavailable(format!("submit: {words}"))
     }
 }
 

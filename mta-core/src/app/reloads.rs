@@ -62,6 +62,9 @@ impl Reloads {
                 "`listener` or `metrics` changed: ports are opened at the start alone; restart the server".to_owned()
             );
         }
+        if next.http != present.http {
+            return Err("`http` changed: ports are opened at the start alone; restart the server".to_owned());
+        }
         if next.data_dir != present.data_dir || next.storage != present.storage {
             return Err(
                 "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()

@@ -25,6 +25,19 @@ pub enum Event<'a> {
     /// The end; what was cut off when the limit passed.
     Stopped { sessions_cut: u64, attempts_cut: u64 },
 
+    /// A request to a public HTTP port was answered.
+    HttpAnswered {
+        listener: &'a str,
+        peer: IpAddr,
+        plugin: Option<&'a str>,
+        method: &'a str,
+        status: u16,
+        bytes: u64,
+        took_ms: u64,
+    },
+    /// A connection to a public HTTP port was refused by a limit.
+    HttpRefused { listener: &'a str, peer: SocketAddr, why: &'a str },
+
     /// Connections can't be accepted, so often in a row; the listener rests between its tries.
     AcceptFailed { listener: &'a str, failures: u32, why: &'a str },
     /// A session was let in.
@@ -48,6 +61,8 @@ pub enum Event<'a> {
         reply: &'a str,
         plugin: Option<&'a str>,
     },
+    /// A message of a plugin's own is durable.
+    Submitted { id: QueueId, plugin: &'a str, tenant: Option<&'a str>, sender: &'a str, recipients: u32, bytes: u64 },
     /// A message was accepted and dropped by policy.
     MessageDiscarded { session: &'a str, id: QueueId, plugin: &'a str, reason: &'a str },
     /// A message was accepted and is held for an operator.
@@ -137,6 +152,8 @@ pub enum Event<'a> {
         version: &'a str,
         sha256: &'a str,
         hooks: &'a str,
+        /// The engine that it runs in: `narrow` or `wide`.
+        profile: &'a str,
         /// `restored` where instances are used again, else why not.
         instances: &'a str,
         generation: u64,
@@ -251,6 +268,8 @@ kinds! {
     ReloadRefused "reload-refused" Warn,
     Draining "draining" Info,
     Stopped "stopped" Info,
+    HttpAnswered "http-answered" Debug,
+    HttpRefused "http-refused" Info,
     AcceptFailed "accept-failed" Error,
     SessionOpened "session-opened" Debug,
     SessionRefused "session-refused" Info,
@@ -258,6 +277,7 @@ kinds! {
     CommandRefused "command-refused" Debug,
     Accepted "accepted" Info,
     MessageRefused "message-refused" Info,
+    Submitted "submitted" Info,
     MessageDiscarded "message-discarded" Info,
     MessageHeld "message-held" Info,
     Routed "routed" Info,

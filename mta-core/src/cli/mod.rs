@@ -70,6 +70,9 @@ pub(crate) enum Command {
         /// Memory that it may take.
         #[arg(long)]
         memory_bytes: u64,
+        /// For the wide engine.
+        #[arg(long)]
+        wide: bool,
     },
 }
 

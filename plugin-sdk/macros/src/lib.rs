@@ -131,11 +131,17 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
         Hook::Data => quote! { ::mailwright_plugin::Disposition },
         Hook::Route => quote! { ::mailwright_plugin::Routing },
         Hook::PreSend => quote! { ::mailwright_plugin::Sending },
+        Hook::Http => quote! { ::mailwright_plugin::web::Response },
         _ => quote! { ::mailwright_plugin::Gate },
     };
     let params = quote! { ::std::vec::Vec<(::std::string::String, ::std::string::String)> };
     let (parameters, arguments) = match hook {
         Hook::Helo => (quote! { name: ::std::string::String, }, quote! { &name }),
+        Hook::Auth => (
+            quote! { mechanism: ::std::string::String, user: ::std::string::String, succeeded: bool, },
+            quote! { &#hooks::Auth { mechanism, user, succeeded } },
+        ),
+        Hook::Http => (quote! { request: ::mailwright_plugin::web::Request, }, quote! { &request }),
         Hook::Mail => (
             quote! {
                 sender: ::core::option::Option<::mailwright_plugin::Address>,

@@ -1,6 +1,6 @@
 //! The host functions on the scene, with the signatures of the generated ones.
 
-pub(crate) use super::network::{dns, http};
+pub(crate) use super::network::{dns, http, submit};
 pub(crate) use super::supplies::{random, secrets, tables};
 use super::{Scene, scene};
 

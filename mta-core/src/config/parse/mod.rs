@@ -47,6 +47,7 @@ pub fn keys() -> Vec<String> {
     [
         names("", sections::CONFIG),
         names("listener", sections::LISTENER),
+        names("http", sections::HTTP),
         names("relay", sections::RELAY),
         names("route", sections::ROUTE),
         names("pool", sections::POOL),
@@ -62,6 +63,7 @@ pub fn keys() -> Vec<String> {
         names("plugin.mode", plugin::MODE),
         names("plugin.budget", plugin::BUDGET),
         names("plugin.compile", plugin::COMPILE),
+        names("plugin.submit", plugin::SUBMIT),
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
         names("metrics", sections::METRICS),
@@ -74,7 +76,7 @@ fn sections_with(key: &str) -> Vec<String> {
     let own =
         |path: String| path.rsplit_once('.').filter(|(_, name)| *name == key).map(|(section, _)| section.to_owned());
     let found = keys().into_iter().filter_map(own).map(|section| match section.as_str() {
-        "listener" | "tenant" | "route" | "pool" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
+        "listener" | "http" | "tenant" | "route" | "pool" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
         _ => format!("[{section}]"),
     });
     found.collect()

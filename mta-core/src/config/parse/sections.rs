@@ -1,8 +1,8 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
 use super::super::model::{
-    ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Mode, Plugin, Pool,
-    Queue, Relay, Route, Storage,
+    ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Mode,
+    Plugin, Pool, Queue, Relay, Route, Storage,
 };
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
@@ -10,6 +10,7 @@ use super::supplies;
 use super::tree::Data;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub(super) fn unset() -> Config {
         hostname: "".into(),
         data_dir: PathBuf::new(),
         listeners: Vec::new(),
+        http: Vec::new(),
         relay: Relay::default(),
         routes: Vec::new(),
         pools: Vec::new(),
@@ -58,6 +60,7 @@ pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
         Some(_) => {}
     }
     names_are_unique(root, "listener");
+    names_are_unique(root, "http");
     names_are_unique(root, "route");
     names_are_unique(root, "pool");
     names_are_unique(root, "plugin");
@@ -155,6 +158,7 @@ pub(super) const CONFIG: &[Key<Config>] = &[
     Key { name: "hostname", read: |c, v| put(&mut c.hostname, v.text(HOSTNAME, scalar::host_name).map(Into::into)) },
     Key { name: "data_dir", read: |c, v| put(&mut c.data_dir, v.text(DATA_DIR, directory)) },
     Key { name: "listener", read: |c, v| put(&mut c.listeners, v.list("a [[listener]] table", listener)) },
+    Key { name: "http", read: |c, v| put(&mut c.http, v.list("an [[http]] table", http)) },
     Key {
         name: "relay",
         read: |c, v| {
@@ -223,7 +227,7 @@ pub(super) const LISTENER: &[Key<Draft>] = &[
 #[derive(Default)]
 pub(super) struct Draft {
     name: Option<std::sync::Arc<str>>,
-    bind: Option<std::net::SocketAddr>,
+    bind: Option<SocketAddr>,
     to: Option<super::super::model::DomainPattern>,
     via: Option<NextHop>,
 }
@@ -235,6 +239,45 @@ fn listener(value: &mut Value<'_, '_>) -> Option<Listener> {
         value.require("bind", "an address with its port, as \"127.0.0.1:2525\"");
     }
     Some(Listener { name: draft.name?, bind: draft.bind? })
+}
+
+const HTTP_ADDRESS: &str = "an address with its port, as \"127.0.0.1:8080\" or \"[::]:80\"";
+
+/// An `[[http]]` before it is known to be whole.
+pub(super) type HttpDraft = (Draft, HttpListener);
+
+pub(super) const HTTP: &[Key<HttpDraft>] = &[
+    Key { name: "name", read: |d, v| d.0.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
+    Key { name: "bind", read: |d, v| d.0.bind = v.text(HTTP_ADDRESS, scalar::bind_address) },
+    Key {
+        name: "trusted_proxies",
+        read: |d, v| {
+            put(&mut d.1.trusted_proxies, v.list("a list of networks", |item| item.text(NETWORK, scalar::network)));
+        },
+    },
+    Key { name: "connections_max", read: |d, v| put(&mut d.1.connections_max, v.count(1..=100_000)) },
+    Key { name: "connections_per_peer_max", read: |d, v| put(&mut d.1.connections_per_peer_max, v.count(1..=100_000)) },
+    Key { name: "requests_max", read: |d, v| put(&mut d.1.requests_max, v.count(1..=5000)) },
+    Key {
+        name: "requests_per_connection_max",
+        read: |d, v| put(&mut d.1.requests_per_connection_max, v.count(1..=1_000_000)),
+    },
+    Key { name: "head_bytes_max", read: |d, v| put(&mut d.1.head_bytes_max, v.size(8 * KIB..=MIB)) },
+    Key { name: "body_bytes_max", read: |d, v| put(&mut d.1.body_bytes_max, v.size(0..=4 * MIB)) },
+    Key { name: "head_wait", read: |d, v| put(&mut d.1.head_wait, v.duration(SECOND..=HOUR)) },
+    Key { name: "body_total", read: |d, v| put(&mut d.1.body_total, v.duration(SECOND..=HOUR)) },
+    Key { name: "connection_total", read: |d, v| put(&mut d.1.connection_total, v.duration(SECOND..=DAY)) },
+];
+
+fn http(value: &mut Value<'_, '_>) -> Option<HttpListener> {
+    let unbound = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut draft = (Draft::default(), HttpListener::new("".into(), unbound));
+    if value.table(&mut draft, HTTP) {
+        value.require("name", NAME);
+        value.require("bind", HTTP_ADDRESS);
+    }
+    let (Draft { name, bind, .. }, http) = draft;
+    Some(HttpListener { name: name?, bind: bind?, ..http })
 }
 
 pub(super) const RELAY: &[Key<Relay>] = &[

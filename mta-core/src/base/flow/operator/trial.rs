@@ -113,6 +113,15 @@ pub enum RecordedQuestion {
         /// The name.
         name: String,
     },
+    /// `on-auth`.
+    Auth {
+        /// The mechanism.
+        mechanism: String,
+        /// Who it was.
+        user: String,
+        /// Whether it was let.
+        succeeded: bool,
+    },
     /// `on-mail`.
     Mail {
         /// The reverse path; none is the null sender.
@@ -165,6 +174,7 @@ impl RecordedQuestion {
         match self {
             Self::Connect => "connect",
             Self::Helo { .. } => "helo",
+            Self::Auth { .. } => "auth",
             Self::Mail { .. } => "mail",
             Self::Rcpt { .. } => "rcpt",
             Self::Data => "data",

@@ -110,6 +110,7 @@ impl World {
             hostname: "here.test".into(),
             data_dir: PathBuf::new(),
             listeners: Vec::new(),
+            http: Vec::new(),
             relay: Relay::default(),
             routes: Vec::new(),
             delivery,

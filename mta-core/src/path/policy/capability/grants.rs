@@ -1,6 +1,7 @@
 //! Grants: what the operator allows a plugin, checked against what its component asks for.
 
 use super::super::fault::LoadError;
+use super::super::wide::needs::{WASI_PACKAGES, WASI_VERSION, stubbed};
 use super::http::HttpGrants;
 use super::kept::BucketName;
 use super::kv::{Bucket, Kv};
@@ -25,10 +26,10 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 2] = ["suppression", "submit"];
+const LATER: [&str; 1] = ["suppression"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 11] = [
+pub(crate) const OFFERED: [(&str, &str); 12] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -40,10 +41,11 @@ pub(crate) const OFFERED: [(&str, &str); 11] = [
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
+    ("submit", "submit"),
 ];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 3] = ["on-auth", "on-feedback", "on-http"];
+const HOOKS_LATER: [&str; 1] = ["on-feedback"];
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
@@ -61,6 +63,8 @@ pub(crate) struct Grants {
     pub(crate) random: bool,
     /// It may look names up.
     pub(crate) dns: bool,
+    /// It may send mail of its own.
+    submit: bool,
     /// Its buckets by name.
     buckets: Vec<(BucketName, Arc<Bucket>)>,
     kv: Arc<Kv>,
@@ -94,6 +98,7 @@ impl Grants {
                 ("clock", _) => grants.clock = true,
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
+                ("submit", _) => grants.submit = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     let name = BucketName { plugin: space(plugin), tenant: None, bucket: bucket.into() };
                     grants.buckets.push((name.clone(), kv.bucket(name)));
@@ -136,6 +141,7 @@ impl Grants {
             "clock" => self.clock,
             "random" => self.random,
             "dns" => self.dns,
+            "submit" => self.submit,
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
@@ -205,10 +211,16 @@ pub(crate) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl In
 /// It is not granted, not offered, or none of ours.
 pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Result<(), LoadError> {
     let Some(name) = ours(plugin, import)? else {
+        if stubbed(import).is_some() {
+            return Ok(());
+        }
         let remedy = if import.starts_with("wasi:") {
-            "there is no WASI here: build the guest for wasm32-unknown-unknown"
+            let packages = WASI_PACKAGES.join(", ");
+            format!(
+                "of WASI, {packages} of version {WASI_VERSION}x are answered for: build it with tools of that version"
+            )
         } else {
-            "a plugin imports interfaces of mailwright:plugin alone"
+            "a plugin imports interfaces of mailwright:plugin".to_owned()
         };
         return Err(error(plugin, format!("it imports {import}, which does not exist here"), remedy));
     };

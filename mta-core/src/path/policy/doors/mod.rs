@@ -9,6 +9,7 @@ pub(super) mod octets;
 mod patterns;
 mod secrets;
 mod session;
+mod submit;
 
 use super::host::bindings::mailwright::plugin as imports;
 use super::host::call::Call;
@@ -35,6 +36,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::submit::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     Ok(linker)
 }
 

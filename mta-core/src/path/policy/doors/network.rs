@@ -29,7 +29,7 @@ const FETCHES_MAX: u32 = 8;
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the future says, if it says so in time.
-async fn within<T>(clock: &dyn Clock, wait: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<T>(clock: &dyn Clock, wait: Duration, future: impl Future<Output = T>) -> Option<T> {
     match select(pin!(future), in_time(clock, wait)).await {
         Either::Left((said, _)) => Some(said),
         Either::Right(_) => None,

@@ -4,13 +4,14 @@ mod attempt;
 mod generation;
 mod keeper;
 pub(super) mod operate;
+mod public;
 mod reports;
 mod session;
 mod shared;
-mod ticks;
 mod trials;
 
 use super::capability::grants::Grants;
+use super::capability::submit::PostDoor;
 use super::capability::supplies::Supplies;
 use super::doors::linker;
 use super::exchange::trail::Trials;
@@ -25,14 +26,18 @@ use super::host::pulse::Pulse;
 use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use super::scene::body::ALL_WRITTEN_BYTES_MAX;
+use super::wide;
+use super::wide::linkers::Linkers;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
+use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
 use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
+use crate::base::flow::spool::Spool;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
-use crate::config::model::{Mode, Plugin, PluginSource};
+use crate::config::model::{Config, Mode, Plugin, PluginSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use generation::Generation;
@@ -83,8 +88,9 @@ impl Host {
     /// The engine's words, as when address space can't be reserved.
     pub fn new(settings: HostSettings) -> Result<Self, String> {
         let refused = |error: wasmtime::Error| format!("the plugin engine can't be set up: {error:#}");
-        let engine = engine::engine(settings.instances_max).map_err(refused)?;
-        let linker = linker(&engine).map_err(refused)?;
+        let narrow = engine::engine(settings.instances_max).map_err(refused)?;
+        let wide = wide::engine::engine(wide::engine::INSTANCES_MAX).map_err(refused)?;
+        let linkers = Linkers::new(linker(&narrow).map_err(refused)?, linker(&wide).map_err(refused)?);
         let began = settings.clock.now().mono;
         let (keeper, kv) = Keeper::new(settings.journal, settings.clock.clone(), settings.observe.clone());
         let pool = Pool {
@@ -94,11 +100,16 @@ impl Host {
                 reach: settings.reach,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
+                post: Arc::default(),
             },
-            pulse: Arc::new(Pulse::new(engine)),
+            pulse: Arc::new(Pulse::new([narrow, wide])),
             permits: Arc::new(Permits::new(
                 usize::try_from(settings.instances_max).unwrap_or(usize::MAX),
                 settings.instances_per_tenant_max,
+            )),
+            wide_permits: Arc::new(Permits::new(
+                usize::try_from(wide::engine::INSTANCES_MAX).unwrap_or(usize::MAX),
+                wide::engine::INSTANCES_PER_TENANT_MAX,
             )),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
             ledger: Arc::new(Ledger::default()),
@@ -109,7 +120,7 @@ impl Host {
         let (trials, remembered) = (Trials::default(), Remembered::default());
         Ok(Self(Arc::new(Shared {
             pool,
-            linker,
+            linkers,
             kv,
             keeper,
             compiler,
@@ -132,6 +143,12 @@ impl Host {
     #[must_use]
     pub fn pulse(&self) -> &Arc<Pulse> {
         &self.0.pool.pulse
+    }
+
+    /// From here on plugins that may send mail put it into this queue; once.
+    pub fn posts_to(&self, spool: Arc<dyn Spool>, config: watch::Receiver<Arc<Config>>) {
+        // A second queue would be that of another server.
+        let _ = self.0.pool.world.post.door.set(PostDoor { spool, config });
     }
 
     /// Reads what plugins kept. To be called before the first load.
@@ -178,7 +195,7 @@ impl Host {
         supplies: &Supplies,
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
-        let Shared { pool, linker, kv, compiler, .. } = &*self.0;
+        let Shared { pool, linkers, kv, compiler, .. } = &*self.0;
         let number = self.0.next_number();
         // In whose place canaries stand is asked beside them, as a shadow.
         let twins: Vec<Plugin> = plugins
@@ -197,7 +214,7 @@ impl Host {
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
             let grants = Grants::new(plugin, kv, supplies)?;
-            all.push(load(pool, linker, &**compiler, grants, plugin, octets, number).await?);
+            all.push(load(pool, linkers, &**compiler, grants, plugin, octets, number).await?);
         }
         let twins = all.split_off(plugins.len());
         let generation = Generation::new(number, all, &twins);
@@ -208,10 +225,8 @@ impl Host {
                 version: CONTRACT_VERSION,
                 sha256: &loaded.sha256,
                 hooks: &hooks.join(","),
-                instances: &loaded
-                    .unpictured
-                    .as_ref()
-                    .map_or_else(|| "restored".into(), |why| format!("made anew: {why}")),
+                profile: loaded.code.plugin.profile.name(),
+                instances: &loaded.instances(),
                 generation: generation.number,
             });
         }
@@ -242,5 +257,9 @@ impl Policy for Host {
 
     fn outcome(&self, attempted: &Attempted) {
         self.0.tell_outcome(attempted);
+    }
+
+    fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {
+        Box::pin(public::http(&self.0, request))
     }
 }

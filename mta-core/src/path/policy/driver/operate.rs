@@ -1,9 +1,8 @@
 //! What operators see of the generations, and the way back to the one before.
 
-use super::super::exchange::recorded;
 use super::super::exchange::trail::fault_said;
 use super::super::host::stock::{Loaded, fresh};
-use super::super::scene::SessionScene;
+use super::super::scene::{SessionScene, recorded};
 use super::Host;
 use super::generation::Generation;
 use super::shared::Shared;
@@ -181,9 +180,14 @@ impl Rehearsal {
                 continue;
             }
             let asked = ask(&self.host.pool, &self.loaded, &mut lease, session.as_ref(), tenant.as_ref(), &step);
-            answers.push(Some(Box::pin(asked).await.unwrap_or_else(|fault| {
+            let answer = Box::pin(asked).await;
+            if answer.is_err() || self.loaded.ends_with_call() {
                 lease = None;
-                Answered { said: fault_said(&fault), took: Duration::ZERO, memory_bytes: 0 }
+            }
+            answers.push(Some(answer.unwrap_or_else(|fault| Answered {
+                said: fault_said(&fault),
+                took: Duration::ZERO,
+                memory_bytes: 0,
             })));
         }
         answers
@@ -211,7 +215,7 @@ impl Rehearsal {
     /// `restored`, or why each transaction has an instance made anew.
     #[must_use]
     pub fn instances(&self) -> String {
-        self.loaded.unpictured.as_ref().map_or_else(|| "restored".to_owned(), |why| format!("made anew: {why}"))
+        self.loaded.instances()
     }
 
     fn session(&mut self, session: &RecordedSession) -> Arc<SessionScene> {

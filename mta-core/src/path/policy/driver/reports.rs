@@ -1,4 +1,4 @@
-//! The hooks that are told: beside the mail, in tasks of their own, dropped where a plugin can't keep up.
+//! The hooks that are told, and the time that passes for them: beside the mail, in tasks of their own, dropped where a plugin can't keep up.
 
 use super::super::exchange::verdict;
 use super::super::host::instance::Told;
@@ -6,12 +6,14 @@ use super::super::host::reports::Place;
 use super::super::host::stock::{Lease, Loaded};
 use super::super::scene::{Scene, SessionScene};
 use super::attempt::attempt_scene;
-use super::generation::key;
+use super::generation::{Generation, key};
 use super::shared::Shared;
 use crate::base::event::Event;
 use crate::base::flow::policy::{Attempted, Hook};
 use crate::base::mail::id::QueueId;
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Shared {
     /// Tells `on-outcome`.
@@ -44,12 +46,8 @@ impl Shared {
         match loaded.reports.tick_place() {
             Some(place) => {
                 let about = About { generation, session: None, id: None };
-                // Of one tenant's plugin it is that tenant's time.
-                let tenant = match &loaded.tenants[..] {
-                    [tenant] => Some(tenant.clone()),
-                    _ => None,
-                };
-                self.tell(loaded.clone(), place, Scene { tenant, ..Scene::default() }, Told::Tick, about);
+                let scene = Scene { tenant: loaded.only_tenant(), ..Scene::default() };
+                self.tell(loaded.clone(), place, scene, Told::Tick, about);
             }
             None => self.dropped(loaded, Hook::Tick),
         }
@@ -96,4 +94,41 @@ struct About {
     generation: u64,
     session: Option<Arc<SessionScene>>,
     id: Option<QueueId>,
+}
+
+impl Shared {
+    /// Tells each plugin in its own interval, from a whole interval after it was loaded. Never ends.
+    pub(super) async fn tick(self: Arc<Self>) {
+        let clock = self.pool.world.clock.clone();
+        let mut changed = self.generations.subscribe();
+        loop {
+            changed.mark_unchanged();
+            let generation = self.serving.load_full();
+            let mut due = schedule(&generation, clock.now().mono);
+            loop {
+                let next = due.iter().map(|(at, _)| *at).min();
+                let wait = async {
+                    match next {
+                        Some(at) => clock.sleep_until(at).await,
+                        None => pending().await,
+                    }
+                };
+                tokio::select! {
+                    // An error would be the host's end, and this holds the host.
+                    _ = changed.changed() => break,
+                    () = wait => {}
+                }
+                let now = clock.now().mono;
+                for (at, loaded) in due.iter_mut().filter(|(at, _)| *at <= now) {
+                    self.tell_tick(generation.number, loaded);
+                    // Of what was missed, as while the machine slept, one tick is told.
+                    *at = now + loaded.code.plugin.tick;
+                }
+            }
+        }
+    }
+}
+
+fn schedule(generation: &Generation, now: Instant) -> Vec<(Instant, Arc<Loaded>)> {
+    generation.all(Hook::Tick).map(|(_, loaded)| (now + loaded.code.plugin.tick, loaded.clone())).collect()
 }

@@ -65,7 +65,7 @@ impl SessionPolicy for Session {
             Asked::Mail { .. } | Asked::Rcpt { .. } => Box::pin(async move { self.ask_gate(&question).await }),
             // These are of no transaction, though one may be open when a client names itself again. It may stay idle
             // for long, so nothing is kept but the notes.
-            Asked::Connect | Asked::Helo(_) => Box::pin(async move {
+            Asked::Connect | Asked::Helo(_) | Asked::Auth { .. } => Box::pin(async move {
                 let open = self.asked.take();
                 let gate = self.ask_gate(&question).await;
                 self.end();
@@ -132,7 +132,11 @@ impl Session {
                     .await?;
                 verdict::gate(said)
             };
-            let answer = call.noted(answer.await, Some(scene), None);
+            let answer = answer.await;
+            if loaded.ends_with_call() {
+                *live = None;
+            }
+            let answer = call.noted(answer, Some(scene), None);
             let asked = || Ask::Gate(question.clone());
             Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::gate, None);
             let gate = match answer {

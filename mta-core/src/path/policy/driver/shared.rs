@@ -6,12 +6,12 @@ use super::super::exchange::trail::Trials;
 use super::super::exchange::verdict;
 use super::super::fault::breaker::Turn;
 use super::super::fault::{Fault, Kind, poison};
-use super::super::host::call::Call;
 use super::super::host::figures::Tenant;
 use super::super::host::instance::Pool;
 use super::super::host::stock::Loaded;
 use super::super::loading::compile::Compile;
 use super::super::scene::{Scene, SessionScene};
+use super::super::wide::linkers::Linkers;
 use super::generation::Generation;
 use super::keeper::Keeper;
 use crate::base::event::Event;
@@ -23,7 +23,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-use wasmtime::component::Linker;
 
 /// Digits of a component's sum that tell its version in a fault.
 const SUM_DIGITS: usize = 12;
@@ -31,7 +30,7 @@ const SUM_DIGITS: usize = 12;
 /// The insides of a host.
 pub(super) struct Shared {
     pub(super) pool: Pool,
-    pub(super) linker: Linker<Call>,
+    pub(super) linkers: Linkers,
     pub(super) kv: Arc<Kv>,
     pub(super) compiler: Arc<dyn Compile>,
     pub(super) keeper: Keeper,
@@ -157,7 +156,11 @@ impl Shared {
             frames: &fault.frames.join(" < "),
             session: session.map(|session| &*session.id),
             id,
-            answered: if hook.is_told() { "nothing" } else { verdict::answered(meaning) },
+            answered: match hook {
+                Hook::Http => "503",
+                hook if hook.is_told() => "nothing",
+                _ => verdict::answered(meaning),
+            },
         });
         meaning
     }

@@ -7,12 +7,12 @@
 use super::super::doors::octets;
 use super::super::exchange::differences::differ;
 use super::super::exchange::trail::{Ask, Step, Trail, fault_said};
-use super::super::exchange::{recorded, routing, verdict, words};
+use super::super::exchange::{routing, verdict, words};
 use super::super::fault::{Fault, Kind};
 use super::super::host::instance::Pool;
 use super::super::host::reports::Place;
 use super::super::host::stock::{Lease, Loaded};
-use super::super::scene::{MessageScene, Scene, SessionScene};
+use super::super::scene::{MessageScene, Scene, SessionScene, recorded};
 use super::generation::{Follower, Generation};
 use super::shared::{Shared, kept};
 use crate::base::event::Event;
@@ -157,6 +157,9 @@ impl Done {
                         Ok(()) => Box::pin(ask(&host.pool, loaded, &mut lease, session, tenant, step)).await,
                         Err(fault) => Err(fault),
                     };
+                    if loaded.ends_with_call() {
+                        lease = None;
+                    }
                     match host.noted(loaded, answer) {
                         Ok(answered) => answered.said,
                         Err(Fault { kind: Kind::Breaker | Kind::Pool, .. }) => {

@@ -3,7 +3,7 @@
 pub(super) mod address;
 pub(super) mod differences;
 pub(super) mod question;
-pub(super) mod recorded;
+pub(super) mod response;
 pub(super) mod routing;
 pub(super) mod said;
 pub(super) mod trail;

@@ -1,5 +1,6 @@
 //! What answers are counted as.
 
+use crate::base::flow::policy::public::PublicResponse;
 use crate::base::flow::policy::{Disposition, Gate, Routing, Sending};
 
 /// What a call came to.
@@ -16,6 +17,8 @@ pub(crate) enum Said {
     NotBefore,
     Place,
     Fail,
+    /// It answered a request.
+    Response,
     /// It was only told.
     Told,
     /// It gave no answer; `on_failure` did.
@@ -24,7 +27,7 @@ pub(crate) enum Said {
 
 impl Said {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Next,
         Self::Accept,
         Self::Tempfail,
@@ -36,6 +39,7 @@ impl Said {
         Self::NotBefore,
         Self::Place,
         Self::Fail,
+        Self::Response,
         Self::Told,
         Self::Fault,
     ];
@@ -54,6 +58,7 @@ impl Said {
             Self::NotBefore => "not-before",
             Self::Place => "place",
             Self::Fail => "fail",
+            Self::Response => "response",
             Self::Told => "told",
             Self::Fault => "fault",
         }
@@ -110,6 +115,12 @@ impl Says for Routing {
             Self::Hold(_) => Said::Hold,
             Self::Fail(_) => Said::Fail,
         }
+    }
+}
+
+impl Says for PublicResponse {
+    fn said(&self) -> Said {
+        Said::Response
     }
 }
 

@@ -1,9 +1,12 @@
 //! The store's data: who is running, what the call is about, and what it may still use.
 
 use super::super::capability::grants::Grants;
+use super::super::capability::submit::Post;
 use super::super::fault::frames::frames;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
+use super::super::wide::needs::Profile;
+use super::super::wide::said::Said;
 use super::figures::Figures;
 use super::pulse::TICK;
 use crate::base::flow::Answer;
@@ -11,7 +14,7 @@ use crate::base::flow::policy::Hook;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::Budget;
+use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,8 +41,12 @@ pub(crate) struct Identity {
     pub(crate) space: Arc<str>,
     /// Nothing may come of what it does.
     pub(crate) shadow: bool,
+    /// The engine that it runs in.
+    pub(crate) profile: Profile,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
+    /// What mail it may send, where it may.
+    pub(crate) submit: SubmitLimits,
     /// What `configure` is given.
     pub(crate) config_json: String,
     /// The time between two ticks.
@@ -70,6 +77,8 @@ pub(crate) struct World {
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
     pub(crate) body_memory: Arc<Semaphore>,
+    /// Where mail of plugins goes.
+    pub(crate) post: Arc<Post>,
 }
 
 /// What capabilities reach the outside by.
@@ -91,6 +100,8 @@ pub(crate) struct Call {
     /// Where the message's edits began, when this call did.
     pub(crate) mark: Mark,
     pub(crate) configuring: bool,
+    /// The hook; the first one while none is called.
+    pub(crate) hook: Hook,
     /// Nothing would come of a change of the message.
     pub(crate) reading: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
@@ -109,6 +120,8 @@ pub(crate) struct Call {
     pub(crate) saw: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
+    /// What it printed.
+    pub(crate) said: Said,
     /// Its size, in octets.
     pub(crate) memory_bytes: usize,
 }
@@ -123,7 +136,9 @@ impl Identity {
     pub(crate) fn ticks(&self, hook: Hook, message_bytes: u64) -> u64 {
         let budget = &self.budget;
         let time = match hook {
-            Hook::Connect | Hook::Helo | Hook::Mail | Hook::Rcpt | Hook::Disconnect => budget.cpu_envelope,
+            Hook::Connect | Hook::Helo | Hook::Auth | Hook::Mail | Hook::Rcpt | Hook::Http | Hook::Disconnect => {
+                budget.cpu_envelope
+            }
             Hook::Tick => budget.cpu_message,
             Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
@@ -131,6 +146,11 @@ impl Identity {
             }
         };
         u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// What an instance's memory may grow to.
+    pub(crate) fn memory_bytes_max(&self) -> usize {
+        self.budget.memory_bytes_max.unwrap_or_else(|| self.profile.memory_bytes_max())
     }
 
     /// The set, compiled at its first use.
@@ -175,6 +195,7 @@ impl Call {
             scene: Scene::default(),
             mark: Mark::default(),
             configuring: false,
+            hook: Hook::Connect,
             reading: true,
             sets,
             ticks_left: 0,
@@ -186,6 +207,7 @@ impl Call {
             drew: false,
             saw: false,
             grew: false,
+            said: Said::default(),
             memory_bytes: 0,
         }
     }
@@ -241,7 +263,7 @@ impl Call {
     }
 
     /// What an error of the engine means.
-    pub(crate) fn fault(&self, error: &wasmtime::Error) -> Fault {
+    pub(crate) fn fault(&mut self, error: &wasmtime::Error) -> Fault {
         let trap = error.downcast_ref::<wasmtime::Trap>();
         let kind = match trap {
             _ if error.is::<CpuSpent>() => Kind::Cpu,
@@ -250,7 +272,12 @@ impl Call {
         };
         let mut why = trap.map_or_else(|| error.root_cause().to_string(), ToString::to_string);
         if self.memory_refused {
-            why = format!("it wanted more than {} octets of memory ({why})", self.plugin.budget.memory_bytes_max);
+            why = format!("it wanted more than {} octets of memory ({why})", self.plugin.memory_bytes_max());
+        }
+        // An interpreter says there what its trap is about.
+        if let Some(last) = self.said.last_words() {
+            why.push_str("; it printed: ");
+            why.push_str(&last);
         }
         let frames = error.downcast_ref().map(frames).unwrap_or_default();
         Fault { frames, ..Fault::new(kind, why) }
@@ -264,7 +291,7 @@ pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> 
 
 impl ResourceLimiter for Call {
     fn memory_growing(&mut self, _now: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = desired <= self.plugin.budget.memory_bytes_max;
+        let fits = desired <= self.plugin.memory_bytes_max();
         self.memory_refused |= !fits;
         self.grew |= fits;
         if fits {

@@ -2,7 +2,9 @@
 
 use super::super::fault::{Fault, Kind};
 use super::super::scene::Scene;
+use super::super::wide::stubs::end_lines;
 use super::bindings::exports::mailwright::plugin as exports;
+use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::exports::mailwright::plugin::on_route::Routing;
@@ -37,6 +39,8 @@ pub(crate) struct Pool {
     pub(crate) pulse: Arc<Pulse>,
     /// Who may have how many instances in use.
     pub(crate) permits: Arc<Permits>,
+    /// The same for the wide profile.
+    pub(crate) wide_permits: Arc<Permits>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
     pub(crate) ledger: Arc<Ledger>,
@@ -63,12 +67,14 @@ struct Guests {
     lifecycle: Option<exports::lifecycle::Guest>,
     connect: Option<exports::on_connect::Guest>,
     helo: Option<exports::on_helo::Guest>,
+    auth: Option<exports::on_auth::Guest>,
     mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
     route: Option<exports::on_route::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
     outcome: Option<exports::on_outcome::Guest>,
+    http: Option<exports::on_http::Guest>,
     tick: Option<exports::on_tick::Guest>,
     disconnect: Option<exports::on_disconnect::Guest>,
 }
@@ -80,6 +86,8 @@ pub(crate) enum Question {
     Connect,
     /// `on-helo`: the name.
     Helo(String),
+    /// `on-auth`.
+    Auth(Box<Auth>),
     /// `on-mail`.
     Mail(Box<Mail>),
     /// `on-rcpt`.
@@ -95,6 +103,14 @@ pub(crate) enum Told {
     Tick,
     /// `on-disconnect`.
     Disconnect,
+}
+
+/// The arguments of `on-auth`.
+#[derive(Clone, Debug)]
+pub(crate) struct Auth {
+    pub(crate) mechanism: String,
+    pub(crate) user: String,
+    pub(crate) succeeded: bool,
 }
 
 /// The arguments of `on-mail`.
@@ -118,6 +134,7 @@ impl Question {
         match self {
             Self::Connect => Hook::Connect,
             Self::Helo(_) => Hook::Helo,
+            Self::Auth(_) => Hook::Auth,
             Self::Mail(_) => Hook::Mail,
             Self::Rcpt(_) => Hook::Rcpt,
         }
@@ -156,12 +173,12 @@ impl Live {
         store.set_max_component_handles(HANDLES_MAX);
         begin(&mut store, Scene::default(), plugin.ticks(Hook::Connect, 0));
         let made = bounded(pool, plugin.budget.wall, pin!(code.pre.instantiate_async(&mut store))).await;
-        let instance = made.map_err(|stop| stop.fault(&store))?;
+        let instance = made.map_err(|stop| stop.fault(&mut store))?;
         let mut restore = Vec::new();
         if let Ready::Restored(functions) = &code.ready {
             for index in functions {
                 let function = instance.get_typed_func(&mut store, index);
-                restore.push(function.map_err(|error| store.data().fault(&error))?);
+                restore.push(function.map_err(|error| store.data_mut().fault(&error))?);
             }
         }
         store.data_mut().grew = false;
@@ -262,6 +279,11 @@ impl Live {
                     let guest = known(&mut guests.helo, || indices.load(&mut *store, instance))?;
                     guest.call_handle(&mut *store, name).await
                 }
+                Question::Auth(auth) => {
+                    let Some(indices) = &hooks.auth else { return Ok(Ok(Gate::Next)) };
+                    let guest = known(&mut guests.auth, || indices.load(&mut *store, instance))?;
+                    guest.call_handle(&mut *store, &auth.mechanism, &auth.user, auth.succeeded).await
+                }
                 Question::Mail(mail) => {
                     let Some(indices) = &hooks.mail else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.mail, || indices.load(&mut *store, instance))?;
@@ -321,6 +343,26 @@ impl Live {
         self.leave(scene, said)
     }
 
+    /// Asks `on-http`, of a plugin that has it.
+    pub(crate) async fn http(
+        &mut self,
+        pool: &Pool,
+        hooks: &Hooks,
+        mut scene: Scene,
+        request: &Request,
+    ) -> Result<Response, Fault> {
+        let Some(indices) = &hooks.http else { return Err(Fault::new(Kind::Answer, "it has no on-http")) };
+        let wall = self.enter(Hook::Http, &mut scene);
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.http, || indices.load(&mut *store, instance))?;
+            guest.call_handle(&mut *store, request).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Http, said.is_ok());
+        self.leave(&mut scene, said)
+    }
+
     /// Tells a hook that is only told.
     pub(crate) async fn tell(
         &mut self,
@@ -367,15 +409,17 @@ impl Live {
         let plugin = &self.store.data().plugin;
         let (wall, ticks) = (plugin.budget.wall, plugin.ticks(hook, bytes));
         begin(&mut self.store, std::mem::take(scene), ticks);
-        self.store.data_mut().reading = !hook.may_edit();
+        let call = self.store.data_mut();
+        (call.hook, call.reading) = (hook, !hook.may_edit());
         (self.sound, self.restored) = (false, false);
         wall
     }
 
     /// A call ended: the scene comes back, with what the call recorded.
     fn leave<T>(&mut self, scene: &mut Scene, said: Result<Result<T, types::Fault>, Stop>) -> Result<T, Fault> {
+        end_lines(self.store.data_mut());
         *scene = std::mem::take(&mut self.store.data_mut().scene);
-        let said = said.map_err(|stop| stop.fault(&self.store))?;
+        let said = said.map_err(|stop| stop.fault(&mut self.store))?;
         self.sound = true;
         said.map_err(|fault| said_fault(&fault))
     }
@@ -407,10 +451,10 @@ fn said_fault(fault: &types::Fault) -> Fault {
 }
 
 impl Stop {
-    fn fault(self, store: &Store<Call>) -> Fault {
+    fn fault(self, store: &mut Store<Call>) -> Fault {
         match self {
             Self::Wall => Fault::new(Kind::Wall, "it took too long by the clock"),
-            Self::Engine(error) => store.data().fault(&error),
+            Self::Engine(error) => store.data_mut().fault(&error),
         }
     }
 }

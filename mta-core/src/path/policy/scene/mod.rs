@@ -3,8 +3,10 @@
 //! Edits are only ever appended, so that a call which fails is undone by cutting the lists back to where it began.
 
 pub(super) mod body;
+pub(super) mod recorded;
 mod refused;
 
+use super::capability::submit::{is_own_field, is_own_tag};
 use super::exchange::words;
 use crate::base::flow::placement::Priority;
 use crate::base::mail::address::Address;
@@ -361,7 +363,7 @@ impl MessageScene {
         if name.len() + value.len() > TAG_BYTES_MAX {
             return Err(Refused::TooLarge);
         }
-        if name.is_empty() || name.contains(char::is_control) || value.contains(char::is_control) {
+        if name.is_empty() || is_own_tag(name) || name.contains(char::is_control) || value.contains(char::is_control) {
             return Err(Refused::Invalid);
         }
         self.tags.push((name.into(), value.into()));
@@ -393,7 +395,7 @@ fn position(fields: &[(Cow<'_, str>, Cow<'_, str>)], name: &str, nth: u32) -> Op
 /// A name is printable ASCII without a colon (RFC 5322 2.2); a value has no line ends: those are the writer's.
 fn check_field(name: &str, value: &str) -> Result<(), Refused> {
     let is_name = !name.is_empty() && name.bytes().all(|octet| (33..=126).contains(&octet) && octet != b':');
-    if !is_name || value.contains(|c: char| c.is_control() && c != '\t') {
+    if !is_name || is_own_field(name) || value.contains(|c: char| c.is_control() && c != '\t') {
         return Err(Refused::Invalid);
     }
     match name.len() <= 128 && value.len() <= FIELD_BYTES_MAX {

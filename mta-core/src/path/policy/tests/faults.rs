@@ -365,6 +365,7 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     let asked = [
         Asked::Connect,
         Asked::Helo("c.example"),
+        Asked::Auth { mechanism: "PLAIN", user: "ann", succeeded: true },
         Asked::Mail { envelope: &envelope, size_bytes: None },
         Asked::Rcpt { sender: None, to: &to },
     ];
@@ -391,8 +392,8 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     let faults = stage.events.take("plugin-fault");
     let mut told: Vec<&str> = faults.iter().filter_map(|fault| fault["hook"].as_str()).collect();
     told.sort_unstable();
-    // Ten faults in a row would open the breaker; the tick has a test of its own.
-    assert_eq!(told, ["connect", "data", "disconnect", "helo", "mail", "outcome", "pre-send", "rcpt"]);
+    // Ten faults in a row would open the breaker; the tick and requests have tests of their own.
+    assert_eq!(told, ["auth", "connect", "data", "disconnect", "helo", "mail", "outcome", "pre-send", "rcpt"]);
 }
 
 /// What is made of an attempt of a message whose last one was answered so.

@@ -33,6 +33,7 @@ pub(super) fn config() -> Config {
         hostname: "mx.example".into(),
         data_dir: "unused".into(),
         listeners: Vec::new(),
+        http: Vec::new(),
         relay: Relay { networks: vec![network], domains: vec![DomainPattern::new("here.example")] },
         routes: Vec::new(),
         delivery: Delivery::default(),
@@ -222,7 +223,7 @@ impl Policy for TestPolicy {
             Hook::Data => self.data.lock().expect("no panic").is_some(),
             Hook::Helo => self.helo.lock().expect("no panic").is_some(),
             Hook::Mail => self.mail.lock().expect("no panic").is_some(),
-            Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Tick => false,
+            Hook::Auth | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Http | Hook::Tick => false,
             Hook::Disconnect => true,
         }
     }
@@ -263,6 +264,7 @@ impl SessionPolicy for TestSession {
         let (what, gate) = match asked {
             Asked::Connect => ("connect".to_owned(), &self.connect),
             Asked::Helo(name) => (format!("asked helo {name}"), &self.helo),
+            Asked::Auth { .. } => unreachable!("there is no AUTH"),
             Asked::Mail { envelope, size_bytes } => {
                 (format!("mail {} {size_bytes:?}", text(envelope.sender.as_ref())), &self.mail)
             }

@@ -1,5 +1,7 @@
 //! Question and Verdict: what the stages ask of plugins, what plugins may answer, and policy's door.
 
+pub mod public;
+
 use super::Answer;
 use crate::base::flow::attempt::Routes;
 use crate::base::flow::entry::Entry;
@@ -11,6 +13,8 @@ use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
+use public::{PublicAnswer, PublicRequest};
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -22,6 +26,8 @@ pub enum Hook {
     Connect,
     /// After EHLO or HELO, before the answer.
     Helo,
+    /// After AUTH, whether or not it succeeded.
+    Auth,
     /// After MAIL's own checks.
     Mail,
     /// After each RCPT's own checks.
@@ -34,6 +40,8 @@ pub enum Hook {
     PreSend,
     /// What became of an attempt. Told, not asked.
     Outcome,
+    /// A request to the plugin's own public path.
+    Http,
     /// Time passed. Told, not asked.
     Tick,
     /// The connection is gone. Told, not asked.
@@ -42,15 +50,17 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Connect,
         Self::Helo,
+        Self::Auth,
         Self::Mail,
         Self::Rcpt,
         Self::Data,
         Self::Route,
         Self::PreSend,
         Self::Outcome,
+        Self::Http,
         Self::Tick,
         Self::Disconnect,
     ];
@@ -61,12 +71,14 @@ impl Hook {
         match self {
             Self::Connect => "connect",
             Self::Helo => "helo",
+            Self::Auth => "auth",
             Self::Mail => "mail",
             Self::Rcpt => "rcpt",
             Self::Data => "data",
             Self::Route => "route",
             Self::PreSend => "pre-send",
             Self::Outcome => "outcome",
+            Self::Http => "http",
             Self::Tick => "tick",
             Self::Disconnect => "disconnect",
         }
@@ -98,6 +110,15 @@ pub enum Asked<'a> {
     Connect,
     /// `on-helo`: the name that it gives (RFC 5321 4.1.1.1).
     Helo(&'a str),
+    /// `on-auth`: how an AUTH command ended (RFC 4954 4). No session asks it yet: there is no AUTH.
+    Auth {
+        /// The mechanism, as `PLAIN`.
+        mechanism: &'a str,
+        /// Who the client says it is.
+        user: &'a str,
+        /// Whether it could show it.
+        succeeded: bool,
+    },
     /// `on-mail`: what MAIL said (RFC 5321 4.1.1.2).
     Mail {
         /// Without recipients yet.
@@ -320,6 +341,12 @@ pub trait Policy: Send + Sync {
     /// `on-outcome` for one recipient: passed on to the plugins beside the mail. Dropped, and counted, for a plugin that
     /// can't keep up. Must be called within a Tokio runtime.
     fn outcome(&self, attempted: &Attempted);
+
+    /// `on-http`, of the plugin that the request is for.
+    fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {
+        let _ = request;
+        Box::pin(ready(PublicAnswer::Absent))
+    }
 }
 
 /// Policy's side of one SMTP session: keeps its notes, and its instances for as long as a transaction lives.

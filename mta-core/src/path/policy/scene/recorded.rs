@@ -1,10 +1,10 @@
 //! Hook calls as they are recorded, and back.
 
+use super::super::exchange::trail::{Ask, Step};
 use super::super::host::bindings::mailwright::plugin::types;
-use super::super::host::instance::{Mail, Question, Rcpt};
-use super::super::scene::body::BodyScene;
-use super::super::scene::{DeliveryScene, MessageScene};
-use super::trail::{Ask, Step};
+use super::super::host::instance::{Auth, Mail, Question, Rcpt};
+use super::body::BodyScene;
+use super::{DeliveryScene, MessageScene};
 use crate::base::flow::operator::trial::{
     Mailbox, Octets, RecordedCall, RecordedDelivery, RecordedMessage, RecordedQuestion,
 };
@@ -41,6 +41,10 @@ fn asked(ask: &Ask) -> RecordedQuestion {
     match ask {
         Ask::Gate(Question::Connect) => RecordedQuestion::Connect,
         Ask::Gate(Question::Helo(name)) => RecordedQuestion::Helo { name: name.clone() },
+        Ask::Gate(Question::Auth(auth)) => {
+            let Auth { mechanism, user, succeeded } = (**auth).clone();
+            RecordedQuestion::Auth { mechanism, user, succeeded }
+        }
         Ask::Gate(Question::Mail(mail)) => {
             RecordedQuestion::Mail { sender: mail.sender.as_ref().map(mailbox), params: mail.params.clone() }
         }
@@ -91,6 +95,10 @@ pub(in crate::path::policy) fn step(call: &RecordedCall) -> Step {
     let asked = match &call.asked {
         RecordedQuestion::Connect => Ask::Gate(Question::Connect),
         RecordedQuestion::Helo { name } => Ask::Gate(Question::Helo(name.clone())),
+        RecordedQuestion::Auth { mechanism, user, succeeded } => {
+            let auth = Auth { mechanism: mechanism.clone(), user: user.clone(), succeeded: *succeeded };
+            Ask::Gate(Question::Auth(Box::new(auth)))
+        }
         RecordedQuestion::Mail { sender, params } => {
             let mail = Mail { sender: sender.as_ref().map(address), params: params.clone() };
             Ask::Gate(Question::Mail(Box::new(mail)))
