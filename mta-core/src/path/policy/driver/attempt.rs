@@ -14,7 +14,6 @@ use crate::base::flow::placement::Priority;
 use crate::base::flow::policy::{Hook, RouteVerdict, Routing, SendVerdict, Sending, Sendout, Unplaced};
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::Edits;
-use crate::base::mail::id::QueueId;
 use crate::config::model::OnFailure;
 use std::sync::Arc;
 
@@ -33,6 +32,7 @@ pub(super) async fn route(host: &Arc<Shared>, unplaced: Unplaced<'_>) -> RouteVe
     for (index, loaded) in generation.asked(Hook::Route, None, entry.tenant.as_deref(), key(entry.id)) {
         let name = &loaded.code.plugin.name;
         let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_ref());
+        let alone = loaded.breaker.is_open();
         let call = host.call(generation.number, loaded, Hook::Route, tenant);
         let answer = async {
             host.admit(loaded)?;
@@ -44,7 +44,14 @@ pub(super) async fn route(host: &Arc<Shared>, unplaced: Unplaced<'_>) -> RouteVe
         Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::routing, scene.message.as_ref());
         let routing = match answer {
             Ok(routing) => routing,
-            Err(fault) => routing::failed_routing(host.failed(loaded, Hook::Route, &fault, None, Some(entry.id))),
+            Err(fault) => {
+                let meaning = host.failed(loaded, Hook::Route, &fault, None, Some(entry.id));
+                match host.poisoned(loaded, Hook::Route, &fault, meaning, alone, &scene) {
+                    Some(Sending::Hold(reason)) => Routing::Hold(reason),
+                    Some(Sending::Fail(reply)) => Routing::Fail(reply),
+                    _ => routing::failed_routing(meaning),
+                }
+            }
         };
         if routing != Routing::Next {
             ruled = RouteVerdict { routing, plugin: Some(name.clone()) };
@@ -96,8 +103,8 @@ pub(super) async fn pre_send(host: &Arc<Shared>, sendout: Sendout<'_>) -> SendVe
             Err(fault) => {
                 scene.roll_back(before);
                 let meaning = host.failed(loaded, Hook::PreSend, &fault, None, Some(id));
-                let last_reply = scene.delivery.as_ref().and_then(|delivery| delivery.last_reply.as_deref());
-                host.failed_sending(loaded, &fault, meaning, alone, last_reply, id)
+                let poisoned = host.poisoned(loaded, Hook::PreSend, &fault, meaning, alone, &scene);
+                poisoned.unwrap_or_else(|| verdict::failed_sending(meaning))
             }
         };
         if sending != Sending::Next {
@@ -115,34 +122,32 @@ pub(super) async fn pre_send(host: &Arc<Shared>, sendout: Sendout<'_>) -> SendVe
 }
 
 impl Shared {
-    /// What a fault before an attempt means. Where it means another attempt, there are so many and no more: a message
-    /// that faults the plugin each time waits for an operator. A fault of a plugin that was left alone is not the
-    /// message's: such a plugin fails for all, and would have the whole queue held.
-    fn failed_sending(
+    /// What a fault before an attempt means beyond what the operator says it does. Where that is another attempt, there
+    /// are so many and no more: a message that faults the plugin each time waits for an operator. A fault of a plugin that
+    /// was left alone is not the message's: such a plugin fails for all, and would have the whole queue held.
+    fn poisoned(
         &self,
         loaded: &Loaded,
+        hook: Hook,
         fault: &Fault,
         meaning: OnFailure,
         alone: bool,
-        last_reply: Option<&str>,
-        id: QueueId,
-    ) -> Sending {
-        if meaning != OnFailure::Tempfail {
-            return verdict::failed_sending(meaning);
-        }
+        scene: &Scene,
+    ) -> Option<Sending> {
+        let delivery = scene.delivery.as_ref().filter(|_| meaning == OnFailure::Tempfail)?;
         let plugin = &loaded.code.plugin.name;
         let counts = poison::counts(fault.kind) && !alone;
-        let faults = poison::faults_before(plugin, last_reply).saturating_add(counts.into());
+        let faults = poison::faults_before(plugin, delivery.last_reply.as_deref()).saturating_add(counts.into());
         if faults == 0 {
-            return verdict::failed_sending(meaning);
+            return None;
         }
         if !counts || faults < loaded.code.plugin.budget.faults_per_message_max {
-            return Sending::Fail(poison::reply(plugin, fault.kind, faults));
+            return Some(Sending::Fail(poison::reply(plugin, fault.kind, faults)));
         }
-        let (hook, kind) = (Hook::PreSend.name(), fault.kind.name());
-        let event = Event::PluginPoison { plugin, hook, kind, faults, session: None, id: Some(id), held: true };
+        let (hook, kind, id) = (hook.name(), fault.kind.name(), Some(delivery.id));
+        let event = Event::PluginPoison { plugin, hook, kind, faults, session: None, id, held: true };
         self.pool.world.observe.event(event);
-        Sending::Hold(poison::reason(plugin, hook, fault, faults).into())
+        Some(Sending::Hold(poison::reason(plugin, hook, fault, faults).into()))
     }
 }
 
