@@ -2,6 +2,7 @@
 
 use super::super::capability::grants::Grants;
 use super::super::capability::submit::Post;
+use super::super::fault::frames::frames;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
 use super::super::wide::needs::Profile;
@@ -29,8 +30,6 @@ const OCTETS_PER_TICK: u64 = 8 * 1024 * 1024;
 const SEARCHED_PER_HASHED: u64 = 32;
 /// The shortest wait that a guest is given: what is left of its time gets smaller with each.
 const WAIT_MIN: Duration = Duration::from_millis(10);
-/// Frames of a fault that are logged.
-const FRAMES_MAX: usize = 8;
 /// Requests that one plugin has under way at once; further ones wait.
 pub(crate) const FETCHES_PER_PLUGIN_MAX: usize = 32;
 /// Compiled pattern sets that one plugin keeps.
@@ -39,6 +38,10 @@ const SETS_MAX: usize = 64;
 /// What a plugin is, apart from its code.
 pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
+    /// Whose notes and buckets are its own.
+    pub(crate) space: Arc<str>,
+    /// Nothing may come of what it does.
+    pub(crate) shadow: bool,
     /// The engine that it runs in.
     pub(crate) profile: Profile,
     /// It was told of that it gets fixed numbers for randomness.
@@ -279,20 +282,13 @@ impl Call {
         if self.memory_refused {
             why = format!("it wanted more than {} octets of memory ({why})", self.plugin.memory_bytes_max());
         }
-        if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
-            let names = trace.frames().iter().filter_map(|frame| frame.func_name());
-            let names: Vec<&str> = names.take(FRAMES_MAX).collect();
-            if !names.is_empty() {
-                why.push_str(" at ");
-                why.push_str(&names.join(" < "));
-            }
-        }
         // An interpreter says there what its trap is about.
         if let Some(last) = self.said.last_words() {
             why.push_str("; it printed: ");
             why.push_str(&last);
         }
-        Fault::new(kind, why)
+        let frames = error.downcast_ref().map(frames).unwrap_or_default();
+        Fault { frames, ..Fault::new(kind, why) }
     }
 }
 

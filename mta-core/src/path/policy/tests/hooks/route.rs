@@ -3,6 +3,7 @@
 use super::super::guests::{ADD, ADD_HEADER, CURRENT, HEADER, NEXT, TRAP, expect_error, expect_octet, guest};
 use super::super::stage::{Stage, content, entry, plugin};
 use crate::base::flow::attempt::{NextHop, Routes};
+use crate::base::flow::entry::{LastFailure, Progress};
 use crate::base::flow::placement::{Placement, Priority};
 use crate::base::flow::policy::{Hook, Policy, RouteVerdict, Routing, Sending, Sendout, Unplaced};
 use crate::base::mail::domain::Domain;
@@ -173,4 +174,21 @@ async fn what_on_route_said_is_told_to_the_hooks_after_it() {
         Sendout { entry: &entry, content: &content, recipient: 0, attempt: 1, site: "x", size_bytes_max: 100 };
     assert_eq!(stage.host.pre_send(sendout).await.sending, Sending::Next);
     assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn a_recipient_whose_way_faults_the_plugin_each_time_is_held() {
+    let stage = Stage::new();
+    stage.load(&[(plugin("trap"), guest(&[], &[("on-route", TRAP)]))]).await.expect("it loads");
+    let RouteVerdict { routing: Routing::Fail(first), .. } = route(&stage).await else { panic!("it is asked again") };
+    assert!(first.text.contains("trap: trap, 1 in a row"), "{first}");
+    let mut entry = entry(&["a@example.net"]);
+    let reply = Reply { text: first.text.replace("1 in", "2 in").into(), ..first };
+    let last = Some(Box::new(LastFailure { at: entry.accepted, reply, remote: None }));
+    entry.progress = vec![Progress::Pending { attempts: 2, due: entry.accepted, last, delay_told: false }];
+    let content = content("X-One: x\r\n\r\n", "text\r\n");
+    let unplaced = Unplaced { entry: &entry, content: &content, recipient: 0, attempt: 3, routes: &Configured };
+    let RouteVerdict { routing: Routing::Hold(reason), .. } = stage.host.route(unplaced).await else { panic!("held") };
+    assert!(reason.starts_with("plugin trap failed at route 3 times in a row (trap: "), "{reason}");
+    assert_eq!(stage.events.take("plugin-poison").len(), 1);
 }
