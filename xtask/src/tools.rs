@@ -56,8 +56,8 @@ fn python(root: &Path, tools: &Path) -> Tool {
     let example = root.join("plugins/examples/python-rate-limit");
     let folder = tools.join("python");
     let mut install = command::new(root, "python3");
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]);
-    install.arg("--target").arg(&folder).arg("--requirement").arg(example.join("requirements.txt"));
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--root-user-action=ignore"]);
+    install.args(["--upgrade", "--target"]).arg(&folder).arg("--requirement").arg(example.join("requirements.txt"));
     Tool { folder, named_by: vec![example.join("requirements.txt")], program: "bin/componentize-py", install }
 }
 

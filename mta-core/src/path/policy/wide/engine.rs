@@ -33,6 +33,8 @@ const TABLE_KEPT_BYTES: usize = 64 * 1024;
 /// What the engine said, as when the address space of the pool can't be reserved.
 pub(crate) fn engine(instances_max: u32) -> wasmtime::Result<Engine> {
     let mut config = settings();
+    // Calls between components within one another copy from one memory to another, in modules that the engine makes.
+    config.wasm_multi_memory(true);
     config.memory_init_cow(true).memory_guaranteed_dense_image_size(IMAGE_BYTES_MAX);
     config.max_wasm_stack(STACK_BYTES_MAX).async_stack_size(FIBER_BYTES);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances_max)));
