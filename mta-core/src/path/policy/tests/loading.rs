@@ -58,7 +58,7 @@ async fn what_is_no_component_is_refused() {
 async fn grants_that_do_not_exist_are_refused() {
     let octets = guest(&[], &[("on-connect", NEXT)]);
     for (allow, wanted) in [
-        ("logs", "allow = \"logs\" is no grant; grants are \"log\", \"clock\", \"random\", \"kv:<bucket>\""),
+        ("logs", "allow = \"logs\" is no grant; grants are \"log\", \"metrics\", \"clock\", \"random\""),
         ("kv", "allow = \"kv\" is no grant"),
         ("suppression", "allow = \"suppression\" is not offered by this version"),
     ] {
