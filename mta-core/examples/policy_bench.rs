@@ -1,7 +1,8 @@
 //! What plugins cost: `builtin:hello` asked through policy's door, at each hook and for whole transactions.
 //!
-//! `cargo run --release -p mta-core --example policy_bench [threads]`. Each line is the median of many batches; a run
-//! takes about ten seconds. docs/performance.md has the figures.
+//! `cargo run --release -p mta-core --example policy_bench [threads] [FOLDER]`. Each line is the median of many batches; a
+//! run takes about ten seconds. With a folder that has the components of plugins/examples it goes on with those, which are
+//! larger: some minutes. docs/performance.md has the figures.
 
 mod guest;
 
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let nothing = Arc::new(runtime.block_on(mail(rcpt(false)?))?);
     let taking = Arc::new(runtime.block_on(mail(rcpt(true)?))?);
     println!("{threads} thread(s), each line: median (lowest, highest) of {BATCHES} batches of {BATCH}");
-    for (mail, what) in [
+    let mut lines = vec![
         (&hello, What::Connect),
         (&hello, What::Rcpt),
         (&hello, What::Data),
@@ -51,7 +52,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         (&hello, What::PreSend),
         (&nothing, What::Nothing),
         (&taking, What::Take),
-    ] {
+    ];
+    let mut examples = Vec::new();
+    if let Some(folder) = std::env::args().nth(2) {
+        for (file, allow, config) in EXAMPLES {
+            println!("{file}");
+            examples.push(Arc::new(runtime.block_on(mail(example(&folder, file, allow, config)?))?));
+        }
+    }
+    lines.extend(examples.iter().zip([What::Greylist, What::RateLimit, What::SubjectRule]));
+    for (mail, what) in lines {
         let workers: Vec<_> = (0..threads).map(|_| runtime.spawn(worker(mail.clone(), what))).collect();
         let mut times = Vec::new();
         for worker in workers {
@@ -74,7 +84,17 @@ enum What {
     PreSend,
     Nothing,
     Take,
+    Greylist,
+    RateLimit,
+    SubjectRule,
 }
+
+/// Components, their grants and their configuration.
+const EXAMPLES: [(&str, &[&str], &str); 3] = [
+    ("greylist.wasm", &["kv:greylist", "clock"], r#"{"delay_seconds":0}"#),
+    ("rate-limit.wasm", &["kv:rates"], r#"{"recipients":1000000,"seconds":1}"#),
+    ("subject-rule.wasm", &[], r#"{"rules":[{"subject":"invoice","verdict":"mark"}]}"#),
+];
 
 impl What {
     fn words(self) -> &'static str {
@@ -86,6 +106,9 @@ impl What {
             Self::PreSend => "on-pre-send: instance restored, call, at rest",
             Self::Nothing => "on-rcpt that does nothing",
             Self::Take => "on-rcpt that takes from a limit in a bucket",
+            Self::Greylist => "C: on-rcpt of the greylist, with its instance",
+            Self::RateLimit => "Python: on-rcpt of the rate limit, with its instance",
+            Self::SubjectRule => "JavaScript: on-data of the subject rule, with its instance",
         }
     }
 }
@@ -122,7 +145,11 @@ impl Mail {
             What::Rcpt | What::Nothing | What::Take => {
                 drop(session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await);
             }
-            What::Data => drop(session.data(submission).await),
+            What::Data | What::SubjectRule => drop(session.data(submission).await),
+            What::Greylist | What::RateLimit => {
+                session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;
+                session.transaction_ended();
+            }
             What::Transaction => {
                 session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;
                 session.data(submission).await;
@@ -143,7 +170,7 @@ impl Mail {
     }
 }
 
-/// The plugin that every line but the last two is about.
+/// The plugin that the first lines are about.
 fn hello() -> Result<(Plugin, Bytes), Box<dyn Error>> {
     let source = PluginSource::Builtin("hello".into());
     let octets = plugins::read(&source)?;
@@ -163,6 +190,14 @@ fn rcpt(takes: bool) -> Result<(Plugin, Bytes), Box<dyn Error>> {
         (i32.const 1000000000) (i64.const 1000) (i32.const 2048))";
     let octets = if takes { guest::guest(&take, data, hook, body)? } else { guest::guest(&[], "", hook, "")? };
     Ok((plugin, octets))
+}
+
+/// A plugin of plugins/examples.
+fn example(folder: &str, file: &str, allow: &[&str], config: &str) -> Result<(Plugin, Bytes), Box<dyn Error>> {
+    let octets = std::fs::read(std::path::Path::new(folder).join(file))?;
+    let allow = allow.iter().map(|word| (*word).into()).collect();
+    let plain = Plugin::new("example", PluginSource::Builtin("example".into()));
+    Ok((Plugin { allow, edit: vec![EditGrant::Headers], config_json: config.to_owned(), ..plain }, octets.into()))
 }
 
 async fn mail(plugin: (Plugin, Bytes)) -> Result<Mail, Box<dyn Error>> {

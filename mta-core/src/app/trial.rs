@@ -10,6 +10,7 @@ use crate::base::flow::policy::{
     Asked, DataVerdict, Disposition, Gate, Hook, Policy, Routing, SendVerdict, Sending, Sendout, SessionInfo,
     SessionPolicy, Submission, Unplaced,
 };
+use crate::base::flow::suppression::Suppress;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
@@ -22,6 +23,7 @@ use crate::config::model::Config;
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::supplies::Shelf;
+use crate::path::suppress::driver::Suppressor;
 use bytes::Bytes;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -121,7 +123,9 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
     runtime()?.block_on(async {
         let faults = Arc::new(Faults::default());
         let world = World::new(config, Arc::<Faults>::clone(&faults))?;
-        let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None)?;
+        let lists = Suppressor::open(None, Arc::clone(&world.clock), Arc::clone(&world.observe)).await;
+        let lists: Arc<dyn Suppress> = Arc::new(lists.map_err(|fault| fault.to_string())?);
+        let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None, Some(lists))?;
         let supplies = Shelf::default().read(config)?.supplies;
         host.load(&config.plugins, &supplies, &plugins::read).await.map_err(|error| error.to_string())?;
         let info = SessionInfo {

@@ -124,7 +124,7 @@ impl Default for Budget {
             cpu_message: Duration::from_millis(50),
             cpu_message_per_mib: Duration::from_millis(4),
             wall: Duration::from_secs(5),
-            memory_bytes_max: 16 * MIB,
+            memory_bytes_max: None,
             log_lines_per_second_max: 100,
             edits_max: 64,
             instances_max: 2_500,

@@ -377,8 +377,8 @@ pub struct Budget {
     pub cpu_message_per_mib: Duration,
     /// Wall time, with all waiting.
     pub wall: Duration,
-    /// Linear memory, in bytes.
-    pub memory_bytes_max: usize,
+    /// Linear memory, in bytes. None: 16 MiB, and 128 MiB in the wide profile.
+    pub memory_bytes_max: Option<usize>,
     /// Log lines a second.
     pub log_lines_per_second_max: u32,
     /// Recorded edits in one call.

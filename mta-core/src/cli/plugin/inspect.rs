@@ -40,6 +40,7 @@ fn text(component: &str, found: &Inspection) -> String {
         format!("  allow      {}", quoted(found.allow.clone())),
         format!("  edit       {}", quoted(found.edit.iter().map(|word| (*word).to_owned()).collect())),
         format!("  memory     {} bytes at the start", found.memory_bytes),
+        format!("  profile    {}", found.profile),
         format!("  instances  {}", found.instances),
     ];
     if !found.unknown.is_empty() {
@@ -66,6 +67,7 @@ mod tests {
             "  allow      [\"log\"]",
             "  edit       [\"headers\"]",
             "  memory     65536 bytes at the start",
+            "  profile    narrow",
             "  instances  restored",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} in\n{text}");

@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOOK: &str = "a hook, as \"rcpt\"";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
-const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\", \"http-network:NETWORK\" or \"submit\"";
+const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"suppression:SCOPE\", \"http:HOST\", \"http-network:NETWORK\" or \"submit\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]
@@ -149,8 +149,8 @@ pub(super) const BUDGET: &[Key<Budget>] = &[
         read: |b, v| put(&mut b.cpu_message_per_mib, v.duration(Duration::ZERO..=MINUTE)),
     },
     Key { name: "wall", read: |b, v| put(&mut b.wall, v.duration(MILLISECOND..=MINUTE)) },
-    // A guest of ours starts with 256 KiB; interpreters need more than the default.
-    Key { name: "memory_bytes_max", read: |b, v| put(&mut b.memory_bytes_max, v.size(MIB..=1024 * MIB)) },
+    // A guest of ours starts with 64 KiB; interpreters with some MiB.
+    Key { name: "memory_bytes_max", read: |b, v| b.memory_bytes_max = v.size(MIB..=1024 * MIB) },
     Key { name: "log_lines_per_second_max", read: |b, v| put(&mut b.log_lines_per_second_max, v.count(0..=100_000)) },
     Key { name: "edits_max", read: |b, v| put(&mut b.edits_max, v.count(0..=10_000)) },
     Key { name: "instances_max", read: |b, v| put(&mut b.instances_max, v.count(1..=5_000)) },

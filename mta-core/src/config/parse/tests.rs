@@ -95,7 +95,10 @@ level = "debug"
     assert_eq!(plugin.on_failure, OnFailure::Closed);
     assert_eq!(plugin.on_failure_by_hook.get("connect"), Some(&OnFailure::Open));
     assert_eq!((plugin.submit.messages_per_minute_max, plugin.submit.outstanding_max), (5, 1000));
-    assert_eq!((plugin.budget.cpu_envelope, plugin.budget.memory_bytes_max), (Duration::from_millis(20), 32 << 20));
+    assert_eq!(
+        (plugin.budget.cpu_envelope, plugin.budget.memory_bytes_max),
+        (Duration::from_millis(20), Some(32 << 20))
+    );
     assert_eq!((config.log.format, config.log.level), (LogFormat::Json, Level::Debug));
 }
 

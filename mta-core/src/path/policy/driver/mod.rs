@@ -24,6 +24,8 @@ use super::host::pulse::Pulse;
 use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use super::scene::body::ALL_WRITTEN_BYTES_MAX;
+use super::wide;
+use super::wide::linkers::Linkers;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
@@ -31,6 +33,7 @@ use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
 use crate::base::flow::spool::Spool;
+use crate::base::flow::suppression::Suppress;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Config, Plugin, PluginSource};
@@ -58,6 +61,8 @@ pub struct HostSettings {
     pub instances_per_tenant_max: usize,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
+    /// The suppression lists; without them their capability is unavailable.
+    pub suppress: Option<Arc<dyn Suppress>>,
     /// What makes code of components.
     pub compiler: Arc<dyn Compile>,
 }
@@ -68,7 +73,7 @@ impl HostSettings {
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
         let (instances_max, instances_per_tenant_max) = (engine::INSTANCES_MAX, engine::INSTANCES_PER_TENANT_MAX);
         let compiler = Arc::new(InProcess);
-        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, compiler }
+        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, suppress: None, compiler }
     }
 }
 
@@ -84,8 +89,9 @@ impl Host {
     /// The engine's words, as when address space can't be reserved.
     pub fn new(settings: HostSettings) -> Result<Self, String> {
         let refused = |error: wasmtime::Error| format!("the plugin engine can't be set up: {error:#}");
-        let engine = engine::engine(settings.instances_max).map_err(refused)?;
-        let linker = linker(&engine).map_err(refused)?;
+        let narrow = engine::engine(settings.instances_max).map_err(refused)?;
+        let wide = wide::engine::engine(wide::engine::INSTANCES_MAX).map_err(refused)?;
+        let linkers = Linkers::new(linker(&narrow).map_err(refused)?, linker(&wide).map_err(refused)?);
         let began = settings.clock.now().mono;
         let (keeper, kv) = Keeper::new(settings.journal, settings.clock.clone(), settings.observe.clone());
         let pool = Pool {
@@ -93,14 +99,19 @@ impl Host {
                 clock: settings.clock,
                 observe: settings.observe,
                 reach: settings.reach,
+                suppress: settings.suppress,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
                 post: Arc::default(),
             },
-            pulse: Arc::new(Pulse::new(engine)),
+            pulse: Arc::new(Pulse::new([narrow, wide])),
             permits: Arc::new(Permits::new(
                 usize::try_from(settings.instances_max).unwrap_or(usize::MAX),
                 settings.instances_per_tenant_max,
+            )),
+            wide_permits: Arc::new(Permits::new(
+                usize::try_from(wide::engine::INSTANCES_MAX).unwrap_or(usize::MAX),
+                wide::engine::INSTANCES_PER_TENANT_MAX,
             )),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
             ledger: Arc::new(Ledger::default()),
@@ -108,7 +119,7 @@ impl Host {
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
         let (compiler, previous, kv) = (settings.compiler, Mutex::default(), Arc::new(kv));
-        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, compiler, serving, previous, generations, telling })))
+        Ok(Self(Arc::new(Shared { pool, linkers, kv, keeper, compiler, serving, previous, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -173,7 +184,7 @@ impl Host {
         supplies: &Supplies,
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
-        let Shared { pool, linker, kv, compiler, .. } = &*self.0;
+        let Shared { pool, linkers, kv, compiler, .. } = &*self.0;
         let mut all = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             let octets = read(&plugin.source).map_err(|problem| LoadError {
@@ -182,7 +193,7 @@ impl Host {
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
             let grants = Grants::new(plugin, kv, supplies)?;
-            all.push(load(pool, linker, &**compiler, grants, plugin, octets).await?);
+            all.push(load(pool, linkers, &**compiler, grants, plugin, octets).await?);
         }
         let generation = Generation::new(self.0.next_number(), all);
         for loaded in &generation.plugins {
@@ -192,10 +203,8 @@ impl Host {
                 version: CONTRACT_VERSION,
                 sha256: &loaded.sha256,
                 hooks: &hooks.join(","),
-                instances: &loaded
-                    .unpictured
-                    .as_ref()
-                    .map_or_else(|| "restored".into(), |why| format!("made anew: {why}")),
+                profile: loaded.code.plugin.profile.name(),
+                instances: &loaded.instances(),
                 generation: generation.number,
             });
         }

@@ -100,7 +100,11 @@ impl Session {
                     .await?;
                 verdict::gate(said)
             };
-            let gate = match call.noted(answer.await, Some(scene), None) {
+            let answer = answer.await;
+            if loaded.ends_with_call() {
+                *live = None;
+            }
+            let gate = match call.noted(answer, Some(scene), None) {
                 Ok(gate) => gate,
                 Err(fault) => {
                     *live = None;

@@ -5,12 +5,12 @@ use super::super::exchange::said::{Said, Says};
 use super::super::exchange::verdict;
 use super::super::fault::breaker::Turn;
 use super::super::fault::{Fault, Kind};
-use super::super::host::call::Call;
 use super::super::host::figures::Tenant;
 use super::super::host::instance::Pool;
 use super::super::host::stock::Loaded;
 use super::super::loading::compile::Compile;
 use super::super::scene::{Scene, SessionScene};
+use super::super::wide::linkers::Linkers;
 use super::generation::Generation;
 use super::keeper::Keeper;
 use crate::base::event::Event;
@@ -22,12 +22,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-use wasmtime::component::Linker;
 
 /// The insides of a host.
 pub(super) struct Shared {
     pub(super) pool: Pool,
-    pub(super) linker: Linker<Call>,
+    pub(super) linkers: Linkers,
     pub(super) kv: Arc<Kv>,
     pub(super) compiler: Arc<dyn Compile>,
     pub(super) keeper: Keeper,

@@ -4,17 +4,20 @@ use super::super::capability::grants::Grants;
 use super::super::capability::submit::Post;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
+use super::super::wide::needs::Profile;
+use super::super::wide::said::Said;
 use super::figures::Figures;
 use super::pulse::TICK;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
+use crate::base::flow::suppression::Suppress;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -36,6 +39,10 @@ const SETS_MAX: usize = 64;
 /// What a plugin is, apart from its code.
 pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
+    /// The engine that it runs in.
+    pub(crate) profile: Profile,
+    /// It was told of that it gets fixed numbers for randomness.
+    pub(crate) fixed_told: AtomicBool,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
     /// What mail it may send, where it may.
@@ -66,6 +73,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observe: Arc<dyn Observe>,
     pub(crate) reach: Reach,
+    /// The suppression lists, where there are some.
+    pub(crate) suppress: Option<Arc<dyn Suppress>>,
     /// Where the monotonic clock of guests begins.
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
@@ -113,6 +122,10 @@ pub(crate) struct Call {
     pub(crate) saw: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
+    /// What it printed.
+    pub(crate) said: Said,
+    /// Fixed numbers that it got for randomness.
+    pub(crate) fixed_numbers: u64,
     /// Its size, in octets.
     pub(crate) memory_bytes: usize,
 }
@@ -137,6 +150,11 @@ impl Identity {
             }
         };
         u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// What an instance's memory may grow to.
+    pub(crate) fn memory_bytes_max(&self) -> usize {
+        self.budget.memory_bytes_max.unwrap_or_else(|| self.profile.memory_bytes_max())
     }
 
     /// The set, compiled at its first use.
@@ -193,6 +211,8 @@ impl Call {
             drew: false,
             saw: false,
             grew: false,
+            said: Said::default(),
+            fixed_numbers: 0,
             memory_bytes: 0,
         }
     }
@@ -248,7 +268,7 @@ impl Call {
     }
 
     /// What an error of the engine means.
-    pub(crate) fn fault(&self, error: &wasmtime::Error) -> Fault {
+    pub(crate) fn fault(&mut self, error: &wasmtime::Error) -> Fault {
         let trap = error.downcast_ref::<wasmtime::Trap>();
         let kind = match trap {
             _ if error.is::<CpuSpent>() => Kind::Cpu,
@@ -257,7 +277,7 @@ impl Call {
         };
         let mut why = trap.map_or_else(|| error.root_cause().to_string(), ToString::to_string);
         if self.memory_refused {
-            why = format!("it wanted more than {} octets of memory ({why})", self.plugin.budget.memory_bytes_max);
+            why = format!("it wanted more than {} octets of memory ({why})", self.plugin.memory_bytes_max());
         }
         if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
             let names = trace.frames().iter().filter_map(|frame| frame.func_name());
@@ -266,6 +286,11 @@ impl Call {
                 why.push_str(" at ");
                 why.push_str(&names.join(" < "));
             }
+        }
+        // An interpreter says there what its trap is about.
+        if let Some(last) = self.said.last_words() {
+            why.push_str("; it printed: ");
+            why.push_str(&last);
         }
         Fault::new(kind, why)
     }
@@ -278,7 +303,7 @@ pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> 
 
 impl ResourceLimiter for Call {
     fn memory_growing(&mut self, _now: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = desired <= self.plugin.budget.memory_bytes_max;
+        let fits = desired <= self.plugin.memory_bytes_max();
         self.memory_refused |= !fits;
         self.grew |= fits;
         if fits {

@@ -2,6 +2,7 @@
 
 use super::super::fault::{Fault, Kind};
 use super::super::scene::Scene;
+use super::super::wide::stubs::end_lines;
 use super::bindings::exports::mailwright::plugin as exports;
 use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
@@ -38,6 +39,8 @@ pub(crate) struct Pool {
     pub(crate) pulse: Arc<Pulse>,
     /// Who may have how many instances in use.
     pub(crate) permits: Arc<Permits>,
+    /// The same for the wide profile.
+    pub(crate) wide_permits: Arc<Permits>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
     pub(crate) ledger: Arc<Ledger>,
@@ -170,12 +173,12 @@ impl Live {
         store.set_max_component_handles(HANDLES_MAX);
         begin(&mut store, Scene::default(), plugin.ticks(Hook::Connect, 0));
         let made = bounded(pool, plugin.budget.wall, pin!(code.pre.instantiate_async(&mut store))).await;
-        let instance = made.map_err(|stop| stop.fault(&store))?;
+        let instance = made.map_err(|stop| stop.fault(&mut store))?;
         let mut restore = Vec::new();
         if let Ready::Restored(functions) = &code.ready {
             for index in functions {
                 let function = instance.get_typed_func(&mut store, index);
-                restore.push(function.map_err(|error| store.data().fault(&error))?);
+                restore.push(function.map_err(|error| store.data_mut().fault(&error))?);
             }
         }
         store.data_mut().grew = false;
@@ -414,8 +417,9 @@ impl Live {
 
     /// A call ended: the scene comes back, with what the call recorded.
     fn leave<T>(&mut self, scene: &mut Scene, said: Result<Result<T, types::Fault>, Stop>) -> Result<T, Fault> {
+        end_lines(self.store.data_mut());
         *scene = std::mem::take(&mut self.store.data_mut().scene);
-        let said = said.map_err(|stop| stop.fault(&self.store))?;
+        let said = said.map_err(|stop| stop.fault(&mut self.store))?;
         self.sound = true;
         said.map_err(|fault| said_fault(&fault))
     }
@@ -447,10 +451,10 @@ fn said_fault(fault: &types::Fault) -> Fault {
 }
 
 impl Stop {
-    fn fault(self, store: &Store<Call>) -> Fault {
+    fn fault(self, store: &mut Store<Call>) -> Fault {
         match self {
             Self::Wall => Fault::new(Kind::Wall, "it took too long by the clock"),
-            Self::Engine(error) => store.data().fault(&error),
+            Self::Engine(error) => store.data_mut().fault(&error),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
+use super::super::wide::needs::Profile;
 use super::call::in_time;
 use super::code::{Code, Ready};
 use super::instance::{Live, Pool};
-use super::permits::Permit;
+use super::permits::{Permit, Permits};
 use super::reports::Reports;
 use crate::base::flow::policy::Hook;
 use crate::config::model::OnFailure;
@@ -71,6 +72,18 @@ impl Loaded {
         }
     }
 
+    /// Whether its instance ends with a call, and not with the transaction. A client may take minutes between two commands,
+    /// and there is room for few of the wide ones.
+    pub(crate) fn ends_with_call(&self) -> bool {
+        self.code.plugin.profile == Profile::Wide
+    }
+
+    /// How its instances live, as operators read it.
+    pub(crate) fn instances(&self) -> String {
+        let anew = if self.ends_with_call() { "made anew for each call" } else { "made anew" };
+        self.unpictured.as_ref().map_or_else(|| "restored".to_owned(), |why| format!("{anew}: {why}"))
+    }
+
     /// What its failure at that hook means.
     pub(crate) fn on_failure(&self, hook: Hook) -> OnFailure {
         self.on_failure.get(&hook).copied().unwrap_or_default()
@@ -115,7 +128,7 @@ impl Lease {
     /// An instance as `configure` left it: one that rested, or a fresh one. What is seldom is boxed: its futures are
     /// large, and they would be moved with those of every hook.
     pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>, tenant: Option<&Arc<str>>) -> Result<Self, Fault> {
-        let permit = match pool.permits.at_once(&loaded.permits, tenant) {
+        let permit = match permits(pool, loaded).at_once(&loaded.permits, tenant) {
             Some(permit) => permit,
             None => Box::pin(wait_for_permit(pool, loaded, tenant)).await?,
         };
@@ -161,11 +174,19 @@ async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
     Ok(live)
 }
 
+/// Who may have how many of its profile's instances.
+fn permits<'a>(pool: &'a Pool, loaded: &Loaded) -> &'a Permits {
+    match loaded.code.plugin.profile {
+        Profile::Narrow => &pool.permits,
+        Profile::Wide => &pool.wide_permits,
+    }
+}
+
 /// Every instance is taken: waits for one, but no longer than a call may take.
 async fn wait_for_permit(pool: &Pool, loaded: &Loaded, tenant: Option<&Arc<str>>) -> Result<Permit, Fault> {
     let (plugin, clock) = (&loaded.code.plugin, &*pool.world.clock);
     let began = clock.mono();
-    let permit = pool.permits.wait(&loaded.permits, tenant, in_time(clock, plugin.budget.wall)).await;
+    let permit = permits(pool, loaded).wait(&loaded.permits, tenant, in_time(clock, plugin.budget.wall)).await;
     plugin.figures.waited(clock.mono().saturating_duration_since(began));
     permit
 }

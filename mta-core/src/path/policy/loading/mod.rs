@@ -26,6 +26,8 @@ use super::host::engine;
 use super::host::instance::{Live, Pool};
 use super::host::reports::Reports;
 use super::host::stock::{Lease, Loaded, Stock};
+use super::wide::linkers::Linkers;
+use super::wide::needs::Profile;
 use crate::base::flow::policy::Hook;
 use crate::config::model::{OnFailure, Plugin};
 use bytes::Bytes;
@@ -35,9 +37,10 @@ use component::Restorable;
 use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{Component, InstancePre};
 
 /// Loads one plugin.
 ///
@@ -45,7 +48,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 /// Anything that would keep it from serving, in words that name what was expected and what to do.
 pub(crate) async fn load(
     pool: &Pool,
-    linker: &Linker<Call>,
+    linkers: &Linkers,
     compiler: &dyn Compile,
     grants: Grants,
     plugin: &Plugin,
@@ -53,14 +56,14 @@ pub(crate) async fn load(
 ) -> Result<Arc<Loaded>, LoadError> {
     let sha256 = sha256(plugin, &octets)?;
     let on_failure = on_failure(plugin)?;
-    if plugin.budget.memory_bytes_max > engine::MEMORY_BYTES_MAX {
-        let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
-        return Err(grants::error(plugin, problem, "lower it"));
-    }
+    let profile = Profile::of(&octets);
+    check_sizes(plugin, profile, &octets)?;
     let figures = pool.ledger.of(&plugin.name);
     figures.loading();
     let identity = Arc::new(Identity {
         name: plugin.name.clone(),
+        profile,
+        fixed_told: AtomicBool::new(false),
         grants,
         budget: plugin.budget,
         submit: plugin.submit,
@@ -71,7 +74,7 @@ pub(crate) async fn load(
         fetching: Semaphore::new(FETCHES_PER_PLUGIN_MAX),
         sets: Mutex::default(),
     });
-    let loader = Loader { pool, linker, compiler, plugin, identity };
+    let loader = Loader { pool, linkers, compiler, plugin, identity };
     let (code, unpictured) = match Sitter::new(&octets) {
         Ok(sitter) => loader.pictured(&octets, &sitter).await?,
         Err(why) => (loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why)),
@@ -99,7 +102,7 @@ pub(crate) async fn load(
 /// One plugin under way.
 struct Loader<'a> {
     pool: &'a Pool,
-    linker: &'a Linker<Call>,
+    linkers: &'a Linkers,
     compiler: &'a dyn Compile,
     plugin: &'a Plugin,
     identity: Arc<Identity>,
@@ -144,7 +147,7 @@ impl Loader<'_> {
             let remedy = "rebuild it with this version's SDK";
             grants::error(self.plugin, format!("it does not fit the contract: {error:#}"), remedy)
         };
-        let pre = self.linker.instantiate_pre(&component).map_err(link_error)?;
+        let pre = self.linkers.linked(self.identity.profile, &component).map_err(link_error)?;
         let mut hooks = hooks(&pre, &names).map_err(link_error)?;
         let ready = match beginning {
             Beginning::Restored(image) => {
@@ -164,14 +167,15 @@ impl Loader<'_> {
     async fn compile(&self, octets: Bytes) -> Result<Component, LoadError> {
         let clock = &self.pool.world.clock;
         let began = clock.mono();
-        let compiled = self.compiler.compile(self.linker.engine(), self.plugin, octets).await;
+        let profile = self.identity.profile;
+        let compiled = self.compiler.compile(self.linkers.engine(profile), profile, self.plugin, octets).await;
         self.identity.figures.compiled(clock.mono().saturating_duration_since(began));
         compiled.map_err(|NotCompiled { problem, remedy }| grants::error(self.plugin, problem, remedy))
     }
 
     /// Checks every import and export; the hooks' names.
     fn check(&self, component: &Component) -> Result<Vec<String>, LoadError> {
-        let (plugin, engine) = (self.plugin, self.linker.engine());
+        let (plugin, engine) = (self.plugin, self.linkers.engine(self.identity.profile));
         let kind = component.component_type();
         for (import, _) in kind.imports(engine) {
             check_import(plugin, &self.identity.grants, import)?;
@@ -213,6 +217,20 @@ fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
         return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
     }
     Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.contains(hook)).collect())
+}
+
+/// The component and the memory that it is allowed are of a size that its profile has room for.
+fn check_sizes(plugin: &Plugin, profile: Profile, octets: &[u8]) -> Result<(), LoadError> {
+    let bytes_max = profile.component_bytes_max();
+    if octets.len() > bytes_max {
+        let problem = format!("its component is larger than {bytes_max} octets");
+        return Err(grants::error(plugin, problem, "strip it of debugging information, or use a smaller one"));
+    }
+    if plugin.budget.memory_bytes_max.is_some_and(|bytes| bytes > engine::MEMORY_BYTES_MAX) {
+        let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
+        return Err(grants::error(plugin, problem, "lower it"));
+    }
+    Ok(())
 }
 
 /// The component's sum, which must be the one that the operator named.

@@ -1,6 +1,6 @@
 //! `on-route`: where, when and how a recipient goes, and what is wrong with an answer.
 
-use super::super::guests::{ADD, ADD_HEADER, CURRENT, HEADER, NEXT, expect_error, expect_octet, guest};
+use super::super::guests::{ADD, ADD_HEADER, CURRENT, HEADER, NEXT, TRAP, expect_error, expect_octet, guest};
 use super::super::stage::{Stage, content, entry, plugin};
 use crate::base::flow::attempt::{NextHop, Routes};
 use crate::base::flow::placement::{Placement, Priority};
@@ -85,15 +85,17 @@ async fn what_on_route_names_must_be_there_and_its_failures_are_answered() {
         Routing::Fail(Reply::new(451, EnhancedStatus::new(4, 3, 0), "Policy can't decide now, try again later"));
     let closed = Routing::Fail(Reply::new(550, EnhancedStatus::new(5, 3, 0), "Policy can't decide, refused"));
     let wrong = [
-        (place(&[(VIA, 16, 3)], ""), "no [[route]] has name = \"X-O\""),
-        (place(&[(POOL, 16, 5)], ""), "no [[pool]] has name = \"X-One\""),
-        (place(&[(CAMPAIGN, 16, 0)], ""), "expected 1 to 128 octets"),
-        (place(&[(CAMPAIGN, 4000, 200)], ""), "expected 1 to 128 octets"),
+        (TRAP.to_owned(), "trap", "unreachable"),
+        (place(&[(VIA, 16, 3)], ""), "answer", "no [[route]] has name = \"X-O\""),
+        (place(&[(POOL, 16, 5)], ""), "answer", "no [[pool]] has name = \"X-One\""),
+        (place(&[(CAMPAIGN, 16, 0)], ""), "answer", "expected 1 to 128 octets"),
+        (place(&[(CAMPAIGN, 4000, 200)], ""), "answer", "expected 1 to 128 octets"),
         // `fail` with a code that is no failure.
         (
             format!(
                 "(i32.store8 (i32.const 1032) (i32.const 3)) (i32.store16 (i32.const 1040) (i32.const 250)) {NEXT}"
             ),
+            "answer",
             "code 250",
         ),
     ];
@@ -102,7 +104,7 @@ async fn what_on_route_names_must_be_there_and_its_failures_are_answered() {
         (OnFailure::Open, Routing::Next, "next"),
         (OnFailure::Closed, closed, "550 5.3.0"),
     ];
-    for (body, words) in wrong {
+    for (body, kind, words) in wrong {
         for (on_failure, expected, answered) in &meanings {
             let failing = Plugin { on_failure: *on_failure, ..plugin("p") };
             stage.load(&[(failing, guest(&[], &[("on-route", &body)]))]).await.expect("it loads");
@@ -111,7 +113,7 @@ async fn what_on_route_names_must_be_there_and_its_failures_are_answered() {
             let [fault] = &faults[..] else { panic!("one fault: {faults:?}") };
             assert_eq!(
                 (&fault["hook"], &fault["kind"], &fault["answered"]),
-                (&"route".into(), &"answer".into(), &(*answered).into())
+                (&"route".into(), &kind.into(), &(*answered).into())
             );
             assert!(fault["why"].as_str().is_some_and(|why| why.contains(words)), "{fault}");
         }
