@@ -225,21 +225,10 @@ impl Server {
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = deliverer(&world, &config, &policy);
-        let (ticking, keeping) = (host.clone(), host.clone());
-        beside.spawn(async move { ticking.tick().await });
-        beside.spawn(async move { keeping.keep().await });
-        let sweeper = Arc::clone(&deliver);
-        beside.spawn(async move { sweeper.sweep().await });
+        run_beside(&host, &deliver, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
-        let parts = queue::Doors {
-            spool: Arc::<spool::SpoolDoor>::clone(&spool),
-            deliver: Arc::<Deliverer>::clone(&deliver),
-            policy: Arc::clone(&policy),
-            settle: Arc::new(Settler::new(config.subscribe(), Arc::clone(&world.dice))),
-            clock: Arc::clone(&world.clock),
-            observe: Arc::clone(&world.observe),
-        };
+        let parts = queue_doors(&spool, &deliver, &policy, config.subscribe(), &world);
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
         let operations = Operations {
@@ -254,12 +243,7 @@ impl Server {
         };
         beside.spawn(async move { control.serve(Arc::new(operations)).await });
 
-        let web = http::Doors {
-            policy: Arc::clone(&policy),
-            observe: Arc::clone(&world.observe),
-            clock: Arc::clone(&world.clock),
-        };
-        let web = Web::start(web, public);
+        let web = serve_public(public, &policy, &world);
         let doors = Arc::new(Doors::new(
             config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
@@ -269,11 +253,7 @@ impl Server {
             world.dice,
         ));
         let phase = watch::Sender::new(Phase::Serving);
-        let mut listeners = JoinSet::new();
-        for (name, port) in ports {
-            receive::announce(&*port, &name, &doors);
-            listeners.spawn(receive::serve(port, name, Arc::clone(&doors), phase.subscribe()));
-        }
+        let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
             reloads,
             log,
@@ -454,6 +434,48 @@ fn serve_metrics(
     let metrics = Arc::clone(metrics);
     beside.spawn(async move { scrape::serve(port, metrics).await });
     Ok(())
+}
+
+/// What plugins and deliveries do beside the mail.
+fn run_beside(host: &Host, deliver: &Arc<Deliverer>, beside: &mut JoinSet<()>) {
+    let (ticking, keeping, sweeper) = (host.clone(), host.clone(), Arc::clone(deliver));
+    beside.spawn(async move { ticking.tick().await });
+    beside.spawn(async move { keeping.keep().await });
+    beside.spawn(async move { sweeper.sweep().await });
+}
+
+/// What the queue needs of the other stages.
+fn queue_doors(
+    spool: &Arc<spool::SpoolDoor>,
+    deliver: &Arc<Deliverer>,
+    policy: &Arc<dyn Policy>,
+    config: watch::Receiver<Arc<Config>>,
+    world: &World,
+) -> queue::Doors {
+    queue::Doors {
+        spool: Arc::<spool::SpoolDoor>::clone(spool),
+        deliver: Arc::<Deliverer>::clone(deliver),
+        policy: Arc::clone(policy),
+        settle: Arc::new(Settler::new(config, Arc::clone(&world.dice))),
+        clock: Arc::clone(&world.clock),
+        observe: Arc::clone(&world.observe),
+    }
+}
+
+/// Serves SMTP at these ports.
+fn serve_mail(ports: Vec<Port>, doors: &Arc<Doors>, phase: &watch::Sender<Phase>) -> JoinSet<()> {
+    let mut listeners = JoinSet::new();
+    for (name, port) in ports {
+        receive::announce(&*port, &name, doors);
+        listeners.spawn(receive::serve(port, name, Arc::clone(doors), phase.subscribe()));
+    }
+    listeners
+}
+
+/// Serves plugins' public paths at these ports.
+fn serve_public(ports: Vec<PublicPort>, policy: &Arc<dyn Policy>, world: &World) -> Web {
+    let (policy, observe, clock) = (Arc::clone(policy), Arc::clone(&world.observe), Arc::clone(&world.clock));
+    Web::start(http::Doors { policy, observe, clock }, ports)
 }
 
 /// A public HTTP listener, and its open port.

@@ -57,7 +57,7 @@ macro_rules! answers {
         }
     )*};
 }
-answers!(Gate, Disposition, Routing, Sending, crate::web::Response);
+answers!(Gate, Disposition, Routing, Sending, crate::host::outside::web::Response);
 
 impl<T, E: Into<Fault>> Answer<T> for Result<T, E> {
     fn answer(self) -> Result<T, Fault> {

@@ -47,11 +47,10 @@ mod json;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod types;
-pub mod web;
 
 pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStatus, Fault, Gate, Priority, Reply};
 pub use hooks::{Auth, Mail, Outcome, Rcpt, Route, Routing, Sending};
-pub use host::outside::{dns, http, random, secrets, submit, suppression, tables};
+pub use host::outside::{dns, http, random, secrets, submit, suppression, tables, web};
 pub use host::{clock, delivery, kv, log, message, metrics, patterns, session};
 pub use mailwright_plugin_macros::plugin;
 pub use serde;

@@ -127,15 +127,39 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
             #exported
         });
     }
-    let verdict = match hook {
+    let verdict = verdict(hook);
+    let (parameters, arguments) = arguments(hook);
+    Some(quote! {
+        impl #guest for Component {
+            fn handle(#parameters) -> ::core::result::Result<#verdict, ::mailwright_plugin::Fault> {
+                PLUGIN.with_borrow_mut(|plugin| match plugin {
+                    ::core::option::Option::Some(plugin) => {
+                        #hooks::Answer::<#verdict>::answer(<#name>::#method(plugin, #arguments))
+                    }
+                    ::core::option::Option::None => ::core::result::Result::Err(#hooks::not_configured()),
+                })
+            }
+        }
+        #exported
+    })
+}
+
+/// What a hook that is asked answers.
+fn verdict(hook: Hook) -> TokenStream {
+    match hook {
         Hook::Data => quote! { ::mailwright_plugin::Disposition },
         Hook::Route => quote! { ::mailwright_plugin::Routing },
         Hook::PreSend => quote! { ::mailwright_plugin::Sending },
         Hook::Http => quote! { ::mailwright_plugin::web::Response },
         _ => quote! { ::mailwright_plugin::Gate },
-    };
+    }
+}
+
+/// What such a hook is given, and how it is handed to the plugin's own function.
+fn arguments(hook: Hook) -> (TokenStream, TokenStream) {
+    let hooks = quote! { ::mailwright_plugin::hooks };
     let params = quote! { ::std::vec::Vec<(::std::string::String, ::std::string::String)> };
-    let (parameters, arguments) = match hook {
+    match hook {
         Hook::Helo => (quote! { name: ::std::string::String, }, quote! { &name }),
         Hook::Auth => (
             quote! { mechanism: ::std::string::String, user: ::std::string::String, succeeded: bool, },
@@ -158,20 +182,7 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
             quote! { &#hooks::Rcpt { sender, to, params } },
         ),
         _ => (quote! {}, quote! {}),
-    };
-    Some(quote! {
-        impl #guest for Component {
-            fn handle(#parameters) -> ::core::result::Result<#verdict, ::mailwright_plugin::Fault> {
-                PLUGIN.with_borrow_mut(|plugin| match plugin {
-                    ::core::option::Option::Some(plugin) => {
-                        #hooks::Answer::<#verdict>::answer(<#name>::#method(plugin, #arguments))
-                    }
-                    ::core::option::Option::None => ::core::result::Result::Err(#hooks::not_configured()),
-                })
-            }
-        }
-        #exported
-    })
+    }
 }
 
 fn lifecycle(name: &Ident, configure: Option<&ImplItemFn>, self_test: Option<&ImplItemFn>) -> TokenStream {

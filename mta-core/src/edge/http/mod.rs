@@ -9,28 +9,18 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+pub use port::Doors;
+
 use crate::base::event::Event;
-use crate::base::flow::policy::Policy;
+use crate::base::world::Clock;
 use crate::base::world::net::Listener;
-use crate::base::world::{Clock, Observe};
 use crate::config::model::HttpListener;
 use crate::path::receive::slots::Slots;
-use port::Port;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
-
-/// What the ports need of the rest.
-pub struct Doors {
-    /// Who is asked.
-    pub policy: Arc<dyn Policy>,
-    /// Who is told.
-    pub observe: Arc<dyn Observe>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-}
 
 /// The public ports of a server. Dropped, they are closed, and their connections with them.
 pub struct Web {
@@ -50,7 +40,7 @@ impl Web {
         let doors = Arc::new(doors);
         for (config, listener) in ports {
             doors.observe.event(Event::Listening { listener: &config.name, address: listener.local() });
-            let port = Port {
+            let port = port::Port {
                 requests: Semaphore::new(config.requests_max),
                 config,
                 doors: Arc::clone(&doors),

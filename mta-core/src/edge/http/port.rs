@@ -1,9 +1,11 @@
 //! One port: its connections, each with its limits.
 
+use super::fields;
 use super::request::{Asked, answer};
-use super::{Doors, fields};
 use crate::base::event::Event;
+use crate::base::flow::policy::Policy;
 use crate::base::world::net::{Listener, Socket};
+use crate::base::world::{Clock, Observe};
 use crate::config::model::HttpListener;
 use crate::path::receive::slots::{NoSlot, Slot, Slots};
 use hyper::server::conn::http1;
@@ -21,6 +23,16 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The rest between tries to accept, when the process is out of descriptors or memory: without it the loop would spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// What the ports need of the rest.
+pub struct Doors {
+    /// Who is asked.
+    pub policy: Arc<dyn Policy>,
+    /// Who is told.
+    pub observe: Arc<dyn Observe>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
 
 /// A port with all that its connections share.
 pub(super) struct Port {

@@ -7,3 +7,4 @@ pub mod secrets;
 pub mod submit;
 pub mod suppression;
 pub mod tables;
+pub mod web;

@@ -82,12 +82,17 @@ pub(super) fn small_folders(tree: &Tree) -> Vec<Finding> {
 pub(super) fn shallow_sources(tree: &Tree) -> Vec<Finding> {
     let below = tree.code().filter_map(|(path, ..)| Some((path, path.split_once("/src/")?.1)));
     below
-        .filter(|(_, inside)| inside.matches('/').count() > FOLDERS_BELOW_SRC_MAX)
+        .filter(|(_, inside)| folders(inside) > FOLDERS_BELOW_SRC_MAX)
         .map(|(path, _)| {
             let advice = format!("more than {FOLDERS_BELOW_SRC_MAX} folders below src: move it up");
             Finding::new(path, 1, "depth", advice)
         })
         .collect()
+}
+
+/// How many folders a path goes down. Within a folder of tests one more may group them.
+fn folders(inside: &str) -> usize {
+    inside.matches('/').count() - usize::from(inside.contains("/tests/"))
 }
 
 #[cfg(test)]
@@ -130,5 +135,8 @@ mod tests {
         let tree = Tree::new([("a/src/1/2/3/x.rs", ""), ("a/src/1/2/3/4/x.rs", "")]);
         let found = shallow_sources(&tree);
         assert_eq!(found.iter().map(|f| f.file.as_str()).collect::<Vec<_>>(), ["a/src/1/2/3/4/x.rs"]);
+        let tests = Tree::new([("a/src/1/2/tests/4/x.rs", ""), ("a/src/1/2/tests/4/5/x.rs", "")]);
+        let found = shallow_sources(&tests);
+        assert_eq!(found.iter().map(|f| f.file.as_str()).collect::<Vec<_>>(), ["a/src/1/2/tests/4/5/x.rs"]);
     }
 }

@@ -3,7 +3,7 @@
 //! A message that a plugin sends because of a message that a plugin sent, and so on, has a depth, and it ends at
 //! [`DEPTH_MAX`]. The depth travels in a tag of the queue and in a header field, and guests can write neither.
 
-use super::super::scene::{MessageScene, Scene};
+use super::super::scene::{DEPTH_FIELD, DEPTH_TAG, MessageScene, Scene};
 use super::kv::{Bucket, Taken};
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::offer::{Offer, OfferedContent};
@@ -23,12 +23,6 @@ use tokio::sync::{Semaphore, watch};
 
 /// How deep mail may follow from mail of plugins.
 pub(crate) const DEPTH_MAX: u32 = 3;
-/// The depth of a message in the queue.
-const DEPTH_TAG: &str = "mailwright/submitted";
-/// The depth of a message on its way, and when it comes back.
-const DEPTH_FIELD: &str = "Mailwright-Submitted";
-/// Tags that begin so are the server's own.
-const OWN_TAGS: &str = "mailwright/";
 /// Messages of one plugin that are made durable at once; further ones wait.
 const SENDING_MAX: usize = 16;
 /// A line of a message, in octets without its end (RFC 5322 2.1.1).
@@ -130,16 +124,6 @@ fn depth(message: &MessageScene) -> u32 {
     let number = |text: &str| text.trim().parse().unwrap_or(DEPTH_MAX);
     let field = header::find(&message.content.head, DEPTH_FIELD, 0).map_or(0, |field| number(&field.unfolded()));
     field.max(message.tag(DEPTH_TAG).map_or(0, number))
-}
-
-/// Whether guests may write the field.
-pub(in crate::path::policy) fn is_own_field(name: &str) -> bool {
-    name.eq_ignore_ascii_case(DEPTH_FIELD)
-}
-
-/// Whether guests may write the tag.
-pub(in crate::path::policy) fn is_own_tag(name: &str) -> bool {
-    name.starts_with(OWN_TAGS)
 }
 
 impl Submission<'_> {

@@ -6,8 +6,8 @@ use super::super::host::bindings::mailwright::plugin::types::Address;
 use super::super::host::call::Call;
 use super::super::scene::{MessageScene, Refused};
 use super::mime;
+use super::octets::indices;
 use super::octets::{find, read, read_stored};
-use super::patterns::indices;
 use crate::base::mail::content::Body;
 use crate::base::mail::edits::EnvelopeEdit;
 

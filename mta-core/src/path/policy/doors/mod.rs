@@ -6,7 +6,6 @@ mod message;
 mod mime;
 mod network;
 pub(super) mod octets;
-mod patterns;
 mod secrets;
 mod session;
 mod submit;

@@ -6,7 +6,6 @@ pub(super) mod body;
 pub(super) mod recorded;
 mod refused;
 
-use super::capability::submit::{is_own_field, is_own_tag};
 use super::exchange::words;
 use crate::base::flow::placement::Priority;
 use crate::base::mail::address::Address;
@@ -32,6 +31,12 @@ const NOTE_BYTES_MAX: usize = 4 * 1024;
 const NOTES_MAX: usize = 128;
 /// Notes in a session, of one plugin and in common.
 const NOTES_PER_PLUGIN_MAX: usize = 64;
+/// Tags that begin so are the server's own: guests can't write them.
+const OWN_TAGS: &str = "mailwright/";
+/// How often plugins sent mail up to this message, in the queue.
+pub(super) const DEPTH_TAG: &str = "mailwright/submitted";
+/// The same on its way, and when it comes back. Guests can't write it either.
+pub(super) const DEPTH_FIELD: &str = "Mailwright-Submitted";
 /// Keys that begin so are common to all plugins of a session.
 const SHARED: &str = "shared/";
 
@@ -363,7 +368,11 @@ impl MessageScene {
         if name.len() + value.len() > TAG_BYTES_MAX {
             return Err(Refused::TooLarge);
         }
-        if name.is_empty() || is_own_tag(name) || name.contains(char::is_control) || value.contains(char::is_control) {
+        if name.is_empty()
+            || name.starts_with(OWN_TAGS)
+            || name.contains(char::is_control)
+            || value.contains(char::is_control)
+        {
             return Err(Refused::Invalid);
         }
         self.tags.push((name.into(), value.into()));
@@ -395,7 +404,7 @@ fn position(fields: &[(Cow<'_, str>, Cow<'_, str>)], name: &str, nth: u32) -> Op
 /// A name is printable ASCII without a colon (RFC 5322 2.2); a value has no line ends: those are the writer's.
 fn check_field(name: &str, value: &str) -> Result<(), Refused> {
     let is_name = !name.is_empty() && name.bytes().all(|octet| (33..=126).contains(&octet) && octet != b':');
-    if !is_name || is_own_field(name) || value.contains(|c: char| c.is_control() && c != '\t') {
+    if !is_name || name.eq_ignore_ascii_case(DEPTH_FIELD) || value.contains(|c: char| c.is_control() && c != '\t') {
         return Err(Refused::Invalid);
     }
     match name.len() <= 128 && value.len() <= FIELD_BYTES_MAX {
