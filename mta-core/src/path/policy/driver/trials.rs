@@ -52,7 +52,7 @@ impl Shared {
     ) -> Option<JoinHandle<()>> {
         let Trail { steps, missed, .. } = trail;
         let names = generation.plugins.iter().map(|loaded| &*loaded.code.plugin.name);
-        let recorders = self.trials.wanted(names, &steps);
+        let recorders = self.trials.wanted(&names, &steps);
         let places = places(&generation, &steps, missed, session, tenant);
         if places.is_empty() && recorders.is_empty() {
             return before;

@@ -106,7 +106,7 @@ impl Trials {
     /// Whom the plugins' calls are to be sent to, and which. What was asked for is counted at once, so that it ends.
     pub(in crate::path::policy) fn wanted<'a>(
         &self,
-        plugins: impl Iterator<Item = &'a str> + Clone,
+        plugins: &(impl Iterator<Item = &'a str> + Clone),
         steps: &[Step],
     ) -> Vec<(Vec<usize>, mpsc::Sender<Recorded>)> {
         if !self.recording.load(Ordering::Relaxed) {
@@ -281,8 +281,9 @@ mod tests {
     fn a_recording_ends_with_its_calls_or_its_reader_and_there_are_few() {
         let trials = Trials::default();
         let step = || Step { by: Some(0), asked: Ask::Data, message: None, said: Said::next() };
-        let wanted =
-            |steps: &[Step]| trials.wanted(["a", "b"].into_iter(), steps).iter().map(|(at, _)| at.len()).sum::<usize>();
+        let wanted = |steps: &[Step]| {
+            trials.wanted(&["a", "b"].into_iter(), steps).iter().map(|(at, _)| at.len()).sum::<usize>()
+        };
         let first = trials.record("a", 3).expect("recorded");
         assert!(trials.is_recording("a") && !trials.is_recording("b"));
         assert_eq!((wanted(&[step(), step()]), wanted(&[step(), step()]), wanted(&[step()])), (2, 1, 0));
