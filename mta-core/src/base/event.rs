@@ -235,6 +235,10 @@ pub enum Event<'a> {
     PluginDataUnkept { why: &'a str },
     /// A part of what plugins kept can't be read; it was set aside.
     PluginDataDamaged { position: u64, why: &'a str },
+    /// A change of a suppression list could not be written; it is in force, and is written with the next.
+    SuppressionUnkept { why: &'a str },
+    /// A part of the suppression lists can't be read; it was set aside.
+    SuppressionDamaged { position: u64, why: &'a str },
     /// Log lines were lost because their reader was too slow; mail does not wait for it.
     LogDropped { lines: u64 },
     /// An internal error that should not be: a bug in Mailwright.
@@ -321,6 +325,8 @@ kinds! {
     PluginMetricDropped "plugin-metric-dropped" Warn,
     PluginDataUnkept "plugin-data-unkept" Error,
     PluginDataDamaged "plugin-data-damaged" Error,
+    SuppressionUnkept "suppression-unkept" Error,
+    SuppressionDamaged "suppression-damaged" Error,
     LogDropped "log-dropped" Warn,
     Bug "bug" Error,
 }

@@ -14,6 +14,7 @@ use crate::base::flow::policy::{
     Asked, DataVerdict, Disposition, Gate, Hook, Policy, Routing, SendVerdict, Sendout, SessionInfo, SessionPolicy,
     Submission, Unplaced,
 };
+use crate::base::flow::suppression::Suppress;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
@@ -26,6 +27,7 @@ use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::supplies::Shelf;
 use crate::path::policy::words;
+use crate::path::suppress::driver::Suppressor;
 use bytes::Bytes;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -111,6 +113,12 @@ impl Observe for Faults {
     }
 }
 
+/// Suppression lists of a trial's own: they live as long as it.
+async fn empty_lists(world: &World) -> Result<Arc<dyn Suppress>, String> {
+    let lists = Suppressor::open(None, Arc::clone(&world.clock), Arc::clone(&world.observe)).await;
+    Ok(Arc::new(lists.map_err(|fault| fault.to_string())?))
+}
+
 /// Plays a case with the plugins of a configuration.
 ///
 /// # Errors
@@ -127,7 +135,8 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
     runtime()?.block_on(async {
         let faults = Arc::new(Faults::default());
         let world = World::new(config, Arc::<Faults>::clone(&faults))?;
-        let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None)?;
+        let lists = empty_lists(&world).await?;
+        let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None, Some(lists))?;
         let supplies = Shelf::default().read(config)?.supplies;
         host.load(&config.plugins, &supplies, &plugins::read).await.map_err(|error| error.to_string())?;
         let info = SessionInfo {

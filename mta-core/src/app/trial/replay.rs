@@ -4,6 +4,7 @@
 //! empty and fill as the record is replayed, tables and secrets are those of the configuration, names are looked up now.
 
 use super::super::{World, host, runtime};
+use super::empty_lists;
 use crate::base::flow::operator::trial::{Difference, Recorded, Said};
 use crate::config::model::{Config, Mode, Plugin};
 use crate::edge::observe::Unheard;
@@ -73,7 +74,7 @@ pub(super) async fn rehearsal(config: &Config, plugin: &str) -> Result<Rehearsal
     let found = found.ok_or_else(|| format!("no [[plugin]] of the configuration has the name {plugin}"))?;
     let shadow = Plugin { mode: Mode::Shadow, of: None, ..found.clone() };
     let world = World::new(config, Arc::new(Unheard))?;
-    let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None)?;
+    let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None, Some(empty_lists(&world).await?))?;
     let supplies = Shelf::default().read(config)?.supplies;
     let loaded = host.load(std::slice::from_ref(&shadow), &supplies, &plugins::read).await;
     loaded.map_err(|error| error.to_string())?;

@@ -1,8 +1,9 @@
 //! The server's side of the control socket.
 
 use super::row::{Message, Row};
-use super::{REQUEST_BYTES_MAX, Request, Response, Status};
+use super::{REQUEST_BYTES_MAX, Request, Response, Status, suppression};
 use crate::base::flow::operator::{Operate, OperatePlugins, Recording, Selection, Serving};
+use crate::base::flow::suppression::Suppress;
 use crate::base::time::UnixMillis;
 use crate::base::world::Clock;
 use crate::edge::observe::EventLog;
@@ -42,6 +43,8 @@ pub struct Operations {
     pub operate: Arc<dyn Operate>,
     /// The plugins.
     pub plugins: Arc<dyn OperatePlugins>,
+    /// The suppression lists.
+    pub suppress: Arc<dyn Suppress>,
     /// For ages.
     pub clock: Arc<dyn Clock>,
     /// For the events' counters.
@@ -171,6 +174,15 @@ impl Client {
             Request::Retry { selection } => done(operate.retry(selection).await),
             Request::Rebind { selection } => done(operate.rebind(selection).await),
             Request::Cancel { selection } => done(operate.cancel(selection).await),
+            Request::SuppressionList { list, after } => {
+                suppression::page(&*operations.suppress, list, after.as_deref())
+            }
+            Request::SuppressionAdd { list, addresses } => {
+                suppression::add(&*operations.suppress, list, addresses).await
+            }
+            Request::SuppressionRemove { list, address } => {
+                suppression::remove(&*operations.suppress, list, &address).await
+            }
             Request::PluginList => Response::Serving(operations.plugins.serving()),
             Request::PluginReload => serving(operations.plugins.reload().await),
             Request::PluginRollback => serving(operations.plugins.roll_back().await),

@@ -9,6 +9,7 @@ use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Fate, LastFailure, Progress};
 use crate::base::flow::operator::trial::{RecordedCall, RecordedQuestion, Said};
 use crate::base::flow::operator::{Operate, OperatePlugins, Recording, ServingHook, ServingPlugin};
+use crate::base::flow::suppression::Reason;
 use crate::base::mail::address::Address;
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Envelope, Notify, Recipient};
@@ -17,9 +18,10 @@ use crate::base::smtp::status::EnhancedStatus;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::Log;
-use crate::edge::observe::EventLog;
 use crate::edge::observe::exposition::Metrics;
 use crate::edge::observe::tally::Tally;
+use crate::edge::observe::{EventLog, Unheard};
+use crate::path::suppress::driver::Suppressor;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
@@ -161,6 +163,11 @@ impl OperatePlugins for Plugins {
     }
 }
 
+/// Suppression lists that live as long as the test.
+async fn lists() -> Suppressor {
+    Suppressor::open(None, Arc::new(Fixed), Arc::new(Unheard)).await.expect("nothing is read")
+}
+
 /// Runs `client` on a thread of its own against a server with `count` messages, and gives back what the queue was asked.
 async fn with_server<T: Send + 'static>(
     count: u128,
@@ -176,6 +183,7 @@ async fn with_server<T: Send + 'static>(
     let operations = Arc::new(Operations {
         operate: Arc::<Queue>::clone(&queue),
         plugins: Arc::new(Plugins),
+        suppress: Arc::new(lists().await),
         clock: Arc::new(Fixed),
         metrics: Arc::new(Metrics(vec![Arc::<Tally>::clone(log.tally())])),
         log: Arc::new(log),
@@ -287,6 +295,41 @@ async fn plugins_are_listed_reloaded_and_rolled_back() {
             panic!("no way back")
         };
         assert_eq!((serving.generation, serving.previous), (1, Some(2)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_suppression_list_is_changed_and_paged() {
+    with_server(1, |path| {
+        let mut client = Client::connect(path).expect("a server");
+        let list = || List { scope: "news".to_owned(), tenant: Some("t".to_owned()) };
+        let mut add = |addresses| client.ask(&Request::SuppressionAdd { list: list(), addresses }, no_row);
+        let many = (0..1500).map(|n| (format!("A{n:04}@Example.org"), Reason::Manual)).collect();
+        assert_eq!(add(many), Ok(Response::Changed { addresses: 1500 }));
+        let some = ["a0001@example.org", "new@example.org"].map(|who| (who.to_owned(), Reason::Complaint));
+        assert_eq!(add(some.to_vec()), Ok(Response::Changed { addresses: 1 }));
+        let wrong = add(vec![("ok@example.org".to_owned(), Reason::Manual), ("no".to_owned(), Reason::Manual)]);
+        assert_eq!(wrong, Err("\"no\" is no address: a mailbox is local-part@domain".to_owned()));
+        let removed = Request::SuppressionRemove { list: list(), address: "A0007@example.ORG".to_owned() };
+        assert_eq!(client.ask(&removed, no_row), Ok(Response::Changed { addresses: 1 }));
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let request = Request::SuppressionList { list: list(), after };
+            let Ok(Response::Suppressed { addresses, more }) = client.ask(&request, no_row) else { panic!("no page") };
+            after = addresses.last().map(|row| row.address.clone());
+            found.extend(addresses);
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(found.len(), 1500);
+        assert!(found.windows(2).all(|pair| pair[0].address < pair[1].address));
+        let new = found.last().expect("there are some");
+        assert_eq!((&*new.address, new.reason, &*new.by), ("new@example.org", Reason::Complaint, "operator"));
+        assert_eq!(new.since, "2026-01-01T00:05:00.000Z");
+        let nameless = Request::SuppressionList { list: List { scope: String::new(), tenant: None }, after: None };
+        assert!(client.ask(&nameless, no_row).is_err_and(|why| why.contains("is no scope")));
     })
     .await;
 }

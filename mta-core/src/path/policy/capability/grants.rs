@@ -25,11 +25,8 @@ const LIFECYCLE: &str = "lifecycle";
 /// Interfaces that need no grant: what a hook is about.
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
-/// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 1] = ["suppression"];
-
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 12] = [
+pub(crate) const OFFERED: [(&str, &str); 14] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -37,6 +34,8 @@ pub(crate) const OFFERED: [(&str, &str); 12] = [
     ("kv", "kv:<bucket>"),
     ("secrets", "secrets:<name>"),
     ("secrets", "hmac:<name>"),
+    ("suppression", "suppression:<scope>"),
+    ("suppression", "suppression:<scope>:read"),
     ("tables", "tables:<name>"),
     ("dns", "dns"),
     ("http", "http:<host>"),
@@ -72,6 +71,8 @@ pub(crate) struct Grants {
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// Its tables by name.
     tables: Vec<(Box<str>, Arc<TableSlot>)>,
+    /// Scopes of suppression lists; whether it may change those lists.
+    scopes: Vec<(Arc<str>, bool)>,
     /// Where it may fetch from.
     pub(crate) http: HttpGrants,
     /// It may change header fields.
@@ -111,6 +112,10 @@ impl Grants {
                     let table = supplies.table(name).ok_or_else(|| not_there(plugin, word, "table"))?;
                     grants.tables.push((name.into(), table.clone()));
                 }
+                (_, Some(("suppression", scope))) => {
+                    let (name, change) = scope.strip_suffix(":read").map_or((scope, true), |scope| (scope, false));
+                    grants.scopes.push((name.into(), change));
+                }
                 (_, Some(("http", origin))) => {
                     let origin = Origin::parse(origin)
                         .map_err(|why| error(plugin, format!("allow = \"{word}\": {why}"), HTTP))?;
@@ -146,6 +151,7 @@ impl Grants {
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
             "tables" => !self.tables.is_empty(),
+            "suppression" => !self.scopes.is_empty(),
             _ => false,
         }
     }
@@ -163,6 +169,12 @@ impl Grants {
     /// A table, where it is granted.
     pub(crate) fn table(&self, name: &str) -> Option<&TableSlot> {
         self.tables.iter().find(|(granted, _)| **granted == *name).map(|(_, table)| &**table)
+    }
+
+    /// A scope of suppression lists, where it is granted to read them or, if so wanted, to change them.
+    pub(crate) fn scope(&self, name: &str, change: bool) -> Option<&Arc<str>> {
+        let granted = |(scope, may_change): &&(Arc<str>, bool)| **scope == *name && (*may_change || !change);
+        self.scopes.iter().find(granted).map(|(scope, _)| scope)
     }
 
     /// A bucket, where it is granted: each tenant has its own.
@@ -192,13 +204,8 @@ fn not_there(plugin: &Plugin, word: &str, section: &str) -> LoadError {
 }
 
 fn bad_grant(plugin: &Plugin, word: &str) -> LoadError {
-    let name = word.split(':').next().unwrap_or_default();
     let words = OFFERED.map(|(_, word)| format!("\"{word}\""));
-    let remedy = format!("grants are {}", words.join(", "));
-    match LATER.contains(&name) {
-        true => error(plugin, format!("allow = \"{word}\" is not offered by this version"), remedy),
-        false => error(plugin, format!("allow = \"{word}\" is no grant"), remedy),
-    }
+    error(plugin, format!("allow = \"{word}\" is no grant"), format!("grants are {}", words.join(", ")))
 }
 
 pub(crate) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl Into<String>) -> LoadError {
@@ -208,7 +215,7 @@ pub(crate) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl In
 /// Checks one import of a component.
 ///
 /// # Errors
-/// It is not granted, not offered, or none of ours.
+/// It is not granted, or none of ours.
 pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Result<(), LoadError> {
     let Some(name) = ours(plugin, import)? else {
         if stubbed(import).is_some() {
@@ -231,16 +238,7 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
         let remedy = format!("add \"{word}\" to its `allow`");
         return Err(error(plugin, format!("it imports {import}, which is not granted"), remedy));
     }
-    match name {
-        name if LATER.contains(&name) => {
-            let offered = OFFERED.map(|(offered, _)| offered).join(", ");
-            let remedy = format!("this version offers {offered}; use a plugin that needs no more");
-            Err(error(plugin, format!("it imports {import}, which this version does not offer"), remedy))
-        }
-        _ => {
-            Err(error(plugin, format!("it imports {import}, which is not in the contract"), "rebuild it with our SDK"))
-        }
-    }
+    Err(error(plugin, format!("it imports {import}, which is not in the contract"), "rebuild it with our SDK"))
 }
 
 /// Checks one export of a component; the interface's name if it is a hook or the life cycle.

@@ -35,6 +35,7 @@ use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
 use crate::base::flow::spool::Spool;
+use crate::base::flow::suppression::Suppress;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Config, Mode, Plugin, PluginSource};
@@ -62,6 +63,8 @@ pub struct HostSettings {
     pub instances_per_tenant_max: usize,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
+    /// The suppression lists; without them their capability is unavailable.
+    pub suppress: Option<Arc<dyn Suppress>>,
     /// What makes code of components.
     pub compiler: Arc<dyn Compile>,
 }
@@ -72,7 +75,7 @@ impl HostSettings {
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
         let (instances_max, instances_per_tenant_max) = (engine::INSTANCES_MAX, engine::INSTANCES_PER_TENANT_MAX);
         let compiler = Arc::new(InProcess);
-        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, compiler }
+        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, suppress: None, compiler }
     }
 }
 
@@ -98,6 +101,7 @@ impl Host {
                 clock: settings.clock,
                 observe: settings.observe,
                 reach: settings.reach,
+                suppress: settings.suppress,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
                 post: Arc::default(),

@@ -11,13 +11,14 @@ use super::figures::Figures;
 use super::pulse::TICK;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
+use crate::base::flow::suppression::Suppress;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -43,6 +44,8 @@ pub(crate) struct Identity {
     pub(crate) shadow: bool,
     /// The engine that it runs in.
     pub(crate) profile: Profile,
+    /// It was told of that it gets fixed numbers for randomness.
+    pub(crate) fixed_told: AtomicBool,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
     /// What mail it may send, where it may.
@@ -73,6 +76,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observe: Arc<dyn Observe>,
     pub(crate) reach: Reach,
+    /// The suppression lists, where there are some.
+    pub(crate) suppress: Option<Arc<dyn Suppress>>,
     /// Where the monotonic clock of guests begins.
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
@@ -122,6 +127,8 @@ pub(crate) struct Call {
     pub(crate) grew: bool,
     /// What it printed.
     pub(crate) said: Said,
+    /// Fixed numbers that it got for randomness.
+    pub(crate) fixed_numbers: u64,
     /// Its size, in octets.
     pub(crate) memory_bytes: usize,
 }
@@ -208,6 +215,7 @@ impl Call {
             saw: false,
             grew: false,
             said: Said::default(),
+            fixed_numbers: 0,
             memory_bytes: 0,
         }
     }

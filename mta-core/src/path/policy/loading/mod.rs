@@ -37,6 +37,7 @@ use component::Restorable;
 use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre};
@@ -65,6 +66,7 @@ pub(crate) async fn load(
         space: space(plugin),
         shadow: plugin.mode == Mode::Shadow,
         profile,
+        fixed_told: AtomicBool::new(false),
         grants,
         budget: plugin.budget,
         submit: plugin.submit,
