@@ -202,7 +202,7 @@ impl Rehearsal {
         let began = clock.now().mono;
         let made = fresh(&self.host.pool, &self.loaded).await;
         let took = clock.now().mono.saturating_duration_since(began);
-        made.map(drop).map_err(|fault| fault_said(&fault).verdict)?;
+        drop(made.map_err(|fault| fault_said(&fault).verdict)?);
         Ok(took)
     }
 
