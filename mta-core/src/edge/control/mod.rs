@@ -9,8 +9,8 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 
+use crate::base::flow::operator::suppression::Reason;
 use crate::base::flow::operator::{Selection, Serving};
-use crate::base::flow::suppression::Reason;
 use crate::base::mail::id::QueueId;
 use row::{Message, Row};
 use serde::{Deserialize, Serialize};

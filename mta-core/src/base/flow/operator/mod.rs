@@ -1,5 +1,7 @@
 //! What an operator asks of the running queue and of the plugins, and what is answered.
 
+pub mod suppression;
+
 use super::Answer;
 use crate::base::fault::SpoolFault;
 use crate::base::flow::entry::Entry;
