@@ -190,12 +190,38 @@ pub enum Event<'a> {
     /// A plugin failed; what the operator's `on_failure` made of it.
     PluginFault {
         plugin: &'a str,
+        /// How often plugins were loaded until it came, and how the sum of its component begins.
+        generation: u64,
+        sha256: &'a str,
         hook: &'a str,
         kind: &'a str,
         why: &'a str,
+        /// The guest's functions, the innermost first.
+        frames: &'a str,
         session: Option<&'a str>,
         id: Option<QueueId>,
         answered: &'a str,
+    },
+    /// So many attempts of one message in a row faulted the same plugin; the message is held, or its client told again.
+    PluginPoison {
+        plugin: &'a str,
+        hook: &'a str,
+        kind: &'a str,
+        faults: u32,
+        session: Option<&'a str>,
+        id: Option<QueueId>,
+        held: bool,
+    },
+    /// What a shadow or a canary says is not what is done, or would be done without it: the last such difference, and
+    /// how many there were since the last such line.
+    PluginDiffers {
+        plugin: &'a str,
+        hook: &'a str,
+        session: Option<&'a str>,
+        id: Option<QueueId>,
+        said: &'a str,
+        other: &'a str,
+        differences: u64,
     },
     /// A plugin failed again and again: it is not asked for so long, and `on_failure` answers meanwhile.
     PluginAlone { plugin: &'a str, for_ms: u64 },
@@ -291,6 +317,8 @@ kinds! {
     PluginLog "plugin-log" Info,
     PluginCalled "plugin-called" Info,
     PluginFault "plugin-fault" Warn,
+    PluginPoison "plugin-poison" Error,
+    PluginDiffers "plugin-differs" Info,
     PluginAlone "plugin-alone" Error,
     PluginBack "plugin-back" Info,
     PluginUntold "plugin-untold" Warn,

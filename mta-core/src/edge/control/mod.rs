@@ -10,6 +10,7 @@ mod suppression;
 mod tests;
 
 use crate::base::flow::operator::suppression::Reason;
+use crate::base::flow::operator::trial::{Differences, Recorded};
 use crate::base::flow::operator::{Selection, Serving};
 use crate::base::mail::id::QueueId;
 use row::{Message, Row};
@@ -81,6 +82,19 @@ pub enum Request {
     PluginReload,
     /// Lets the plugins before serve again.
     PluginRollback,
+    /// Where shadows and canaries differ.
+    PluginDifferences {
+        /// One of them; none: all.
+        #[serde(default)]
+        plugin: Option<String>,
+    },
+    /// Records the next calls of a plugin, as they come. Ends with the connection, or when there were so many.
+    PluginRecord {
+        /// Its name.
+        plugin: String,
+        /// So many.
+        calls: u64,
+    },
 }
 
 /// One line of an answer.
@@ -109,9 +123,13 @@ pub enum Response {
         /// How many addresses were put on it, or taken off.
         addresses: u64,
     },
+    /// Where shadows and canaries differ. Ends the answer.
+    Differences(Vec<Differences>),
+    /// Calls that were recorded; more lines follow.
+    Recorded(Box<Recorded>),
     /// It was done. Ends the answer.
     Done {
-        /// How many messages it was done to, or listed.
+        /// How many messages it was done to, or listed; of a record, how many transactions.
         messages: u64,
     },
     /// It was not done, in words. Ends the answer.

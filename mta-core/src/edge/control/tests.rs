@@ -8,7 +8,8 @@ use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Fate, LastFailure, Progress};
 use crate::base::flow::operator::suppression::Reason;
-use crate::base::flow::operator::{Operate, OperatePlugins, ServingHook, ServingPlugin};
+use crate::base::flow::operator::trial::{RecordedCall, RecordedQuestion, Said};
+use crate::base::flow::operator::{Operate, OperatePlugins, Recording, ServingHook, ServingPlugin};
 use crate::base::mail::address::Address;
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Envelope, Notify, Recipient};
@@ -123,11 +124,20 @@ fn entry(id: QueueId) -> Entry {
 /// Plugins that were loaded twice, and can't be loaded again.
 struct Plugins;
 
+struct Both(Vec<Recorded>);
+
+impl Recording for Both {
+    fn next(&mut self) -> Answer<'_, Option<Recorded>> {
+        Box::pin(std::future::ready(self.0.pop()))
+    }
+}
+
 impl OperatePlugins for Plugins {
     fn serving(&self) -> Serving {
         let hooks = vec![ServingHook { hook: "rcpt".to_owned(), place: 1 }];
         let (name, source, sha256) = ("p".to_owned(), "p.wasm".to_owned(), "ab".to_owned());
-        Serving { generation: 2, previous: Some(1), plugins: vec![ServingPlugin { name, source, sha256, hooks }] }
+        let plugin = ServingPlugin { name, source, sha256, hooks, ..ServingPlugin::default() };
+        Serving { generation: 2, previous: Some(1), plugins: vec![plugin] }
     }
 
     fn reload(&self) -> Answer<'_, Result<Serving, String>> {
@@ -136,6 +146,20 @@ impl OperatePlugins for Plugins {
 
     fn roll_back(&self) -> Answer<'_, Result<Serving, String>> {
         Box::pin(std::future::ready(Ok(Serving { generation: 1, previous: Some(2), ..Serving::default() })))
+    }
+
+    fn differences(&self, _plugin: Option<&str>) -> Result<Vec<Differences>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Two transactions, of as many calls as were asked for.
+    fn record(&self, plugin: &str, calls: u64) -> Result<Box<dyn Recording>, String> {
+        let asked = || RecordedCall { asked: RecordedQuestion::Connect, message: None, said: Said::next() };
+        let recorded = || Recorded { session: None, tenant: None, calls: (0..calls).map(|_| asked()).collect() };
+        match plugin {
+            "p" => Ok(Box::new(Both(vec![recorded(), recorded()]))),
+            _ => Err(format!("no plugin of the name {plugin} serves")),
+        }
     }
 }
 
@@ -306,6 +330,25 @@ async fn a_suppression_list_is_changed_and_paged() {
         assert_eq!(new.since, "2026-01-01T00:05:00.000Z");
         let nameless = Request::SuppressionList { list: List { scope: String::new(), tenant: None }, after: None };
         assert!(client.ask(&nameless, no_row).is_err_and(|why| why.contains("is no scope")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_recording_is_read_as_it_comes() {
+    with_server(1, |path| {
+        let mut client = Client::connect(path).expect("a server");
+        let record = |plugin: &str| Request::PluginRecord { plugin: plugin.to_owned(), calls: 3 };
+        let mut calls = 0;
+        let mut take = |recorded: &Recorded| {
+            calls += recorded.calls.len();
+            Ok(())
+        };
+        client.record(&record("p"), &mut take).expect("it is recorded");
+        assert_eq!(client.record(&record("q"), take), Err("no plugin of the name q serves".to_owned()));
+        assert_eq!(calls, 6);
+        let none = client.ask(&Request::PluginDifferences { plugin: None }, no_row);
+        assert_eq!(none, Ok(Response::Differences(Vec::new())));
     })
     .await;
 }

@@ -129,6 +129,10 @@ impl Call {
         who: types::Address,
         change: bool,
     ) -> Result<(Arc<dyn Suppress>, ListName, Address), suppression::Error> {
+        // A shadow must leave no trace anywhere.
+        if change && self.plugin.shadow {
+            return Err(suppression::Error::NotPermitted);
+        }
         let scope = self.plugin.grants.scope(scope, change).ok_or(suppression::Error::NotPermitted)?;
         let who = from_wire(who).ok_or(suppression::Error::Invalid)?;
         let none = || suppression::Error::Unavailable("there are no lists here".to_owned());

@@ -5,7 +5,7 @@ mod log;
 mod message;
 mod mime;
 mod network;
-mod octets;
+pub(super) mod octets;
 mod patterns;
 mod secrets;
 mod session;

@@ -1,8 +1,11 @@
 //! What guests are asked, and what their answers mean.
 
 pub(super) mod address;
+pub(super) mod differences;
 pub(super) mod question;
 pub(super) mod response;
 pub(super) mod routing;
 pub(super) mod said;
+pub(super) mod trail;
 pub(super) mod verdict;
+pub mod words;

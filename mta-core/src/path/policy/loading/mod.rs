@@ -16,7 +16,7 @@ mod module_tests;
 mod shape;
 mod state;
 
-use super::capability::grants::{self, Grants, check_export, check_import};
+use super::capability::grants::{self, Grants, check_export, check_import, space};
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
@@ -25,11 +25,11 @@ use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
 use super::host::instance::{Live, Pool};
 use super::host::reports::Reports;
-use super::host::stock::{Lease, Loaded, Stock};
+use super::host::stock::{Lease, Loaded, Part, Stock};
 use super::wide::linkers::Linkers;
 use super::wide::needs::Profile;
 use crate::base::flow::policy::Hook;
-use crate::config::model::{OnFailure, Plugin};
+use crate::config::model::{Mode, OnFailure, Plugin};
 use bytes::Bytes;
 use capture::{Image, Sitter};
 use compile::{Compile, NotCompiled};
@@ -37,6 +37,7 @@ use component::Restorable;
 use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre};
@@ -52,6 +53,7 @@ pub(crate) async fn load(
     grants: Grants,
     plugin: &Plugin,
     octets: Bytes,
+    generation: u64,
 ) -> Result<Arc<Loaded>, LoadError> {
     let sha256 = sha256(plugin, &octets)?;
     let on_failure = on_failure(plugin)?;
@@ -61,7 +63,10 @@ pub(crate) async fn load(
     figures.loading();
     let identity = Arc::new(Identity {
         name: plugin.name.clone(),
+        space: space(plugin),
+        shadow: plugin.mode == Mode::Shadow,
         profile,
+        fixed_told: AtomicBool::new(false),
         grants,
         budget: plugin.budget,
         submit: plugin.submit,
@@ -92,6 +97,7 @@ pub(crate) async fn load(
         breaker: Breaker::default(),
         reports: Reports::default(),
         trace: plugin.trace,
+        part: Part::new(plugin, generation),
     });
     loader.rehearse(&loaded).await?;
     Ok(loaded)
