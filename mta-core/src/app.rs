@@ -8,10 +8,12 @@ pub mod trial;
 
 use crate::base::event::Event;
 use crate::base::flow::attempt::Deliver;
+use crate::base::flow::operator::Operate;
+use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
-use crate::base::flow::suppression::Suppress;
 use crate::base::world::dns::Dns;
+use crate::base::world::metrics::Measure;
 use crate::base::world::net::{Listener, Net};
 use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
@@ -213,7 +215,9 @@ impl Server {
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
-        let metrics = Arc::new(Metrics(vec![Arc::<Tally>::clone(log.tally()), Arc::new(host.clone())]));
+        let counting: Vec<Arc<dyn Measure>> =
+            vec![Arc::<Tally>::clone(log.tally()), Arc::<Suppressor>::clone(&suppressor), Arc::new(host.clone())];
+        let metrics = Arc::new(Metrics(counting));
         serve_metrics(&config, &world, &metrics, &mut beside)?;
 
         let (admit, admitted) = mpsc::channel(ADMISSIONS_MAX);
@@ -231,16 +235,7 @@ impl Server {
         let parts = queue_doors(&spool, &deliver, &policy, config.subscribe(), &world);
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
-        let operations = Operations {
-            operate,
-            plugins: Arc::<Reloads>::clone(&reloads),
-            suppress: suppressor,
-            clock: Arc::clone(&world.clock),
-            metrics,
-            log: Arc::clone(&log),
-            hostname: Arc::clone(&reloads.present().hostname),
-            started: world.clock.now().wall,
-        };
+        let operations = operations(operate, &reloads, suppressor, &world, metrics);
         beside.spawn(async move { control.serve(Arc::new(operations)).await });
 
         let web = serve_public(public, &policy, &world);
@@ -476,6 +471,26 @@ fn serve_mail(ports: Vec<Port>, doors: &Arc<Doors>, phase: &watch::Sender<Phase>
 fn serve_public(ports: Vec<PublicPort>, policy: &Arc<dyn Policy>, world: &World) -> Web {
     let (policy, observe, clock) = (Arc::clone(policy), Arc::clone(&world.observe), Arc::clone(&world.clock));
     Web::start(http::Doors { policy, observe, clock }, ports)
+}
+
+/// What operators may ask.
+fn operations(
+    operate: Arc<dyn Operate>,
+    reloads: &Arc<Reloads>,
+    suppress: Arc<dyn Suppress>,
+    world: &World,
+    metrics: Arc<Metrics>,
+) -> Operations {
+    Operations {
+        operate,
+        plugins: Arc::<Reloads>::clone(reloads),
+        suppress,
+        clock: Arc::clone(&world.clock),
+        metrics,
+        log: Arc::clone(reloads.log()),
+        hostname: Arc::clone(&reloads.present().hostname),
+        started: world.clock.now().wall,
+    }
 }
 
 /// A public HTTP listener, and its open port.

@@ -44,6 +44,11 @@ impl Reloads {
         Arc::clone(&self.config.borrow())
     }
 
+    /// Where it says what became of them.
+    pub(super) fn log(&self) -> &Arc<EventLog> {
+        &self.log
+    }
+
     /// Puts the file's present configuration in force, whole or not at all, and says which.
     pub(super) async fn all(&self) {
         let path = self.file.path.display().to_string();

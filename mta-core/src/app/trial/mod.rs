@@ -10,11 +10,11 @@ pub mod replay;
 use super::{World, host, runtime};
 use crate::base::event::Event;
 use crate::base::flow::entry::{Entry, Progress};
+use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::{
     Asked, DataVerdict, Disposition, Gate, Hook, Policy, Routing, SendVerdict, Sendout, SessionInfo, SessionPolicy,
     Submission, Unplaced,
 };
-use crate::base::flow::suppression::Suppress;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::envelope::{BodyType, Envelope, Recipient};

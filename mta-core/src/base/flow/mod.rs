@@ -11,7 +11,6 @@ pub mod policy;
 pub mod report;
 pub mod ruling;
 pub mod spool;
-pub mod suppression;
 
 use std::future::Future;
 use std::pin::Pin;

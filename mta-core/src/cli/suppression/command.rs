@@ -2,7 +2,7 @@
 
 use super::super::config_args::ConfigArgs;
 use clap::{Args, Subcommand};
-use mta_core::base::flow::suppression::Reason;
+use mta_core::base::flow::operator::suppression::Reason;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]

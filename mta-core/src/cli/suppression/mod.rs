@@ -6,7 +6,7 @@ mod file;
 use super::queue::{as_json, client, unexpected};
 use super::{print_to, say};
 use command::{SuppressionCommand, Which};
-use mta_core::base::flow::suppression::Reason;
+use mta_core::base::flow::operator::suppression::Reason;
 use mta_core::edge::control::client::Client;
 use mta_core::edge::control::{List, Request, Response, SuppressedRow};
 use std::io::{self, BufWriter, Write};
@@ -23,11 +23,11 @@ pub(crate) fn run(command: SuppressionCommand) -> Result<(), String> {
             out.flush().map_err(|error| format!("standard output: {error}"))
         }
         SuppressionCommand::Export { which } => {
-            let mut out = csv::Writer::from_writer(BufWriter::new(io::stdout().lock()));
-            let failed = |error: csv::Error| format!("standard output: {error}");
-            out.write_record(["address", "reason", "since", "by"]).map_err(failed)?;
+            let mut out = BufWriter::new(io::stdout().lock());
+            print_to(&mut out, "address,reason,since,by")?;
             which.open()?.each(|row| {
-                out.write_record([&*row.address, row.reason.name(), &row.since, &row.by]).map_err(failed)
+                let address = file::written(&row.address);
+                print_to(&mut out, &format!("{address},{},{},{}", row.reason.name(), row.since, row.by))
             })?;
             out.flush().map_err(|error| format!("standard output: {error}"))
         }

@@ -9,9 +9,9 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 
+use crate::base::flow::operator::suppression::Reason;
 use crate::base::flow::operator::trial::{Differences, Recorded};
 use crate::base::flow::operator::{Selection, Serving};
-use crate::base::flow::suppression::Reason;
 use crate::base::mail::id::QueueId;
 use row::{Message, Row};
 use serde::{Deserialize, Serialize};

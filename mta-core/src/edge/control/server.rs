@@ -2,8 +2,8 @@
 
 use super::row::{Message, Row};
 use super::{REQUEST_BYTES_MAX, Request, Response, Status, suppression};
+use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::operator::{Operate, OperatePlugins, Recording, Selection, Serving};
-use crate::base::flow::suppression::Suppress;
 use crate::base::time::UnixMillis;
 use crate::base::world::Clock;
 use crate::edge::observe::EventLog;

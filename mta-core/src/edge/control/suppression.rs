@@ -1,7 +1,7 @@
 //! What operators ask of suppression lists.
 
 use super::{List, Response, SuppressedRow};
-use crate::base::flow::suppression::{ListName, Reason, Suppress};
+use crate::base::flow::operator::suppression::{ListName, Reason, Suppress};
 use crate::base::mail::address::Address;
 
 /// Addresses in a page.
@@ -20,7 +20,7 @@ pub(super) fn page(lists: &dyn Suppress, list: List, after: Option<&str>) -> Res
     let mut page = lists.page(&list, after, PAGE_ADDRESSES + 1);
     let more = page.len() > PAGE_ADDRESSES;
     page.truncate(PAGE_ADDRESSES);
-    let row = |(address, held): (Box<str>, crate::base::flow::suppression::Held)| SuppressedRow {
+    let row = |(address, held): (Box<str>, crate::base::flow::operator::suppression::Held)| SuppressedRow {
         address: address.into(),
         reason: held.reason,
         since: held.since.to_string(),

@@ -1,7 +1,7 @@
 //! The lists in memory, and what of them changed since it was last written.
 
 use super::page::Page;
-use crate::base::flow::suppression::{Held, ListName, SuppressFault};
+use crate::base::flow::operator::suppression::{Held, ListName, SuppressFault};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -1,6 +1,6 @@
 //! A list as it is kept: pages of changes, one a record of a journal. The last page that names an address is right.
 
-use crate::base::flow::suppression::{Held, ListName, Reason};
+use crate::base::flow::operator::suppression::{Held, ListName, Reason};
 use crate::base::time::UnixMillis;
 use crate::base::world::store::Record;
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
 use super::super::host::bindings::mailwright::plugin::{suppression, tables, types};
 use super::super::host::call::Call;
 use super::network::within;
-use crate::base::flow::suppression::{ListName, Reason, Suppress, SuppressFault};
+use crate::base::flow::operator::suppression::{ListName, Reason, Suppress, SuppressFault};
 use crate::base::mail::address::Address;
 use std::sync::Arc;
 

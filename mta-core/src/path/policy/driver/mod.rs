@@ -30,12 +30,12 @@ use super::wide;
 use super::wide::linkers::Linkers;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
+use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
 use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
 use crate::base::flow::spool::Spool;
-use crate::base::flow::suppression::Suppress;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Config, Mode, Plugin, PluginSource};

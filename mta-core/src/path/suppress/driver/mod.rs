@@ -10,7 +10,7 @@ use super::lists::Lists;
 use super::page::Page;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::suppression::{Held, ListName, Reason, Suppress, SuppressFault, key};
+use crate::base::flow::operator::suppression::{Held, ListName, Reason, Suppress, SuppressFault, key};
 use crate::base::mail::address::Address;
 use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use crate::base::world::store::{Journal, Position, Record, StoreFault};

@@ -1,7 +1,7 @@
 //! Suppression lists: addresses that asked for no more mail, or that have none, by scope and tenant; and the door of the
 //! stage that keeps them.
 
-use super::Answer;
+use crate::base::flow::Answer;
 use crate::base::mail::address::Address;
 use crate::base::time::UnixMillis;
 use serde::{Deserialize, Serialize};
