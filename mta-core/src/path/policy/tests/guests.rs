@@ -88,7 +88,7 @@ pub(super) fn guest_of(contract: &str, imports: &[Import], hooks: &[(&str, &str)
 }
 
 /// What guests that are written for a system ask for.
-const SYSTEM: &str = "
+const SYSTEM: &str = "package mailwright:system;
     package wasi:io@0.2.9 {
         interface error { resource error; }
         interface streams {

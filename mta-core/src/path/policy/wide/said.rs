@@ -1,9 +1,14 @@
 //! What a guest prints, as lines: standard output and standard error of interpreters, bounded.
 
+use std::collections::VecDeque;
+
 /// Octets of a line that are kept; the rest of it is dropped.
 const LINE_BYTES_MAX: usize = 1024;
-/// Octets of a guest's last words that a fault quotes.
-const LAST_BYTES_MAX: usize = 256;
+/// Lines of a guest's last words that a fault quotes: what an interpreter says of an exception is followed by what its own
+/// runtime says of the end.
+const LAST_LINES_MAX: usize = 5;
+/// Octets of each of them.
+const LAST_BYTES_MAX: usize = 160;
 
 /// Where it prints to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +22,8 @@ pub(crate) enum Stream {
 pub(crate) struct Said {
     out: Vec<u8>,
     err: Vec<u8>,
-    last: Option<String>,
+    /// The last lines of standard error.
+    last: VecDeque<String>,
 }
 
 impl Stream {
@@ -56,16 +62,23 @@ impl Said {
             return None;
         }
         if stream == Stream::Err {
-            self.last = Some(line.clone());
+            if self.last.len() == LAST_LINES_MAX {
+                self.last.pop_front();
+            }
+            self.last.push_back(line.clone());
         }
         Some(line)
     }
 
-    /// The last line of standard error, on which interpreters say why they end; then it is forgotten.
+    /// The last lines of standard error, in which interpreters say why they end; then they are forgotten.
     pub(crate) fn last_words(&mut self) -> Option<String> {
-        let mut words = self.last.take()?.replace(char::is_control, " ");
-        words.truncate(words.floor_char_boundary(LAST_BYTES_MAX));
-        Some(words)
+        let words = std::mem::take(&mut self.last).into_iter().map(|line| {
+            let mut line = line.replace(char::is_control, " ");
+            line.truncate(line.floor_char_boundary(LAST_BYTES_MAX));
+            line
+        });
+        let words = words.collect::<Vec<_>>().join(" | ");
+        (!words.is_empty()).then_some(words)
     }
 
     fn begun(&mut self, stream: Stream) -> &mut Vec<u8> {
@@ -86,7 +99,7 @@ mod tests {
         assert_eq!(said.take(Stream::Out, b"one\ntw"), ["one"]);
         assert_eq!(said.take(Stream::Err, b"Trace\nKeyError: 'x'\n\n"), ["Trace", "KeyError: 'x'"]);
         assert_eq!(said.take(Stream::Out, b"o\n"), ["two"]);
-        assert_eq!(said.last_words().as_deref(), Some("KeyError: 'x'"));
+        assert_eq!(said.last_words().as_deref(), Some("Trace | KeyError: 'x'"));
         assert_eq!(said.last_words(), None);
         assert_eq!(said.take(Stream::Out, b"three"), [""; 0]);
         assert_eq!(said.end(Stream::Out).as_deref(), Some("three"));
@@ -105,6 +118,11 @@ mod tests {
             [LINE_BYTES_MAX, 4]
         );
         assert!(said.take(Stream::Err, &[&[b'y'; 400][..], b"\x07\n"].concat())[0].len() > LAST_BYTES_MAX);
+        for nth in 0..9 {
+            said.take(Stream::Err, format!("{nth}\n").as_bytes());
+        }
+        assert_eq!(said.last_words().as_deref(), Some("4 | 5 | 6 | 7 | 8"));
+        said.take(Stream::Err, &[&[b'y'; 400][..], b"\n"].concat());
         assert_eq!(said.last_words().map(|words| words.len()), Some(LAST_BYTES_MAX));
     }
 }
