@@ -7,5 +7,4 @@ mod a_rate_limit_in_python_serves;
 mod a_subject_rule_in_javascript_serves;
 mod compiled_code_is_kept_and_checked;
 mod compiling_has_limits;
-mod plugins_answer_the_public_and_send_mail;
 mod plugins_are_reloaded_and_rolled_back;

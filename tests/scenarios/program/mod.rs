@@ -3,6 +3,7 @@
 mod a_bad_configuration_is_told_with_its_place;
 mod a_plugin_gives_messages_another_body;
 mod a_reload_changes_all_or_nothing;
+mod plugins_answer_the_public_and_send_mail;
 mod plugins_reach_what_they_are_granted;
 mod the_end_loses_nothing;
 mod the_example_plugin_adds_its_header;

@@ -6,10 +6,11 @@
 mod fields;
 mod port;
 mod request;
+mod shared;
 #[cfg(test)]
 mod tests;
 
-pub use port::Doors;
+pub use shared::Doors;
 
 use crate::base::event::Event;
 use crate::base::world::Clock;
@@ -40,7 +41,7 @@ impl Web {
         let doors = Arc::new(doors);
         for (config, listener) in ports {
             doors.observe.event(Event::Listening { listener: &config.name, address: listener.local() });
-            let port = port::Port {
+            let port = shared::Port {
                 requests: Semaphore::new(config.requests_max),
                 config,
                 doors: Arc::clone(&doors),

@@ -2,12 +2,11 @@
 
 use super::fields;
 use super::request::{Asked, answer};
+use super::shared::{Doors, Port};
 use crate::base::event::Event;
-use crate::base::flow::policy::Policy;
 use crate::base::world::net::{Listener, Socket};
-use crate::base::world::{Clock, Observe};
 use crate::config::model::HttpListener;
-use crate::path::receive::slots::{NoSlot, Slot, Slots};
+use crate::path::receive::slots::{NoSlot, Slot};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,33 +15,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// The rest between tries to accept, when the process is out of descriptors or memory: without it the loop would spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-
-/// What the ports need of the rest.
-pub struct Doors {
-    /// Who is asked.
-    pub policy: Arc<dyn Policy>,
-    /// Who is told.
-    pub observe: Arc<dyn Observe>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
-}
-
-/// A port with all that its connections share.
-pub(super) struct Port {
-    pub(super) config: HttpListener,
-    pub(super) doors: Arc<Doors>,
-    pub(super) slots: Arc<Slots>,
-    /// One permit for each request that plugins answer.
-    pub(super) requests: Semaphore,
-    pub(super) draining: watch::Receiver<bool>,
-}
 
 /// Accepts connections until it is dropped, and all of them with it.
 pub(super) async fn serve(mut listener: Box<dyn Listener>, port: Arc<Port>, serving: TaskTracker) {

@@ -1,7 +1,7 @@
 //! One request: whom it is for, its content within limits, and its answer (RFC 9110).
 
 use super::fields;
-use super::port::Port;
+use super::shared::Port;
 use crate::base::event::Event;
 use crate::base::flow::policy::Hook;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest, PublicResponse};
