@@ -7,7 +7,7 @@ mod guest;
 
 use bytes::Bytes;
 use mta_core::base::flow::entry::{Entry, Progress};
-use mta_core::base::flow::policy::{Asked, Policy, Sendout, SessionInfo, SessionPolicy, Submission};
+use mta_core::base::flow::policy::{Asked, Hook, Policy, Sendout, SessionInfo, SessionPolicy, Submission};
 use mta_core::base::mail::content::{Body, Content};
 use mta_core::base::mail::edits::Edits;
 use mta_core::base::mail::envelope::Envelope;
@@ -51,6 +51,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         (&hello, What::PreSend),
         (&nothing, What::Nothing),
         (&taking, What::Take),
+        (&nothing, What::Absent),
+        (&nothing, What::AbsentAsked),
     ] {
         let workers: Vec<_> = (0..threads).map(|_| runtime.spawn(worker(mail.clone(), what))).collect();
         let mut times = Vec::new();
@@ -60,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         times.sort_unstable();
         let micros = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e6 / f64::from(BATCH));
         let (low, mid, high) = (times.first(), times.get(times.len() / 2), times.last());
-        println!("{:<52} {:>7.2} µs ({:.2}, {:.2})", what.words(), micros(mid), micros(low), micros(high));
+        println!("{:<52} {:>7.3} µs ({:.3}, {:.3})", what.words(), micros(mid), micros(low), micros(high));
     }
     Ok(())
 }
@@ -74,6 +76,8 @@ enum What {
     PreSend,
     Nothing,
     Take,
+    Absent,
+    AbsentAsked,
 }
 
 impl What {
@@ -86,6 +90,8 @@ impl What {
             Self::PreSend => "on-pre-send: instance restored, call, at rest",
             Self::Nothing => "on-rcpt that does nothing",
             Self::Take => "on-rcpt that takes from a limit in a bucket",
+            Self::Absent => "whether there is a hook that no plugin has",
+            Self::AbsentAsked => "on-helo asked though no plugin has it",
         }
     }
 }
@@ -122,6 +128,10 @@ impl Mail {
             What::Rcpt | What::Nothing | What::Take => {
                 drop(session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await);
             }
+            What::Absent => {
+                std::hint::black_box(self.host.has(std::hint::black_box(Hook::Helo)));
+            }
+            What::AbsentAsked => drop(session.gate(Asked::Helo("mx.example.org")).await),
             What::Data => drop(session.data(submission).await),
             What::Transaction => {
                 session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;
@@ -143,7 +153,7 @@ impl Mail {
     }
 }
 
-/// The plugin that every line but the last two is about.
+/// The plugin that every line but the last four is about.
 fn hello() -> Result<(Plugin, Bytes), Box<dyn Error>> {
     let source = PluginSource::Builtin("hello".into());
     let octets = plugins::read(&source)?;

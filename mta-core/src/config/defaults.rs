@@ -4,6 +4,7 @@ use super::model::{
     Budget, ClientTimeouts, CompileLimits, Delivery, Engine, Limits, Log, LogFormat, LogOutput, OnFailure, Plugin,
     PluginSource, Queue, Storage,
 };
+use super::places::Places;
 use crate::base::event::Level;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -138,6 +139,7 @@ impl Plugin {
             tick: Duration::from_secs(60),
             on_failure: OnFailure::default(),
             config_json: "{}".to_owned(),
+            config_places: Places::default(),
             budget: Budget::default(),
             on_failure_by_hook: BTreeMap::new(),
             compile: CompileLimits::default(),

@@ -3,7 +3,7 @@
 //! `driver` asks the plugins of a hook in the order of the configuration; the first answer other than `next` wins,
 //! and earlier edits are seen by later plugins. `host` runs them, and `doors` has the functions that they call.
 //! The rest is pure: what a call is about and what it recorded (`scene`), what plugins may do and what stands behind it
-//! (`capability`), what they are asked and what their answers mean (`exchange`).
+//! (`capability`), what they are asked, what their answers mean and what they say of themselves (`exchange`).
 
 mod capability;
 mod doors;
@@ -17,6 +17,7 @@ mod scene;
 pub use capability::supplies::{NoSecret, SECRET_BYTES_MAX, Secret, Supplies};
 pub use capability::tables::{BadLine, TABLE_BYTES_MAX, TABLE_ENTRIES_MAX, Table, TableSlot};
 pub use driver::{Host, HostSettings};
+pub use exchange::manifest::Manifest;
 pub use fault::LoadError;
 pub use host::call::Reach;
 pub use host::engine::compiling_engine;

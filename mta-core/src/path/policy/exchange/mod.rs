@@ -1,5 +1,6 @@
-//! What guests are asked, and what their answers mean.
+//! What guests are asked, what their answers mean, and what they say of themselves.
 
 pub(super) mod address;
+pub(super) mod manifest;
 pub(super) mod question;
 pub(super) mod verdict;

@@ -23,6 +23,8 @@ pub(crate) struct Loaded {
     pub(crate) code: Code,
     pub(crate) stock: Stock,
     pub(crate) source: String,
+    /// The plugin's own version, where it has a manifest.
+    pub(crate) version: Option<String>,
     pub(crate) sha256: String,
     /// Why instances can't be brought back to the image of the configured plugin, where they can't.
     pub(crate) unpictured: Option<String>,

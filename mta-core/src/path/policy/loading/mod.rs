@@ -16,7 +16,8 @@ mod module_tests;
 mod shape;
 mod state;
 
-use super::capability::grants::{self, Grants, check_export, check_import};
+use super::capability::grants::{self, Grants, check_contract, check_export, check_import};
+use super::exchange::manifest::Manifest;
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
@@ -28,6 +29,7 @@ use super::host::reports::Reports;
 use super::host::stock::{Lease, Loaded, Stock};
 use crate::base::flow::policy::Hook;
 use crate::config::model::{OnFailure, Plugin};
+use crate::config::schema::misfits;
 use bytes::Bytes;
 use capture::{Image, Sitter};
 use compile::{Compile, NotCompiled};
@@ -52,6 +54,7 @@ pub(crate) async fn load(
     octets: Bytes,
 ) -> Result<Arc<Loaded>, LoadError> {
     let sha256 = sha256(plugin, &octets)?;
+    let manifest = manifest(plugin, &octets)?;
     let on_failure = on_failure(plugin)?;
     if plugin.budget.memory_bytes_max > engine::MEMORY_BYTES_MAX {
         let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
@@ -80,6 +83,7 @@ pub(crate) async fn load(
         asked_at,
         stock: Stock::new(pool.room.clone()),
         source: plugin.source.to_string(),
+        version: manifest.map(|manifest| manifest.version),
         sha256,
         unpictured: unpictured.map(|why| why.to_string()),
         on_failure,
@@ -203,6 +207,26 @@ fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
         return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
     }
     Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.contains(hook)).collect())
+}
+
+/// The component's manifest, where it has one; the operator's configuration must fit it. Nothing is compiled before.
+fn manifest(plugin: &Plugin, octets: &[u8]) -> Result<Option<Manifest>, LoadError> {
+    let remedy = "build it with this version's SDK";
+    let Some(manifest) = Manifest::read(octets).map_err(|problem| grants::error(plugin, problem, remedy))? else {
+        return Ok(None);
+    };
+    check_contract(plugin, &manifest.contract)?;
+    // What is no JSON was not written by the configuration's reader; the plugin will say so itself.
+    if let (Some(schema), Ok(config)) = (&manifest.config, serde_json::from_str(&plugin.config_json)) {
+        let wrong: Vec<String> =
+            misfits(schema, &config).iter().map(|misfit| plugin.config_places.told(misfit)).collect();
+        if !wrong.is_empty() {
+            let problem = format!("its configuration does not fit:\n{}", wrong.join("\n"));
+            let remedy = format!("`mailwright plugin inspect {}` shows what may be set", plugin.source);
+            return Err(grants::error(plugin, problem, remedy));
+        }
+    }
+    Ok(Some(manifest))
 }
 
 /// The component's sum, which must be the one that the operator named.
