@@ -1,7 +1,8 @@
 //! What plugins cost: `builtin:hello` asked through policy's door, at each hook and for whole transactions.
 //!
-//! `cargo run --release -p mta-core --example policy_bench [threads]`. Each line is the median of many batches; a run
-//! takes about ten seconds. docs/performance.md has the figures.
+//! `cargo run --release -p mta-core --example policy_bench [threads] [FOLDER]`. Each line is the median of many batches; a
+//! run takes about ten seconds. With a folder that has the components of plugins/examples it goes on with those, which are
+//! larger: some minutes. docs/performance.md has the figures.
 
 mod guest;
 
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let nothing = Arc::new(runtime.block_on(mail(rcpt(false)?))?);
     let taking = Arc::new(runtime.block_on(mail(rcpt(true)?))?);
     println!("{threads} thread(s), each line: median (lowest, highest) of {BATCHES} batches of {BATCH}");
-    for (mail, what) in [
+    let mut lines = vec![
         (&hello, What::Connect),
         (&hello, What::Rcpt),
         (&hello, What::Data),
@@ -53,7 +54,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         (&taking, What::Take),
         (&nothing, What::Absent),
         (&nothing, What::AbsentAsked),
-    ] {
+    ];
+    let mut examples = Vec::new();
+    if let Some(folder) = std::env::args().nth(2) {
+        for (file, allow, config) in EXAMPLES {
+            println!("{file}");
+            examples.push(Arc::new(runtime.block_on(mail(example(&folder, file, allow, config)?))?));
+        }
+    }
+    lines.extend(examples.iter().zip([What::Greylist, What::RateLimit, What::SubjectRule]));
+    for (mail, what) in lines {
         let workers: Vec<_> = (0..threads).map(|_| runtime.spawn(worker(mail.clone(), what))).collect();
         let mut times = Vec::new();
         for worker in workers {
@@ -78,7 +88,17 @@ enum What {
     Take,
     Absent,
     AbsentAsked,
+    Greylist,
+    RateLimit,
+    SubjectRule,
 }
+
+/// Components, their grants and their configuration.
+const EXAMPLES: [(&str, &[&str], &str); 3] = [
+    ("greylist.wasm", &["kv:greylist", "clock"], r#"{"delay_seconds":0}"#),
+    ("rate-limit.wasm", &["kv:rates"], r#"{"recipients":1000000,"seconds":1}"#),
+    ("subject-rule.wasm", &[], r#"{"rules":[{"subject":"invoice","verdict":"mark"}]}"#),
+];
 
 impl What {
     fn words(self) -> &'static str {
@@ -92,6 +112,9 @@ impl What {
             Self::Take => "on-rcpt that takes from a limit in a bucket",
             Self::Absent => "whether there is a hook that no plugin has",
             Self::AbsentAsked => "on-helo asked though no plugin has it",
+            Self::Greylist => "C: on-rcpt of the greylist, with its instance",
+            Self::RateLimit => "Python: on-rcpt of the rate limit, with its instance",
+            Self::SubjectRule => "JavaScript: on-data of the subject rule, with its instance",
         }
     }
 }
@@ -132,7 +155,11 @@ impl Mail {
                 std::hint::black_box(self.host.has(std::hint::black_box(Hook::Helo)));
             }
             What::AbsentAsked => drop(session.gate(Asked::Helo("mx.example.org")).await),
-            What::Data => drop(session.data(submission).await),
+            What::Data | What::SubjectRule => drop(session.data(submission).await),
+            What::Greylist | What::RateLimit => {
+                session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;
+                session.transaction_ended();
+            }
             What::Transaction => {
                 session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;
                 session.data(submission).await;
@@ -153,7 +180,7 @@ impl Mail {
     }
 }
 
-/// The plugin that every line but the last four is about.
+/// The plugin that the first lines are about.
 fn hello() -> Result<(Plugin, Bytes), Box<dyn Error>> {
     let source = PluginSource::Builtin("hello".into());
     let octets = plugins::read(&source)?;
@@ -175,6 +202,14 @@ fn rcpt(takes: bool) -> Result<(Plugin, Bytes), Box<dyn Error>> {
     Ok((plugin, octets))
 }
 
+/// A plugin of plugins/examples.
+fn example(folder: &str, file: &str, allow: &[&str], config: &str) -> Result<(Plugin, Bytes), Box<dyn Error>> {
+    let octets = std::fs::read(std::path::Path::new(folder).join(file))?;
+    let allow = allow.iter().map(|word| (*word).into()).collect();
+    let plain = Plugin::new("example", PluginSource::Builtin("example".into()));
+    Ok((Plugin { allow, edit: vec![EditGrant::Headers], config_json: config.to_owned(), ..plain }, octets.into()))
+}
+
 async fn mail(plugin: (Plugin, Bytes)) -> Result<Mail, Box<dyn Error>> {
     let start = Instant::now();
     let host = guest::host(vec![plugin]).await?;
@@ -191,6 +226,7 @@ async fn mail(plugin: (Plugin, Bytes)) -> Result<Mail, Box<dyn Error>> {
         tenant: None,
         tags: Vec::new(),
         progress: vec![Progress::fresh(UnixMillis(0))],
+        placements: Vec::new(),
     };
     let head = "From: from@example.org\r\nTo: a@example.net\r\nSubject: Hello, world\r\nMIME-Version: 1.0\r\n\r\n";
     let content =

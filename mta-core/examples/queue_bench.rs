@@ -11,7 +11,7 @@ use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::mail::id::QueueId;
 use mta_core::base::time::UnixMillis;
 use mta_core::path::queue::machine::{After, AttemptHealth, Effect, Machine};
-use mta_core::path::queue::rules::Rules;
+use mta_core::path::queue::rules::{Rules, Ways};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,11 +28,19 @@ impl Routes for Exchangers {
     fn next_hop(&self, domain: Option<&Domain>) -> NextHop {
         domain.map_or(NextHop::Nowhere, |domain| NextHop::Mx(domain.clone()))
     }
+
+    fn named(&self, _: &str) -> Option<NextHop> {
+        None
+    }
+
+    fn has_pool(&self, _: &str) -> bool {
+        false
+    }
 }
 
 fn rules() -> Rules {
     Rules {
-        routes: Arc::new(Exchangers),
+        ways: Ways { routes: Arc::new(Exchangers), placing: false },
         paused: false,
         attempts_max: 1000,
         attempts_per_destination_max: 50,
@@ -70,6 +78,7 @@ fn template(domain: u64) -> Result<Entry, Box<dyn Error>> {
         tenant: None,
         tags: Vec::new(),
         progress: vec![Progress::fresh(START)],
+        placements: Vec::new(),
     })
 }
 

@@ -193,6 +193,7 @@ impl Bench {
             tenant: None,
             tags: Vec::new(),
             progress: vec![Progress::fresh(now)],
+            placements: Vec::new(),
         };
         Offer { entry, content: OfferedContent::Memory(content.clone()) }
     }
@@ -200,7 +201,7 @@ impl Bench {
     async fn end(&self, id: QueueId) {
         let changes = vec![(0, Progress::Done(Fate::Delivered))];
         self.door
-            .rule(Ruling { id, changes, notifications: Vec::new() })
+            .rule(Ruling { id, changes, placements: Vec::new(), notifications: Vec::new() })
             .await
             .expect("the measured disk takes rulings, else the figures mean nothing");
     }

@@ -15,11 +15,14 @@ use crate::base::world::dns::Dns;
 use crate::base::world::net::{Listener, Net};
 use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, Engine};
+use crate::config::model::{Config, Engine, HttpListener};
 use crate::edge::config_file::ConfigFile;
 use crate::edge::control::server::{ControlSocket, Operations};
 use crate::edge::control::socket_path;
-use crate::edge::observe::{EventLog, Unheard};
+use crate::edge::http::{self, Web};
+use crate::edge::observe::exposition::Metrics;
+use crate::edge::observe::tally::Tally;
+use crate::edge::observe::{EventLog, Unheard, scrape};
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
@@ -187,6 +190,8 @@ struct Server {
     phase: watch::Sender<Phase>,
     /// Accept loops: they end with the phase.
     listeners: JoinSet<()>,
+    /// The public HTTP ports.
+    web: Web,
     /// What runs beside the mail and is dropped with the server: operators, sweeps, the plugins' pulse.
     beside: JoinSet<()>,
 }
@@ -202,7 +207,9 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
-        let ports = bind(&config, &*world.net)?;
+        let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
+        let metrics = Arc::new(Metrics(vec![Arc::<Tally>::clone(log.tally()), Arc::new(host.clone())]));
+        serve_metrics(&config, &world, &metrics, &mut beside)?;
 
         let (admit, admitted) = mpsc::channel(ADMISSIONS_MAX);
         let (spool, spool_tasks) =
@@ -210,6 +217,7 @@ impl Server {
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let config = watch::Sender::new(Arc::new(config));
+        host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = deliverer(&world, &config, &policy);
         let (ticking, keeping) = (host.clone(), host.clone());
@@ -229,8 +237,14 @@ impl Server {
         };
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
-        serve_operators(control, operate, &reloads, &world, &log, &mut beside);
+        serve_operators(control, operate, &reloads, &world, metrics, &log, &mut beside);
 
+        let web = http::Doors {
+            policy: Arc::clone(&policy),
+            observe: Arc::clone(&world.observe),
+            clock: Arc::clone(&world.clock),
+        };
+        let web = Web::start(web, public);
         let doors = Arc::new(Doors::new(
             config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
@@ -245,7 +259,21 @@ impl Server {
             receive::announce(&*port, &name, &doors);
             listeners.spawn(receive::serve(port, name, Arc::clone(&doors), phase.subscribe()));
         }
-        Ok(Self { reloads, log, host, spool, spool_tasks, deliver, queue, stop_queue, doors, phase, listeners, beside })
+        Ok(Self {
+            reloads,
+            log,
+            host,
+            spool,
+            spool_tasks,
+            deliver,
+            queue,
+            stop_queue,
+            doors,
+            phase,
+            listeners,
+            web,
+            beside,
+        })
     }
 
     /// Serves until a signal asks for the end, then drains.
@@ -292,10 +320,12 @@ impl Server {
         self.log.event(Event::Draining { sessions, limit_ms });
         self.phase.send_replace(Phase::Draining);
         self.stop_queue.send_replace(true);
-        let sessions_cut = receive::drained(&self.doors, limit).await as u64;
+        let (sessions_cut, ()) = tokio::join!(receive::drained(&self.doors, limit), self.web.drain(limit));
+        let sessions_cut = sessions_cut as u64;
         self.phase.send_replace(Phase::Cutting);
         receive::drained(&self.doors, CUT_LIMIT).await;
         while self.listeners.join_next().await.is_some() {}
+        self.web.close().await;
         let attempts_cut = self.queue.await.unwrap_or_default();
         self.deliver.close_idle().await;
         // What can't be told in time is lost to the plugins; the mail does not wait for it.
@@ -369,11 +399,40 @@ fn bind(config: &Config, net: &dyn Net) -> Result<Vec<Port>, String> {
     config.listeners.iter().map(bind).collect()
 }
 
+/// Opens the port for what gathers metrics, if there is to be one.
+fn serve_metrics(
+    config: &Config,
+    world: &World,
+    metrics: &Arc<Metrics>,
+    beside: &mut JoinSet<()>,
+) -> Result<(), String> {
+    let Some(at) = config.metrics.bind else { return Ok(()) };
+    let port = world.net.listen(at).map_err(|error| format!("metrics.bind: {at}: {error}"))?;
+    world.observe.event(Event::Listening { listener: "metrics", address: port.local() });
+    let metrics = Arc::clone(metrics);
+    beside.spawn(async move { scrape::serve(port, metrics).await });
+    Ok(())
+}
+
+/// A public HTTP listener, and its open port.
+type PublicPort = (HttpListener, Box<dyn Listener>);
+
+/// The public HTTP ports, open.
+fn bind_public(config: &Config, net: &dyn Net) -> Result<Vec<PublicPort>, String> {
+    let bind = |http: &HttpListener| {
+        let port = net.listen(http.bind);
+        let port = port.map_err(|error| format!("http `{}`: {}: {error}", http.name, http.bind))?;
+        Ok((http.clone(), port))
+    };
+    config.http.iter().map(bind).collect()
+}
+
 fn serve_operators(
     control: ControlSocket,
     operate: Arc<dyn Operate>,
     reloads: &Arc<Reloads>,
     world: &World,
+    metrics: Arc<Metrics>,
     log: &Arc<EventLog>,
     beside: &mut JoinSet<()>,
 ) {
@@ -381,6 +440,7 @@ fn serve_operators(
         operate,
         plugins: Arc::<Reloads>::clone(reloads),
         clock: Arc::clone(&world.clock),
+        metrics,
         log: Arc::clone(log),
         hostname: Arc::clone(&reloads.present().hostname),
         started: world.clock.now().wall,

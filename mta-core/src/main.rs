@@ -7,6 +7,7 @@ use cli::config_args::ConfigArgs;
 use cli::{Cli, Command, SpoolCommand};
 use mta_core::app::{self, ServeOptions};
 use mta_core::edge::plugins::child;
+use mta_core::path::policy::Profile;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -32,7 +33,11 @@ fn run(command: Command) -> Result<(), String> {
         Command::Queue { command } => cli::queue::run(command),
         Command::Spool { command: SpoolCommand::Rebuild(config) } => app::rebuild_spool(options(config)),
         Command::Status { config, json } => cli::queue::status(&config, json),
-        Command::CompilePlugin { cpu_seconds, memory_bytes } => child::compile_here(cpu_seconds, memory_bytes),
+        Command::Metrics(config) => cli::queue::metrics(&config),
+        Command::CompilePlugin { cpu_seconds, memory_bytes, wide } => {
+            let profile = if wide { Profile::Wide } else { Profile::Narrow };
+            child::compile_here(cpu_seconds, memory_bytes, profile)
+        }
         Command::Version => cli::say(&format!("mailwright {}", env!("CARGO_PKG_VERSION"))),
     }
 }

@@ -19,6 +19,7 @@ wit_bindgen::generate!({
             import mailwright:plugin/patterns@0.1.0;
             import mailwright:plugin/delivery@0.1.0;
             import mailwright:plugin/log@0.1.0;
+            import mailwright:plugin/metrics@0.1.0;
             import mailwright:plugin/clock@0.1.0;
             import mailwright:plugin/kv@0.1.0;
             import mailwright:plugin/random@0.1.0;
@@ -26,6 +27,7 @@ wit_bindgen::generate!({
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
             import mailwright:plugin/http@0.1.0;
+            import mailwright:plugin/submit@0.1.0;
         }
     ",
     world: "uses",

@@ -80,6 +80,27 @@
 //! assert_ne!(Names.on_helo("localhost"), Gate::Next);
 //! ```
 //!
+//! # `on_auth`
+//!
+//! After each AUTH, whether it succeeded or not.
+//!
+//! ```
+//! use mailwright_plugin::{Auth, Gate};
+//!
+//! #[derive(Default)]
+//! struct NoRoot;
+//!
+//! #[mailwright_plugin::plugin]
+//! impl NoRoot {
+//!     fn on_auth(&mut self, auth: &Auth) -> Gate {
+//!         if auth.user == "root" { Gate::reject("not by this name") } else { Gate::Next }
+//!     }
+//! }
+//!
+//! let auth = Auth { mechanism: "PLAIN".to_owned(), user: "root".to_owned(), succeeded: true };
+//! assert_eq!(NoRoot.on_auth(&auth), Gate::reject("not by this name"));
+//! ```
+//!
 //! # `on_mail`
 //!
 //! Each MAIL, with the sender (none is the null sender of bounces) and its parameters.
@@ -158,6 +179,10 @@
 //! assert_eq!(message::header("Precedence")?.as_deref(), Some("list"));
 //! # Ok::<(), Fault>(())
 //! ```
+//!
+//! # `on_route` and `on_http`
+//!
+//! [`Routing`](crate::Routing::place) has an example of the one, [`web`](crate::web) of the other.
 //!
 //! # `on_pre_send`
 //!

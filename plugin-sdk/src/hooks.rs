@@ -4,6 +4,18 @@ use crate::bindings::mailwright::plugin::types::{Address, Disposition, Fault, Ga
 
 pub use on_outcome::exports::mailwright::plugin::on_outcome::Outcome;
 pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Sending;
+pub use on_route::exports::mailwright::plugin::on_route::{Route, Routing};
+
+/// How one AUTH command ended (RFC 4954). The server of this version has no AUTH, so nothing asks it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// The mechanism, as `PLAIN`.
+    pub mechanism: String,
+    /// Who the client says it is.
+    pub user: String,
+    /// Whether it could show it.
+    pub succeeded: bool,
+}
 
 /// One MAIL command.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +62,7 @@ macro_rules! answers {
         }
     )*};
 }
-answers!(Gate, Disposition, Sending);
+answers!(Gate, Disposition, Routing, Sending, crate::web::Response);
 
 impl<T, E: Into<Fault>> Answer<T> for Result<T, E> {
     fn answer(self) -> Result<T, Fault> {
@@ -163,6 +175,24 @@ pub mod on_helo {
     });
 }
 
+/// `on-auth`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_auth {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-auth { export mailwright:plugin/on-auth@0.1.0; }",
+        world: "has-on-auth",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_auth",
+        default_bindings_module: "mailwright_plugin::hooks::on_auth",
+        additional_derives: [PartialEq],
+    });
+}
+
 /// `on-mail`, as the contract has it.
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
@@ -217,6 +247,24 @@ pub mod on_data {
     });
 }
 
+/// `on-route`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_route {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-route { export mailwright:plugin/on-route@0.1.0; }",
+        world: "has-on-route",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_route",
+        default_bindings_module: "mailwright_plugin::hooks::on_route",
+        additional_derives: [PartialEq],
+    });
+}
+
 /// `on-pre-send`, as the contract has it.
 #[doc(hidden)]
 #[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
@@ -249,6 +297,24 @@ pub mod on_outcome {
         pub_export_macro: true,
         export_macro_name: "export_on_outcome",
         default_bindings_module: "mailwright_plugin::hooks::on_outcome",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-http`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_http {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-http { export mailwright:plugin/on-http@0.1.0; }",
+        world: "has-on-http",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_http",
+        default_bindings_module: "mailwright_plugin::hooks::on_http",
         additional_derives: [PartialEq],
     });
 }

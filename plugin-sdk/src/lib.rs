@@ -55,9 +55,10 @@ mod host;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod types;
+pub mod web;
 
 pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStatus, Fault, Gate, Priority, Reply};
-pub use hooks::{Mail, Outcome, Rcpt, Sending};
-pub use host::outside::{dns, http, random, secrets, tables};
-pub use host::{clock, delivery, kv, log, message, patterns, session};
+pub use hooks::{Auth, Mail, Outcome, Rcpt, Route, Routing, Sending};
+pub use host::outside::{dns, http, random, secrets, submit, tables};
+pub use host::{clock, delivery, kv, log, message, metrics, patterns, session};
 pub use mailwright_plugin_macros::{Config, plugin};

@@ -1,7 +1,8 @@
 //! Natural ways to make the contract's plain data.
 
-use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Reply};
-use crate::host::outside::{dns, http, tables};
+use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Priority, Reply};
+use crate::hooks::{Route, Routing};
+use crate::host::outside::{dns, http, submit, tables};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -66,6 +67,117 @@ impl Gate {
     }
 }
 
+impl Routing {
+    /// That way.
+    ///
+    /// ```
+    /// use mailwright_plugin::{Fault, Priority, Route, Routing, delivery};
+    ///
+    /// #[derive(Default)]
+    /// struct Ways;
+    ///
+    /// #[mailwright_plugin::plugin]
+    /// impl Ways {
+    ///     /// The newsletter's tag sends it by the relay for bulk mail, behind everything else, for two days at most.
+    ///     fn on_route(&mut self) -> Result<Routing, Fault> {
+    ///         let recipient = delivery::current()?;
+    ///         if mailwright_plugin::message::tag("list")?.as_deref() != Some("newsletter") {
+    ///             return Ok(Routing::Next);
+    ///         }
+    ///         let route = Route::via("bulk").campaign("newsletter").priority(Priority::Bulk);
+    ///         Ok(Routing::place(route.expires_ms(recipient.queued_ms + 2 * 86_400_000)))
+    ///     }
+    /// }
+    /// # fn main() {
+    /// // Natively, as a test would:
+    /// use mailwright_plugin::testing::{Message, delivery, scene};
+    /// scene(|scene| {
+    ///     scene.delivery = Some(delivery("ann@example.net"));
+    ///     scene.message = Some(Message::default());
+    /// });
+    /// assert_eq!(Ways.on_route(), Ok(Routing::Next));
+    /// scene(|scene| {
+    ///     let message = scene.message.as_mut().expect("it was set");
+    ///     message.tags.insert("list".into(), "newsletter".into());
+    /// });
+    /// let expected = Route::via("bulk").campaign("newsletter").priority(Priority::Bulk).expires_ms(172_800_000);
+    /// assert_eq!(Ways.on_route(), Ok(Routing::place(expected)));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn place(route: Route) -> Self {
+        Self::Place(route)
+    }
+
+    /// Kept until an operator decides, for this reason.
+    #[must_use]
+    pub fn hold(reason: &str) -> Self {
+        Self::Hold(reason.to_owned())
+    }
+
+    /// Bounced with 550 5.7.1.
+    #[must_use]
+    pub fn reject(text: &str) -> Self {
+        Self::Fail(Reply::reject(text))
+    }
+
+    /// A failed attempt, with 451 4.7.1: asked again when the next is due.
+    #[must_use]
+    pub fn tempfail(text: &str) -> Self {
+        Self::Fail(Reply::tempfail(text))
+    }
+}
+
+impl Route {
+    /// A way that says nothing yet: as without a plugin.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { via: None, pool: None, campaign: None, priority: None, not_before_ms: None, expires_ms: None }
+    }
+
+    /// By the `[[route]]` with that name.
+    #[must_use]
+    pub fn via(name: &str) -> Self {
+        Self { via: Some(name.to_owned()), ..Self::new() }
+    }
+
+    /// From the addresses of the `[[pool]]` with that name.
+    #[must_use]
+    pub fn pool(self, name: &str) -> Self {
+        Self { pool: Some(name.to_owned()), ..self }
+    }
+
+    /// What it belongs to: at most 128 octets.
+    #[must_use]
+    pub fn campaign(self, name: &str) -> Self {
+        Self { campaign: Some(name.to_owned()), ..self }
+    }
+
+    /// What goes first where not everything can go at once.
+    #[must_use]
+    pub fn priority(self, priority: Priority) -> Self {
+        Self { priority: Some(priority), ..self }
+    }
+
+    /// The first attempt comes then, in milliseconds since 1970, or later.
+    #[must_use]
+    pub fn not_before_ms(self, at: u64) -> Self {
+        Self { not_before_ms: Some(at), ..self }
+    }
+
+    /// It is too old then, in milliseconds since 1970, or sooner by the server's configuration.
+    #[must_use]
+    pub fn expires_ms(self, at: u64) -> Self {
+        Self { expires_ms: Some(at), ..self }
+    }
+}
+
+impl Default for Route {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl From<message::Error> for Fault {
     fn from(error: message::Error) -> Self {
         Self::Internal(format!("message: {}", error.name()))
@@ -123,6 +235,17 @@ impl From<http::Error> for Fault {
             http::Error::Failed(words) => words,
         };
         Self::Unavailable(format!("http: {words}"))
+    }
+}
+
+impl From<submit::Error> for Fault {
+    fn from(error: submit::Error) -> Self {
+        let words = match &error {
+            submit::Error::NotPermitted => "not-permitted",
+            submit::Error::Quota => "quota",
+            submit::Error::Invalid(words) | submit::Error::Unavailable(words) => words,
+        };
+        Self::Unavailable(format!("submit: {words}"))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod dns;
 pub mod dovecot;
 pub mod guest;
 pub mod mail;
+pub mod metrics;
 pub mod peers;
 pub mod program;
 pub mod setup;

@@ -6,6 +6,7 @@ mod packages;
 mod run;
 mod test;
 mod tidy;
+mod tools;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};

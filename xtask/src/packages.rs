@@ -1,4 +1,4 @@
-//! The mail programs that the scenarios talk to, as Debian packages.
+//! The mail programs that the scenarios talk to and the compilers that they use, as Debian packages.
 
 use crate::command;
 use std::path::Path;
@@ -13,6 +13,11 @@ const WANTED: &[(&str, &str)] = &[
     // Dovecot's LMTP server is a plugin of its master: not on the path.
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
     ("python3", "python3"),
+    // Plugins in other languages are built with these, and with what pip and npm bring (tools.rs).
+    ("pip3", "python3-pip"),
+    ("npm", "npm"),
+    ("clang", "clang"),
+    ("wasm-ld", "lld"),
 ];
 
 /// `invoke-rc.d` asks this file whether it may start a service.
@@ -61,7 +66,7 @@ fn remedy(missing: Vec<&'static str>, can_install: bool) -> Remedy {
         return Remedy::Install(missing);
     }
     Remedy::Tell(format!(
-        "the scenarios need mail programs that are not installed: {}\n\
+        "the scenarios need programs that are not installed: {}\n\
          on Debian or Ubuntu, as root: {}\n\
          without them: cargo xtask test --no-scenarios",
         missing.join(", "),
@@ -119,7 +124,10 @@ mod tests {
         assert_eq!(missing(|_| true), [""; 0]);
         assert_eq!(missing(|program| !program.starts_with("smtp-")), ["postfix"]);
         assert_eq!(missing(|program| program != "/usr/lib/dovecot/lmtp"), ["dovecot-lmtpd"]);
-        assert_eq!(missing(|_| false), ["dovecot-core", "dovecot-lmtpd", "postfix", "python3", "swaks"]);
+        assert_eq!(
+            missing(|_| false),
+            ["clang", "dovecot-core", "dovecot-lmtpd", "lld", "npm", "postfix", "python3", "python3-pip", "swaks"]
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything the tests need, then all of them.
 
-use crate::{command, packages};
+use crate::{command, packages, tools};
 use clap::Args;
 use std::path::Path;
 
@@ -23,6 +23,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     ensure_nextest(root)?;
     if !options.no_scenarios {
         packages::ensure(root)?;
+        tools::ensure(root)?;
     }
     // With --all-targets the crates' features are those of the test build, so that nothing is built twice.
     command::run(command::cargo(root).args(["build", "--workspace", "--all-targets"]))?;

@@ -56,8 +56,13 @@ impl Reloads {
         let _turn = self.turn.lock().await;
         let next = self.file.load()?;
         let present = self.present();
-        if next.listeners != present.listeners {
-            return Err("`listener` changed: ports are opened at the start alone; restart the server".to_owned());
+        if next.listeners != present.listeners || next.metrics != present.metrics {
+            return Err(
+                "`listener` or `metrics` changed: ports are opened at the start alone; restart the server".to_owned()
+            );
+        }
+        if next.http != present.http {
+            return Err("`http` changed: ports are opened at the start alone; restart the server".to_owned());
         }
         if next.data_dir != present.data_dir || next.storage != present.storage {
             return Err(

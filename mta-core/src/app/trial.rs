@@ -5,14 +5,18 @@
 
 use super::{World, host, runtime};
 use crate::base::event::Event;
+use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::policy::{
-    Asked, DataVerdict, Disposition, Gate, Policy, SessionInfo, SessionPolicy, Submission,
+    Asked, DataVerdict, Disposition, Gate, Hook, Policy, Routing, SendVerdict, Sending, Sendout, SessionInfo,
+    SessionPolicy, Submission, Unplaced,
 };
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
-use crate::base::mail::edits::{EnvelopeEdit, HeaderEdit};
+use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
+use crate::base::mail::header;
 use crate::base::mail::id::QueueId;
+use crate::base::time::UnixMillis;
 use crate::base::world::Observe;
 use crate::config::model::Config;
 use crate::edge::plugins;
@@ -79,6 +83,12 @@ pub struct Told {
     /// What it changed, as `add X-A: 1`, `set X-A (0): 1`, `remove X-A (0)`, `sender a@b`, `add recipient a@b`,
     /// `remove recipient a@b`, `tag name: value`, `body of N octets`.
     pub edits: Option<Vec<String>>,
+    /// For each recipient of a message that was accepted: `next`, `hold REASON`, `fail` with the reply, or `place` and what
+    /// was chosen, as `place via bulk, campaign spring, priority bulk, not before 1000, expires 2000`.
+    pub route: Option<Vec<String>>,
+    /// The same before its first attempt: `next`, `hold REASON`, `not before 1000`, `fail` with the reply, `discard REASON`,
+    /// and what it changed for this recipient, as `next, add X-A: 1`.
+    pub pre_send: Option<Vec<String>>,
     /// Its faults, as `rcpt cpu: it used up its time`.
     pub faults: Option<Vec<String>>,
 }
@@ -122,8 +132,11 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
         };
         let mut session = host.session(info);
         let limit = config.limits.message_bytes_max;
-        let mut told = converse(&mut *session, &case.session.helo, envelope, message, limit).await;
+        let (mut told, queued) = converse(&mut *session, &case.session.helo, envelope, message, limit).await;
         drop(session);
+        if let Some((entry, content)) = queued {
+            deliver(&host, config, entry, &content, &mut told).await;
+        }
         told.faults = Some(faults.0.lock().unwrap_or_else(PoisonError::into_inner).clone());
         Ok(told)
     })
@@ -137,25 +150,25 @@ fn recipient(text: &str) -> Result<Recipient, String> {
     Ok(Recipient { address: address(text)?, notify: None, orcpt: None })
 }
 
-/// A session as SMTP has it: who is refused is asked nothing more.
+/// A session as SMTP has it: who is refused is asked nothing more. With it what is queued then, if something is.
 async fn converse(
     session: &mut dyn SessionPolicy,
     helo: &str,
     mut envelope: Envelope,
     message: Option<&[u8]>,
     size_bytes_max: u64,
-) -> Told {
+) -> (Told, Option<(Entry, Content)>) {
     let mut told = Told::default();
     let goes_on = |gate: &Gate| matches!(gate, Gate::Next | Gate::Accept);
     let gate = session.gate(Asked::Connect).await;
     told.connect = Some(gate_words(&gate));
     if !goes_on(&gate) {
-        return told;
+        return (told, None);
     }
     let gate = session.gate(Asked::Helo(helo)).await;
     told.helo = Some(gate_words(&gate));
     if !goes_on(&gate) {
-        return told;
+        return (told, None);
     }
     session.named(helo);
     let wanted = std::mem::take(&mut envelope.recipients);
@@ -163,7 +176,7 @@ async fn converse(
     let gate = session.gate(Asked::Mail { envelope: &envelope, size_bytes }).await;
     told.mail = Some(gate_words(&gate));
     if !goes_on(&gate) {
-        return told;
+        return (told, None);
     }
     let mut said = Vec::new();
     for to in wanted {
@@ -176,12 +189,91 @@ async fn converse(
     told.rcpt = Some(said);
     if let Some(message) = message.filter(|_| !envelope.recipients.is_empty()) {
         let content = content(message);
-        let (id, envelope, content) = (QueueId(1), &envelope, &content);
-        let verdict = session.data(Submission { id, envelope, content, size_bytes_max }).await;
+        let submission = Submission { id: QueueId(1), envelope: &envelope, content: &content, size_bytes_max };
+        let verdict = session.data(submission).await;
         told.edits = Some(edit_words(&verdict));
         told.data = Some(disposition_words(&verdict.disposition));
+        if matches!(verdict.disposition, Disposition::Next | Disposition::Accept) {
+            return (told, Some(queued(envelope, content, verdict)));
+        }
     }
-    told
+    (told, None)
+}
+
+/// The message as it would be queued: accepted in 1970, so that times in answers are those of the plugin alone.
+fn queued(envelope: Envelope, content: Content, verdict: DataVerdict) -> (Entry, Content) {
+    let content = match verdict.body {
+        Some(new) => Content { head: header::with_empty_line(&content.head), body: new.body() },
+        None => content,
+    };
+    let accepted = UnixMillis(0);
+    let entry = Entry {
+        id: QueueId(1),
+        accepted,
+        progress: vec![Progress::fresh(accepted); envelope.recipients.len()],
+        placements: Vec::new(),
+        envelope,
+        trace: Box::default(),
+        edits: verdict.edits,
+        size_bytes: content.size_bytes(),
+        head_bytes: u32::try_from(content.head.len()).unwrap_or(u32::MAX),
+        tenant: None,
+        tags: verdict.tags,
+    };
+    (entry, content)
+}
+
+/// Each recipient's way and first attempt. One that is held or failed has no attempt.
+async fn deliver(policy: &dyn Policy, config: &Config, mut entry: Entry, content: &Content, told: &mut Told) {
+    for recipient in (0u32..).take(entry.progress.len()) {
+        let mut goes_on = true;
+        if policy.has(Hook::Route) {
+            let unplaced = Unplaced { entry: &entry, content, recipient, attempt: 1, routes: config };
+            let routing = policy.route(unplaced).await.routing;
+            told.route.get_or_insert_default().push(routing_words(&routing));
+            goes_on = matches!(routing, Routing::Next | Routing::Place(..));
+            if let Routing::Place(placement, _) = routing {
+                entry.place(recipient, Some(placement));
+            }
+        }
+        if goes_on && policy.has(Hook::PreSend) {
+            let size_bytes_max = config.limits.message_bytes_max;
+            let sendout = Sendout { entry: &entry, content, recipient, attempt: 1, site: "trial", size_bytes_max };
+            let verdict = policy.pre_send(sendout).await;
+            told.pre_send.get_or_insert_default().push(sending_words(&verdict));
+        }
+    }
+}
+
+fn routing_words(routing: &Routing) -> String {
+    let (placement, not_before) = match routing {
+        Routing::Next => return "next".to_owned(),
+        Routing::Hold(reason) => return format!("hold {reason}"),
+        Routing::Fail(reply) => return format!("fail {reply}"),
+        Routing::Place(placement, not_before) => (placement, not_before),
+    };
+    let chosen = [
+        ("via", placement.via.as_deref().map(str::to_owned)),
+        ("pool", placement.pool.as_deref().map(str::to_owned)),
+        ("campaign", placement.campaign.as_deref().map(str::to_owned)),
+        ("priority", Some(placement.priority.name().to_owned())),
+        ("not before", not_before.map(|at| at.0.to_string())),
+        ("expires", placement.expires.map(|at| at.0.to_string())),
+    ];
+    let chosen = chosen.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+    format!("place {}", chosen.collect::<Vec<_>>().join(", "))
+}
+
+fn sending_words(verdict: &SendVerdict) -> String {
+    let sending = match &verdict.sending {
+        Sending::Next => "next".to_owned(),
+        Sending::Hold(reason) => format!("hold {reason}"),
+        Sending::NotBefore(at) => format!("not before {}", at.0),
+        Sending::Fail(reply) => format!("fail {reply}"),
+        Sending::Discard(reason) => format!("discard {reason}"),
+    };
+    let body = verdict.body.iter().map(|body| format!("body of {} octets", body.size_bytes()));
+    std::iter::once(sending).chain(header_words(&verdict.edits)).chain(body).collect::<Vec<_>>().join(", ")
 }
 
 /// The message as it comes by SMTP: a file's own line ends become CRLF (RFC 5321 2.3.8).
@@ -220,12 +312,16 @@ fn disposition_words(disposition: &Disposition) -> String {
     }
 }
 
-fn edit_words(verdict: &DataVerdict) -> Vec<String> {
-    let headers = verdict.edits.headers.iter().map(|edit| match edit {
+fn header_words(edits: &Edits) -> impl Iterator<Item = String> {
+    edits.headers.iter().map(|edit| match edit {
         HeaderEdit::Add { name, value } => format!("add {name}: {value}"),
         HeaderEdit::Set { name, nth, value: Some(value) } => format!("set {name} ({nth}): {value}"),
         HeaderEdit::Set { name, nth, value: None } => format!("remove {name} ({nth})"),
-    });
+    })
+}
+
+fn edit_words(verdict: &DataVerdict) -> Vec<String> {
+    let headers = header_words(&verdict.edits);
     let envelope = verdict.envelope.iter().map(|edit| match edit {
         EnvelopeEdit::SetSender(Some(sender)) => format!("sender {sender}"),
         EnvelopeEdit::SetSender(None) => "sender <>".to_owned(),

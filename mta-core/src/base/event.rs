@@ -25,6 +25,19 @@ pub enum Event<'a> {
     /// The end; what was cut off when the limit passed.
     Stopped { sessions_cut: u64, attempts_cut: u64 },
 
+    /// A request to a public HTTP port was answered.
+    HttpAnswered {
+        listener: &'a str,
+        peer: IpAddr,
+        plugin: Option<&'a str>,
+        method: &'a str,
+        status: u16,
+        bytes: u64,
+        took_ms: u64,
+    },
+    /// A connection to a public HTTP port was refused by a limit.
+    HttpRefused { listener: &'a str, peer: SocketAddr, why: &'a str },
+
     /// Connections can't be accepted, so often in a row; the listener rests between its tries.
     AcceptFailed { listener: &'a str, failures: u32, why: &'a str },
     /// A session was let in.
@@ -48,11 +61,25 @@ pub enum Event<'a> {
         reply: &'a str,
         plugin: Option<&'a str>,
     },
+    /// A message of a plugin's own is durable.
+    Submitted { id: QueueId, plugin: &'a str, tenant: Option<&'a str>, sender: &'a str, recipients: u32, bytes: u64 },
     /// A message was accepted and dropped by policy.
     MessageDiscarded { session: &'a str, id: QueueId, plugin: &'a str, reason: &'a str },
     /// A message was accepted and is held for an operator.
     MessageHeld { id: QueueId, plugin: &'a str, reason: &'a str },
 
+    /// A plugin said where a recipient goes, and when and how.
+    Routed {
+        id: QueueId,
+        recipient: &'a str,
+        plugin: &'a str,
+        via: Option<&'a str>,
+        pool: Option<&'a str>,
+        campaign: Option<&'a str>,
+        priority: &'a str,
+        begins_in_ms: u64,
+        expires_in_ms: Option<u64>,
+    },
     /// A recipient was delivered to the next hop.
     Delivered {
         id: QueueId,
@@ -125,6 +152,8 @@ pub enum Event<'a> {
         version: &'a str,
         sha256: &'a str,
         hooks: &'a str,
+        /// The engine that it runs in: `narrow` or `wide`.
+        profile: &'a str,
         /// `restored` where instances are used again, else why not.
         instances: &'a str,
         generation: u64,
@@ -148,6 +177,16 @@ pub enum Event<'a> {
         session: Option<&'a str>,
         id: Option<QueueId>,
     },
+    /// A plugin was called, where the operator wants each call of it logged.
+    PluginCalled {
+        plugin: &'a str,
+        hook: &'a str,
+        session: Option<&'a str>,
+        id: Option<QueueId>,
+        verdict: &'a str,
+        micros: u64,
+        generation: u64,
+    },
     /// A plugin failed; what the operator's `on_failure` made of it.
     PluginFault {
         plugin: &'a str,
@@ -164,6 +203,8 @@ pub enum Event<'a> {
     PluginBack { plugin: &'a str },
     /// Reports to a plugin were dropped, because it can't keep up: how many since the last such line.
     PluginUntold { plugin: &'a str, hook: &'a str, reports: u64 },
+    /// A sample of a plugin's own metrics was dropped, and more may be for the same reason: said once a load.
+    PluginMetricDropped { plugin: &'a str, metric: &'a str, why: &'a str },
     /// What plugins keep could not be written; it is tried again.
     PluginDataUnkept { why: &'a str },
     /// A part of what plugins kept can't be read; it was set aside.
@@ -201,6 +242,8 @@ kinds! {
     ReloadRefused "reload-refused" Warn,
     Draining "draining" Info,
     Stopped "stopped" Info,
+    HttpAnswered "http-answered" Debug,
+    HttpRefused "http-refused" Info,
     AcceptFailed "accept-failed" Error,
     SessionOpened "session-opened" Debug,
     SessionRefused "session-refused" Info,
@@ -208,8 +251,10 @@ kinds! {
     CommandRefused "command-refused" Debug,
     Accepted "accepted" Info,
     MessageRefused "message-refused" Info,
+    Submitted "submitted" Info,
     MessageDiscarded "message-discarded" Info,
     MessageHeld "message-held" Info,
+    Routed "routed" Info,
     Delivered "delivered" Info,
     Deferred "deferred" Info,
     Bounced "bounced" Info,
@@ -240,10 +285,12 @@ kinds! {
     TableReloaded "table-reloaded" Info,
     TableRefused "table-refused" Warn,
     PluginLog "plugin-log" Info,
+    PluginCalled "plugin-called" Info,
     PluginFault "plugin-fault" Warn,
     PluginAlone "plugin-alone" Error,
     PluginBack "plugin-back" Info,
     PluginUntold "plugin-untold" Warn,
+    PluginMetricDropped "plugin-metric-dropped" Warn,
     PluginDataUnkept "plugin-data-unkept" Error,
     PluginDataDamaged "plugin-data-damaged" Error,
     LogDropped "log-dropped" Warn,

@@ -47,6 +47,7 @@ pub(crate) fn entry(number: u128, sender: &str, recipients: &[&str]) -> Entry {
         tenant: None,
         tags: Vec::new(),
         progress: recipients.iter().map(|_| Progress::fresh(START)).collect(),
+        placements: Vec::new(),
     }
 }
 

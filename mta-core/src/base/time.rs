@@ -15,6 +15,14 @@ impl UnixMillis {
         Self(self.0.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// As mail writes it (RFC 5322 3.3), in UTC.
+    #[must_use]
+    pub fn rfc5322(self) -> String {
+        let timestamp = i64::try_from(self.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+        let zoned = timestamp.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(jiff::tz::TimeZone::UTC);
+        zoned.strftime("%a, %-d %b %Y %H:%M:%S %z").to_string()
+    }
+
     /// How long ago `earlier` was; zero when it lies ahead (clocks are stepped back at times).
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

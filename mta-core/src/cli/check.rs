@@ -35,9 +35,15 @@ fn summary(config: &Config) -> String {
         lines.add("warning", "relay.networks lets the whole internet send anywhere: this is an open relay");
     }
     for route in &config.routes {
-        lines.add("route", format_args!("{} by {}", route.to, route.via));
+        let to = route.to.as_ref().map_or_else(|| "what plugins send this way".to_owned(), ToString::to_string);
+        let name = route.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+        lines.add("route", format_args!("{to} by {}{name}", route.via));
     }
     lines.add("route", "everything else by MX");
+    for pool in &config.pools {
+        let addresses: Vec<String> = pool.addresses.iter().map(ToString::to_string).collect();
+        lines.add("pool", format_args!("{} of {}", pool.name, addresses.join(", ")));
+    }
     if config.delivery.paused {
         lines.add("delivery", "paused");
     }

@@ -55,6 +55,10 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what the running server has counted, as OpenMetrics: mail, sessions, plugins.
+    ///
+    /// The same is got by `GET /metrics` where `[metrics] bind` opens a port.
+    Metrics(ConfigArgs),
     /// Print the version.
     Version,
     /// Compile a component for this machine, from standard input to standard output: the server runs it for each plugin.
@@ -66,6 +70,9 @@ pub(crate) enum Command {
         /// Memory that it may take.
         #[arg(long)]
         memory_bytes: u64,
+        /// For the wide engine.
+        #[arg(long)]
+        wide: bool,
     },
 }
 
@@ -99,6 +106,13 @@ pub(crate) enum QueueCommand {
     },
     /// Make messages due now; held ones are released.
     Retry {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        chosen: Chosen,
+    },
+    /// Ask plugins anew where messages go, due now; held ones are released.
+    Rebind {
         #[command(flatten)]
         config: ConfigArgs,
         #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `queue` and `status`: questions to the running server.
+//! `queue`, `status` and `metrics`: questions to the running server.
 
 use super::config_args::ConfigArgs;
 use super::show::{message_text, row_text, status_text};
@@ -31,6 +31,10 @@ pub(crate) fn run(command: QueueCommand) -> Result<(), String> {
             let end = ask(&config, &Request::Retry { selection: chosen.selection() })?;
             say(&counted(&end, "due now")?)
         }
+        QueueCommand::Rebind { config, chosen } => {
+            let end = ask(&config, &Request::Rebind { selection: chosen.selection() })?;
+            say(&counted(&end, "rebound")?)
+        }
         QueueCommand::Cancel { config, chosen } => {
             let end = ask(&config, &Request::Cancel { selection: chosen.selection() })?;
             say(&counted(&end, "cancelled")?)
@@ -42,6 +46,14 @@ pub(crate) fn run(command: QueueCommand) -> Result<(), String> {
 pub(crate) fn status(config: &ConfigArgs, json: bool) -> Result<(), String> {
     match ask(config, &Request::Status)? {
         Response::Status(status) => say(&if json { as_json(&status)? } else { status_text(&status) }),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// Prints what the server counted.
+pub(crate) fn metrics(config: &ConfigArgs) -> Result<(), String> {
+    match ask(config, &Request::Metrics)? {
+        Response::Metrics(text) => say(text.trim_end()),
         other => Err(unexpected(&other)),
     }
 }

@@ -22,6 +22,18 @@ fn recipient_text(recipient: &RecipientRow) -> String {
     if let Some(due) = &recipient.due {
         let _ = write!(text, ", due {due}, {} attempts", recipient.attempts);
     }
+    for (name, value) in [
+        ("via", &recipient.via),
+        ("from", &recipient.pool),
+        ("campaign", &recipient.campaign),
+        ("priority", &recipient.priority),
+        ("expires", &recipient.expires),
+        ("placed by", &recipient.placed_by),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(text, ", {name} {}", printable(value));
+        }
+    }
     if let Some(reply) = &recipient.last_reply {
         let remote = recipient.remote.as_deref().unwrap_or("us");
         let _ = write!(text, ", {} said: {}", printable(remote), printable(reply));

@@ -1,12 +1,13 @@
 //! What holds where the file is silent. Values that are not the obvious ones name their source.
 
 use super::model::{
-    Budget, ClientTimeouts, CompileLimits, Delivery, Engine, Limits, Log, LogFormat, LogOutput, OnFailure, Plugin,
-    PluginSource, Queue, Storage,
+    Budget, ClientTimeouts, CompileLimits, Delivery, Engine, HttpListener, Limits, Log, LogFormat, LogOutput,
+    OnFailure, Plugin, PluginSource, Queue, Storage, SubmitLimits,
 };
 use super::places::Places;
 use crate::base::event::Level;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,27 @@ impl Default for Limits {
             data_total: HOUR,
             session_total: 6 * HOUR,
             drain: Duration::from_secs(20),
+        }
+    }
+}
+
+impl HttpListener {
+    /// A port of which the file says no more than this.
+    #[must_use]
+    pub fn new(name: Arc<str>, bind: SocketAddr) -> Self {
+        Self {
+            name,
+            bind,
+            trusted_proxies: Vec::new(),
+            connections_max: 512,
+            connections_per_peer_max: 32,
+            requests_max: 64,
+            requests_per_connection_max: 100,
+            head_bytes_max: 16 * KIB,
+            body_bytes_max: 64 * KIB,
+            head_wait: Duration::from_secs(10),
+            body_total: Duration::from_secs(10),
+            connection_total: Duration::from_secs(60),
         }
     }
 }
@@ -103,9 +125,10 @@ impl Default for Budget {
             cpu_message: Duration::from_millis(50),
             cpu_message_per_mib: Duration::from_millis(4),
             wall: Duration::from_secs(5),
-            memory_bytes_max: 16 * MIB,
+            memory_bytes_max: None,
             log_lines_per_second_max: 100,
             edits_max: 64,
+            instances_max: 2_500,
         }
     }
 }
@@ -114,6 +137,17 @@ impl Default for CompileLimits {
     /// A Rust guest of 60 KiB takes a tenth of a second and 30 MiB; an interpreter of 15 MiB some seconds.
     fn default() -> Self {
         Self { cpu: MINUTE, wall: 5 * MINUTE, memory_bytes_max: 1024 * MIB as u64 }
+    }
+}
+
+impl Default for SubmitLimits {
+    fn default() -> Self {
+        Self {
+            messages_per_minute_max: 60,
+            outstanding_max: 1000,
+            message_bytes_max: 256 * KIB,
+            recipients_per_message_max: 100,
+        }
     }
 }
 
@@ -143,6 +177,8 @@ impl Plugin {
             budget: Budget::default(),
             on_failure_by_hook: BTreeMap::new(),
             compile: CompileLimits::default(),
+            trace: false,
+            submit: SubmitLimits::default(),
         }
     }
 }

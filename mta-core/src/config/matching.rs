@@ -71,10 +71,19 @@ impl Routes for Config {
     fn next_hop(&self, domain: Option<&Domain>) -> NextHop {
         let own = Domain::Name(self.hostname.to_lowercase().into());
         let domain = domain.unwrap_or(&own);
-        match self.routes.iter().find(|route| route.to.matches(domain)) {
+        match self.routes.iter().find(|route| route.to.as_ref().is_some_and(|to| to.matches(domain))) {
             Some(route) => route.via.clone(),
             None => NextHop::Mx(domain.clone()),
         }
+    }
+
+    fn named(&self, route: &str) -> Option<NextHop> {
+        let found = self.routes.iter().find(|known| known.name.as_deref() == Some(route));
+        found.map(|route| route.via.clone())
+    }
+
+    fn has_pool(&self, pool: &str) -> bool {
+        self.pools.iter().any(|known| *known.name == *pool)
     }
 }
 

@@ -20,10 +20,14 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Ports to serve.
     pub listeners: Vec<Listener>,
+    /// Public HTTP ports to serve.
+    pub http: Vec<HttpListener>,
     /// Who may send where.
     pub relay: Relay,
     /// Ways out; the first match wins.
     pub routes: Vec<Route>,
+    /// Addresses that connections may come from.
+    pub pools: Vec<Pool>,
     /// How mail is delivered.
     pub delivery: Delivery,
     /// When mail is tried again and given up.
@@ -42,6 +46,8 @@ pub struct Config {
     pub plugins: Vec<Plugin>,
     /// What is logged, and how.
     pub log: Log,
+    /// Where metrics are read over HTTP; none: nowhere.
+    pub metrics: Metrics,
 }
 
 /// A port to serve.
@@ -51,6 +57,35 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Its address.
     pub bind: SocketAddr,
+}
+
+/// `[[http]]`: a public HTTP port, where plugins answer at `/p/<plugin>/…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpListener {
+    /// Its name in logs.
+    pub name: Arc<str>,
+    /// Its address.
+    pub bind: SocketAddr,
+    /// Proxies that are believed when they say who the client is.
+    pub trusted_proxies: Vec<Network>,
+    /// Connections at once, in all.
+    pub connections_max: usize,
+    /// Connections at once from one address that is no trusted proxy.
+    pub connections_per_peer_max: usize,
+    /// Requests that plugins answer at once.
+    pub requests_max: usize,
+    /// Requests over one connection.
+    pub requests_per_connection_max: u32,
+    /// The head of a request: its line and its fields, in octets.
+    pub head_bytes_max: usize,
+    /// The content of a request, in octets.
+    pub body_bytes_max: usize,
+    /// Until the head of a request is there, from the connection's begin or the last answer.
+    pub head_wait: Duration,
+    /// From a request's head to the end of its content.
+    pub body_total: Duration,
+    /// From accept to close.
+    pub connection_total: Duration,
 }
 
 /// One of several that share this server.
@@ -89,12 +124,23 @@ pub struct Network {
 pub struct DomainPattern(pub(super) Box<str>);
 
 /// One way out.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Which recipient domains.
-    pub to: DomainPattern,
+    /// What plugins choose it by.
+    pub name: Option<Arc<str>>,
+    /// Which recipient domains; none: only those that a plugin sends this way.
+    pub to: Option<DomainPattern>,
     /// Where they go.
     pub via: NextHop,
+}
+
+/// `[[pool]]`: addresses of this machine that connections to next hops come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// What plugins choose it by.
+    pub name: Arc<str>,
+    /// Used in turn, those of the next hop's own family. Never empty.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// `[delivery]`.
@@ -272,8 +318,12 @@ pub struct Plugin {
     pub budget: Budget,
     /// What compiling it may take.
     pub compile: CompileLimits,
+    /// What mail it may send, where it may.
+    pub submit: SubmitLimits,
     /// Hooks whose failure means something else.
     pub on_failure_by_hook: BTreeMap<Box<str>, OnFailure>,
+    /// Each of its calls is logged.
+    pub trace: bool,
 }
 
 /// Where a component comes from.
@@ -330,12 +380,27 @@ pub struct Budget {
     pub cpu_message_per_mib: Duration,
     /// Wall time, with all waiting.
     pub wall: Duration,
-    /// Linear memory, in bytes.
-    pub memory_bytes_max: usize,
+    /// Linear memory, in bytes. None: 16 MiB, and 128 MiB in the wide profile.
+    pub memory_bytes_max: Option<usize>,
     /// Log lines a second.
     pub log_lines_per_second_max: u32,
     /// Recorded edits in one call.
     pub edits_max: usize,
+    /// Instances in use at once; a transaction has one from its first hook to its last.
+    pub instances_max: usize,
+}
+
+/// What mail a plugin may send with the grant `submit`; beyond, it is told `quota` or `invalid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SubmitLimits {
+    /// Messages in a minute; as many may come at once.
+    pub messages_per_minute_max: u32,
+    /// Messages that are in the queue at once, of those sent since the server's start.
+    pub outstanding_max: usize,
+    /// A message as the plugin gives it, in octets.
+    pub message_bytes_max: usize,
+    /// Recipients of a message.
+    pub recipients_per_message_max: usize,
 }
 
 /// What compiling a component may take; beyond, it is not loaded.
@@ -358,6 +423,13 @@ pub struct Log {
     pub level: Level,
     /// Where lines go.
     pub output: LogOutput,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// The port that answers `GET /metrics`; none: no port is opened.
+    pub bind: Option<SocketAddr>,
 }
 
 /// Where log lines go: whoever runs the program keeps and rotates them.

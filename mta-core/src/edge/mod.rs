@@ -2,6 +2,7 @@
 
 pub mod config_file;
 pub mod control;
+pub mod http;
 pub mod observe;
 pub mod plugins;
 pub mod store;

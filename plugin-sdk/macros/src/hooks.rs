@@ -10,31 +10,37 @@ pub(crate) enum Hook {
     SelfTest,
     Connect,
     Helo,
+    Auth,
     Mail,
     Rcpt,
     Data,
+    Route,
     PreSend,
     Outcome,
+    Http,
     Tick,
     Disconnect,
 }
 
-const ALL: [Hook; 11] = [
+const ALL: [Hook; 14] = [
     Hook::Configure,
     Hook::SelfTest,
     Hook::Connect,
     Hook::Helo,
+    Hook::Auth,
     Hook::Mail,
     Hook::Rcpt,
     Hook::Data,
+    Hook::Route,
     Hook::PreSend,
     Hook::Outcome,
+    Hook::Http,
     Hook::Tick,
     Hook::Disconnect,
 ];
 
 /// In the contract, but not called by this version of the server.
-const LATER: [&str; 4] = ["on_auth", "on_route", "on_feedback", "on_http"];
+const LATER: [&str; 1] = ["on_feedback"];
 
 impl Hook {
     /// The hook that a function is by its name.
@@ -60,11 +66,14 @@ impl Hook {
             Self::SelfTest => "self_test",
             Self::Connect => "on_connect",
             Self::Helo => "on_helo",
+            Self::Auth => "on_auth",
             Self::Mail => "on_mail",
             Self::Rcpt => "on_rcpt",
             Self::Data => "on_data",
+            Self::Route => "on_route",
             Self::PreSend => "on_pre_send",
             Self::Outcome => "on_outcome",
+            Self::Http => "on_http",
             Self::Tick => "on_tick",
             Self::Disconnect => "on_disconnect",
         }
@@ -93,7 +102,10 @@ impl Hook {
 
     /// How many arguments besides `self`.
     pub(crate) fn arguments(self) -> usize {
-        usize::from(matches!(self, Self::Configure | Self::Helo | Self::Mail | Self::Rcpt | Self::Outcome))
+        usize::from(matches!(
+            self,
+            Self::Configure | Self::Helo | Self::Auth | Self::Mail | Self::Rcpt | Self::Outcome | Self::Http
+        ))
     }
 
     pub(crate) fn signature(self) -> &'static str {
@@ -102,11 +114,14 @@ impl Hook {
             Self::SelfTest => "fn self_test(&mut self) -> Result<(), String>",
             Self::Connect => "fn on_connect(&mut self) -> Gate",
             Self::Helo => "fn on_helo(&mut self, name: &str) -> Gate",
+            Self::Auth => "fn on_auth(&mut self, auth: &Auth) -> Gate",
             Self::Mail => "fn on_mail(&mut self, mail: &Mail) -> Gate",
             Self::Rcpt => "fn on_rcpt(&mut self, rcpt: &Rcpt) -> Gate",
             Self::Data => "fn on_data(&mut self) -> Disposition",
+            Self::Route => "fn on_route(&mut self) -> Routing",
             Self::PreSend => "fn on_pre_send(&mut self) -> Sending",
             Self::Outcome => "fn on_outcome(&mut self, outcome: &Outcome)",
+            Self::Http => "fn on_http(&mut self, request: &web::Request) -> web::Response",
             Self::Tick => "fn on_tick(&mut self)",
             Self::Disconnect => "fn on_disconnect(&mut self)",
         }
@@ -150,6 +165,6 @@ mod tests {
 
     #[test]
     fn a_hook_of_a_later_version_is_told_so() {
-        assert!(refused("fn on_http(&mut self) {}").contains("not offered by this version"));
+        assert!(refused("fn on_feedback(&mut self) {}").contains("not offered by this version"));
     }
 }

@@ -156,7 +156,9 @@ fn typed(name: &Ident, hook: Hook, function: &ImplItemFn) -> TokenStream {
 fn verdict(hook: Hook) -> TokenStream {
     match hook {
         Hook::Data => quote! { ::mailwright_plugin::Disposition },
+        Hook::Route => quote! { ::mailwright_plugin::Routing },
         Hook::PreSend => quote! { ::mailwright_plugin::Sending },
+        Hook::Http => quote! { ::mailwright_plugin::web::Response },
         _ => quote! { ::mailwright_plugin::Gate },
     }
 }
@@ -165,6 +167,8 @@ fn verdict(hook: Hook) -> TokenStream {
 fn argument(hook: Hook) -> Option<TokenStream> {
     match hook {
         Hook::Helo => Some(quote! { str }),
+        Hook::Auth => Some(quote! { ::mailwright_plugin::Auth }),
+        Hook::Http => Some(quote! { ::mailwright_plugin::web::Request }),
         Hook::Mail => Some(quote! { ::mailwright_plugin::Mail }),
         Hook::Rcpt => Some(quote! { ::mailwright_plugin::Rcpt }),
         Hook::Outcome => Some(quote! { ::mailwright_plugin::Outcome }),
@@ -204,6 +208,11 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
     let params = quote! { ::std::vec::Vec<(::std::string::String, ::std::string::String)> };
     let (parameters, arguments) = match hook {
         Hook::Helo => (quote! { name: ::std::string::String, }, quote! { &name }),
+        Hook::Auth => (
+            quote! { mechanism: ::std::string::String, user: ::std::string::String, succeeded: bool, },
+            quote! { &#hooks::Auth { mechanism, user, succeeded } },
+        ),
+        Hook::Http => (quote! { request: ::mailwright_plugin::web::Request, }, quote! { &request }),
         Hook::Mail => (
             quote! {
                 sender: ::core::option::Option<::mailwright_plugin::Address>,

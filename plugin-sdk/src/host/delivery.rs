@@ -1,4 +1,4 @@
-//! The attempt that `on_pre_send` is asked about. No grant needed.
+//! The recipient that `on_route`, `on_pre_send` and `on_outcome` are about. No grant needed.
 
 use super::backend;
 
@@ -7,7 +7,7 @@ pub use crate::bindings::mailwright::plugin::delivery::{Error, Info};
 /// The recipient, and which attempt this is.
 ///
 /// # Errors
-/// `NotHere` outside `on_pre_send`.
+/// `NotHere` in other hooks.
 pub fn current() -> Result<Info, Error> {
     backend::delivery::current()
 }

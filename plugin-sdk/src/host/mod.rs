@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod kv;
 pub mod log;
 pub mod message;
+pub mod metrics;
 pub(crate) mod outside;
 pub mod patterns;
 pub mod session;

@@ -1,6 +1,6 @@
 //! The host functions on the scene, with the signatures of the generated ones.
 
-pub(crate) use super::network::{dns, http};
+pub(crate) use super::network::{dns, http, submit};
 pub(crate) use super::supplies::{random, secrets, tables};
 use super::{Scene, scene};
 
@@ -30,6 +30,19 @@ pub(crate) mod log {
 
     pub(crate) fn write(level: Level, message: &str, _fields: &[(String, String)]) {
         super::scene(|scene| scene.log.push((level, message.to_owned())));
+    }
+}
+
+pub(crate) mod metrics {
+    //! Samples are kept in the scene.
+    use crate::testing::Metric;
+
+    pub(crate) fn add(name: &str, labels: &[(String, String)], delta: i64) {
+        super::scene(|scene| scene.metrics.push(Metric::Added(name.to_owned(), labels.to_vec(), delta)));
+    }
+
+    pub(crate) fn observe(name: &str, labels: &[(String, String)], value: f64) {
+        super::scene(|scene| scene.metrics.push(Metric::Observed(name.to_owned(), labels.to_vec(), value)));
     }
 }
 

@@ -90,6 +90,34 @@ pub(crate) mod http {
     }
 }
 
+/// A message that a plugin sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submitted {
+    /// The reverse path.
+    pub sender: Option<crate::Address>,
+    /// The recipients.
+    pub to: Vec<crate::Address>,
+    /// Header section and body, as the plugin gave them.
+    pub raw: Vec<u8>,
+}
+
+pub(crate) mod submit {
+    //! Mail is kept in the scene.
+    use super::{Submitted, scene};
+    use crate::Address;
+    use crate::submit::Error;
+
+    pub(crate) fn send(sender: Option<&Address>, to: &[Address], raw: &[u8]) -> Result<String, Error> {
+        scene(|scene| {
+            if let Some(error) = &scene.submit_error {
+                return Err(error.clone());
+            }
+            scene.submitted.push(Submitted { sender: sender.cloned(), to: to.to_vec(), raw: raw.to_vec() });
+            Ok(format!("{:026}", scene.submitted.len()))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +133,17 @@ mod tests {
         assert_eq!((answer.status, answer.header("ETag"), &answer.body[..]), (200, Some("1"), &b"ok"[..]));
         assert_eq!(Request::get("https://b.test/").send(), Err(http::Error::NotPermitted));
         assert_eq!(scene(|scene| scene.web.requests.first().cloned()), Some(request));
+    }
+
+    #[test]
+    fn mail_that_is_sent_lies_in_the_scene_unless_it_is_to_fail() {
+        use crate::submit::{Error, send};
+        let to = [crate::Address::new("ann", "example.org")];
+        assert!(send(None, &to, b"From: a@b\n\nhi\n").is_ok());
+        let sent = Submitted { sender: None, to: to.to_vec(), raw: b"From: a@b\n\nhi\n".to_vec() };
+        assert_eq!(scene(|scene| scene.submitted.clone()), [sent]);
+        scene(|scene| scene.submit_error = Some(Error::Quota));
+        assert_eq!(send(None, &to, b""), Err(Error::Quota));
     }
 
     #[test]

@@ -7,3 +7,4 @@ mod plugins_reach_what_they_are_granted;
 mod the_end_loses_nothing;
 mod the_example_plugin_adds_its_header;
 mod the_log_is_one_event_a_line;
+mod what_happens_is_counted;

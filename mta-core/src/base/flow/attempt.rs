@@ -3,6 +3,7 @@
 use super::Answer;
 use super::report::Report;
 use crate::base::flow::entry::Entry;
+use crate::base::flow::placement::Placement;
 use crate::base::mail::content::Content;
 use crate::base::mail::domain::Domain;
 use crate::base::mail::envelope::RecipientSet;
@@ -25,6 +26,32 @@ pub enum NextHop {
     Maildir(PathBuf),
     /// No way can be found; the attempt fails for good with a reply that says so.
     Nowhere,
+    /// By one of the ways above, from the source addresses of a pool. Connections from elsewhere are none of its.
+    From(Box<str>, Box<NextHop>),
+    /// Policy is to be asked first.
+    Unplaced,
+    /// Policy chose what the configuration does not name any more, in words: the recipient is held.
+    Missing(Box<str>),
+}
+
+impl NextHop {
+    /// Where it goes, whatever it goes from.
+    #[must_use]
+    pub fn target(&self) -> &Self {
+        match self {
+            Self::From(_, target) => target.target(),
+            other => other,
+        }
+    }
+
+    /// The pool of its source addresses.
+    #[must_use]
+    pub fn pool(&self) -> Option<&str> {
+        match self {
+            Self::From(pool, _) => Some(pool),
+            _ => None,
+        }
+    }
 }
 
 /// A configured host.
@@ -53,6 +80,9 @@ impl fmt::Display for NextHop {
             Self::Lmtp(endpoint) => write!(f, "lmtp:{endpoint}"),
             Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
             Self::Nowhere => f.write_str("nowhere"),
+            Self::From(pool, target) => write!(f, "{target} from {pool}"),
+            Self::Unplaced => f.write_str("unplaced"),
+            Self::Missing(what) => write!(f, "missing:{what}"),
         }
     }
 }
@@ -85,4 +115,29 @@ pub trait Deliver: Send + Sync {
 pub trait Routes: Send + Sync {
     /// The next hop for a recipient's domain; none is `postmaster` without one.
     fn next_hop(&self, domain: Option<&Domain>) -> NextHop;
+
+    /// The next hop of the route with that name, if there is one.
+    fn named(&self, route: &str) -> Option<NextHop>;
+
+    /// Whether there is a pool of source addresses with that name.
+    fn has_pool(&self, pool: &str) -> bool;
+
+    /// The next hop of a recipient as policy placed it.
+    fn placed(&self, domain: Option<&Domain>, placement: &Placement) -> NextHop {
+        let hop = match placement.via.as_deref() {
+            None => self.next_hop(domain),
+            Some(name) => match self.named(name) {
+                Some(hop) => hop,
+                None => return NextHop::Missing(format!("route \"{name}\"").into()),
+            },
+        };
+        match (placement.pool.as_deref(), hop) {
+            (Some(pool), _) if !self.has_pool(pool) => NextHop::Missing(format!("pool \"{pool}\"").into()),
+            (Some(pool), hop @ (NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Lmtp(_))) => {
+                NextHop::From(pool.into(), Box::new(hop))
+            }
+            // What goes over no connection comes from no address.
+            (_, hop) => hop,
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! A queued message: what was accepted, and how far each recipient has come.
 
+use super::placement::Placement;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::envelope::{Envelope, RecipientSet};
 use crate::base::mail::id::QueueId;
@@ -30,6 +31,11 @@ pub struct Entry {
     pub tags: Vec<(Box<str>, Box<str>)>,
     /// How far each recipient has come: as many as `envelope.recipients`, in their order.
     pub progress: Vec<Progress>,
+    /// What policy said of each recipient's way: as many, or none where it was never asked; none of a recipient that it
+    /// is still to be asked about. Not among the entry's octets on the disk: the spool keeps it beside them, so that what
+    /// earlier versions wrote can be read.
+    #[serde(skip)]
+    pub placements: Vec<Option<Box<Placement>>>,
 }
 
 /// One recipient's state.
@@ -97,6 +103,26 @@ impl Entry {
     #[must_use]
     pub fn is_notification(&self) -> bool {
         self.envelope.sender.is_none()
+    }
+
+    /// What policy said of the recipient's way; none: it was not asked yet.
+    #[must_use]
+    pub fn placement(&self, recipient: usize) -> Option<&Placement> {
+        self.placements.get(recipient)?.as_deref()
+    }
+
+    /// Notes what policy said, or that it is to be asked anew.
+    pub fn place(&mut self, recipient: u32, placement: Option<Placement>) {
+        let Ok(place) = usize::try_from(recipient) else { return };
+        if placement.is_some() {
+            self.placements.resize(self.progress.len(), None);
+        }
+        if let Some(slot) = self.placements.get_mut(place) {
+            *slot = placement.map(Box::new);
+        }
+        if self.placements.iter().all(Option::is_none) {
+            self.placements = Vec::new();
+        }
     }
 
     /// The recipients that wait for an attempt.

@@ -6,6 +6,7 @@ pub mod attempt;
 pub mod entry;
 pub mod offer;
 pub mod operator;
+pub mod placement;
 pub mod policy;
 pub mod report;
 pub mod ruling;

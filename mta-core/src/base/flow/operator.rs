@@ -36,6 +36,10 @@ pub trait Operate: Send + Sync {
     /// Makes what is selected due now; held recipients are released. How many messages.
     fn retry(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>>;
 
+    /// Has policy asked anew where what is selected goes, and makes it due now; held recipients are released. How many
+    /// messages.
+    fn rebind(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>>;
+
     /// Takes what is selected out of the queue, without a notification. How many messages.
     fn cancel(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>>;
 }

@@ -4,6 +4,7 @@ use super::attempt::NextHop;
 use super::offer::Offer;
 use super::report::Report;
 use crate::base::flow::entry::{Entry, Progress};
+use crate::base::flow::placement::Placement;
 use crate::base::mail::content::Content;
 use crate::base::mail::id::QueueId;
 use crate::base::time::Now;
@@ -18,6 +19,8 @@ pub struct Ruling {
     pub id: QueueId,
     /// Recipients and their new states.
     pub changes: Vec<(u32, Progress)>,
+    /// Recipients and what policy said of their way; none: it is to be asked anew.
+    pub placements: Vec<(u32, Option<Placement>)>,
     /// Notifications that these changes owe (RFC 3464): accepted in the same commit, or not at all.
     pub notifications: Vec<Offer>,
 }

@@ -4,6 +4,7 @@
 pub mod dns;
 pub mod http;
 pub mod maildir;
+pub mod metrics;
 pub mod net;
 pub mod store;
 
@@ -17,6 +18,11 @@ use std::time::Instant;
 pub trait Clock: Send + Sync {
     /// Both clocks, read once.
     fn now(&self) -> Now;
+
+    /// The monotonic clock alone, for what is timed often.
+    fn mono(&self) -> Instant {
+        self.now().mono
+    }
 
     /// Ends at `when`, at once if that is past.
     fn sleep_until(&self, when: Instant) -> Answer<'static, ()>;

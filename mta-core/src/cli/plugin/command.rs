@@ -20,16 +20,32 @@ pub(crate) enum PluginCommand {
     },
     /// Build a plugin's crate for WebAssembly and make a component of it: NAME.wasm.
     ///
-    /// Needs cargo, and the target wasm32-unknown-unknown (rustup target add wasm32-unknown-unknown).
+    /// Needs cargo, and the target wasm32-unknown-unknown (rustup target add wasm32-unknown-unknown). With --module it makes
+    /// a component of a module that another language's compiler made, and needs neither.
     #[command(after_help = "Examples:\n  mailwright plugin build\n  \
-        mailwright plugin build my-policy --release-dir /etc/mailwright/plugins")]
+        mailwright plugin build my-policy --release-dir /etc/mailwright/plugins\n  \
+        mailwright plugin build --module greylist.wasm")]
     Build {
         /// The crate's folder.
         #[arg(default_value = ".")]
         folder: PathBuf,
-        /// Where NAME.wasm is written; the crate's folder if not said.
+        /// Make a component of this core module, instead of a crate.
+        #[arg(long, value_name = "FILE", conflicts_with = "folder")]
+        module: Option<PathBuf>,
+        /// Where NAME.wasm is written; the crate's folder, or the module's own place, if not said.
         #[arg(long, value_name = "FOLDER")]
         release_dir: Option<PathBuf>,
+    },
+    /// Write the contract into a folder with a world of your own (WIT), for the tools of other languages.
+    ///
+    /// It goes into FOLDER/deps/mailwright-plugin.
+    #[command(after_help = "Examples:\n  mailwright plugin wit wit\n  mailwright plugin wit wit --c-library generated")]
+    Wit {
+        /// The folder.
+        folder: PathBuf,
+        /// Write the few functions of a C library that C bindings call, for guests without one, into this folder.
+        #[arg(long, value_name = "FOLDER")]
+        c_library: Option<PathBuf>,
     },
     /// Say what a component is: its hooks, what it wants to be allowed, its sum.
     ///

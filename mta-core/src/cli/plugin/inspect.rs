@@ -47,6 +47,7 @@ fn text(component: &str, found: &Inspection) -> String {
         format!("  allow      {}", quoted(found.allow.clone())),
         format!("  edit       {}", quoted(found.edit.iter().map(|word| (*word).to_owned()).collect())),
         format!("  memory     {} bytes at the start", found.memory_bytes),
+        format!("  profile    {}", found.profile),
         format!("  instances  {}", found.instances),
     ]);
     match manifest.and_then(|manifest| manifest.config.as_ref()).and_then(Value::as_object) {
@@ -121,6 +122,7 @@ mod tests {
             "  allow      [\"log\"]",
             "  edit       [\"headers\"]",
             "  memory     65536 bytes at the start",
+            "  profile    narrow",
             "  instances  restored",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} in\n{text}");

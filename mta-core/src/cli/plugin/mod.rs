@@ -9,13 +9,25 @@ mod sdk;
 mod serving;
 mod test;
 
+use super::say;
 use command::PluginCommand;
 
 /// Does it.
 pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
     match command {
         PluginCommand::New { name, sdk } => new::run(&name, sdk.as_deref()),
-        PluginCommand::Build { folder, release_dir } => build::run(&folder, release_dir.as_deref()),
+        PluginCommand::Build { module: Some(module), release_dir, .. } => {
+            build::module(&module, release_dir.as_deref())
+        }
+        PluginCommand::Build { folder, release_dir, .. } => build::run(&folder, release_dir.as_deref()),
+        PluginCommand::Wit { folder, c_library } => {
+            let mut paths = vec![build::contract::write(&folder)?];
+            if let Some(folder) = c_library {
+                paths.append(&mut build::contract::library(&folder)?);
+            }
+            let lines: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            say(&lines.join("\n"))
+        }
         PluginCommand::Inspect { component, json } => inspect::run(&component, json),
         PluginCommand::Test { component, cases } => test::run(&component, &cases),
         PluginCommand::List { config, json } => serving::list(&config, json),

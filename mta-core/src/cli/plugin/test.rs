@@ -87,6 +87,8 @@ fn differences(expected: &Told, told: &Told) -> Vec<String> {
         ("rcpt", expected.rcpt.clone(), told.rcpt.clone()),
         ("data", one(&expected.data), one(&told.data)),
         ("edits", expected.edits.clone(), told.edits.clone()),
+        ("route", expected.route.clone(), told.route.clone()),
+        ("pre_send", expected.pre_send.clone(), told.pre_send.clone()),
         ("faults", Some(expected.faults.clone().unwrap_or_default()), told.faults.clone()),
     ];
     let mut lines = Vec::new();

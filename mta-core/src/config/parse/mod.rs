@@ -47,8 +47,10 @@ pub fn keys() -> Vec<String> {
     [
         names("", sections::CONFIG),
         names("listener", sections::LISTENER),
+        names("http", sections::HTTP),
         names("relay", sections::RELAY),
         names("route", sections::ROUTE),
+        names("pool", sections::POOL),
         names("delivery", sections::DELIVERY),
         names("delivery.timeouts", sections::TIMEOUTS),
         names("queue", sections::QUEUE),
@@ -60,8 +62,10 @@ pub fn keys() -> Vec<String> {
         names("plugin", plugin::PLUGIN),
         names("plugin.budget", plugin::BUDGET),
         names("plugin.compile", plugin::COMPILE),
+        names("plugin.submit", plugin::SUBMIT),
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
+        names("metrics", sections::METRICS),
     ]
     .concat()
 }
@@ -71,7 +75,7 @@ fn sections_with(key: &str) -> Vec<String> {
     let own =
         |path: String| path.rsplit_once('.').filter(|(_, name)| *name == key).map(|(section, _)| section.to_owned());
     let found = keys().into_iter().filter_map(own).map(|section| match section.as_str() {
-        "listener" | "tenant" | "route" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
+        "listener" | "http" | "tenant" | "route" | "pool" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
         _ => format!("[{section}]"),
     });
     found.collect()

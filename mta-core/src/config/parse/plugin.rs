@@ -1,6 +1,6 @@
 //! `[[plugin]]`: source, grants, budgets, what failure means, and the plugin's own configuration as JSON.
 
-use super::super::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource};
+use super::super::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource, SubmitLimits};
 use super::super::places::{PLACES_MAX, Place, Places};
 use super::problem::Position;
 use super::scalar::{self, NAME};
@@ -20,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOOK: &str = "a hook, as \"rcpt\"";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
-const CAPABILITY: &str = "a capability: \"log\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\" or \"http-network:NETWORK\"";
+const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\", \"http-network:NETWORK\" or \"submit\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]
@@ -39,6 +39,8 @@ pub(super) struct Draft {
     places: BTreeMap<Box<str>, Place>,
     budget: Budget,
     compile: CompileLimits,
+    submit: SubmitLimits,
+    trace: bool,
 }
 
 /// What failure means: in general, and for some hooks.
@@ -117,15 +119,24 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
             v.table(&mut d.compile, COMPILE);
         },
     },
+    Key { name: "trace", read: |d, v| put(&mut d.trace, v.truth()) },
+    Key {
+        name: "submit",
+        read: |d, v| {
+            v.table(&mut d.submit, SUBMIT);
+        },
+    },
 ];
 
 pub(super) const ON_FAILURE: &[Key<Failure>] = &[
     Key { name: "default", read: |f, v| put(&mut f.default, v.word(FAILURES)) },
     Key { name: "connect", read: |f, v| f.hook("connect", v) },
     Key { name: "helo", read: |f, v| f.hook("helo", v) },
+    Key { name: "auth", read: |f, v| f.hook("auth", v) },
     Key { name: "mail", read: |f, v| f.hook("mail", v) },
     Key { name: "rcpt", read: |f, v| f.hook("rcpt", v) },
     Key { name: "data", read: |f, v| f.hook("data", v) },
+    Key { name: "route", read: |f, v| f.hook("route", v) },
     Key { name: "pre-send", read: |f, v| f.hook("pre-send", v) },
 ];
 
@@ -145,10 +156,11 @@ pub(super) const BUDGET: &[Key<Budget>] = &[
         read: |b, v| put(&mut b.cpu_message_per_mib, v.duration(Duration::ZERO..=MINUTE)),
     },
     Key { name: "wall", read: |b, v| put(&mut b.wall, v.duration(MILLISECOND..=MINUTE)) },
-    // A guest of ours starts with 256 KiB; interpreters need more than the default.
-    Key { name: "memory_bytes_max", read: |b, v| put(&mut b.memory_bytes_max, v.size(MIB..=1024 * MIB)) },
+    // A guest of ours starts with 64 KiB; interpreters with some MiB.
+    Key { name: "memory_bytes_max", read: |b, v| b.memory_bytes_max = v.size(MIB..=1024 * MIB) },
     Key { name: "log_lines_per_second_max", read: |b, v| put(&mut b.log_lines_per_second_max, v.count(0..=100_000)) },
     Key { name: "edits_max", read: |b, v| put(&mut b.edits_max, v.count(0..=10_000)) },
+    Key { name: "instances_max", read: |b, v| put(&mut b.instances_max, v.count(1..=5_000)) },
 ];
 
 pub(super) const COMPILE: &[Key<CompileLimits>] = &[
@@ -156,6 +168,14 @@ pub(super) const COMPILE: &[Key<CompileLimits>] = &[
     Key { name: "wall", read: |c, v| put(&mut c.wall, v.duration(SECOND..=60 * MINUTE)) },
     // The program itself takes some.
     Key { name: "memory_bytes_max", read: |c, v| put(&mut c.memory_bytes_max, v.size(64 * MIB..=16 * 1024 * MIB)) },
+];
+
+pub(super) const SUBMIT: &[Key<SubmitLimits>] = &[
+    Key { name: "messages_per_minute_max", read: |s, v| put(&mut s.messages_per_minute_max, v.count(1..=100_000)) },
+    Key { name: "outstanding_max", read: |s, v| put(&mut s.outstanding_max, v.count(1..=1_000_000)) },
+    // A guest sends the host at most 1 MiB in one call, and addresses take some of it.
+    Key { name: "message_bytes_max", read: |s, v| put(&mut s.message_bytes_max, v.size(1024..=MIB)) },
+    Key { name: "recipients_per_message_max", read: |s, v| put(&mut s.recipients_per_message_max, v.count(1..=1000)) },
 ];
 
 /// A hook's name, with or without `on-`.
@@ -188,7 +208,9 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         config_json: draft.config.map_or(plain.config_json, |config| config.to_string()),
         budget: draft.budget,
         compile: draft.compile,
+        submit: draft.submit,
         on_failure_by_hook: draft.failure.by_hook,
+        trace: draft.trace,
         ..plain
     })
 }

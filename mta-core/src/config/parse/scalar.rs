@@ -225,8 +225,8 @@ pub(super) fn sha256(text: &str) -> Result<Box<str>, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 10] =
-    ["log", "clock", "random", "dns", "kv", "secrets", "hmac", "tables", "http", "http-network"];
+const CAPABILITIES: [&str; 12] =
+    ["log", "metrics", "clock", "random", "dns", "kv", "secrets", "hmac", "tables", "http", "http-network", "submit"];
 
 /// What a grant of that name names.
 fn thing(capability: &str) -> &'static str {
@@ -253,8 +253,8 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
         ("http", None) => Err("name the host: \"http:api.example.org\"".to_owned()),
         ("http-network", Some(block)) => network(block).map(|_| text.into()),
         ("http-network", None) => Err("name the network: \"http-network:10.0.0.0/8\"".to_owned()),
-        ("log" | "clock" | "random" | "dns", None) => Ok(text.into()),
-        ("log" | "clock" | "random" | "dns", Some(_)) => Err(format!("did you mean {name:?}?")),
+        ("log" | "metrics" | "clock" | "random" | "dns" | "submit", None) => Ok(text.into()),
+        ("log" | "metrics" | "clock" | "random" | "dns" | "submit", Some(_)) => Err(format!("did you mean {name:?}?")),
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),
     }
 }

@@ -1,7 +1,8 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
 use super::super::model::{
-    ClientTimeouts, Config, Delivery, Engine, Limits, Listener, Log, LogFormat, LogOutput, Queue, Relay, Route, Storage,
+    ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Pool,
+    Queue, Relay, Route, Storage,
 };
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
@@ -9,6 +10,7 @@ use super::supplies;
 use super::tree::Data;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,8 +32,10 @@ pub(super) fn unset() -> Config {
         hostname: "".into(),
         data_dir: PathBuf::new(),
         listeners: Vec::new(),
+        http: Vec::new(),
         relay: Relay::default(),
         routes: Vec::new(),
+        pools: Vec::new(),
         delivery: Delivery::default(),
         queue: Queue::default(),
         storage: Storage::default(),
@@ -41,6 +45,7 @@ pub(super) fn unset() -> Config {
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
+        metrics: Metrics::default(),
     }
 }
 
@@ -55,6 +60,9 @@ pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
         Some(_) => {}
     }
     names_are_unique(root, "listener");
+    names_are_unique(root, "http");
+    names_are_unique(root, "route");
+    names_are_unique(root, "pool");
     names_are_unique(root, "plugin");
     names_are_unique(root, "tenant");
     names_are_unique(root, "secret");
@@ -132,6 +140,7 @@ pub(super) const CONFIG: &[Key<Config>] = &[
     Key { name: "hostname", read: |c, v| put(&mut c.hostname, v.text(HOSTNAME, scalar::host_name).map(Into::into)) },
     Key { name: "data_dir", read: |c, v| put(&mut c.data_dir, v.text(DATA_DIR, directory)) },
     Key { name: "listener", read: |c, v| put(&mut c.listeners, v.list("a [[listener]] table", listener)) },
+    Key { name: "http", read: |c, v| put(&mut c.http, v.list("an [[http]] table", http)) },
     Key {
         name: "relay",
         read: |c, v| {
@@ -139,6 +148,7 @@ pub(super) const CONFIG: &[Key<Config>] = &[
         },
     },
     Key { name: "route", read: |c, v| put(&mut c.routes, v.list("a [[route]] table", route)) },
+    Key { name: "pool", read: |c, v| put(&mut c.pools, v.list("a [[pool]] table", pool)) },
     Key {
         name: "delivery",
         read: |c, v| {
@@ -173,6 +183,12 @@ pub(super) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.log, LOG);
         },
     },
+    Key {
+        name: "metrics",
+        read: |c, v| {
+            v.table(&mut c.metrics, METRICS);
+        },
+    },
 ];
 
 fn directory(text: &str) -> Result<PathBuf, String> {
@@ -193,7 +209,7 @@ pub(super) const LISTENER: &[Key<Draft>] = &[
 #[derive(Default)]
 pub(super) struct Draft {
     name: Option<std::sync::Arc<str>>,
-    bind: Option<std::net::SocketAddr>,
+    bind: Option<SocketAddr>,
     to: Option<super::super::model::DomainPattern>,
     via: Option<NextHop>,
 }
@@ -205,6 +221,45 @@ fn listener(value: &mut Value<'_, '_>) -> Option<Listener> {
         value.require("bind", "an address with its port, as \"127.0.0.1:2525\"");
     }
     Some(Listener { name: draft.name?, bind: draft.bind? })
+}
+
+const HTTP_ADDRESS: &str = "an address with its port, as \"127.0.0.1:8080\" or \"[::]:80\"";
+
+/// An `[[http]]` before it is known to be whole.
+pub(super) type HttpDraft = (Draft, HttpListener);
+
+pub(super) const HTTP: &[Key<HttpDraft>] = &[
+    Key { name: "name", read: |d, v| d.0.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
+    Key { name: "bind", read: |d, v| d.0.bind = v.text(HTTP_ADDRESS, scalar::bind_address) },
+    Key {
+        name: "trusted_proxies",
+        read: |d, v| {
+            put(&mut d.1.trusted_proxies, v.list("a list of networks", |item| item.text(NETWORK, scalar::network)));
+        },
+    },
+    Key { name: "connections_max", read: |d, v| put(&mut d.1.connections_max, v.count(1..=100_000)) },
+    Key { name: "connections_per_peer_max", read: |d, v| put(&mut d.1.connections_per_peer_max, v.count(1..=100_000)) },
+    Key { name: "requests_max", read: |d, v| put(&mut d.1.requests_max, v.count(1..=5000)) },
+    Key {
+        name: "requests_per_connection_max",
+        read: |d, v| put(&mut d.1.requests_per_connection_max, v.count(1..=1_000_000)),
+    },
+    Key { name: "head_bytes_max", read: |d, v| put(&mut d.1.head_bytes_max, v.size(8 * KIB..=MIB)) },
+    Key { name: "body_bytes_max", read: |d, v| put(&mut d.1.body_bytes_max, v.size(0..=4 * MIB)) },
+    Key { name: "head_wait", read: |d, v| put(&mut d.1.head_wait, v.duration(SECOND..=HOUR)) },
+    Key { name: "body_total", read: |d, v| put(&mut d.1.body_total, v.duration(SECOND..=HOUR)) },
+    Key { name: "connection_total", read: |d, v| put(&mut d.1.connection_total, v.duration(SECOND..=DAY)) },
+];
+
+fn http(value: &mut Value<'_, '_>) -> Option<HttpListener> {
+    let unbound = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut draft = (Draft::default(), HttpListener::new("".into(), unbound));
+    if value.table(&mut draft, HTTP) {
+        value.require("name", NAME);
+        value.require("bind", HTTP_ADDRESS);
+    }
+    let (Draft { name, bind, .. }, http) = draft;
+    Some(HttpListener { name: name?, bind: bind?, ..http })
 }
 
 pub(super) const RELAY: &[Key<Relay>] = &[
@@ -226,6 +281,7 @@ const ENDPOINT: &str = "a host and port, as \"127.0.0.1:2526\", \"relay.example.
 const WAYS: &str = "exactly one of smarthost, lmtp and maildir";
 
 pub(super) const ROUTE: &[Key<Draft>] = &[
+    Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "to", read: |d, v| d.to = v.text(PATTERN, scalar::domain_pattern) },
     Key { name: "smarthost", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Smarthost) },
     Key { name: "lmtp", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Lmtp) },
@@ -235,7 +291,9 @@ pub(super) const ROUTE: &[Key<Draft>] = &[
 fn route(value: &mut Value<'_, '_>) -> Option<Route> {
     let mut draft = Draft::default();
     if value.table(&mut draft, ROUTE) {
-        value.require("to", PATTERN);
+        if value.below("name").is_none() {
+            value.require("to", &format!("{PATTERN}, unless the route has a name by which plugins choose it"));
+        }
         let ways: Vec<&str> =
             ["smarthost", "lmtp", "maildir"].into_iter().filter(|way| value.below(way).is_some()).collect();
         match ways.as_slice() {
@@ -244,7 +302,42 @@ fn route(value: &mut Value<'_, '_>) -> Option<Route> {
             several => value.wrong(format!("expected {WAYS}, found {}", several.join(" and "))),
         }
     }
-    Some(Route { to: draft.to?, via: draft.via? })
+    Some(Route { name: draft.name, to: draft.to, via: draft.via? })
+}
+
+const SOURCES: &str = "a list of addresses of this machine, as [\"192.0.2.25\", \"2001:db8::25\"]";
+
+/// A pool before it is known to be whole.
+#[derive(Default)]
+pub(super) struct PoolDraft {
+    name: Option<std::sync::Arc<str>>,
+    addresses: Vec<std::net::IpAddr>,
+}
+
+pub(super) const POOL: &[Key<PoolDraft>] = &[
+    Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
+    Key {
+        name: "addresses",
+        read: |d, v| {
+            let one = |text: &str| text.parse().map_err(|_| String::new());
+            put(&mut d.addresses, v.list(SOURCES, |item| item.text("an address, as \"192.0.2.25\"", one)));
+        },
+    },
+];
+
+fn pool(value: &mut Value<'_, '_>) -> Option<Pool> {
+    let mut draft = PoolDraft::default();
+    if value.table(&mut draft, POOL) {
+        value.require("name", NAME);
+        match value.below("addresses").map(|node| &node.data) {
+            None => value.missing("addresses", SOURCES),
+            Some(Data::List(items)) if items.is_empty() => {
+                value.wrong_below(&["addresses"], &format!("expected {SOURCES}"));
+            }
+            Some(_) => {}
+        }
+    }
+    Some(Pool { name: draft.name?, addresses: draft.addresses })
 }
 
 pub(super) const DELIVERY: &[Key<Delivery>] = &[
@@ -375,3 +468,8 @@ pub(super) const LOG: &[Key<Log>] = &[
         read: |l, v| put(&mut l.output, v.word(&[("stderr", LogOutput::Stderr), ("stdout", LogOutput::Stdout)])),
     },
 ];
+
+pub(super) const METRICS: &[Key<Metrics>] = &[Key {
+    name: "bind",
+    read: |m, v| m.bind = v.text("an address with its port, as \"127.0.0.1:9925\"", scalar::bind_address),
+}];

@@ -34,6 +34,11 @@ fn with_set(set: &str) -> Result<Config, String> {
 fn the_contract_of_the_keys_holds() {
     let config = read(
         r#"
+[[http]]
+name = "web"
+bind = "127.0.0.1:8080"
+trusted_proxies = ["127.0.0.1"]
+body_bytes_max = "1MiB"
 [relay]
 networks = ["127.0.0.0/8", "::1"]
 domains = ["example.test", "*.Bücher.example"]
@@ -63,6 +68,7 @@ edit = ["headers"]
 config = { header = "X-Hello", since = 2026-01-02, deep = [{ a = 1.5 }] }
 on_failure = { default = "closed", connect = "open" }
 budget = { cpu_envelope = "20ms", memory_bytes_max = "32MiB" }
+submit = { messages_per_minute_max = 5 }
 [log]
 format = "json"
 level = "debug"
@@ -71,6 +77,9 @@ level = "debug"
     .expect("a good file");
     assert_eq!((&*config.hostname, config.data_dir.as_path()), ("mx.example.test", Path::new("var")));
     assert_eq!(config.listeners[0].bind, "127.0.0.1:2525".parse().unwrap());
+    let http = &config.http[0];
+    assert_eq!((&*http.name, http.bind.port(), http.body_bytes_max, http.connections_max), ("web", 8080, 1 << 20, 512));
+    assert!(http.trusted_proxies[0].contains("127.0.0.1".parse().unwrap()));
     assert!(config.relay.networks[1].contains("::1".parse().unwrap()));
     assert!(config.relay.domains[1].matches(&crate::base::mail::domain::Domain::Name("a.bücher.example".into())));
     assert_eq!(config.routes[0].via, NextHop::Maildir("var/mail".into()));
@@ -85,7 +94,11 @@ level = "debug"
     assert_eq!(plugin.config_json, r#"{"deep":[{"a":1.5}],"header":"X-Hello","since":"2026-01-02"}"#);
     assert_eq!(plugin.on_failure, OnFailure::Closed);
     assert_eq!(plugin.on_failure_by_hook.get("connect"), Some(&OnFailure::Open));
-    assert_eq!((plugin.budget.cpu_envelope, plugin.budget.memory_bytes_max), (Duration::from_millis(20), 32 << 20));
+    assert_eq!((plugin.submit.messages_per_minute_max, plugin.submit.outstanding_max), (5, 1000));
+    assert_eq!(
+        (plugin.budget.cpu_envelope, plugin.budget.memory_bytes_max),
+        (Duration::from_millis(20), Some(32 << 20))
+    );
     assert_eq!((config.log.format, config.log.level), (LogFormat::Json, Level::Debug));
 }
 
@@ -136,6 +149,14 @@ const WRONG_VALUES: &[(&str, &str)] = &[
     (
         "[queue]\nretry = [\"5min\"]",
         "queue.retry.0: expected a duration from \"1s\" to \"30d\", with its unit (ms, s, m, h, d), found \"5min\"; did you mean \"5m\"?",
+    ),
+    (
+        "[[http]]\nname = \"web\"",
+        "mx.toml:7:1: http.0.bind: missing: expected an address with its port, as \"127.0.0.1:8080\"",
+    ),
+    (
+        "[[http]]\nname = \"web\"\nbind = \"127.0.0.1:1\"\nhead_bytes_max = 100",
+        "http.0.head_bytes_max: expected a size from 8KiB to 1MiB",
     ),
     ("[queue]\nage_max = \"1w\"", "queue.age_max: expected a duration"),
     (
@@ -298,12 +319,13 @@ fn every_key_is_on_the_reference_page() {
 #[test]
 fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let page = include_str!("../../../../docs/configuration.md");
-    let plain = format!("{LEAST}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
+    let http = "[[http]]\nname = \"web\"\nbind = \"127.0.0.1:8080\"\n";
+    let plain = format!("{LEAST}{http}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
     let as_set = |sets: &[String]| format!("{:?}", parse("f", &plain, sets).map_err(|problems| problems.to_string()));
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
-            section = heading.trim_matches('`').replace("plugin", "plugin.p");
+            section = heading.trim_matches('`').replace("plugin", "plugin.p").replace("http", "http.web");
         }
         let cells: Vec<&str> = line.split(" | ").collect();
         if let [key, default, _] = cells.as_slice()

@@ -1,4 +1,4 @@
-//! The control socket: operators ask the running server about its queue and its plugins, through a Unix socket in its data directory.
+//! The control socket: operators ask the running server about its queue, its plugins and its figures, through a Unix socket in its data directory.
 //!
 //! Requests and answers are JSON, one object a line. An answer is any number of `row` lines and one line that ends it.
 
@@ -24,6 +24,8 @@ const REQUEST_BYTES_MAX: usize = 64 * 1024;
 pub enum Request {
     /// How the server is.
     Status,
+    /// Everything that is counted.
+    Metrics,
     /// What is queued.
     List {
         /// Which messages.
@@ -36,6 +38,11 @@ pub enum Request {
     },
     /// Makes messages due now; held ones are released.
     Retry {
+        /// Which messages.
+        selection: Selection,
+    },
+    /// Has plugins say anew where messages go; held ones are released.
+    Rebind {
         /// Which messages.
         selection: Selection,
     },
@@ -62,6 +69,8 @@ pub enum Response {
     Message(Box<Message>),
     /// How the server is. Ends the answer.
     Status(Status),
+    /// Everything that is counted, as OpenMetrics. Ends the answer.
+    Metrics(String),
     /// The plugins that serve now. Ends the answer.
     Serving(Serving),
     /// It was done. Ends the answer.

@@ -1,6 +1,7 @@
 //! A queued message as operators see it.
 
 use crate::base::flow::entry::{Entry, Fate, Progress};
+use crate::base::flow::placement::Placement;
 use crate::base::mail::edits::HeaderEdit;
 use crate::base::mail::envelope::{BodyType, Notify, Recipient, Ret};
 use crate::base::mail::id::QueueId;
@@ -50,6 +51,24 @@ pub struct RecipientRow {
     /// Why it is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_for: Option<String>,
+    /// The plugin that said where it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_by: Option<String>,
+    /// The route that it chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<String>,
+    /// The pool of source addresses that it chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// What it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
+    /// `bulk`, `normal` or `transactional`, where a plugin placed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<String>,
+    /// When it is too old, RFC 3339, where that is sooner than by the configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
     /// RFC 3461 NOTIFY, as it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<String>,
@@ -98,13 +117,19 @@ impl Row {
             sender: entry.envelope.sender.as_ref().map(ToString::to_string).unwrap_or_default(),
             size_bytes: entry.size_bytes,
             tenant: entry.tenant.as_deref().map(str::to_owned),
-            recipients: recipients.map(|(recipient, progress)| recipient_row(recipient, progress)).collect(),
+            recipients: recipients
+                .enumerate()
+                .map(|(index, (recipient, progress))| recipient_row(recipient, progress, entry.placement(index)))
+                .collect(),
             next_due: entry.progress.iter().filter_map(due).min().map(|due| due.to_string()),
         }
     }
 }
 
-fn recipient_row(recipient: &Recipient, progress: &Progress) -> RecipientRow {
+fn recipient_row(recipient: &Recipient, progress: &Progress, placement: Option<&Placement>) -> RecipientRow {
+    // One that nobody had an opinion of looks like one that nobody was asked about.
+    let placement = placement.filter(|placement| placement.plugin.is_some());
+    let chosen = |of: fn(&Placement) -> Option<&str>| placement.and_then(of).map(str::to_owned);
     let mut row = RecipientRow {
         address: recipient.address.to_string(),
         state: state(progress).to_owned(),
@@ -114,6 +139,12 @@ fn recipient_row(recipient: &Recipient, progress: &Progress) -> RecipientRow {
         last_at: None,
         remote: None,
         held_for: None,
+        placed_by: chosen(|placement| placement.plugin.as_deref()),
+        via: chosen(|placement| placement.via.as_deref()),
+        pool: chosen(|placement| placement.pool.as_deref()),
+        campaign: chosen(|placement| placement.campaign.as_deref()),
+        priority: chosen(|placement| Some(placement.priority.name())),
+        expires: placement.and_then(|placement| placement.expires).map(|at| at.to_string()),
         notify: recipient.notify.map(notify),
         orcpt: recipient.orcpt.as_deref().map(str::to_owned),
     };

@@ -6,6 +6,7 @@ use crate::base::flow::operator::{Operate, OperatePlugins, Selection, Serving};
 use crate::base::time::UnixMillis;
 use crate::base::world::Clock;
 use crate::edge::observe::EventLog;
+use crate::edge::observe::exposition::Metrics;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs::{self, Permissions};
 use std::io;
@@ -45,6 +46,8 @@ pub struct Operations {
     pub clock: Arc<dyn Clock>,
     /// For the events' counters.
     pub log: Arc<EventLog>,
+    /// Everything that is counted.
+    pub metrics: Arc<Metrics>,
     /// Our name in SMTP.
     pub hostname: Arc<str>,
     /// When the server began.
@@ -155,6 +158,7 @@ impl Client {
         };
         let end = match request {
             Request::Status => Response::Status(operations.status()),
+            Request::Metrics => Response::Metrics(operations.metrics.text()),
             Request::List { selection } => self.list(selection, operations).await?,
             Request::Show { id } => {
                 let selection = Selection { id: Some(id), ..Selection::default() };
@@ -165,6 +169,7 @@ impl Client {
                 }
             }
             Request::Retry { selection } => done(operate.retry(selection).await),
+            Request::Rebind { selection } => done(operate.rebind(selection).await),
             Request::Cancel { selection } => done(operate.cancel(selection).await),
             Request::PluginList => Response::Serving(operations.plugins.serving()),
             Request::PluginReload => serving(operations.plugins.reload().await),
@@ -212,7 +217,7 @@ impl Client {
 
 impl Operations {
     fn status(&self) -> Status {
-        let happened = self.log.counters().read().filter(|(_, count)| *count > 0);
+        let happened = self.log.tally().read().filter(|(_, count)| *count > 0);
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             hostname: self.hostname.to_string(),

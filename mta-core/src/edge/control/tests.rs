@@ -17,6 +17,8 @@ use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::Log;
 use crate::edge::observe::EventLog;
+use crate::edge::observe::exposition::Metrics;
+use crate::edge::observe::tally::Tally;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
@@ -67,6 +69,11 @@ impl Operate for Queue {
         Box::pin(std::future::ready(Ok(2)))
     }
 
+    fn rebind(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>> {
+        self.note(format!("rebind {selection:?}"));
+        Box::pin(std::future::ready(Ok(3)))
+    }
+
     fn cancel(&self, _: Selection) -> Answer<'_, Result<u64, SpoolFault>> {
         Box::pin(std::future::ready(Err(SpoolFault::Closing)))
     }
@@ -107,6 +114,7 @@ fn entry(id: QueueId) -> Entry {
             Progress::Held("too odd".into()),
             Progress::Done(Fate::Delivered),
         ],
+        placements: Vec::new(),
     }
 }
 
@@ -145,6 +153,7 @@ async fn with_server<T: Send + 'static>(
         operate: Arc::<Queue>::clone(&queue),
         plugins: Arc::new(Plugins),
         clock: Arc::new(Fixed),
+        metrics: Arc::new(Metrics(vec![Arc::<Tally>::clone(log.tally())])),
         log: Arc::new(log),
         hostname: "mx.example.test".into(),
         started: ACCEPTED,
@@ -232,6 +241,11 @@ async fn one_connection_carries_several_questions() {
         let Ok(Response::Status(status)) = client.ask(&Request::Status, no_row) else { panic!("no status") };
         assert_eq!((status.hostname.as_str(), status.uptime_seconds), ("mx.example.test", 300));
         assert_eq!(status.events.into_iter().collect::<Vec<_>>(), [("finished".to_owned(), 1)]);
+        let Ok(Response::Metrics(text)) = client.ask(&Request::Metrics, no_row) else { panic!("no metrics") };
+        assert!(
+            text.contains("mailwright_events_total{event=\"finished\"} 1\n") && text.ends_with("# EOF\n"),
+            "{text}"
+        );
     })
     .await;
     assert!(asked.last().is_some_and(|asked| asked.contains("to.example")), "{asked:?}");

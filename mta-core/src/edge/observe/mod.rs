@@ -4,18 +4,23 @@
 //! for the log: when the reader of the log is too slow, lines are dropped, and how many is logged.
 
 pub mod collect;
+pub mod exposition;
 mod line;
+pub mod scrape;
+pub mod tally;
 mod text;
 mod writer;
 
-use crate::base::event::{Event, Level, NAMES};
+use crate::base::event::{Event, Level};
 use crate::base::world::Observe;
 use crate::config::model::{Log, LogFormat, LogOutput};
 use crate::edge::world::clock::wall;
 use std::cell::RefCell;
 use std::io;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
+use tally::Tally;
 
 /// The event log of the program: lines to a stream, and a counter for each event's name.
 #[derive(Debug)]
@@ -24,12 +29,8 @@ pub struct EventLog {
     /// How loud an event must be, and how it looks: atomics, because a reload may change them.
     level: AtomicU8,
     format: AtomicU8,
-    counters: Counters,
+    tally: Arc<Tally>,
 }
-
-/// How often each event happened since the start, logged or not.
-#[derive(Debug)]
-pub struct Counters([AtomicU64; NAMES.len()]);
 
 /// Hears nothing: for commands that answer on their own output and have no log.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +69,7 @@ impl EventLog {
             writer: writer::Writer::start(stream, writer::BUFFER_BYTES_MAX)?,
             level: AtomicU8::new(0),
             format: AtomicU8::new(0),
-            counters: Counters([const { AtomicU64::new(0) }; NAMES.len()]),
+            tally: Arc::default(),
         };
         log.configure(config);
         Ok(log)
@@ -80,10 +81,10 @@ impl EventLog {
         self.format.store(config.format as u8, Ordering::Relaxed);
     }
 
-    /// How often each event happened.
+    /// What happened so far.
     #[must_use]
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// Waits until every line so far is written, at most for `limit`. Whether it was done: the reader may be stuck.
@@ -112,7 +113,7 @@ impl EventLog {
     fn report_dropped(&self) {
         if let Some(lines) = self.writer.take_dropped() {
             let event = Event::LogDropped { lines };
-            self.counters.count(&event);
+            self.tally.count(&event);
             self.write(&event, event.level());
         }
     }
@@ -120,24 +121,11 @@ impl EventLog {
 
 impl Observe for EventLog {
     fn event(&self, event: Event<'_>) {
-        self.counters.count(&event);
+        self.tally.count(&event);
         let level = event.level();
         if level as u8 <= self.level.load(Ordering::Relaxed) {
             self.report_dropped();
             self.write(&event, level);
-        }
-    }
-}
-
-impl Counters {
-    /// Each event's name with its count, in the order of the enum.
-    pub fn read(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        NAMES.iter().copied().zip(self.0.iter().map(|count| count.load(Ordering::Relaxed)))
-    }
-
-    fn count(&self, event: &Event<'_>) {
-        if let Some(count) = self.0.get(event.index()) {
-            count.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! How lines look, and that neither a slow reader nor a hostile value does harm.
 
 use super::*;
-use crate::base::event::LEVELS;
+use crate::base::event::{LEVELS, NAMES};
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
 use proptest::prelude::*;
@@ -100,7 +100,7 @@ fn quiet_events_are_counted_and_not_written() {
     assert_eq!(lines.len(), 2, "{text}");
     assert!(lines[0].ends_with(r#"error bug place=here why="it's \"odd\"""#), "{text}");
     assert!(lines[1].ends_with(r#""level":"info","event":"disk-recovered","free_bytes":7}"#), "{text}");
-    let counted: Vec<_> = log.counters().read().filter(|(_, count)| *count > 0).collect();
+    let counted: Vec<_> = log.tally().read().filter(|(_, count)| *count > 0).collect();
     assert_eq!(counted, [("accepted", 1), ("finished", 1), ("disk-recovered", 1), ("bug", 1)]);
 }
 

@@ -5,7 +5,7 @@
 use super::COMPONENT_BYTES_MAX;
 use super::code::OwnCode;
 use crate::config::model::CompileLimits;
-use crate::path::policy::{NotCompiled, compiling_engine};
+use crate::path::policy::{NotCompiled, Profile, compiling_engine};
 use bytes::Bytes;
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use std::io::{self, Read, Write};
@@ -36,8 +36,8 @@ const NICENESS: i32 = 10;
 ///
 /// # Errors
 /// What the compiler said, or which limit was passed.
-pub(super) async fn compile(octets: &Bytes, limits: &CompileLimits) -> Result<OwnCode, NotCompiled> {
-    let Ok(ended) = tokio::time::timeout(limits.wall, converse(octets, limits)).await else {
+pub(super) async fn compile(octets: &Bytes, profile: Profile, limits: &CompileLimits) -> Result<OwnCode, NotCompiled> {
+    let Ok(ended) = tokio::time::timeout(limits.wall, converse(octets, profile, limits)).await else {
         // The child was killed when its handle was dropped.
         return Err(beyond(&format!("{:?} by the clock", limits.wall), "wall"));
     };
@@ -59,11 +59,14 @@ struct Ended {
     words: Vec<u8>,
 }
 
-async fn converse(octets: &Bytes, limits: &CompileLimits) -> io::Result<Ended> {
+async fn converse(octets: &Bytes, profile: Profile, limits: &CompileLimits) -> io::Result<Ended> {
     let mut command = Command::new(SELF);
     command.arg0("mailwright").arg(SUBCOMMAND);
     command.args(["--cpu-seconds", &limits.cpu.as_secs().max(1).to_string()]);
     command.args(["--memory-bytes", &limits.memory_bytes_max.to_string()]);
+    if profile == Profile::Wide {
+        command.arg("--wide");
+    }
     command.env_clear().current_dir("/").kill_on_drop(true);
     // The allocator takes a gibibyte to write to at its start, before anything of it is needed: that would count.
     command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
@@ -136,7 +139,7 @@ fn unstarted(error: &io::Error) -> NotCompiled {
 ///
 /// # Errors
 /// The compiler's words, or those of the system.
-pub fn compile_here(cpu_seconds: u64, memory_bytes: u64) -> Result<(), String> {
+pub fn compile_here(cpu_seconds: u64, memory_bytes: u64, profile: Profile) -> Result<(), String> {
     let bound = |what, limit| setrlimit(what, Rlimit { current: Some(limit), maximum: Some(limit) });
     // The soft limit ends the process with a signal that the parent knows.
     let cpu = Rlimit { current: Some(cpu_seconds), maximum: Some(cpu_seconds.saturating_add(1)) };
@@ -152,7 +155,7 @@ pub fn compile_here(cpu_seconds: u64, memory_bytes: u64) -> Result<(), String> {
     let mut octets = Vec::new();
     let read = io::stdin().lock().take(INPUT_BYTES_MAX).read_to_end(&mut octets);
     read.map_err(|error| format!("standard input: {error}"))?;
-    let engine = compiling_engine().map_err(|error| format!("{error:#}"))?;
+    let engine = compiling_engine(profile).map_err(|error| format!("{error:#}"))?;
     let code = engine.precompile_component(&octets).map_err(|error| format!("{error:#}"))?;
     io::stdout().lock().write_all(&code).map_err(|error| format!("standard output: {error}"))
 }

@@ -7,7 +7,7 @@ use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::world::Observe;
 use crate::config::model::Plugin;
-use crate::path::policy::{Compile, NotCompiled};
+use crate::path::policy::{Compile, NotCompiled, Profile};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,13 @@ impl Compiler {
         Self { cache: None, observe }
     }
 
-    async fn component(&self, engine: &Engine, plugin: &Plugin, octets: Bytes) -> Result<Component, NotCompiled> {
+    async fn component(
+        &self,
+        engine: &Engine,
+        profile: Profile,
+        plugin: &Plugin,
+        octets: Bytes,
+    ) -> Result<Component, NotCompiled> {
         let began = Instant::now();
         let component_bytes = octets.len() as u64;
         let told = |code_bytes, cached| {
@@ -55,7 +61,7 @@ impl Compiler {
             told(code_bytes, true);
             return Ok(component);
         }
-        let code = child::compile(&octets, &plugin.compile).await?;
+        let code = child::compile(&octets, profile, &plugin.compile).await?;
         let (component, code_bytes) = self.keep(engine, octets, code).await?;
         told(code_bytes, false);
         Ok(component)
@@ -95,9 +101,10 @@ impl Compile for Compiler {
     fn compile<'a>(
         &'a self,
         engine: &'a Engine,
+        profile: Profile,
         plugin: &'a Plugin,
         octets: Bytes,
     ) -> Answer<'a, Result<Component, NotCompiled>> {
-        Box::pin(self.component(engine, plugin, octets))
+        Box::pin(self.component(engine, profile, plugin, octets))
     }
 }

@@ -6,12 +6,14 @@ mod code;
 pub mod compiler;
 
 use crate::config::model::PluginSource;
+use crate::path::policy::WIDE_COMPONENT_BYTES_MAX;
 use bytes::Bytes;
 use std::fs::File;
 use std::io::Read;
 
-/// Largest component, in octets.
-pub const COMPONENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Largest component, in octets. One for the narrow engine may be no larger than a quarter of it: that is known when its
+/// imports are.
+pub const COMPONENT_BYTES_MAX: u64 = WIDE_COMPONENT_BYTES_MAX as u64;
 
 /// Plugins that are compiled into the program, by the name behind `builtin:` (built by build.rs).
 const BUILTINS: [(&str, &[u8]); 1] = [("hello", include_bytes!(concat!(env!("OUT_DIR"), "/hello.wasm")))];
@@ -70,6 +72,6 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.as_file().set_len(COMPONENT_BYTES_MAX + 1).expect("a sparse file");
         let words = read(&PluginSource::File(file.path().to_owned())).expect_err("too large");
-        assert!(words.ends_with("is larger than 16777216 octets"), "{words}");
+        assert!(words.ends_with("is larger than 67108864 octets"), "{words}");
     }
 }

@@ -14,6 +14,10 @@ impl Clock for SystemClock {
         Now { mono: Instant::now(), wall: wall() }
     }
 
+    fn mono(&self) -> Instant {
+        Instant::now()
+    }
+
     fn sleep_until(&self, when: Instant) -> Answer<'static, ()> {
         Box::pin(tokio::time::sleep_until(when.into()))
     }

@@ -3,24 +3,30 @@
 use super::congestion::Congestion;
 use super::items::{Items, NONE, Slot};
 use crate::base::flow::attempt::NextHop;
+use crate::base::flow::placement::Priority;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Destinations without mail that are remembered for what was learnt of them.
 const IDLE_DESTINATIONS_MAX: usize = 1024;
 
-/// One next hop. What will come with tenants and priorities replaces the line; with sites, many hops will share one
-/// [`Congestion`].
+/// One next hop.
 pub(super) struct Destination {
     pub(super) hop: Arc<NextHop>,
     pub(super) congestion: Congestion,
     /// Attempts under way.
     pub(super) under_way: u32,
-    /// It waits for its turn.
-    pub(super) in_turn: bool,
+    /// It waits for its turn in the round of that priority.
+    pub(super) in_turn: [bool; Priority::ALL.len()],
     /// Items that name it, wherever they are.
     items: u32,
     idle: bool,
+    lines: [Line; Priority::ALL.len()],
+}
+
+/// Messages that may go now, in the order in which they came.
+#[derive(Clone, Copy)]
+struct Line {
     first: Slot,
     last: Slot,
 }
@@ -28,7 +34,17 @@ pub(super) struct Destination {
 impl Destination {
     /// Whether the next in line may go now.
     pub(super) fn may_start(&self, limit: u32) -> bool {
-        self.first != NONE && self.congestion.admits(self.under_way, limit)
+        self.most_urgent().is_some() && self.congestion.admits(self.under_way, limit)
+    }
+
+    /// The highest priority of what may go now.
+    pub(super) fn most_urgent(&self) -> Option<Priority> {
+        Priority::ALL.into_iter().rev().find(|priority| self.lines[*priority as usize].first != NONE)
+    }
+
+    /// It waits for its turn.
+    pub(super) fn has_turn(&self) -> bool {
+        self.in_turn.contains(&true)
     }
 }
 
@@ -68,11 +84,10 @@ impl Destinations {
             hop: Arc::clone(&hop),
             congestion: Congestion::new(),
             under_way: 0,
-            in_turn: false,
+            in_turn: [false; Priority::ALL.len()],
             items: 0,
             idle: false,
-            first: NONE,
-            last: NONE,
+            lines: [Line { first: NONE, last: NONE }; Priority::ALL.len()],
         };
         let number = match self.free.pop() {
             Some(number) => number,
@@ -124,7 +139,7 @@ impl Destinations {
             destination.idle = false;
             // A resting one has a time set, and one in the round is named there: `recheck` brings both back here.
             let unused = destination.items == 0 && destination.under_way == 0;
-            if unused && !destination.in_turn && destination.congestion.resting_until().is_none() {
+            if unused && !destination.has_turn() && destination.congestion.resting_until().is_none() {
                 let hop = Arc::clone(&destination.hop);
                 self.by_hop.remove(&hop);
                 self.all[oldest as usize] = None;
@@ -133,13 +148,13 @@ impl Destinations {
         }
     }
 
-    /// Puts the item at the end of its destination's line.
+    /// Puts the item at the end of its destination's line for its priority.
     pub(super) fn push_ready(&mut self, items: &mut Items, slot: Slot) {
-        let number = items.get(slot).destination;
-        let destination = self.get_mut(number);
-        let last = std::mem::replace(&mut destination.last, slot);
+        let (number, priority) = (items.get(slot).destination, items.get(slot).priority);
+        let line = &mut self.get_mut(number).lines[priority as usize];
+        let last = std::mem::replace(&mut line.last, slot);
         if last == NONE {
-            destination.first = slot;
+            line.first = slot;
         } else {
             items.get_mut(last).behind = slot;
         }
@@ -151,23 +166,24 @@ impl Destinations {
     /// Takes the item out of its destination's line.
     pub(super) fn remove_ready(&mut self, items: &mut Items, slot: Slot) {
         let item = items.get_mut(slot);
-        let (before, behind, number) = (item.before, item.behind, item.destination);
+        let (before, behind, number, priority) = (item.before, item.behind, item.destination, item.priority);
         item.before = NONE;
         item.behind = NONE;
-        let destination = self.get_mut(number);
+        let line = &mut self.get_mut(number).lines[priority as usize];
         match before {
-            NONE => destination.first = behind,
+            NONE => line.first = behind,
             _ => items.get_mut(before).behind = behind,
         }
         match behind {
-            NONE => destination.last = before,
+            NONE => line.last = before,
             _ => items.get_mut(behind).before = before,
         }
     }
 
-    /// The first in line.
+    /// The first in line of the most urgent, of a destination that may start something.
     pub(super) fn first_ready(&self, number: u32) -> Slot {
-        self.get(number).first
+        let destination = self.get(number);
+        destination.most_urgent().map_or(NONE, |priority| destination.lines[priority as usize].first)
     }
 
     #[cfg(test)]

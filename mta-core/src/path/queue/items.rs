@@ -1,6 +1,7 @@
 //! What the scheduler keeps of each queued message: one small item for each (message, destination), and nothing of
 //! its addresses or content.
 
+use crate::base::flow::placement::Priority;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
 use std::collections::HashMap;
@@ -27,6 +28,10 @@ pub(super) enum Place {
     Attempted,
     /// Its age is being looked at.
     Aged,
+    /// In the line of those whose way policy is to say.
+    Unplaced,
+    /// Policy is being asked, or its answers are not durable yet.
+    Placing,
     /// Kept out of the schedule while an operation on the message goes on.
     Parked,
 }
@@ -34,7 +39,7 @@ pub(super) enum Place {
 impl Place {
     /// Somebody outside is at work on its recipients: nobody else may be.
     pub(super) fn is_busy(self) -> bool {
-        matches!(self, Self::Attempted | Self::Aged)
+        matches!(self, Self::Attempted | Self::Aged | Self::Placing)
     }
 }
 
@@ -58,6 +63,8 @@ pub(super) struct Item {
     pub(super) wave: u32,
     pub(super) generation: u16,
     pub(super) place: Place,
+    /// The highest of its recipients': they travel together.
+    pub(super) priority: Priority,
 }
 
 impl Item {
@@ -120,6 +127,7 @@ impl Items {
             wave: 0,
             generation: 0,
             place: Place::Parked,
+            priority: Priority::default(),
         };
         let slot = if self.vacant == NONE {
             self.slots.push(item);

@@ -2,9 +2,9 @@
 //! out of [`Machine::poll`].
 //!
 //! An *item* is what is left of one message for one destination. It is always in exactly one place: waiting for its due
-//! time, in its destination's line, in the line for a look at its age, at work (an attempt or a look at its age, until
-//! the ruling is durable), or parked while an operation on its message goes on. Destinations with something to send
-//! and room in their window stand in a round; each turn starts one attempt.
+//! time, in its destination's line, in the line for a look at its age or for policy's word on its way, at work (one of
+//! these, until the ruling is durable), or parked while an operation on its message goes on. Destinations with something
+//! to send and room in their window stand in a round of their most urgent mail; each turn starts one attempt.
 //!
 //! Who works on an item owns its recipients. So a recipient is never in two attempts at once, as long as two items of
 //! a message never share one: items divide the recipients by next hop. When the routes change, a recipient may move to
@@ -14,10 +14,10 @@ use super::congestion::Health;
 use super::destinations::Destinations;
 use super::items::{Items, NONE, Place, Slot};
 use super::operation::{Desk, Operation};
-use super::rules::Rules;
+use super::rules::{Rules, Ways};
 use super::timers::{Timers, Whose};
 use crate::base::fault::Scope;
-use crate::base::flow::attempt::{NextHop, Routes};
+use crate::base::flow::attempt::NextHop;
 use crate::base::flow::entry::Entry;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
@@ -25,6 +25,7 @@ use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
+use turns::Turns;
 
 /// Looks at ages under way at once: few, because they are short, and their own, because they must not wait for slots.
 const AGE_LOOKS_MAX: u32 = 64;
@@ -44,6 +45,9 @@ pub enum Effect {
     Attempt(Job),
     /// Look at the age of the recipients of the message that go to `hop`; then [`Machine::aged`].
     Age(Job),
+    /// Ask policy which way the recipients of the message go that it was not asked about and that are due; then
+    /// [`Machine::placed`].
+    Place(Job),
     /// Carry out an operation on the message; then [`Machine::operated`].
     Operate {
         /// The message.
@@ -53,7 +57,7 @@ pub enum Effect {
         /// Recipients that go there are being worked on: they are left alone.
         except: Vec<Arc<NextHop>>,
         /// By which the recipients are divided.
-        routes: Arc<dyn Routes>,
+        ways: Ways,
     },
 }
 
@@ -67,9 +71,9 @@ pub struct Job {
     /// The destination.
     pub hop: Arc<NextHop>,
     /// By which the recipients are divided.
-    pub routes: Arc<dyn Routes>,
+    pub ways: Ways,
     /// It is the message's only item: who was pending when the message was divided goes to `hop`, and nobody need ask
-    /// the routes again. True of the entry that was admitted alone, for since then others may have become pending.
+    /// for their ways again. True of the entry that was admitted alone, for since then others may have become pending.
     pub is_whole: bool,
 }
 
@@ -93,6 +97,8 @@ pub struct Counts {
     pub attempts: u32,
     /// Looks at ages under way.
     pub age_looks: u32,
+    /// Messages about which policy is being asked.
+    pub placings: u32,
 }
 
 /// The scheduler.
@@ -104,7 +110,9 @@ pub struct Machine {
     destinations: Destinations,
     timers: Timers,
     /// Destinations that may start something, in the order of their turns.
-    turns: VecDeque<u32>,
+    turns: Turns,
+    /// Items whose recipients' way policy is to say.
+    unplaced: VecDeque<Slot>,
     /// Items whose age is to be looked at.
     aging: VecDeque<Slot>,
     /// Operations on messages that are not over.
@@ -113,6 +121,7 @@ pub struct Machine {
     operations: VecDeque<Effect>,
     attempts: u32,
     age_looks: u32,
+    placings: u32,
     draining: bool,
 }
 
@@ -126,12 +135,14 @@ impl Machine {
             items: Items::new(),
             destinations: Destinations::default(),
             timers: Timers::default(),
-            turns: VecDeque::new(),
+            turns: Turns::default(),
+            unplaced: VecDeque::new(),
             aging: VecDeque::new(),
             desks: HashMap::new(),
             operations: VecDeque::new(),
             attempts: 0,
             age_looks: 0,
+            placings: 0,
             draining: false,
         }
     }
@@ -198,7 +209,8 @@ impl Machine {
     /// How much is held and under way.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts { items: self.items.len() as u64, attempts: self.attempts, age_looks: self.age_looks }
+        let Self { attempts, age_looks, placings, .. } = *self;
+        Counts { items: self.items.len() as u64, attempts, age_looks, placings }
     }
 
     /// When to poll again if nothing else happens.
@@ -220,7 +232,8 @@ impl Machine {
             return None;
         }
         let operation = self.operations.pop_front();
-        operation.or_else(|| self.next_age_look()).or_else(|| self.next_attempt())
+        let first = operation.or_else(|| self.next_age_look()).or_else(|| self.next_placing());
+        first.or_else(|| self.next_attempt())
     }
 
     fn item_time(&mut self, slot: Slot, now: UnixMillis) {
@@ -266,8 +279,8 @@ impl Machine {
 
     fn next_attempt(&mut self) -> Option<Effect> {
         while !self.rules.paused && self.attempts < self.rules.attempts_max {
-            let number = self.turns.pop_front()?;
-            self.destinations.get_mut(number).in_turn = false;
+            let (round, number) = self.turns.pop()?;
+            self.destinations.get_mut(number).in_turn[round as usize] = false;
             if !self.destinations.get(number).may_start(self.rules.attempts_per_destination_max) {
                 self.destinations.recheck(number);
                 continue;
@@ -305,16 +318,18 @@ impl Machine {
         let item = self.items.get(slot);
         let hop = Arc::clone(&self.destinations.get(item.destination).hop);
         let is_whole = self.items.of_message(item.id()).nth(1).is_none();
-        Job { slot, id: item.id(), hop, routes: Arc::clone(&self.rules.routes), is_whole }
+        Job { slot, id: item.id(), hop, ways: self.rules.ways.clone(), is_whole }
     }
 
     /// Lets the destination into the round, if it may start something.
     fn give_turn(&mut self, number: u32) {
         if self.destinations.exists(number) {
             let destination = self.destinations.get_mut(number);
-            if !destination.in_turn && destination.may_start(self.rules.attempts_per_destination_max) {
-                destination.in_turn = true;
-                self.turns.push_back(number);
+            if destination.may_start(self.rules.attempts_per_destination_max)
+                && let Some(priority) = destination.most_urgent()
+                && !std::mem::replace(&mut destination.in_turn[priority as usize], true)
+            {
+                self.turns.push(priority, number);
             }
         }
     }
@@ -338,6 +353,7 @@ impl Machine {
                     let item = self.items.get_mut(slot);
                     item.due = want.due;
                     item.age_at = want.age_at;
+                    item.priority = want.priority;
                     if !parked {
                         self.schedule(slot, now);
                     }
@@ -363,6 +379,9 @@ impl Machine {
     }
 
     fn make_ready(&mut self, slot: Slot) {
+        if self.is_unplaced(slot) {
+            return self.enter_placing(slot);
+        }
         let item = self.items.get_mut(slot);
         item.place = Place::Ready;
         let (number, age_at) = (item.destination, item.age_at);
@@ -444,7 +463,11 @@ impl AttemptHealth {
 }
 
 mod operations;
+mod placing;
+#[cfg(test)]
+mod placing_tests;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod turns;

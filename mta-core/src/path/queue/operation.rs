@@ -25,6 +25,8 @@ pub enum Action {
     Retry,
     /// Out of the queue.
     Cancel,
+    /// Forget what policy said of its recipients' ways, and ask anew; held recipients are released.
+    Rebind,
     /// Read the message again and divide its recipients by the present routes.
     Divide,
 }

@@ -1,17 +1,47 @@
 //! What the configuration tells the scheduler.
 
-use crate::base::flow::attempt::Routes;
+use crate::base::flow::attempt::{NextHop, Routes};
 use crate::base::flow::entry::Entry;
 use crate::base::time::UnixMillis;
 use crate::config::model::Config;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Which way each recipient of a message goes: by what policy said of it, and by the configuration.
+#[derive(Clone)]
+pub struct Ways {
+    /// The configuration's.
+    pub routes: Arc<dyn Routes>,
+    /// Plugins say where recipients go: whom they were not asked about goes nowhere before.
+    pub placing: bool,
+}
+
+impl Ways {
+    /// The recipient's next hop.
+    #[must_use]
+    pub fn of(&self, entry: &Entry, recipient: usize) -> NextHop {
+        let domain = entry.envelope.recipients.get(recipient).and_then(|recipient| recipient.address.domain());
+        match entry.placement(recipient) {
+            Some(placement) => self.routes.placed(domain, placement),
+            None if self.placing => NextHop::Unplaced,
+            None => self.routes.next_hop(domain),
+        }
+    }
+
+    /// Whether what the next hop hangs on is the same for both, so that it need not be looked for again.
+    #[must_use]
+    pub fn are_alike(entry: &Entry, one: usize, other: usize) -> bool {
+        let chosen = |index| entry.placement(index).map(|placement| (&placement.via, &placement.pool));
+        let domain = |index: usize| entry.envelope.recipients.get(index).map(|recipient| recipient.address.domain());
+        domain(one) == domain(other) && chosen(one) == chosen(other)
+    }
+}
+
 /// The part of the configuration that decides when and how fast.
 #[derive(Clone)]
 pub struct Rules {
     /// Which way a recipient goes.
-    pub routes: Arc<dyn Routes>,
+    pub ways: Ways,
     /// Accept and queue, deliver nothing. Ages are still looked at.
     pub paused: bool,
     /// Attempts under way, in all.
@@ -29,12 +59,12 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules that `config` states.
+    /// The rules that `config` states; `placing` when plugins say where recipients go.
     #[must_use]
-    pub fn of(config: &Arc<Config>) -> Self {
+    pub fn of(config: &Arc<Config>, placing: bool) -> Self {
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         Self {
-            routes: Arc::clone(config) as Arc<dyn Routes>,
+            ways: Ways { routes: Arc::clone(config) as Arc<dyn Routes>, placing },
             paused: config.delivery.paused,
             attempts_max: count(config.delivery.attempts_max),
             attempts_per_destination_max: count(config.delivery.attempts_per_destination_max),

@@ -4,8 +4,6 @@ use crate::base::mail::domain::Domain;
 use crate::base::mail::envelope::Envelope;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -44,18 +42,9 @@ impl Trace<'_> {
         if let [only] = &*self.envelope.recipients {
             let _ = write!(field, "\r\n\tfor <{}>", only.address);
         }
-        let _ = write!(field, ";\r\n\t{}\r\n", date(self.at));
+        let _ = write!(field, ";\r\n\t{}\r\n", self.at.rfc5322());
         field.into()
     }
-}
-
-/// RFC 5322 3.3, in UTC.
-fn date(at: UnixMillis) -> String {
-    let millis = i64::try_from(at.0).unwrap_or(i64::MAX);
-    let timestamp = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
-    let zoned = timestamp.to_zoned(TimeZone::UTC);
-    // Only years beyond 9999 can't be written so.
-    jiff::fmt::rfc2822::to_string(&zoned).unwrap_or_else(|_| "Thu, 1 Jan 1970 00:00:00 +0000".to_owned())
 }
 
 #[cfg(test)]

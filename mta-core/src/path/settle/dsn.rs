@@ -7,7 +7,7 @@ mod status;
 mod tests;
 mod words;
 
-use super::notice::{Notification, date, mailbox};
+use super::notice::{Notification, mailbox};
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::ruling::NOTIFICATION_TAG;
@@ -56,6 +56,7 @@ pub(super) fn write(notification: &Notification<'_>, now: UnixMillis, random: u1
         tenant: notification.entry.tenant.clone(),
         tags: vec![(NOTIFICATION_TAG.into(), notification.kind.word().into())],
         progress: vec![Progress::fresh(now)],
+        placements: Vec::new(),
     };
     Offer { entry, content: OfferedContent::Memory(Bytes::from(octets)) }
 }
@@ -65,7 +66,7 @@ fn head(notification: &Notification<'_>, id: QueueId, now: UnixMillis, boundary:
     let mut head = format!(
         "Date: {date}\r\nFrom: Mail Delivery System <MAILER-DAEMON@{host}>\r\nTo: <{to}>\r\nSubject: {subject}\r\n\
              Message-ID: <{id}@{host}>\r\n",
-        date = date(now),
+        date = now.rfc5322(),
         to = mailbox(notification.sender),
         subject = words::subject(notification.kind),
     );

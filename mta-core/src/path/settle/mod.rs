@@ -52,7 +52,7 @@ impl Settler {
         let config = Arc::clone(&self.config.borrow());
         let queue = &config.queue;
         let age_max = if entry.is_notification() { queue.notification_age_max } else { queue.age_max };
-        Case { entry, now, expiry: entry.accepted.plus(age_max), changes: Vec::new(), notices: Vec::new(), config }
+        Case { entry, now, age_max_at: entry.accepted.plus(age_max), changes: Vec::new(), notices: Vec::new(), config }
     }
 
     fn finish(&self, case: Case<'_>, content: Option<&Content>) -> Ruling {
@@ -65,7 +65,7 @@ impl Settler {
                 notifications.extend(self.notification(&case, kind, &notices, content));
             }
         }
-        Ruling { id: case.entry.id, changes: case.changes, notifications }
+        Ruling { id: case.entry.id, changes: case.changes, placements: Vec::new(), notifications }
     }
 
     /// None for the null sender: there is never a bounce of a bounce (RFC 5321 4.5.5, RFC 3461 6.1).
@@ -108,7 +108,8 @@ impl Settle for Settler {
 struct Case<'a> {
     entry: &'a Entry,
     now: Now,
-    expiry: UnixMillis,
+    /// When every recipient is too old, at the latest.
+    age_max_at: UnixMillis,
     changes: Vec<(u32, Progress)>,
     notices: Vec<Notice<'a>>,
     config: Arc<Config>,
@@ -151,7 +152,7 @@ impl<'a> Case<'a> {
                 Progress::Done(Fate::Bounced)
             }
             Outcome::Deferred(reply) => self.defer(&pending, failure(reply), roll),
-            Outcome::Postponed(_) if self.is_too_old() => self.expire(index, pending.last.cloned()),
+            Outcome::Postponed(_) if self.is_too_old(index) => self.expire(index, pending.last.cloned()),
             Outcome::Postponed(until) => Progress::Pending {
                 attempts: pending.attempts,
                 due: (*until).max(self.now.wall.plus(POSTPONED_MIN)),
@@ -166,14 +167,14 @@ impl<'a> Case<'a> {
 
     /// Later by the schedule (RFC 5321 4.5.4.1), but not beyond the maximum age: at that age it expires.
     fn defer(&mut self, pending: &Pending<'_>, failure: LastFailure, roll: u64) -> Progress {
-        if self.is_too_old() {
+        if self.is_too_old(pending.index) {
             return self.expire(pending.index, Some(failure));
         }
         let attempts = pending.attempts.saturating_add(1);
         let wait = schedule::wait(&self.config.queue, attempts, roll);
         Progress::Pending {
             attempts,
-            due: self.now.wall.plus(wait).min(self.expiry),
+            due: self.now.wall.plus(wait).min(self.expiry(pending.index)),
             last: Some(Box::new(failure)),
             delay_told: pending.delay_told,
         }
@@ -181,7 +182,7 @@ impl<'a> Case<'a> {
 
     fn age_one(&mut self, index: u32) {
         let Some(pending) = self.pending(index) else { return };
-        if self.is_too_old() {
+        if self.is_too_old(index) {
             let change = self.expire(index, pending.last.cloned());
             self.changes.push((index, change));
             return;
@@ -197,8 +198,14 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn is_too_old(&self) -> bool {
-        self.expiry <= self.now.wall
+    /// When the recipient is too old: policy may have made its time shorter.
+    fn expiry(&self, index: u32) -> UnixMillis {
+        let placement = usize::try_from(index).ok().and_then(|index| self.entry.placement(index));
+        placement.and_then(|placement| placement.expires).map_or(self.age_max_at, |at| at.min(self.age_max_at))
+    }
+
+    fn is_too_old(&self, index: u32) -> bool {
+        self.expiry(index) <= self.now.wall
     }
 
     fn expire(&mut self, index: u32, last: Option<LastFailure>) -> Progress {
@@ -210,9 +217,10 @@ impl<'a> Case<'a> {
     /// 5.2.3), otherwise `relayed` into where nobody will tell (RFC 3461 5.2.2).
     fn tell_success(&mut self, index: u32, hop: &NextHop, failure: LastFailure) {
         let status = notice::status_of(&failure.reply, 2).unwrap_or(SUCCESS);
-        let action = match hop {
+        let action = match hop.target() {
             NextHop::Lmtp(_) | NextHop::Maildir(_) => Action::Delivered,
             NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Nowhere => Action::Relayed,
+            NextHop::From(..) | NextHop::Unplaced | NextHop::Missing(_) => Action::Relayed,
         };
         self.tell(index, action, status, Some(failure));
     }
@@ -221,7 +229,7 @@ impl<'a> Case<'a> {
         let entry = self.entry;
         let Some(recipient) = entry.envelope.recipients.get(index as usize) else { return };
         if wishes::wants(recipient.notify, action) {
-            let retry_until = (action == Action::Delayed).then_some(self.expiry);
+            let retry_until = (action == Action::Delayed).then_some(self.expiry(index));
             self.notices.push(Notice { recipient, action, status, last, retry_until });
         }
     }

@@ -7,7 +7,6 @@ use crate::base::mail::envelope::Recipient;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::time::UnixMillis;
-use jiff::tz::TimeZone;
 
 /// Delivery time expired (RFC 3463 3.5): transient trouble that lasted too long.
 pub(super) const EXPIRED: EnhancedStatus = EnhancedStatus::new(4, 4, 7);
@@ -61,13 +60,6 @@ pub(super) struct Notification<'a> {
 /// The reply's own status, if its class fits what is told (RFC 3464 2.3.4).
 pub(super) fn status_of(reply: &Reply, class: u8) -> Option<EnhancedStatus> {
     reply.status.filter(|status| status.class == class)
-}
-
-/// RFC 5322 3.3, in UTC.
-pub(super) fn date(at: UnixMillis) -> String {
-    let timestamp = i64::try_from(at.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-    let zoned = timestamp.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC);
-    zoned.strftime("%a, %-d %b %Y %H:%M:%S %z").to_string()
 }
 
 /// The address as it is written in the message: with A-labels (RFC 5890 2.3.2.1) where that makes it ASCII, because

@@ -7,7 +7,7 @@ pub(super) use crate::base::fixtures::{START, address};
 use crate::base::mail::content::Body;
 use crate::base::mail::envelope::Notify;
 use crate::base::mail::id::QueueId;
-use crate::config::model::{Log, LogFormat, LogOutput, Queue, Relay, Storage};
+use crate::config::model::{Log, LogFormat, LogOutput, Metrics, Queue, Relay, Storage};
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -27,6 +27,7 @@ pub(super) fn settler() -> Settler {
         hostname: "mx.example.test".into(),
         data_dir: "var".into(),
         listeners: Vec::new(),
+        http: Vec::new(),
         relay: Relay::default(),
         routes: Vec::new(),
         delivery: Default::default(),
@@ -35,9 +36,11 @@ pub(super) fn settler() -> Settler {
         limits: Default::default(),
         secrets: Vec::new(),
         tables: Vec::new(),
+        pools: Vec::new(),
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: Level::Debug, output: LogOutput::Stderr },
+        metrics: Metrics::default(),
     };
     Settler::new(watch::channel(Arc::new(config)).1, Arc::new(Loaded(7)))
 }

@@ -3,6 +3,7 @@
 use super::ledger::{Known, Ledger};
 use super::record::{self, Home, Kept, Span};
 use crate::base::flow::entry::{Entry, Progress};
+use crate::base::flow::placement::Placement;
 use crate::base::mail::id::QueueId;
 use crate::base::world::store::{Position, Record};
 use bytes::Bytes;
@@ -71,6 +72,7 @@ impl Group {
         ledger: &Ledger,
         id: QueueId,
         changes: &[(u32, Progress)],
+        placements: &[(u32, Option<Placement>)],
         notifications: &[Fresh],
     ) -> Option<Ruled> {
         let now = self.present(ledger, id)?;
@@ -90,8 +92,9 @@ impl Group {
                 slot.clone_from(progress);
             }
         }
+        placements.iter().for_each(|(index, placement)| entry.place(*index, placement.clone()));
         let entry = Arc::new(entry);
-        self.push(record::state(id, joined, &entry.progress), Effect::State(Arc::clone(&entry)));
+        self.push(record::state(&entry, joined), Effect::State(Arc::clone(&entry)));
         self.staged.insert(id, Some(Staged { entry: Arc::clone(&entry), is_blob }));
         Some(Ruled { left: Some(entry), has_ended: false, is_blob })
     }
@@ -107,7 +110,13 @@ impl Group {
             return false;
         }
         let content = if kept.home.is_blob { None } else { Some(content) };
-        self.push_message(&Fresh { entry: Arc::clone(&kept.entry), content }, false);
+        let entry = Arc::clone(&kept.entry);
+        let is_placed = !entry.placements.is_empty();
+        self.push_message(&Fresh { entry: Arc::clone(&entry), content }, is_placed);
+        if is_placed {
+            // Its own record can't say the ways: it counts only together with the one that does.
+            self.push(record::state(&entry, 1), Effect::State(entry));
+        }
         true
     }
 

@@ -4,4 +4,5 @@ pub mod dns;
 pub mod http;
 pub mod random;
 pub mod secrets;
+pub mod submit;
 pub mod tables;

@@ -2,6 +2,8 @@
 //! touched by it.
 
 use super::world::{Bench, done, id, later, offer, ruling, storage};
+use crate::base::flow::placement::Placement;
+use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::Spool;
 use crate::base::world::store::Store;
 use crate::edge::store::{memory::Memory, sled};
@@ -13,6 +15,11 @@ const LIVING: u64 = 100;
 const ROUNDS: u64 = 10;
 const MESSAGES: u64 = 200;
 const OCTETS: usize = 4000;
+
+/// What policy said of a recipient.
+fn way() -> Placement {
+    Placement { campaign: Some("spring".into()), ..Placement::default() }
+}
 
 async fn ten_rounds(store: Arc<dyn Store>) -> Bench {
     let bench = Bench::open(Arc::clone(&store)).await.expect("a spool");
@@ -27,6 +34,8 @@ async fn ten_rounds(store: Arc<dyn Store>) -> Bench {
         assert!(ended.iter().all(|left| matches!(left, Ok(None))));
         // Some of what stays has a state of its own.
         door.rule(ruling(first + MESSAGES, [0], &later(3))).await.expect("ruled");
+        let placed = Ruling { placements: vec![(1, Some(way()))], ..ruling(first + MESSAGES + 1, [], &done()) };
+        door.rule(placed).await.expect("ruled");
     }
     bench
 }
@@ -65,9 +74,10 @@ async fn space_comes_back(store: Arc<dyn Store>) {
     let bench = Bench::open(Arc::clone(&store)).await.expect("a spool");
     assert!(bench.contents().await == before, "what was moved is what it was");
     assert_eq!(before[&id(200)].0.progress, [later(3), later(0)]);
+    assert_eq!(before[&id(201)].0.placements, [None, Some(Box::new(way()))]);
     for living in before.keys() {
         let changes = vec![(0, done()), (1, done())];
-        let ruling = crate::base::flow::ruling::Ruling { id: *living, changes, notifications: Vec::new() };
+        let ruling = Ruling { id: *living, changes, placements: Vec::new(), notifications: Vec::new() };
         assert_eq!(bench.door.rule(ruling).await, Ok(None));
     }
     // With nothing left, less than a segment and a bit may stay.
@@ -92,6 +102,7 @@ async fn space_comes_back_on_sled_and_its_index_can_be_made_again_from_what_is_l
     std::fs::remove_dir_all(dir.path().join("index")).expect("removed");
     let bench = Bench::open(sled::open(dir.path(), &storage()).expect("a store")).await.expect("a spool");
     assert!(bench.contents().await == before, "the journal alone holds all that lives");
+    assert_eq!(before[&id(201)].0.placement(1), Some(&way()));
     bench.close().await;
 }
 

@@ -4,6 +4,7 @@ use super::world::{Bench, content, done, entry, id, later, octets, offer, ruling
 use crate::base::fault::SpoolFault;
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::Selection;
+use crate::base::flow::placement::Placement;
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::Spool;
 use crate::base::mail::content::{Body, Composed, Content, Piece};
@@ -65,12 +66,20 @@ async fn a_ruling_is_kept_and_the_last_one_ends_the_message(store: Arc<dyn Store
     bench.door.accept(offer(1, 3, 100)).await.expect("accepted");
     let left = bench.door.rule(ruling(1, [0], &done())).await.expect("ruled").expect("two are left");
     assert_eq!(left.pending().as_slice(), [1, 2]);
-    bench.door.rule(ruling(1, [1], &later(1))).await.expect("ruled");
+    let way = Placement { campaign: Some("spring".into()), ..Placement::default() };
+    let placements = vec![(1, Some(Placement::default())), (2, Some(way.clone()))];
+    bench.door.rule(Ruling { placements, ..ruling(1, [1], &later(1)) }).await.expect("ruled");
+    bench.door.rule(Ruling { placements: vec![(1, None)], ..ruling(1, [], &done()) }).await.expect("ruled");
     bench.close().await;
 
     let bench = Bench::open(Arc::clone(&store)).await.expect("a spool");
     let entry = bench.door.entry(id(1)).await.expect("readable").expect("it is there");
     assert_eq!(entry.progress, [done(), later(1), later(0)]);
+    assert_eq!(
+        entry.placements,
+        [None, None, Some(Box::new(way))],
+        "what policy said of each, and that it is to say again"
+    );
     assert_eq!(bench.door.rule(ruling(1, [1, 2], &done())).await, Ok(None));
     assert_eq!(bench.door.entry(id(1)).await, Ok(None));
     assert!(matches!(bench.door.content(id(1)).await, Err(SpoolFault::Store(_))));

@@ -196,13 +196,14 @@ pub(super) fn entry(n: u64, recipients: usize, content: &Bytes) -> Entry {
         tenant: None,
         tags: Vec::new(),
         progress: vec![Progress::fresh(NOON); recipients],
+        placements: Vec::new(),
     }
 }
 
 /// A ruling on some recipients.
 pub(super) fn ruling(n: u64, recipients: impl IntoIterator<Item = u32>, progress: &Progress) -> Ruling {
     let changes = recipients.into_iter().map(|index| (index, progress.clone())).collect();
-    Ruling { id: id(n), changes, notifications: Vec::new() }
+    Ruling { id: id(n), changes, placements: Vec::new(), notifications: Vec::new() }
 }
 
 pub(super) fn done() -> Progress {

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use crate::base::flow::attempt::NextHop;
 use crate::base::world::Clock;
 use crate::path::deliver::pool::Pool;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub(super) struct Connections {
     /// One permit for each QUIT under way.
     goodbyes: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
+    /// How many connections were opened from each pool of source addresses.
+    turns: Mutex<HashMap<Box<str>, usize>>,
 }
 
 impl Connections {
@@ -32,6 +35,7 @@ impl Connections {
             draining: AtomicBool::new(false),
             goodbyes: Arc::new(Semaphore::new(GOODBYES_MAX)),
             clock,
+            turns: Mutex::default(),
         }
     }
 
@@ -88,6 +92,16 @@ impl Connections {
                 drop(permit);
             });
         }
+    }
+
+    /// How many connections were opened from that pool before this one.
+    pub(super) fn turn(&self, pool: &str) -> usize {
+        // A number is whole whatever happened to the one who held it.
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = turns.entry(pool.into()).or_default();
+        let before = *opened;
+        *opened = before.wrapping_add(1);
+        before
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool<Connection>> {

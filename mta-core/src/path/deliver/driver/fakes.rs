@@ -4,7 +4,9 @@ use super::parts::Parts;
 use crate::base::event::Event;
 use crate::base::fixtures::Wire;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy};
+use crate::base::flow::policy::{
+    Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy, Unplaced,
+};
 use crate::base::mail::content::Composed;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::render::Rendered;
@@ -13,7 +15,7 @@ use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
 use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
 use crate::base::world::net::{Listener, Net, Socket};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, Delivery, Limits, Log, Queue, Relay, Storage};
+use crate::config::model::{Config, Delivery, Limits, Log, Metrics, Pool, Queue, Relay, Storage};
 use crate::path::deliver::scripted::{Script, ScriptedServer};
 use std::collections::HashMap;
 use std::io;
@@ -44,6 +46,10 @@ pub(super) struct World {
     /// Files: Maildir, name, octets.
     pub(super) files: Mutex<Vec<(PathBuf, String, Vec<u8>)>>,
     pub(super) disk: Mutex<Result<(), MaildirFault>>,
+    /// Pools of source addresses.
+    pub(super) pools: Mutex<Vec<Pool>>,
+    /// Where connections were made from, also those that failed.
+    pub(super) sources: Mutex<Vec<Option<IpAddr>>>,
     /// Events, as they are written.
     pub(super) events: Mutex<Vec<String>>,
 }
@@ -69,6 +75,8 @@ impl World {
             bodies: Mutex::default(),
             files: Mutex::default(),
             disk: Mutex::new(Ok(())),
+            pools: Mutex::default(),
+            sources: Mutex::default(),
             events: Mutex::default(),
         })
     }
@@ -102,6 +110,7 @@ impl World {
             hostname: "here.test".into(),
             data_dir: PathBuf::new(),
             listeners: Vec::new(),
+            http: Vec::new(),
             relay: Relay::default(),
             routes: Vec::new(),
             delivery,
@@ -110,9 +119,11 @@ impl World {
             limits: Limits::default(),
             secrets: Vec::new(),
             tables: Vec::new(),
+            pools: self.pools.lock().expect("whole").clone(),
             tenants: Vec::new(),
             plugins: Vec::new(),
             log: Log::default(),
+            metrics: Metrics::default(),
         };
         Parts {
             config: watch::channel(Arc::new(config)).1,
@@ -164,7 +175,8 @@ impl Net for World {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn connect(&self, to: SocketAddr, _: Option<IpAddr>) -> Answer<'_, io::Result<Box<dyn Socket>>> {
+    fn connect(&self, to: SocketAddr, source: Option<IpAddr>) -> Answer<'_, io::Result<Box<dyn Socket>>> {
+        self.sources.lock().expect("whole").push(source);
         self.dialled.send_modify(|dialled| *dialled += 1);
         let script = self.servers.lock().expect("whole").get(&to).cloned();
         Box::pin(async move {
@@ -240,6 +252,10 @@ impl Policy for World {
 
     fn session(&self, _: SessionInfo) -> Box<dyn SessionPolicy> {
         panic!("deliver opens no session")
+    }
+
+    fn route<'a>(&'a self, _: Unplaced<'a>) -> Answer<'a, RouteVerdict> {
+        panic!("the queue asks for ways")
     }
 
     fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {

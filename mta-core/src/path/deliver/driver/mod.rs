@@ -33,6 +33,9 @@ const SWEEP_MIN: Duration = Duration::from_millis(250);
 /// RFC 3463 3.5 (X.4.4).
 const NOWHERE: Reply = Reply::new(550, EnhancedStatus::new(5, 4, 4), "there is no way to this recipient");
 
+/// An attempt without a way is a bug of the queue, and no reason to lose mail.
+const UNPLACED: Reply = Reply::new(451, EnhancedStatus::new(4, 3, 0), "the way of this recipient is not known yet");
+
 /// The deliver stage.
 pub struct Deliverer {
     parts: Parts,
@@ -61,7 +64,18 @@ impl Deliverer {
         let began = self.parts.clock.now().mono;
         let config = Arc::clone(&self.parts.config.borrow());
         let mut whole = Carried::default();
-        for copy in self.ask(&config, &attempt, &mut whole.outcomes).await {
+        let copies = match &*attempt.hop {
+            // Nobody is asked about an attempt that can't be made. The operator mends the configuration, or has policy
+            // asked anew.
+            NextHop::Missing(what) => {
+                let reason = format!("the configuration has no {what}, by which policy sent it");
+                let held = |recipient: &u32| (*recipient, Outcome::Held(None, reason.as_str().into()));
+                whole.outcomes.extend(attempt.recipients.iter().map(held));
+                Vec::new()
+            }
+            _ => self.ask(&config, &attempt, &mut whole.outcomes).await,
+        };
+        for copy in copies {
             let carried = self.carry(&config, &attempt, copy).await;
             whole.outcomes.extend(carried.outcomes);
             whole.remote = carried.remote.or(whole.remote);
@@ -110,7 +124,7 @@ impl Deliverer {
     }
 
     async fn carry(&self, config: &Config, attempt: &Attempt, copy: Copy) -> Carried {
-        match &*attempt.hop {
+        match attempt.hop.target() {
             NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Lmtp(_) => {
                 let content = content(attempt, &copy);
                 let rendered = render(&[&attempt.entry.trace], &content, edits(attempt, &copy));
@@ -123,6 +137,10 @@ impl Deliverer {
             NextHop::Maildir(path) => self.file(config, attempt, &copy, path).await,
             NextHop::Nowhere => {
                 let outcomes = copy.recipients.iter().map(|recipient| (*recipient, Outcome::Failed(NOWHERE)));
+                Carried { outcomes: outcomes.collect(), ..Carried::default() }
+            }
+            NextHop::From(..) | NextHop::Unplaced | NextHop::Missing(_) => {
+                let outcomes = copy.recipients.iter().map(|recipient| (*recipient, Outcome::Deferred(UNPLACED)));
                 Carried { outcomes: outcomes.collect(), ..Carried::default() }
             }
         }

@@ -7,7 +7,7 @@ use crate::base::mail::content::{Composed, Piece};
 use crate::base::time::UnixMillis;
 use crate::base::world::dns::{DnsFault, Mx};
 use crate::base::world::maildir::MaildirFault;
-use crate::config::model::Delivery;
+use crate::config::model::{Delivery, Pool};
 use crate::path::deliver::scripted::{SILENCE, Script, content, entry, willing};
 use bytes::Bytes;
 
@@ -356,4 +356,51 @@ async fn a_maildir_gets_one_file_for_each_recipient_rfc5321_4_4() {
     *world.disk.lock().expect("whole") = Err(MaildirFault::DiskFull);
     let report = deliverer(&world).attempt(attempt(hop, &["a@b.test"])).await;
     assert_eq!((results(&report), report.trouble), (vec!["deferred 452".to_owned()], Some(Scope::Site)));
+}
+
+#[tokio::test]
+async fn connections_come_from_the_addresses_of_a_pool_in_turn_and_are_its_own() {
+    let world = World::new();
+    world.serve(SINK, willing());
+    let addresses = ["192.0.2.1", "2001:db8::1", "192.0.2.2"].map(|ip| ip.parse().expect("a literal")).to_vec();
+    world.pools.lock().expect("whole").push(Pool { name: "ours".into(), addresses });
+    let deliverer = deliverer(&world);
+    let pooled = || NextHop::From("ours".into(), Box::new(smarthost()));
+    let kept = || deliverer.connections.sweep();
+    assert_eq!(results(&deliverer.attempt(attempt(pooled(), &["a@b.test"])).await), ["delivered 250"]);
+    // The same connection again; mail that is not of the pool has another.
+    assert_eq!(results(&deliverer.attempt(attempt(pooled(), &["a@b.test"])).await), ["delivered 250"]);
+    assert_eq!(results(&deliverer.attempt(attempt(smarthost(), &["a@b.test"])).await), ["delivered 250"]);
+    world.pass(Duration::from_secs(3600));
+    kept();
+    assert_eq!(results(&deliverer.attempt(attempt(pooled(), &["a@b.test"])).await), ["delivered 250"]);
+    let from = |ip: &str| Some(ip.parse::<std::net::IpAddr>().expect("a literal"));
+    assert_eq!(*world.sources.lock().expect("whole"), [from("192.0.2.1"), None, from("192.0.2.2")]);
+}
+
+#[tokio::test]
+async fn a_pool_without_an_address_of_the_family_is_told_and_tried_again() {
+    let world = World::new();
+    let addresses = vec!["2001:db8::1".parse().expect("a literal")];
+    world.pools.lock().expect("whole").push(Pool { name: "six".into(), addresses });
+    for (pool, words) in
+        [("six", "the pool \"six\" has no IPv4 address"), ("gone", "the configuration has no pool \"gone\"")]
+    {
+        let hop = NextHop::From(pool.into(), Box::new(smarthost()));
+        let report = deliverer(&world).attempt(attempt(hop, &["a@b.test"])).await;
+        let [(_, Outcome::Deferred(reply))] = &report.outcomes[..] else { panic!("{report:?}") };
+        assert!(reply.text.contains(words), "{reply}");
+    }
+    assert!(world.sources.lock().expect("whole").is_empty(), "no connection is made from elsewhere");
+}
+
+#[tokio::test]
+async fn what_was_sent_by_a_route_that_is_gone_is_held_and_nobody_is_asked() {
+    let world = World::new();
+    let verdict = (Sending::Discard("asked".into()), Edits::default());
+    world.verdicts.lock().expect("whole").insert(0, verdict);
+    let hop = NextHop::Missing("route \"bulk\"".into());
+    let report = deliverer(&world).attempt(attempt(hop, &["a@b.test"])).await;
+    let reason = "the configuration has no route \"bulk\", by which policy sent it";
+    assert_eq!(report.outcomes, [(0, Outcome::Held(None, reason.into()))]);
 }

@@ -17,6 +17,7 @@ use crate::config::model::Config;
 use crate::path::deliver::client::{Client, Ended, Finished, Full, Message, Protocol, State};
 use crate::path::deliver::mx::{self, Target};
 use futures_util::future::{Either, select};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// What came of the copy.
@@ -136,7 +137,8 @@ impl<'a> Transport<'a> {
             }
         };
         let parts = self.parts;
-        let protocol = if matches!(*self.attempt.hop, NextHop::Lmtp(_)) { Protocol::Lmtp } else { Protocol::Smtp };
+        let protocol =
+            if matches!(self.attempt.hop.target(), NextHop::Lmtp(_)) { Protocol::Lmtp } else { Protocol::Smtp };
         let hostname = Arc::clone(&self.config.hostname);
         let client = Client::new(protocol, hostname, self.config.delivery.timeouts, parts.clock.now().mono);
         let mut connection = Connection::new(socket, client, label(target), Arc::clone(&parts.clock));
@@ -154,12 +156,26 @@ impl<'a> Transport<'a> {
 
     async fn dial(&self, target: &Target) -> Result<Box<dyn Socket>, String> {
         let parts = self.parts;
+        let source = self.attempt.hop.pool().map(|pool| self.source(pool, target.address)).transpose()?;
         let until = parts.clock.now().mono + self.config.delivery.timeouts.connect;
-        match select(parts.net.connect(target.address, None), parts.clock.sleep_until(until)).await {
+        match select(parts.net.connect(target.address, source), parts.clock.sleep_until(until)).await {
             Either::Left((Ok(socket), _)) => Ok(socket),
             Either::Left((Err(fault), _)) => Err(fault.to_string()),
             Either::Right(((), _)) => Err("timed out".to_owned()),
         }
+    }
+
+    /// The pool's next address of the target's family.
+    fn source(&self, pool: &str, target: SocketAddr) -> Result<IpAddr, String> {
+        let found = self.config.pools.iter().find(|known| *known.name == *pool);
+        let Some(found) = found else { return Err(format!("the configuration has no pool \"{pool}\"")) };
+        let fit: Vec<IpAddr> =
+            found.addresses.iter().copied().filter(|source| source.is_ipv4() == target.is_ipv4()).collect();
+        let turn = self.connections.turn(pool).checked_rem(fit.len());
+        turn.and_then(|turn| fit.get(turn).copied()).ok_or_else(|| {
+            let family = if target.is_ipv4() { "IPv4" } else { "IPv6" };
+            format!("the pool \"{pool}\" has no {family} address")
+        })
     }
 
     fn tell_failed(&self, target: &Target, why: &str) {

@@ -61,7 +61,7 @@ impl<'a> Way<'a> {
     }
 
     async fn start(&mut self) -> Result<(), Reply> {
-        match self.hop {
+        match self.hop.target() {
             NextHop::Mx(Domain::Literal(ip)) => {
                 let address = SocketAddr::new(*ip, self.config.delivery.mx_port);
                 let group = Group { hosts: vec![ip.to_string().into()] };
@@ -81,7 +81,10 @@ impl<'a> Way<'a> {
                 Ok(())
             }
             NextHop::Smarthost(endpoint) | NextHop::Lmtp(endpoint) => self.endpoint(endpoint).await,
-            NextHop::Maildir(_) | NextHop::Nowhere => Ok(()),
+            // None of them is reached over a connection.
+            NextHop::Maildir(_) | NextHop::Nowhere | NextHop::From(..) | NextHop::Unplaced | NextHop::Missing(_) => {
+                Ok(())
+            }
         }
     }
 

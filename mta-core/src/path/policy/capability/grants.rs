@@ -1,6 +1,7 @@
 //! Grants: what the operator allows a plugin, checked against what its component asks for.
 
 use super::super::fault::LoadError;
+use super::super::wide::needs::{WASI_PACKAGES, WASI_VERSION, stubbed};
 use super::http::HttpGrants;
 use super::kept::BucketName;
 use super::kv::{Bucket, Kv};
@@ -25,11 +26,12 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 3] = ["metrics", "suppression", "submit"];
+const LATER: [&str; 1] = ["suppression"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 10] = [
+pub(crate) const OFFERED: [(&str, &str); 12] = [
     ("log", "log"),
+    ("metrics", "metrics"),
     ("clock", "clock"),
     ("random", "random"),
     ("kv", "kv:<bucket>"),
@@ -39,10 +41,11 @@ pub(crate) const OFFERED: [(&str, &str); 10] = [
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
+    ("submit", "submit"),
 ];
 
 /// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 4] = ["on-auth", "on-route", "on-feedback", "on-http"];
+const HOOKS_LATER: [&str; 1] = ["on-feedback"];
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
@@ -52,12 +55,16 @@ const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HO
 pub(crate) struct Grants {
     /// It may write to the log.
     pub(crate) log: bool,
+    /// It may count things of its own.
+    metrics: bool,
     /// It may read the clocks.
     pub(crate) clock: bool,
     /// It may draw randomness.
     pub(crate) random: bool,
     /// It may look names up.
     pub(crate) dns: bool,
+    /// It may send mail of its own.
+    submit: bool,
     /// Its buckets by name.
     buckets: Vec<(BucketName, Arc<Bucket>)>,
     kv: Arc<Kv>,
@@ -87,9 +94,11 @@ impl Grants {
         for word in &plugin.allow {
             match (&**word, word.split_once(':')) {
                 ("log", _) => grants.log = true,
+                ("metrics", _) => grants.metrics = true,
                 ("clock", _) => grants.clock = true,
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
+                ("submit", _) => grants.submit = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     let name = BucketName { plugin: plugin.name.clone(), tenant: None, bucket: bucket.into() };
                     grants.buckets.push((name.clone(), kv.bucket(name)));
@@ -128,9 +137,11 @@ impl Grants {
     fn covers(&self, capability: &str) -> bool {
         match capability {
             "log" => self.log,
+            "metrics" => self.metrics,
             "clock" => self.clock,
             "random" => self.random,
             "dns" => self.dns,
+            "submit" => self.submit,
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
@@ -202,10 +213,16 @@ pub(crate) fn check_contract(plugin: &Plugin, version: &str) -> Result<(), LoadE
 /// It is not granted, not offered, or none of ours.
 pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Result<(), LoadError> {
     let Some(name) = ours(plugin, import)? else {
+        if stubbed(import).is_some() {
+            return Ok(());
+        }
         let remedy = if import.starts_with("wasi:") {
-            "there is no WASI here: build the guest for wasm32-unknown-unknown"
+            let packages = WASI_PACKAGES.join(", ");
+            format!(
+                "of WASI, {packages} of version {WASI_VERSION}x are answered for: build it with tools of that version"
+            )
         } else {
-            "a plugin imports interfaces of mailwright:plugin alone"
+            "a plugin imports interfaces of mailwright:plugin".to_owned()
         };
         return Err(error(plugin, format!("it imports {import}, which does not exist here"), remedy));
     };

@@ -7,5 +7,6 @@ pub(super) mod kept;
 pub(super) mod kv;
 #[cfg(test)]
 mod kv_tests;
+pub(super) mod submit;
 pub(super) mod supplies;
 pub(super) mod tables;

@@ -1,8 +1,9 @@
-//! The host functions of the grants `log` and `clock`.
+//! The host functions of the grants `log`, `metrics` and `clock`.
 
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
 use crate::base::event::Event;
+use crate::base::world::metrics::Refused;
 
 /// Longest log line with its fields, in octets.
 const LOG_LINE_BYTES_MAX: usize = 1024;
@@ -35,6 +36,28 @@ impl wire::log::Host for Call {
             session: self.scene.session.as_ref().map(|session| &*session.id),
             id: delivery.or(self.scene.message.as_ref().map(|message| message.id)),
         });
+    }
+}
+
+impl Call {
+    /// A sample that can't be counted is dropped: a hook has no better use for an error. The log says so once.
+    fn counted(&self, metric: &str, counted: Result<(), Refused>) {
+        let Err(why) = counted else { return };
+        if self.plugin.figures.refused(why) {
+            let metric = printable(metric.to_owned(), &mut { LOG_LINE_BYTES_MAX });
+            let event = Event::PluginMetricDropped { plugin: &self.plugin.name, metric: &metric, why: &why.why() };
+            self.world.observe.event(event);
+        }
+    }
+}
+
+impl wire::metrics::Host for Call {
+    fn add(&mut self, name: String, labels: Vec<(String, String)>, delta: i64) {
+        self.counted(&name, self.plugin.figures.own().add(&name, labels, delta));
+    }
+
+    fn observe(&mut self, name: String, labels: Vec<(String, String)>, value: f64) {
+        self.counted(&name, self.plugin.figures.own().observe(&name, labels, value));
     }
 }
 

@@ -34,9 +34,9 @@ impl Call {
         self.scene.message.as_ref().ok_or(Error::NotHere)
     }
 
-    /// The message, where something can still become of a change: not at a hook that is only told.
+    /// The message, where something can become of a change.
     fn changeable(&mut self) -> Result<&mut MessageScene, Error> {
-        self.scene.message.as_mut().filter(|_| !self.telling).ok_or(Error::NotHere)
+        self.scene.message.as_mut().filter(|_| !self.reading).ok_or(Error::NotHere)
     }
 
     /// The message, where the plugin may change that part of it and has edits left in this call.

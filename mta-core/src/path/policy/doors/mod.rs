@@ -9,6 +9,7 @@ mod octets;
 mod patterns;
 mod secrets;
 mod session;
+mod submit;
 
 use super::host::bindings::mailwright::plugin as imports;
 use super::host::call::Call;
@@ -27,6 +28,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::patterns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::delivery::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::log::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::metrics::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::clock::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::kv::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
@@ -34,6 +36,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::submit::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     Ok(linker)
 }
 

@@ -4,8 +4,7 @@
 use super::super::capability::http::{Unsent, check};
 use super::super::host::bindings::mailwright::plugin::dns::{self as wire, Error, MxRecord};
 use super::super::host::bindings::mailwright::plugin::http;
-use super::super::host::call::Call;
-use super::super::host::instance::in_time;
+use super::super::host::call::{Call, in_time};
 use crate::base::world::Clock;
 use crate::base::world::dns::{DnsFault, RecordData, RecordKind, backwards, reverse_name};
 use crate::base::world::http::{HttpFault, HttpHost, HttpRequest, Origin};
@@ -30,7 +29,7 @@ const FETCHES_MAX: u32 = 8;
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 /// What the future says, if it says so in time.
-async fn within<T>(clock: &dyn Clock, wait: Duration, future: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<T>(clock: &dyn Clock, wait: Duration, future: impl Future<Output = T>) -> Option<T> {
     match select(pin!(future), in_time(clock, wait)).await {
         Either::Left((said, _)) => Some(said),
         Either::Right(_) => None,

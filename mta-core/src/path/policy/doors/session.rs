@@ -1,6 +1,7 @@
 //! The host functions on the session and on the attempt.
 
 use super::super::exchange::address::to_wire;
+use super::super::exchange::routing;
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
 use super::super::scene::{Note, Refused};
@@ -46,12 +47,12 @@ impl wire::delivery::Host for Call {
             queue_id: delivery.id.to_string(),
             recipient: to_wire(&delivery.recipient),
             tenant: self.scene.tenant.as_deref().map(str::to_owned),
-            campaign: None,
-            priority: wire::types::Priority::Normal,
+            campaign: delivery.campaign.as_deref().map(str::to_owned),
+            priority: routing::to_wire(delivery.priority),
             attempt: delivery.attempt,
             queued_ms: delivery.accepted.0,
             last_reply: delivery.last_reply.clone(),
-            site: Some(delivery.site.to_string()),
+            site: delivery.site.as_deref().map(str::to_owned),
         })
     }
 }

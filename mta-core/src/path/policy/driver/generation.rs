@@ -26,6 +26,11 @@ impl Generation {
         self.plugins.iter().for_each(|loaded| loaded.stock.open(rest));
     }
 
+    /// Whether a plugin of that name is in it.
+    pub(super) fn names(&self, plugin: &str) -> bool {
+        self.plugins.iter().any(|loaded| *loaded.code.plugin.name == *plugin)
+    }
+
     /// Whether any plugin is asked at the hook.
     pub(super) fn has(&self, hook: Hook) -> bool {
         !self.chain(hook).is_empty()

@@ -4,28 +4,38 @@ mod attempt;
 mod generation;
 mod keeper;
 mod operate;
+mod public;
 mod reports;
 mod session;
 mod shared;
 mod ticks;
 
 use super::capability::grants::Grants;
+use super::capability::submit::PostDoor;
 use super::capability::supplies::Supplies;
 use super::doors::linker;
 use super::fault::LoadError;
 use super::host::call::{Reach, World};
 use super::host::engine;
+use super::host::figures::Ledger;
 use super::host::instance::Pool;
+use super::host::permits::Permits;
 use super::host::pulse::Pulse;
 use super::loading::compile::{Compile, InProcess};
 use super::loading::load;
 use super::scene::body::ALL_WRITTEN_BYTES_MAX;
+use super::wide;
+use super::wide::linkers::Linkers;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::{Attempted, Hook, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy};
+use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
+use crate::base::flow::policy::{
+    Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
+};
+use crate::base::flow::spool::Spool;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
-use crate::config::model::{Plugin, PluginSource};
+use crate::config::model::{Config, Plugin, PluginSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use generation::Generation;
@@ -46,6 +56,8 @@ pub struct HostSettings {
     pub reach: Reach,
     /// Instances that live at once, of all plugins.
     pub instances_max: u32,
+    /// And of these, for the mail of one tenant.
+    pub instances_per_tenant_max: usize,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
     /// What makes code of components.
@@ -53,11 +65,12 @@ pub struct HostSettings {
 }
 
 impl HostSettings {
-    /// With the default of 5,000 live instances, nothing kept, and compiling in this process.
+    /// With the default limits of live instances, nothing kept, and compiling in this process.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
-        let (instances_max, compiler) = (engine::INSTANCES_MAX, Arc::new(InProcess));
-        Self { clock, observe, reach, instances_max, journal: None, compiler }
+        let (instances_max, instances_per_tenant_max) = (engine::INSTANCES_MAX, engine::INSTANCES_PER_TENANT_MAX);
+        let compiler = Arc::new(InProcess);
+        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, compiler }
     }
 }
 
@@ -73,8 +86,9 @@ impl Host {
     /// The engine's words, as when address space can't be reserved.
     pub fn new(settings: HostSettings) -> Result<Self, String> {
         let refused = |error: wasmtime::Error| format!("the plugin engine can't be set up: {error:#}");
-        let engine = engine::engine(settings.instances_max).map_err(refused)?;
-        let linker = linker(&engine).map_err(refused)?;
+        let narrow = engine::engine(settings.instances_max).map_err(refused)?;
+        let wide = wide::engine::engine(wide::engine::INSTANCES_MAX).map_err(refused)?;
+        let linkers = Linkers::new(linker(&narrow).map_err(refused)?, linker(&wide).map_err(refused)?);
         let began = settings.clock.now().mono;
         let (keeper, kv) = Keeper::new(settings.journal, settings.clock.clone(), settings.observe.clone());
         let pool = Pool {
@@ -84,15 +98,24 @@ impl Host {
                 reach: settings.reach,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
+                post: Arc::default(),
             },
-            pulse: Arc::new(Pulse::new(engine)),
-            permits: Arc::new(Semaphore::new(usize::try_from(settings.instances_max).unwrap_or(usize::MAX))),
+            pulse: Arc::new(Pulse::new([narrow, wide])),
+            permits: Arc::new(Permits::new(
+                usize::try_from(settings.instances_max).unwrap_or(usize::MAX),
+                settings.instances_per_tenant_max,
+            )),
+            wide_permits: Arc::new(Permits::new(
+                usize::try_from(wide::engine::INSTANCES_MAX).unwrap_or(usize::MAX),
+                wide::engine::INSTANCES_PER_TENANT_MAX,
+            )),
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
+            ledger: Arc::new(Ledger::default()),
         };
         let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
         let (compiler, previous, kv) = (settings.compiler, Mutex::default(), Arc::new(kv));
-        Ok(Self(Arc::new(Shared { pool, linker, kv, keeper, compiler, serving, previous, generations, telling })))
+        Ok(Self(Arc::new(Shared { pool, linkers, kv, keeper, compiler, serving, previous, generations, telling })))
     }
 
     /// Instances that rest between transactions now.
@@ -105,6 +128,12 @@ impl Host {
     #[must_use]
     pub fn pulse(&self) -> &Arc<Pulse> {
         &self.0.pool.pulse
+    }
+
+    /// From here on plugins that may send mail put it into this queue; once.
+    pub fn posts_to(&self, spool: Arc<dyn Spool>, config: watch::Receiver<Arc<Config>>) {
+        // A second queue would be that of another server.
+        let _ = self.0.pool.world.post.door.set(PostDoor { spool, config });
     }
 
     /// Reads what plugins kept. To be called before the first load.
@@ -151,7 +180,7 @@ impl Host {
         supplies: &Supplies,
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
-        let Shared { pool, linker, kv, compiler, .. } = &*self.0;
+        let Shared { pool, linkers, kv, compiler, .. } = &*self.0;
         let mut all = Vec::with_capacity(plugins.len());
         for plugin in plugins {
             let octets = read(&plugin.source).map_err(|problem| LoadError {
@@ -160,7 +189,7 @@ impl Host {
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
             let grants = Grants::new(plugin, kv, supplies)?;
-            all.push(load(pool, linker, &**compiler, grants, plugin, octets).await?);
+            all.push(load(pool, linkers, &**compiler, grants, plugin, octets).await?);
         }
         let generation = Generation::new(self.0.next_number(), all);
         for loaded in &generation.plugins {
@@ -170,10 +199,8 @@ impl Host {
                 version: loaded.version.as_deref().unwrap_or("none"),
                 sha256: &loaded.sha256,
                 hooks: &hooks.join(","),
-                instances: &loaded
-                    .unpictured
-                    .as_ref()
-                    .map_or_else(|| "restored".into(), |why| format!("made anew: {why}")),
+                profile: loaded.code.plugin.profile.name(),
+                instances: &loaded.instances(),
                 generation: generation.number,
             });
         }
@@ -191,11 +218,19 @@ impl Policy for Host {
         Box::new(Session::new(self.0.clone(), info))
     }
 
+    fn route<'a>(&'a self, unplaced: Unplaced<'a>) -> Answer<'a, RouteVerdict> {
+        Box::pin(attempt::route(&self.0, unplaced))
+    }
+
     fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {
         Box::pin(attempt::pre_send(&self.0, sendout))
     }
 
     fn outcome(&self, attempted: &Attempted) {
         self.0.tell_outcome(attempted);
+    }
+
+    fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {
+        Box::pin(public::http(&self.0, request))
     }
 }

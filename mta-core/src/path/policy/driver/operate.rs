@@ -6,6 +6,7 @@ use super::shared::Shared;
 use crate::base::event::Event;
 use crate::base::flow::operator::{Serving, ServingHook, ServingPlugin};
 use crate::base::flow::policy::Hook;
+use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 impl Shared {
@@ -17,6 +18,8 @@ impl Shared {
         self.serving.store(next);
         self.generations.send_replace(number);
         before.rest(false);
+        let wanted = |name: &str| self.serving.load().names(name) || before.names(name);
+        self.pool.ledger.retain(wanted);
         // The very first has no plugins: to go back to it would be to serve without policy.
         *previous = (before.number > 0).then(|| before.clone());
         before
@@ -64,5 +67,27 @@ impl Host {
         let from = self.0.swap(next).number;
         self.0.pool.world.observe.event(Event::PluginsRolledBack { generation, from });
         Ok(self.serving())
+    }
+}
+
+impl Measure for Host {
+    fn measure(&self, into: &mut Vec<Family>) {
+        let generation = self.0.serving.load_full();
+        let gauge = |name, help| Family::new(name, Kind::Gauge, help);
+        let number =
+            gauge("mailwright_plugins_generation", "How often plugins were loaded until those that serve came.");
+        let mut resting =
+            gauge("mailwright_plugins_instances_resting", "Instances that wait for their next transaction.");
+        let mut alone = gauge(
+            "mailwright_plugins_breaker_open",
+            "1 while the plugin is left alone, since it failed again and again.",
+        );
+        for loaded in &generation.plugins {
+            let labels = [("plugin", &*loaded.code.plugin.name)];
+            resting.push(&labels, Value::Whole(loaded.stock.resting() as u64));
+            alone.push(&labels, Value::Whole(loaded.breaker.is_open().into()));
+        }
+        into.extend([number.with(&[], Value::Whole(generation.number)), resting, alone]);
+        self.0.pool.ledger.measure(into);
     }
 }

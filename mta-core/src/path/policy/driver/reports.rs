@@ -21,7 +21,7 @@ impl Shared {
         for (_, loaded) in generation.asked(Hook::Outcome, None, entry.tenant.as_deref()) {
             let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
             let scene = attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
-            let about = About { session: None, id: Some(id) };
+            let about = About { generation: generation.number, session: None, id: Some(id) };
             self.tell(loaded.clone(), place, scene, Told::Outcome(verdict::outcome(outcome)), about);
         }
     }
@@ -32,22 +32,18 @@ impl Shared {
         for (_, loaded) in generation.asked(Hook::Disconnect, Some(&session.listener), tenant.map(|name| &**name)) {
             let Some(place) = self.place(loaded, Hook::Disconnect) else { continue };
             let scene = Scene { session: Some(session.clone()), tenant: tenant.cloned(), ..Scene::default() };
-            let about = About { session: Some(session.clone()), id: None };
+            let about = About { generation: generation.number, session: Some(session.clone()), id: None };
             self.tell(loaded.clone(), place, scene, Told::Disconnect, about);
         }
     }
 
     /// Tells `on-tick` of one plugin; not while its last tick is under way.
-    pub(super) fn tell_tick(self: &Arc<Self>, loaded: &Arc<Loaded>) {
+    pub(super) fn tell_tick(self: &Arc<Self>, generation: u64, loaded: &Arc<Loaded>) {
         match loaded.reports.tick_place() {
             Some(place) => {
-                let about = About { session: None, id: None };
-                // Of one tenant's plugin it is that tenant's time.
-                let tenant = match &loaded.tenants[..] {
-                    [tenant] => Some(tenant.clone()),
-                    _ => None,
-                };
-                self.tell(loaded.clone(), place, Scene { tenant, ..Scene::default() }, Told::Tick, about);
+                let about = About { generation, session: None, id: None };
+                let scene = Scene { tenant: loaded.only_tenant(), ..Scene::default() };
+                self.tell(loaded.clone(), place, scene, Told::Tick, about);
             }
             None => self.dropped(loaded, Hook::Tick),
         }
@@ -62,6 +58,7 @@ impl Shared {
     }
 
     fn dropped(&self, loaded: &Loaded, hook: Hook) {
+        loaded.code.plugin.figures.untold(hook);
         let second = self.pool.world.clock.now().wall.0 / 1000;
         if let Some(reports) = loaded.reports.dropped(second) {
             let plugin = &loaded.code.plugin.name;
@@ -74,12 +71,14 @@ impl Shared {
         self.telling.spawn(async move {
             let _place = place;
             let _turn = loaded.reports.turn().await;
+            let tenant = host.pool.ledger.tenant(scene.tenant.as_ref());
+            let call = host.call(about.generation, &loaded, told.hook(), tenant);
             let answer = async {
                 host.admit(&loaded)?;
-                let mut lease = Lease::begin(&host.pool, &loaded).await?;
+                let mut lease = Lease::begin(&host.pool, &loaded, scene.tenant.as_ref()).await?;
                 lease.live()?.tell(&host.pool, &loaded.code.hooks, scene, &told).await
             };
-            if let Err(fault) = host.noted(&loaded, answer.await) {
+            if let Err(fault) = call.noted(answer.await, about.session.as_ref(), about.id) {
                 host.failed(&loaded, told.hook(), &fault, about.session.as_ref(), about.id);
             }
         });
@@ -88,6 +87,7 @@ impl Shared {
 
 /// What a report is about, for the log.
 struct About {
+    generation: u64,
     session: Option<Arc<SessionScene>>,
     id: Option<QueueId>,
 }

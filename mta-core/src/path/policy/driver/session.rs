@@ -2,6 +2,7 @@
 
 use super::super::exchange::{question::question, verdict};
 use super::super::fault::Fault;
+use super::super::host::figures::Tenant;
 use super::super::host::instance::{Live, Pool, Question};
 use super::super::host::stock::{Lease, Loaded};
 use super::super::scene::body::BodyScene;
@@ -18,6 +19,8 @@ pub(super) struct Session {
     host: Arc<Shared>,
     scene: Arc<SessionScene>,
     tenant: Option<Arc<str>>,
+    /// The tenant's number among the figures.
+    counted: Tenant,
     asked: Option<Transaction>,
 }
 
@@ -42,6 +45,7 @@ impl SessionPolicy for Session {
     fn belongs_to(&mut self, tenant: Option<&Arc<str>>) {
         if self.tenant.as_ref() != tenant {
             self.tenant = tenant.cloned();
+            self.counted = self.host.pool.ledger.tenant(tenant);
         }
     }
 
@@ -51,7 +55,7 @@ impl SessionPolicy for Session {
             Asked::Mail { .. } | Asked::Rcpt { .. } => Box::pin(async move { self.ask_gate(&question).await }),
             // These are of no transaction, though one may be open when a client names itself again. It may stay idle
             // for long, so nothing is kept but the notes.
-            Asked::Connect | Asked::Helo(_) => Box::pin(async move {
+            Asked::Connect | Asked::Helo(_) | Asked::Auth { .. } => Box::pin(async move {
                 let open = self.asked.take();
                 let gate = self.ask_gate(&question).await;
                 self.asked = open;
@@ -77,25 +81,30 @@ impl SessionPolicy for Session {
 impl Session {
     pub(super) fn new(host: Arc<Shared>, info: SessionInfo) -> Self {
         let scene = SessionScene::new(info.id, info.listener, info.peer.ip().to_canonical(), info.helo);
-        Self { host, scene: Arc::new(scene), tenant: None, asked: None }
+        Self { host, scene: Arc::new(scene), tenant: None, counted: Tenant::default(), asked: None }
     }
 
     async fn ask_gate(&mut self, question: &Question) -> Gate {
         let hook = question.hook();
-        let Self { host, scene, tenant, asked } = self;
+        let Self { host, scene, tenant, counted, asked } = self;
         let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
         for (index, loaded) in generation.asked(hook, Some(&scene.listener), tenant.as_deref()) {
             let Some(live) = live.get_mut(index) else { continue };
+            let call = host.call(generation.number, loaded, hook, *counted);
             let answer = async {
                 host.admit(loaded)?;
                 let scene = Scene { session: Some(scene.clone()), tenant: tenant.clone(), ..Scene::default() };
-                let said = instance(&host.pool, loaded, live)
+                let said = instance(&host.pool, loaded, tenant.as_ref(), live)
                     .await?
                     .gate(&host.pool, &loaded.code.hooks, scene, question)
                     .await?;
                 verdict::gate(said)
             };
-            let gate = match host.noted(loaded, answer.await) {
+            let answer = answer.await;
+            if loaded.ends_with_call() {
+                *live = None;
+            }
+            let gate = match call.noted(answer, Some(scene), None) {
                 Ok(gate) => gate,
                 Err(fault) => {
                     *live = None;
@@ -111,7 +120,7 @@ impl Session {
     }
 
     async fn ask_data(&mut self, submission: Submission<'_>) -> DataVerdict {
-        let Self { host, scene: session, tenant, asked } = self;
+        let Self { host, scene: session, tenant, counted, asked } = self;
         let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
         let envelope = submission.envelope;
         let message = MessageScene {
@@ -131,15 +140,18 @@ impl Session {
         for (index, loaded) in generation.asked(Hook::Data, Some(&session.listener), tenant.as_deref()) {
             let Some(live) = live.get_mut(index) else { continue };
             let before = scene.mark();
+            let call = host.call(generation.number, loaded, Hook::Data, *counted);
             let answer = async {
                 host.admit(loaded)?;
-                let said =
-                    instance(&host.pool, loaded, live).await?.data(&host.pool, &loaded.code.hooks, &mut scene).await?;
+                let said = instance(&host.pool, loaded, tenant.as_ref(), live)
+                    .await?
+                    .data(&host.pool, &loaded.code.hooks, &mut scene)
+                    .await?;
                 let disposition = verdict::disposition(said)?;
                 kept(&mut scene)?;
                 Ok(disposition)
             };
-            let disposition = match host.noted(loaded, answer.await) {
+            let disposition = match call.noted(answer.await, Some(session), Some(submission.id)) {
                 Ok(disposition) => disposition,
                 Err(fault) => {
                     *live = None;
@@ -171,9 +183,14 @@ impl Session {
 }
 
 /// The transaction's instance of the plugin, begun at its first hook.
-async fn instance<'a>(pool: &Pool, loaded: &Arc<Loaded>, lease: &'a mut Option<Lease>) -> Result<&'a mut Live, Fault> {
+async fn instance<'a>(
+    pool: &Pool,
+    loaded: &Arc<Loaded>,
+    tenant: Option<&Arc<str>>,
+    lease: &'a mut Option<Lease>,
+) -> Result<&'a mut Live, Fault> {
     match lease {
         Some(lease) => lease.live(),
-        none => none.insert(Lease::begin(pool, loaded).await?).live(),
+        none => none.insert(Lease::begin(pool, loaded, tenant).await?).live(),
     }
 }

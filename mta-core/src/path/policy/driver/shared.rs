@@ -1,14 +1,16 @@
 //! What the hooks of sessions and of attempts share: the host's insides, and what a call's end means.
 
 use super::super::capability::kv::Kv;
+use super::super::exchange::said::{Said, Says};
 use super::super::exchange::verdict;
 use super::super::fault::breaker::Turn;
 use super::super::fault::{Fault, Kind};
-use super::super::host::call::Call;
+use super::super::host::figures::Tenant;
 use super::super::host::instance::Pool;
 use super::super::host::stock::Loaded;
 use super::super::loading::compile::Compile;
 use super::super::scene::{Scene, SessionScene};
+use super::super::wide::linkers::Linkers;
 use super::generation::Generation;
 use super::keeper::Keeper;
 use crate::base::event::Event;
@@ -17,14 +19,14 @@ use crate::base::mail::id::QueueId;
 use crate::config::model::OnFailure;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
-use wasmtime::component::Linker;
 
 /// The insides of a host.
 pub(super) struct Shared {
     pub(super) pool: Pool,
-    pub(super) linker: Linker<Call>,
+    pub(super) linkers: Linkers,
     pub(super) kv: Arc<Kv>,
     pub(super) compiler: Arc<dyn Compile>,
     pub(super) keeper: Keeper,
@@ -38,7 +40,56 @@ pub(super) struct Shared {
     pub(super) telling: TaskTracker,
 }
 
+/// A call of a plugin from its beginning on, to be counted when it ends.
+pub(super) struct Counted<'a> {
+    host: &'a Shared,
+    loaded: &'a Loaded,
+    generation: u64,
+    hook: Hook,
+    tenant: Tenant,
+    began: Instant,
+}
+
+impl Counted<'_> {
+    /// It ended so. Counts it, logs it where the operator wants each logged, and tells the breaker.
+    pub(super) fn noted<T: Says>(
+        self,
+        answer: Result<T, Fault>,
+        session: Option<&Arc<SessionScene>>,
+        id: Option<QueueId>,
+    ) -> Result<T, Fault> {
+        let Self { host, loaded, generation, hook, tenant, began } = self;
+        let took = host.pool.world.clock.mono().saturating_duration_since(began);
+        let figures = &loaded.code.plugin.figures;
+        let said = match &answer {
+            Ok(answer) => answer.said(),
+            Err(_) => Said::Fault,
+        };
+        match &answer {
+            Ok(_) => figures.called(tenant, hook, said, took),
+            Err(fault) => figures.failed(tenant, hook, fault.kind, took),
+        }
+        if loaded.trace {
+            host.pool.world.observe.event(Event::PluginCalled {
+                plugin: &loaded.code.plugin.name,
+                hook: hook.name(),
+                session: session.map(|session| &*session.id),
+                id,
+                verdict: said.name(),
+                micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                generation,
+            });
+        }
+        host.noted(loaded, answer)
+    }
+}
+
 impl Shared {
+    /// A call of this generation's plugin begins.
+    pub(super) fn call<'a>(&'a self, generation: u64, loaded: &'a Loaded, hook: Hook, tenant: Tenant) -> Counted<'a> {
+        Counted { host: self, loaded, generation, hook, tenant, began: self.pool.world.clock.mono() }
+    }
+
     /// Whether the plugin may be asked now.
     pub(super) fn admit(&self, loaded: &Loaded) -> Result<(), Fault> {
         match loaded.breaker.admits(|| self.pool.world.clock.now().mono) {
@@ -48,7 +99,7 @@ impl Shared {
     }
 
     /// Tells the breaker how a call went. A full pool is not the plugin's doing.
-    pub(super) fn noted<T>(&self, loaded: &Loaded, answer: Result<T, Fault>) -> Result<T, Fault> {
+    fn noted<T>(&self, loaded: &Loaded, answer: Result<T, Fault>) -> Result<T, Fault> {
         let now = || self.pool.world.clock.now().mono;
         let turn = match &answer {
             Ok(_) => loaded.breaker.answered(now),
@@ -57,11 +108,11 @@ impl Shared {
         };
         let plugin = &loaded.code.plugin.name;
         match turn {
-            Some(Turn::Opened(wait)) => self
-                .pool
-                .world
-                .observe
-                .event(Event::PluginAlone { plugin, for_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) }),
+            Some(Turn::Opened(wait)) => {
+                loaded.code.plugin.figures.left_alone();
+                let for_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                self.pool.world.observe.event(Event::PluginAlone { plugin, for_ms });
+            }
             Some(Turn::Closed) => self.pool.world.observe.event(Event::PluginBack { plugin }),
             None => {}
         }
@@ -89,7 +140,11 @@ impl Shared {
             why: &fault.why,
             session: session.map(|session| &*session.id),
             id,
-            answered: if hook.is_told() { "nothing" } else { verdict::answered(meaning) },
+            answered: match hook {
+                Hook::Http => "503",
+                hook if hook.is_told() => "nothing",
+                _ => verdict::answered(meaning),
+            },
         });
         meaning
     }

@@ -32,7 +32,7 @@ impl Shared {
                 }
                 let now = clock.now().mono;
                 for (at, loaded) in due.iter_mut().filter(|(at, _)| *at <= now) {
-                    self.tell_tick(loaded);
+                    self.tell_tick(generation.number, loaded);
                     // Of what was missed, as while the machine slept, one tick is told.
                     *at = now + loaded.code.plugin.tick;
                 }

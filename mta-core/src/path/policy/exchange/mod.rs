@@ -3,4 +3,7 @@
 pub(super) mod address;
 pub(super) mod manifest;
 pub(super) mod question;
+pub(super) mod response;
+pub(super) mod routing;
+pub(super) mod said;
 pub(super) mod verdict;

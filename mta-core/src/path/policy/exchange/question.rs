@@ -1,6 +1,6 @@
 //! What envelope hooks are asked, in the contract's own types.
 
-use super::super::host::instance::{Mail, Question, Rcpt};
+use super::super::host::instance::{Auth, Mail, Question, Rcpt};
 use super::address::to_wire;
 use crate::base::flow::policy::Asked;
 use crate::base::mail::envelope::{BodyType, Envelope, Notify, Recipient, Ret};
@@ -10,6 +10,9 @@ pub(in crate::path::policy) fn question(asked: Asked<'_>) -> Question {
     match asked {
         Asked::Connect => Question::Connect,
         Asked::Helo(name) => Question::Helo(name.to_owned()),
+        Asked::Auth { mechanism, user, succeeded } => {
+            Question::Auth(Box::new(Auth { mechanism: mechanism.to_owned(), user: user.to_owned(), succeeded }))
+        }
         Asked::Mail { envelope, size_bytes } => Question::Mail(Box::new(Mail {
             sender: envelope.sender.as_ref().map(to_wire),
             params: mail_params(envelope, size_bytes),

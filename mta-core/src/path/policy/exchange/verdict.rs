@@ -15,7 +15,7 @@ const TEXT_BYTES_MAX: usize = 512;
 
 /// Which codes fit a verdict.
 #[derive(Clone, Copy)]
-enum Class {
+pub(super) enum Class {
     /// 4xx but 421, which closes the connection (RFC 5321 3.8).
     Transient,
     /// 5xx.
@@ -103,7 +103,7 @@ fn told(said: &Reply) -> types::Reply {
     }
 }
 
-fn reply(said: &types::Reply, class: Class) -> Result<Reply, Fault> {
+pub(super) fn reply(said: &types::Reply, class: Class) -> Result<Reply, Fault> {
     if !class.fits(said.code) {
         return Err(Fault::new(Kind::Answer, format!("it answered with code {}: {}", said.code, class.words())));
     }
@@ -131,17 +131,18 @@ fn line(text: &str) -> String {
     plain.take(TEXT_BYTES_MAX).collect::<String>().trim().to_owned()
 }
 
-fn reason(text: &str) -> Box<str> {
+pub(super) fn reason(text: &str) -> Box<str> {
     let mut plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     plain.truncate(plain.floor_char_boundary(TEXT_BYTES_MAX));
     plain.into()
 }
 
 /// 451 4.3.0: policy can't decide now (RFC 5321 4.2.3, RFC 3463 3.4).
-const UNDECIDED: Reply = Reply::new(451, EnhancedStatus::new(4, 3, 0), "Policy can't decide now, try again later");
+pub(super) const UNDECIDED: Reply =
+    Reply::new(451, EnhancedStatus::new(4, 3, 0), "Policy can't decide now, try again later");
 
 /// 550 5.3.0, where the operator said `closed`.
-const CLOSED: Reply = Reply::new(550, EnhancedStatus::new(5, 3, 0), "Policy can't decide, refused");
+pub(super) const CLOSED: Reply = Reply::new(550, EnhancedStatus::new(5, 3, 0), "Policy can't decide, refused");
 
 /// What a failure answers at an envelope hook.
 pub(in crate::path::policy) fn failed_gate(on_failure: OnFailure) -> Gate {

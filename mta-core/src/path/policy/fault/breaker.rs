@@ -73,6 +73,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the plugin is left alone.
+    pub(in crate::path::policy) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Relaxed)
+    }
+
     /// A call was answered.
     pub(in crate::path::policy) fn answered(&self, now: impl FnOnce() -> Instant) -> Option<Turn> {
         if self.faults.load(Ordering::Relaxed) == 0 {

@@ -35,6 +35,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 8] =
+        [Self::Trap, Self::Cpu, Self::Wall, Self::Memory, Self::Pool, Self::Fault, Self::Answer, Self::Breaker];
+
     /// As the log names it.
     pub(super) fn name(self) -> &'static str {
         match self {

@@ -17,6 +17,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/patterns@0.1.0;
             import mailwright:plugin/delivery@0.1.0;
             import mailwright:plugin/log@0.1.0;
+            import mailwright:plugin/metrics@0.1.0;
             import mailwright:plugin/clock@0.1.0;
             import mailwright:plugin/kv@0.1.0;
             import mailwright:plugin/random@0.1.0;
@@ -24,20 +25,24 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
             import mailwright:plugin/http@0.1.0;
+            import mailwright:plugin/submit@0.1.0;
             export mailwright:plugin/lifecycle@0.1.0;
             export mailwright:plugin/on-connect@0.1.0;
             export mailwright:plugin/on-helo@0.1.0;
+            export mailwright:plugin/on-auth@0.1.0;
             export mailwright:plugin/on-mail@0.1.0;
             export mailwright:plugin/on-rcpt@0.1.0;
             export mailwright:plugin/on-data@0.1.0;
+            export mailwright:plugin/on-route@0.1.0;
             export mailwright:plugin/on-pre-send@0.1.0;
             export mailwright:plugin/on-outcome@0.1.0;
+            export mailwright:plugin/on-http@0.1.0;
             export mailwright:plugin/on-tick@0.1.0;
             export mailwright:plugin/on-disconnect@0.1.0;
         }
     ",
     world: "offered",
-    // Those of message may read from a disk, those of dns and http wait for others; the rest answers from memory.
+    // Those of message may read from a disk, those of dns, http and submit wait for others; the rest answers from memory.
     imports: {
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
@@ -52,6 +57,7 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/dns.ptr": async,
         "mailwright:plugin/dns.dnsbl": async,
         "mailwright:plugin/http.fetch": async,
+        "mailwright:plugin/submit.send": async,
         // The system may have no randomness.
         "mailwright:plugin/random.bytes": trappable,
     },

@@ -1,14 +1,19 @@
 //! The store's data: who is running, what the call is about, and what it may still use.
 
 use super::super::capability::grants::Grants;
+use super::super::capability::submit::Post;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
+use super::super::wide::needs::Profile;
+use super::super::wide::said::Said;
+use super::figures::Figures;
 use super::pulse::TICK;
+use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::Budget;
+use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,13 +38,18 @@ const SETS_MAX: usize = 64;
 /// What a plugin is, apart from its code.
 pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
+    /// The engine that it runs in.
+    pub(crate) profile: Profile,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
+    /// What mail it may send, where it may.
+    pub(crate) submit: SubmitLimits,
     /// What `configure` is given.
     pub(crate) config_json: String,
     /// The time between two ticks.
     pub(crate) tick: Duration,
     pub(crate) log: LogGate,
+    pub(crate) figures: Arc<Figures>,
     /// One permit for each request that may be under way.
     pub(crate) fetching: Semaphore,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
@@ -64,6 +74,8 @@ pub(crate) struct World {
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
     pub(crate) body_memory: Arc<Semaphore>,
+    /// Where mail of plugins goes.
+    pub(crate) post: Arc<Post>,
 }
 
 /// What capabilities reach the outside by.
@@ -85,8 +97,10 @@ pub(crate) struct Call {
     /// Where the message's edits began, when this call did.
     pub(crate) mark: Mark,
     pub(crate) configuring: bool,
-    /// The hook is only told.
-    pub(crate) telling: bool,
+    /// The hook; the first one while none is called.
+    pub(crate) hook: Hook,
+    /// Nothing would come of a change of the message.
+    pub(crate) reading: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
     ticks_left: u64,
     octets_searched: u64,
@@ -103,6 +117,10 @@ pub(crate) struct Call {
     pub(crate) saw: bool,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
+    /// What it printed.
+    pub(crate) said: Said,
+    /// Its size, in octets.
+    pub(crate) memory_bytes: usize,
 }
 
 /// The guest spent its processor time.
@@ -115,14 +133,21 @@ impl Identity {
     pub(crate) fn ticks(&self, hook: Hook, message_bytes: u64) -> u64 {
         let budget = &self.budget;
         let time = match hook {
-            Hook::Connect | Hook::Helo | Hook::Mail | Hook::Rcpt | Hook::Disconnect => budget.cpu_envelope,
+            Hook::Connect | Hook::Helo | Hook::Auth | Hook::Mail | Hook::Rcpt | Hook::Http | Hook::Disconnect => {
+                budget.cpu_envelope
+            }
             Hook::Tick => budget.cpu_message,
-            Hook::Data | Hook::PreSend | Hook::Outcome => {
+            Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
             }
         };
         u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX).max(1)
+    }
+
+    /// What an instance's memory may grow to.
+    pub(crate) fn memory_bytes_max(&self) -> usize {
+        self.budget.memory_bytes_max.unwrap_or_else(|| self.profile.memory_bytes_max())
     }
 
     /// The set, compiled at its first use.
@@ -167,7 +192,8 @@ impl Call {
             scene: Scene::default(),
             mark: Mark::default(),
             configuring: false,
-            telling: false,
+            hook: Hook::Connect,
+            reading: true,
             sets,
             ticks_left: 0,
             octets_searched: 0,
@@ -178,6 +204,8 @@ impl Call {
             drew: false,
             saw: false,
             grew: false,
+            said: Said::default(),
+            memory_bytes: 0,
         }
     }
 
@@ -232,7 +260,7 @@ impl Call {
     }
 
     /// What an error of the engine means.
-    pub(crate) fn fault(&self, error: &wasmtime::Error) -> Fault {
+    pub(crate) fn fault(&mut self, error: &wasmtime::Error) -> Fault {
         let trap = error.downcast_ref::<wasmtime::Trap>();
         let kind = match trap {
             _ if error.is::<CpuSpent>() => Kind::Cpu,
@@ -241,7 +269,7 @@ impl Call {
         };
         let mut why = trap.map_or_else(|| error.root_cause().to_string(), ToString::to_string);
         if self.memory_refused {
-            why = format!("it wanted more than {} octets of memory ({why})", self.plugin.budget.memory_bytes_max);
+            why = format!("it wanted more than {} octets of memory ({why})", self.plugin.memory_bytes_max());
         }
         if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
             let names = trace.frames().iter().filter_map(|frame| frame.func_name());
@@ -251,15 +279,28 @@ impl Call {
                 why.push_str(&names.join(" < "));
             }
         }
+        // An interpreter says there what its trap is about.
+        if let Some(last) = self.said.last_words() {
+            why.push_str("; it printed: ");
+            why.push_str(&last);
+        }
         Fault::new(kind, why)
     }
 }
 
+/// Over when so much time has passed.
+pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
+    clock.sleep_until(clock.now().mono + wall)
+}
+
 impl ResourceLimiter for Call {
     fn memory_growing(&mut self, _now: usize, desired: usize, _most: Option<usize>) -> wasmtime::Result<bool> {
-        let fits = desired <= self.plugin.budget.memory_bytes_max;
+        let fits = desired <= self.plugin.memory_bytes_max();
         self.memory_refused |= !fits;
         self.grew |= fits;
+        if fits {
+            self.memory_bytes = desired;
+        }
         Ok(fits)
     }
 

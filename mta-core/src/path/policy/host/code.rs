@@ -33,11 +33,14 @@ pub(crate) struct Hooks {
     pub(crate) lifecycle: Option<exports::lifecycle::GuestIndices>,
     pub(crate) connect: Option<exports::on_connect::GuestIndices>,
     pub(crate) helo: Option<exports::on_helo::GuestIndices>,
+    pub(crate) auth: Option<exports::on_auth::GuestIndices>,
     pub(crate) mail: Option<exports::on_mail::GuestIndices>,
     pub(crate) rcpt: Option<exports::on_rcpt::GuestIndices>,
     pub(crate) data: Option<exports::on_data::GuestIndices>,
+    pub(crate) route: Option<exports::on_route::GuestIndices>,
     pub(crate) pre_send: Option<exports::on_pre_send::GuestIndices>,
     pub(crate) outcome: Option<exports::on_outcome::GuestIndices>,
+    pub(crate) http: Option<exports::on_http::GuestIndices>,
     pub(crate) tick: Option<exports::on_tick::GuestIndices>,
     pub(crate) disconnect: Option<exports::on_disconnect::GuestIndices>,
     /// The hooks that leave their instance restored.
@@ -50,9 +53,8 @@ pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
     let hook = Hook::named(name)?;
     match hook {
         Hook::Mail | Hook::Rcpt => None,
-        Hook::Connect | Hook::Helo | Hook::Data | Hook::PreSend | Hook::Outcome | Hook::Tick | Hook::Disconnect => {
-            Some(hook)
-        }
+        Hook::Connect | Hook::Helo | Hook::Auth | Hook::Data | Hook::Http => Some(hook),
+        Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Tick | Hook::Disconnect => Some(hook),
     }
 }
 
@@ -62,11 +64,14 @@ impl Hooks {
         match hook {
             Hook::Connect => self.connect.is_some(),
             Hook::Helo => self.helo.is_some(),
+            Hook::Auth => self.auth.is_some(),
             Hook::Mail => self.mail.is_some(),
             Hook::Rcpt => self.rcpt.is_some(),
             Hook::Data => self.data.is_some(),
+            Hook::Route => self.route.is_some(),
             Hook::PreSend => self.pre_send.is_some(),
             Hook::Outcome => self.outcome.is_some(),
+            Hook::Http => self.http.is_some(),
             Hook::Tick => self.tick.is_some(),
             Hook::Disconnect => self.disconnect.is_some(),
         }

@@ -5,6 +5,8 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, Po
 /// Live instances at once. Each costs 4 to 7 memory maps, so that the system's default `vm.max_map_count` of 65,530
 /// holds about 9,000.
 pub(crate) const INSTANCES_MAX: u32 = 5_000;
+/// Instances at once for the mail of one tenant: half, so that one tenant's load leaves room for the others.
+pub(crate) const INSTANCES_PER_TENANT_MAX: usize = 2_500;
 /// Instances that rest at once, of all plugins; beside those in use.
 pub(crate) const RESTING_MAX: u32 = 1_024;
 /// A component has its own core instance and two of the adapter that `wit-component` puts round it; a fourth tells its
@@ -22,7 +24,7 @@ const TABLE_KEPT_BYTES: usize = 64 * 1024;
 const STACK_BYTES_MAX: usize = 256 * 1024;
 const FIBER_BYTES: usize = 768 * 1024;
 
-/// The engine that all plugins share.
+/// The engine that all plugins of the narrow profile share.
 ///
 /// # Errors
 /// What the engine said, as when the address space of the pool can't be reserved.
@@ -30,30 +32,31 @@ pub(crate) fn engine(instances_max: u32) -> wasmtime::Result<Engine> {
     engine_for(instances_max.saturating_add(RESTING_MAX))
 }
 
-/// An engine that makes code for `engine`'s: all settings are the same, but there is room for one instance alone. Address
-/// space for thousands would be counted against the limits of the process that compiles.
+/// The same, with room for so many instances, used or at rest.
 ///
 /// # Errors
 /// As for `engine`.
-pub fn compiling_engine() -> wasmtime::Result<Engine> {
-    engine_for(1)
+pub(crate) fn engine_for(instances_max: u32) -> wasmtime::Result<Engine> {
+    let mut config = settings();
+    // A mapped image is put back by a system call and faulted in again, page by page, for each instance; guests' data
+    // is small, so copying it is cheaper.
+    config.memory_init_cow(false);
+    config.max_wasm_stack(STACK_BYTES_MAX).async_stack_size(FIBER_BYTES);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances_max)));
+    Engine::new(&config)
 }
 
-fn engine_for(instances_max: u32) -> wasmtime::Result<Engine> {
+/// What all guests may be made of, and how they are stopped.
+pub(crate) fn settings() -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true);
     // In the build because builds without them have advisories; off because no guest needs them.
     config.wasm_threads(false).shared_memory(false).gc_support(false).concurrency_support(false);
     config.wasm_memory64(false).wasm_multi_memory(false).wasm_relaxed_simd(false);
     config.cranelift_opt_level(OptLevel::Speed);
-    // A mapped image is put back by a system call and faulted in again, page by page, for each instance; guests' data
-    // is small, so copying it is cheaper.
-    config.memory_init_cow(false);
     // Never fuel: counting each block costs more than reading a word at each loop.
     config.epoch_interruption(true);
-    config.max_wasm_stack(STACK_BYTES_MAX).async_stack_size(FIBER_BYTES);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances_max)));
-    Engine::new(&config)
+    config
 }
 
 fn pool(instances_max: u32) -> PoolingAllocationConfig {
@@ -70,21 +73,4 @@ fn pool(instances_max: u32) -> PoolingAllocationConfig {
     // An open report says that swapped pages are missed.
     pool.pagemap_scan(Enabled::No);
     pool
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::hash::{DefaultHasher, Hash, Hasher};
-
-    #[test]
-    fn what_one_compiles_the_other_takes() {
-        let hash = |engine: Engine| {
-            let mut hasher = DefaultHasher::new();
-            engine.precompile_compatibility_hash().hash(&mut hasher);
-            hasher.finish()
-        };
-        let serving = engine(INSTANCES_MAX).expect("an engine");
-        assert_eq!(hash(compiling_engine().expect("an engine")), hash(serving));
-    }
 }

@@ -2,16 +2,20 @@
 
 use super::super::fault::{Fault, Kind};
 use super::super::scene::Scene;
+use super::super::wide::stubs::end_lines;
 use super::bindings::exports::mailwright::plugin as exports;
+use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
+use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
-use super::call::{Call, World};
+use super::call::{Call, World, in_time};
 use super::code::{Code, Hooks, Ready};
+use super::figures::Ledger;
+use super::permits::Permits;
 use super::pulse::Pulse;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
-use crate::base::world::Clock;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -33,11 +37,13 @@ const TRANSACTIONS_MAX: u32 = 10_000;
 pub(crate) struct Pool {
     pub(crate) world: World,
     pub(crate) pulse: Arc<Pulse>,
-    /// One permit for each instance that may be in use; the pool of the engine only refuses, this one lets callers
-    /// wait.
-    pub(crate) permits: Arc<Semaphore>,
+    /// Who may have how many instances in use.
+    pub(crate) permits: Arc<Permits>,
+    /// The same for the wide profile.
+    pub(crate) wide_permits: Arc<Permits>,
     /// One permit for each instance that rests between transactions, or has rested and is used again.
     pub(crate) room: Arc<Semaphore>,
+    pub(crate) ledger: Arc<Ledger>,
 }
 
 /// One instance of one plugin.
@@ -61,11 +67,14 @@ struct Guests {
     lifecycle: Option<exports::lifecycle::Guest>,
     connect: Option<exports::on_connect::Guest>,
     helo: Option<exports::on_helo::Guest>,
+    auth: Option<exports::on_auth::Guest>,
     mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
+    route: Option<exports::on_route::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
     outcome: Option<exports::on_outcome::Guest>,
+    http: Option<exports::on_http::Guest>,
     tick: Option<exports::on_tick::Guest>,
     disconnect: Option<exports::on_disconnect::Guest>,
 }
@@ -77,6 +86,8 @@ pub(crate) enum Question {
     Connect,
     /// `on-helo`: the name.
     Helo(String),
+    /// `on-auth`.
+    Auth(Box<Auth>),
     /// `on-mail`.
     Mail(Box<Mail>),
     /// `on-rcpt`.
@@ -92,6 +103,14 @@ pub(crate) enum Told {
     Tick,
     /// `on-disconnect`.
     Disconnect,
+}
+
+/// The arguments of `on-auth`.
+#[derive(Clone, Debug)]
+pub(crate) struct Auth {
+    pub(crate) mechanism: String,
+    pub(crate) user: String,
+    pub(crate) succeeded: bool,
 }
 
 /// The arguments of `on-mail`.
@@ -115,6 +134,7 @@ impl Question {
         match self {
             Self::Connect => Hook::Connect,
             Self::Helo(_) => Hook::Helo,
+            Self::Auth(_) => Hook::Auth,
             Self::Mail(_) => Hook::Mail,
             Self::Rcpt(_) => Hook::Rcpt,
         }
@@ -153,17 +173,22 @@ impl Live {
         store.set_max_component_handles(HANDLES_MAX);
         begin(&mut store, Scene::default(), plugin.ticks(Hook::Connect, 0));
         let made = bounded(pool, plugin.budget.wall, pin!(code.pre.instantiate_async(&mut store))).await;
-        let instance = made.map_err(|stop| stop.fault(&store))?;
+        let instance = made.map_err(|stop| stop.fault(&mut store))?;
         let mut restore = Vec::new();
         if let Ready::Restored(functions) = &code.ready {
             for index in functions {
                 let function = instance.get_typed_func(&mut store, index);
-                restore.push(function.map_err(|error| store.data().fault(&error))?);
+                restore.push(function.map_err(|error| store.data_mut().fault(&error))?);
             }
         }
         store.data_mut().grew = false;
         let guests = Guests::default();
         Ok(Self { store, instance, restore, guests, transactions: 0, room: None, restored: false, sound: true })
+    }
+
+    /// The size of its memory, in octets.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.store.data().memory_bytes
     }
 
     /// Whether the instance may be used again, once it is restored, and there is room for it to rest till then. It
@@ -254,6 +279,11 @@ impl Live {
                     let guest = known(&mut guests.helo, || indices.load(&mut *store, instance))?;
                     guest.call_handle(&mut *store, name).await
                 }
+                Question::Auth(auth) => {
+                    let Some(indices) = &hooks.auth else { return Ok(Ok(Gate::Next)) };
+                    let guest = known(&mut guests.auth, || indices.load(&mut *store, instance))?;
+                    guest.call_handle(&mut *store, &auth.mechanism, &auth.user, auth.succeeded).await
+                }
                 Question::Mail(mail) => {
                     let Some(indices) = &hooks.mail else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.mail, || indices.load(&mut *store, instance))?;
@@ -285,6 +315,20 @@ impl Live {
         self.leave(scene, said)
     }
 
+    /// Asks `on-route`.
+    pub(crate) async fn route(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Routing, Fault> {
+        let Some(indices) = &hooks.route else { return Ok(Routing::Next) };
+        let wall = self.enter(Hook::Route, scene);
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.route, || indices.load(&mut *store, instance))?;
+            guest.call_handle(&mut *store).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Route, said.is_ok());
+        self.leave(scene, said)
+    }
+
     /// Asks `on-pre-send`; the scene as at `data`.
     pub(crate) async fn pre_send(&mut self, pool: &Pool, hooks: &Hooks, scene: &mut Scene) -> Result<Sending, Fault> {
         let Some(indices) = &hooks.pre_send else { return Ok(Sending::Next) };
@@ -297,6 +341,26 @@ impl Live {
         let said = bounded(pool, wall, pin!(call)).await;
         self.left(hooks, Hook::PreSend, said.is_ok());
         self.leave(scene, said)
+    }
+
+    /// Asks `on-http`, of a plugin that has it.
+    pub(crate) async fn http(
+        &mut self,
+        pool: &Pool,
+        hooks: &Hooks,
+        mut scene: Scene,
+        request: &Request,
+    ) -> Result<Response, Fault> {
+        let Some(indices) = &hooks.http else { return Err(Fault::new(Kind::Answer, "it has no on-http")) };
+        let wall = self.enter(Hook::Http, &mut scene);
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.http, || indices.load(&mut *store, instance))?;
+            guest.call_handle(&mut *store, request).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.left(hooks, Hook::Http, said.is_ok());
+        self.leave(&mut scene, said)
     }
 
     /// Tells a hook that is only told.
@@ -345,15 +409,17 @@ impl Live {
         let plugin = &self.store.data().plugin;
         let (wall, ticks) = (plugin.budget.wall, plugin.ticks(hook, bytes));
         begin(&mut self.store, std::mem::take(scene), ticks);
-        self.store.data_mut().telling = hook.is_told();
+        let call = self.store.data_mut();
+        (call.hook, call.reading) = (hook, !hook.may_edit());
         (self.sound, self.restored) = (false, false);
         wall
     }
 
     /// A call ended: the scene comes back, with what the call recorded.
     fn leave<T>(&mut self, scene: &mut Scene, said: Result<Result<T, types::Fault>, Stop>) -> Result<T, Fault> {
+        end_lines(self.store.data_mut());
         *scene = std::mem::take(&mut self.store.data_mut().scene);
-        let said = said.map_err(|stop| stop.fault(&self.store))?;
+        let said = said.map_err(|stop| stop.fault(&mut self.store))?;
         self.sound = true;
         said.map_err(|fault| said_fault(&fault))
     }
@@ -385,10 +451,10 @@ fn said_fault(fault: &types::Fault) -> Fault {
 }
 
 impl Stop {
-    fn fault(self, store: &Store<Call>) -> Fault {
+    fn fault(self, store: &mut Store<Call>) -> Fault {
         match self {
             Self::Wall => Fault::new(Kind::Wall, "it took too long by the clock"),
-            Self::Engine(error) => store.data().fault(&error),
+            Self::Engine(error) => store.data_mut().fault(&error),
         }
     }
 }
@@ -412,8 +478,4 @@ async fn bounded<T>(
         timer.as_mut().poll(context).map(|()| Err(Stop::Wall))
     })
     .await
-}
-
-pub(crate) fn in_time(clock: &dyn Clock, wall: Duration) -> Answer<'static, ()> {
-    clock.sleep_until(clock.now().mono + wall)
 }

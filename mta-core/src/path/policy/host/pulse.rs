@@ -21,7 +21,8 @@ const IDLE_TICKS_MAX: u32 = 12;
 
 /// Shared by the hook calls and the thread that beats.
 pub struct Pulse {
-    engine: Engine,
+    /// Guests run in both.
+    engines: [Engine; 2],
     /// Calls under way.
     running: AtomicUsize,
     /// Quick ticks to come: a call saw a tick, so it lasts, and its time is counted from here on.
@@ -35,9 +36,9 @@ pub struct Pulse {
 pub(crate) struct Running<'a>(&'a Pulse);
 
 impl Pulse {
-    pub(crate) fn new(engine: Engine) -> Self {
+    pub(crate) fn new(engines: [Engine; 2]) -> Self {
         Self {
-            engine,
+            engines,
             running: AtomicUsize::new(0),
             quick: AtomicU32::new(0),
             resting: AtomicBool::new(false),
@@ -75,7 +76,7 @@ impl Pulse {
         }
         let quick = self.quick.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |quick| quick.checked_sub(1)).is_ok();
         sleep(if quick { TICK } else { TICK * SLOW_TICKS });
-        self.engine.increment_epoch();
+        self.engines.iter().for_each(Engine::increment_epoch);
         match self.running.load(Ordering::SeqCst) {
             0 => idle.saturating_add(1),
             _ => 0,

@@ -2,18 +2,17 @@
 
 use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
+use super::super::wide::needs::Profile;
+use super::call::in_time;
 use super::code::{Code, Ready};
-use super::instance::{Live, Pool, in_time};
+use super::instance::{Live, Pool};
+use super::permits::{Permit, Permits};
 use super::reports::Reports;
 use crate::base::flow::policy::Hook;
 use crate::config::model::OnFailure;
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Instances of one plugin that rest at once.
 const RESTING_PER_PLUGIN_MAX: usize = 256;
@@ -22,6 +21,8 @@ const RESTING_PER_PLUGIN_MAX: usize = 256;
 pub(crate) struct Loaded {
     pub(crate) code: Code,
     pub(crate) stock: Stock,
+    /// One permit for each instance that may be in use.
+    pub(crate) permits: Arc<Semaphore>,
     pub(crate) source: String,
     /// The plugin's own version, where it has a manifest.
     pub(crate) version: Option<String>,
@@ -36,6 +37,8 @@ pub(crate) struct Loaded {
     pub(crate) on_failure: HashMap<Hook, OnFailure>,
     pub(crate) breaker: Breaker,
     pub(crate) reports: Reports,
+    /// Each of its calls is logged.
+    pub(crate) trace: bool,
 }
 
 /// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.
@@ -51,7 +54,7 @@ pub(crate) struct Lease {
     /// There until the end.
     live: Option<Live>,
     loaded: Arc<Loaded>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Loaded {
@@ -61,6 +64,26 @@ impl Loaded {
             names.is_empty() || name.is_some_and(|name| names.iter().any(|other| **other == *name))
         };
         among(&self.listeners, listener) && among(&self.tenants, tenant)
+    }
+
+    /// The tenant whose time it is when nobody's mail is at hand: of a plugin for one tenant, that one.
+    pub(crate) fn only_tenant(&self) -> Option<Arc<str>> {
+        match &self.tenants[..] {
+            [tenant] => Some(tenant.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether its instance ends with a call, and not with the transaction. A client may take minutes between two commands,
+    /// and there is room for few of the wide ones.
+    pub(crate) fn ends_with_call(&self) -> bool {
+        self.code.plugin.profile == Profile::Wide
+    }
+
+    /// How its instances live, as operators read it.
+    pub(crate) fn instances(&self) -> String {
+        let anew = if self.ends_with_call() { "made anew for each call" } else { "made anew" };
+        self.unpictured.as_ref().map_or_else(|| "restored".to_owned(), |why| format!("{anew}: {why}"))
     }
 
     /// What its failure at that hook means.
@@ -77,6 +100,11 @@ impl Stock {
     /// The instance that was used last: its memory is still in the processor's cache.
     fn take(&self) -> Option<Live> {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.pop()
+    }
+
+    /// How many are at rest.
+    pub(crate) fn resting(&self) -> usize {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, Vec::len)
     }
 
     /// Keeps an instance, where it may rest and there is room.
@@ -101,10 +129,10 @@ impl Stock {
 impl Lease {
     /// An instance as `configure` left it: one that rested, or a fresh one. What is seldom is boxed: its futures are
     /// large, and they would be moved with those of every hook.
-    pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>) -> Result<Self, Fault> {
-        let permit = match pool.permits.clone().try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => Box::pin(wait_for_permit(pool, loaded.code.plugin.budget.wall)).await?,
+    pub(crate) async fn begin(pool: &Pool, loaded: &Arc<Loaded>, tenant: Option<&Arc<str>>) -> Result<Self, Fault> {
+        let permit = match permits(pool, loaded).at_once(&loaded.permits, tenant) {
+            Some(permit) => permit,
+            None => Box::pin(wait_for_permit(pool, loaded, tenant)).await?,
         };
         let live = match loaded.stock.take() {
             Some(mut rested) => match rested.restore(pool).await {
@@ -114,6 +142,7 @@ impl Lease {
             },
             None => Box::pin(fresh(pool, loaded)).await?,
         };
+        loaded.code.plugin.figures.in_use(true);
         Ok(Self { live: Some(live), loaded: loaded.clone(), _permit: permit })
     }
 
@@ -125,7 +154,10 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        let figures = &self.loaded.code.plugin.figures;
+        figures.in_use(false);
         if let Some(live) = self.live.take() {
+            figures.has_memory(live.memory_bytes());
             self.loaded.stock.rest(live);
         }
     }
@@ -144,14 +176,19 @@ async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
     Ok(live)
 }
 
+/// Who may have how many of its profile's instances.
+fn permits<'a>(pool: &'a Pool, loaded: &Loaded) -> &'a Permits {
+    match loaded.code.plugin.profile {
+        Profile::Narrow => &pool.permits,
+        Profile::Wide => &pool.wide_permits,
+    }
+}
+
 /// Every instance is taken: waits for one, but no longer than a call may take.
-async fn wait_for_permit(pool: &Pool, wall: Duration) -> Result<OwnedSemaphorePermit, Fault> {
-    let mut permit = pin!(pool.permits.clone().acquire_owned());
-    let mut timer = in_time(&*pool.world.clock, wall);
-    let full = || Fault::new(Kind::Pool, "no instance became free in time");
-    poll_fn(|context| match permit.as_mut().poll(context) {
-        Poll::Ready(permit) => Poll::Ready(permit.map_err(|_| full())),
-        Poll::Pending => timer.as_mut().poll(context).map(|()| Err(full())),
-    })
-    .await
+async fn wait_for_permit(pool: &Pool, loaded: &Loaded, tenant: Option<&Arc<str>>) -> Result<Permit, Fault> {
+    let (plugin, clock) = (&loaded.code.plugin, &*pool.world.clock);
+    let began = clock.mono();
+    let permit = permits(pool, loaded).wait(&loaded.permits, tenant, in_time(clock, plugin.budget.wall)).await;
+    plugin.figures.waited(clock.mono().saturating_duration_since(began));
+    permit
 }

@@ -1,6 +1,7 @@
 //! Who makes code of a component. The program does it in a process of its own and keeps the code (edge/plugins/); what has
 //! no program to start, such as a test, does it here.
 
+use super::super::wide::needs::Profile;
 use crate::base::flow::Answer;
 use crate::config::model::Plugin;
 use bytes::Bytes;
@@ -9,10 +10,11 @@ use wasmtime::component::Component;
 
 /// Compiles components.
 pub trait Compile: Send + Sync {
-    /// Compiles for this engine, within the plugin's limits, away from the threads that serve mail.
+    /// Compiles for this engine, which is the profile's, within the plugin's limits, away from the threads that serve mail.
     fn compile<'a>(
         &'a self,
         engine: &'a Engine,
+        profile: Profile,
         plugin: &'a Plugin,
         octets: Bytes,
     ) -> Answer<'a, Result<Component, NotCompiled>>;
@@ -40,7 +42,7 @@ impl NotCompiled {
         Self {
             problem: format!("it can't be compiled: {words}"),
             remedy: "a plugin is a WebAssembly component (`mailwright plugin build` makes one of a Rust crate, \
-                     `wasm-tools component new` of a core module)"
+                     and with --module of a core module)"
                 .to_owned(),
         }
     }
@@ -50,6 +52,7 @@ impl Compile for InProcess {
     fn compile<'a>(
         &'a self,
         engine: &'a Engine,
+        _profile: Profile,
         _plugin: &'a Plugin,
         octets: Bytes,
     ) -> Answer<'a, Result<Component, NotCompiled>> {

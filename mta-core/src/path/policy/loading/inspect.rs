@@ -4,6 +4,7 @@ use super::super::capability::grants::{ALWAYS, OFFERED, hook};
 use super::super::exchange::manifest::Manifest;
 use super::super::fault::Unfit;
 use super::super::host::code::last_hook;
+use super::super::wide::needs::{Profile, stubbed};
 use super::capture::Sitter;
 use super::{component, hex};
 use crate::base::flow::policy::Hook;
@@ -36,7 +37,10 @@ pub struct Inspection {
     pub unknown: Vec<String>,
     /// Memory that an instance begins with.
     pub memory_bytes: u64,
-    /// `restored`: an instance is used again, brought back to its beginning; else why each transaction has a new one.
+    /// The engine that it runs in: `narrow`, or `wide` for interpreters and for what asks for WASI.
+    pub profile: &'static str,
+    /// `restored`: an instance is used again, brought back to its beginning; else why each transaction has a new one (in
+    /// the wide profile each call).
     pub instances: String,
 }
 
@@ -61,7 +65,7 @@ pub fn inspect(octets: &[u8]) -> Result<Inspection, String> {
     if Parser::is_core_wasm(octets) {
         return Err(
             "this is a core WebAssembly module, not a component; `mailwright plugin build` makes a component of a \
-                    Rust crate, `wasm-tools component new` of a module"
+                    Rust crate, and `mailwright plugin build --module` of such a module"
                 .to_owned(),
         );
     }
@@ -73,6 +77,8 @@ pub fn inspect(octets: &[u8]) -> Result<Inspection, String> {
         DecodedWasm::Component(resolve, world) => (resolve, world),
         DecodedWasm::WitPackage(..) => return Err("this is a contract (WIT) as a binary, not a plugin".to_owned()),
     };
+    let profile = Profile::of(octets);
+    let anew = if profile == Profile::Wide { "made anew for each call" } else { "made anew" };
     let mut found = Inspection {
         sha256: hex(&Sha256::digest(octets)),
         bytes: octets.len() as u64,
@@ -84,7 +90,8 @@ pub fn inspect(octets: &[u8]) -> Result<Inspection, String> {
         edit: Vec::new(),
         unknown: Vec::new(),
         memory_bytes: memory_bytes(octets).map_err(|error| unread(&error))?,
-        instances: restorable(octets).map_or_else(|why| format!("made anew: {why}"), |()| "restored".to_owned()),
+        profile: profile.name(),
+        instances: restorable(octets).map_or_else(|why| format!("{anew}: {why}"), |()| "restored".to_owned()),
     };
     for (key, item) in &resolve.worlds[world].imports {
         found.import(&resolve, &resolve.name_world_key(key), item);
@@ -99,6 +106,9 @@ pub fn inspect(octets: &[u8]) -> Result<Inspection, String> {
 
 impl Inspection {
     fn import(&mut self, resolve: &Resolve, import: &str, item: &WorldItem) {
+        if stubbed(import).is_some() {
+            return;
+        }
         let Some(interface) = self.ours(import) else {
             self.unknown.push(import.to_owned());
             return;

@@ -27,6 +27,8 @@ use super::host::engine;
 use super::host::instance::{Live, Pool};
 use super::host::reports::Reports;
 use super::host::stock::{Lease, Loaded, Stock};
+use super::wide::linkers::Linkers;
+use super::wide::needs::Profile;
 use crate::base::flow::policy::Hook;
 use crate::config::model::{OnFailure, Plugin};
 use crate::config::schema::misfits;
@@ -39,7 +41,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{Component, InstancePre};
 
 /// Loads one plugin.
 ///
@@ -47,7 +49,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 /// Anything that would keep it from serving, in words that name what was expected and what to do.
 pub(crate) async fn load(
     pool: &Pool,
-    linker: &Linker<Call>,
+    linkers: &Linkers,
     compiler: &dyn Compile,
     grants: Grants,
     plugin: &Plugin,
@@ -56,21 +58,24 @@ pub(crate) async fn load(
     let sha256 = sha256(plugin, &octets)?;
     let manifest = manifest(plugin, &octets)?;
     let on_failure = on_failure(plugin)?;
-    if plugin.budget.memory_bytes_max > engine::MEMORY_BYTES_MAX {
-        let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
-        return Err(grants::error(plugin, problem, "lower it"));
-    }
+    let profile = Profile::of(&octets);
+    check_sizes(plugin, profile, &octets)?;
+    let figures = pool.ledger.of(&plugin.name);
+    figures.loading();
     let identity = Arc::new(Identity {
         name: plugin.name.clone(),
+        profile,
         grants,
         budget: plugin.budget,
+        submit: plugin.submit,
         config_json: plugin.config_json.clone(),
         tick: plugin.tick,
         log: LogGate::default(),
+        figures,
         fetching: Semaphore::new(FETCHES_PER_PLUGIN_MAX),
         sets: Mutex::default(),
     });
-    let loader = Loader { pool, linker, compiler, plugin, identity };
+    let loader = Loader { pool, linkers, compiler, plugin, identity };
     let (code, unpictured) = match Sitter::new(&octets) {
         Ok(sitter) => loader.pictured(&octets, &sitter).await?,
         Err(why) => (loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why)),
@@ -82,6 +87,7 @@ pub(crate) async fn load(
         tenants: plugin.tenants.clone(),
         asked_at,
         stock: Stock::new(pool.room.clone()),
+        permits: Arc::new(Semaphore::new(plugin.budget.instances_max)),
         source: plugin.source.to_string(),
         version: manifest.map(|manifest| manifest.version),
         sha256,
@@ -89,6 +95,7 @@ pub(crate) async fn load(
         on_failure,
         breaker: Breaker::default(),
         reports: Reports::default(),
+        trace: plugin.trace,
     });
     loader.rehearse(&loaded).await?;
     Ok(loaded)
@@ -97,7 +104,7 @@ pub(crate) async fn load(
 /// One plugin under way.
 struct Loader<'a> {
     pool: &'a Pool,
-    linker: &'a Linker<Call>,
+    linkers: &'a Linkers,
     compiler: &'a dyn Compile,
     plugin: &'a Plugin,
     identity: Arc<Identity>,
@@ -142,7 +149,7 @@ impl Loader<'_> {
             let remedy = "rebuild it with this version's SDK";
             grants::error(self.plugin, format!("it does not fit the contract: {error:#}"), remedy)
         };
-        let pre = self.linker.instantiate_pre(&component).map_err(link_error)?;
+        let pre = self.linkers.linked(self.identity.profile, &component).map_err(link_error)?;
         let mut hooks = hooks(&pre, &names).map_err(link_error)?;
         let ready = match beginning {
             Beginning::Restored(image) => {
@@ -160,13 +167,17 @@ impl Loader<'_> {
 
     /// Compiles away from the threads that serve mail.
     async fn compile(&self, octets: Bytes) -> Result<Component, LoadError> {
-        let compiled = self.compiler.compile(self.linker.engine(), self.plugin, octets).await;
+        let clock = &self.pool.world.clock;
+        let began = clock.mono();
+        let profile = self.identity.profile;
+        let compiled = self.compiler.compile(self.linkers.engine(profile), profile, self.plugin, octets).await;
+        self.identity.figures.compiled(clock.mono().saturating_duration_since(began));
         compiled.map_err(|NotCompiled { problem, remedy }| grants::error(self.plugin, problem, remedy))
     }
 
     /// Checks every import and export; the hooks' names.
     fn check(&self, component: &Component) -> Result<Vec<String>, LoadError> {
-        let (plugin, engine) = (self.plugin, self.linker.engine());
+        let (plugin, engine) = (self.plugin, self.linkers.engine(self.identity.profile));
         let kind = component.component_type();
         for (import, _) in kind.imports(engine) {
             check_import(plugin, &self.identity.grants, import)?;
@@ -186,7 +197,8 @@ impl Loader<'_> {
 
     /// Makes one instance ready and tests it: what fails here would fail for every message.
     async fn rehearse(&self, loaded: &Arc<Loaded>) -> Result<(), LoadError> {
-        let mut lease = Lease::begin(self.pool, loaded).await.map_err(|fault| self.refused("configure", &fault))?;
+        let mut lease =
+            Lease::begin(self.pool, loaded, None).await.map_err(|fault| self.refused("configure", &fault))?;
         let tested = async { lease.live()?.self_test(self.pool, &loaded.code.hooks).await }.await;
         let tested = tested.map_err(|fault| self.refused("self-test", &fault))?;
         tested.map_err(|words| grants::error(self.plugin, format!("self-test failed: {words}"), "the plugin says why"))
@@ -229,6 +241,20 @@ fn manifest(plugin: &Plugin, octets: &[u8]) -> Result<Option<Manifest>, LoadErro
     Ok(Some(manifest))
 }
 
+/// The component and the memory that it is allowed are of a size that its profile has room for.
+fn check_sizes(plugin: &Plugin, profile: Profile, octets: &[u8]) -> Result<(), LoadError> {
+    let bytes_max = profile.component_bytes_max();
+    if octets.len() > bytes_max {
+        let problem = format!("its component is larger than {bytes_max} octets");
+        return Err(grants::error(plugin, problem, "strip it of debugging information, or use a smaller one"));
+    }
+    if plugin.budget.memory_bytes_max.is_some_and(|bytes| bytes > engine::MEMORY_BYTES_MAX) {
+        let problem = format!("memory_bytes_max is above {}", engine::MEMORY_BYTES_MAX);
+        return Err(grants::error(plugin, problem, "lower it"));
+    }
+    Ok(())
+}
+
 /// The component's sum, which must be the one that the operator named.
 fn sha256(plugin: &Plugin, octets: &[u8]) -> Result<String, LoadError> {
     let sum = hex(&Sha256::digest(octets));
@@ -251,7 +277,8 @@ fn on_failure(plugin: &Plugin) -> Result<HashMap<Hook, OnFailure>, LoadError> {
     let mut meanings: HashMap<Hook, OnFailure> = Hook::ALL.iter().map(|hook| (*hook, plugin.on_failure)).collect();
     for (name, meaning) in &plugin.on_failure_by_hook {
         let plain = name.strip_prefix("on-").unwrap_or(name);
-        let asked = || Hook::ALL.iter().filter(|hook| !hook.is_told());
+        // A request is answered 503, whatever failure means for the mail.
+        let asked = || Hook::ALL.iter().filter(|hook| !hook.is_told() && **hook != Hook::Http);
         let Some(hook) = asked().find(|hook| hook.name() == plain) else {
             let known: Vec<&str> = asked().map(|hook| hook.name()).collect();
             return Err(grants::error(
@@ -272,11 +299,14 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
             "lifecycle" => hooks.lifecycle = Some(exports::lifecycle::GuestIndices::new(pre)?),
             "on-connect" => hooks.connect = Some(exports::on_connect::GuestIndices::new(pre)?),
             "on-helo" => hooks.helo = Some(exports::on_helo::GuestIndices::new(pre)?),
+            "on-auth" => hooks.auth = Some(exports::on_auth::GuestIndices::new(pre)?),
             "on-mail" => hooks.mail = Some(exports::on_mail::GuestIndices::new(pre)?),
             "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
             "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),
+            "on-route" => hooks.route = Some(exports::on_route::GuestIndices::new(pre)?),
             "on-pre-send" => hooks.pre_send = Some(exports::on_pre_send::GuestIndices::new(pre)?),
             "on-outcome" => hooks.outcome = Some(exports::on_outcome::GuestIndices::new(pre)?),
+            "on-http" => hooks.http = Some(exports::on_http::GuestIndices::new(pre)?),
             "on-tick" => hooks.tick = Some(exports::on_tick::GuestIndices::new(pre)?),
             "on-disconnect" => hooks.disconnect = Some(exports::on_disconnect::GuestIndices::new(pre)?),
             _ => {}

@@ -5,6 +5,8 @@
 pub(super) mod body;
 mod refused;
 
+use super::capability::submit::{is_own_field, is_own_tag};
+use crate::base::flow::placement::Priority;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Composed, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
@@ -72,7 +74,10 @@ pub(super) struct DeliveryScene {
     pub(super) attempt: u32,
     pub(super) accepted: UnixMillis,
     pub(super) last_reply: Option<String>,
-    pub(super) site: Box<str>,
+    /// Where it is to go; none where that is not known, or nowhere.
+    pub(super) site: Option<Box<str>>,
+    pub(super) campaign: Option<Box<str>>,
+    pub(super) priority: Priority,
 }
 
 /// A message, as it stands after the edits so far.
@@ -319,7 +324,7 @@ impl MessageScene {
         if name.len() + value.len() > TAG_BYTES_MAX {
             return Err(Refused::TooLarge);
         }
-        if name.is_empty() || name.contains(char::is_control) || value.contains(char::is_control) {
+        if name.is_empty() || is_own_tag(name) || name.contains(char::is_control) || value.contains(char::is_control) {
             return Err(Refused::Invalid);
         }
         self.tags.push((name.into(), value.into()));
@@ -351,7 +356,7 @@ fn position(fields: &[(Cow<'_, str>, Cow<'_, str>)], name: &str, nth: u32) -> Op
 /// A name is printable ASCII without a colon (RFC 5322 2.2); a value has no line ends: those are the writer's.
 fn check_field(name: &str, value: &str) -> Result<(), Refused> {
     let is_name = !name.is_empty() && name.bytes().all(|octet| (33..=126).contains(&octet) && octet != b':');
-    if !is_name || value.contains(|c: char| c.is_control() && c != '\t') {
+    if !is_name || is_own_field(name) || value.contains(|c: char| c.is_control() && c != '\t') {
         return Err(Refused::Invalid);
     }
     match name.len() <= 128 && value.len() <= FIELD_BYTES_MAX {

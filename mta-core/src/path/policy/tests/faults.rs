@@ -8,6 +8,7 @@ use crate::base::flow::policy::{
 use crate::base::mail::edits::Edits;
 use crate::base::smtp::reply::Reply;
 use crate::config::model::{EditGrant, OnFailure, Plugin};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What on-connect answers, and the kind of the fault.
@@ -160,6 +161,46 @@ async fn a_full_pool_makes_callers_wait_then_fails_them() {
     assert_eq!(stage.events.faults(), [("pool".to_owned(), "451 4.3.0".to_owned())]);
     one.transaction_ended();
     assert_eq!(other.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Accept);
+}
+
+#[tokio::test]
+async fn a_plugin_that_uses_up_its_own_instances_leaves_the_others_theirs() {
+    let stage = Stage::new();
+    let few = |name: &str| {
+        let mut few = plugin(name);
+        few.budget.instances_max = 1;
+        few.budget.wall = Duration::from_millis(50);
+        (few, guest(&[], &[("on-rcpt", NEXT)]))
+    };
+    stage.load(&[few("first"), few("second")]).await.expect("they load");
+    let to = recipient("a@example.net");
+    let (mut one, mut other) = (stage.session(), stage.session());
+    assert_eq!(one.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Next);
+    assert!(tempfail(&other.gate(Asked::Rcpt { sender: None, to: &to }).await));
+    assert_eq!(stage.events.faults(), [("pool".to_owned(), "451 4.3.0".to_owned())], "of the first alone");
+    one.transaction_ended();
+    assert_eq!(other.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Next);
+}
+
+#[tokio::test]
+async fn a_tenant_that_uses_up_its_share_leaves_the_others_theirs() {
+    let stage = Stage::with_instances_of_each_tenant(1);
+    let mut patient = plugin("patient");
+    patient.budget.wall = Duration::from_millis(50);
+    stage.load(&[(patient, guest(&[], &[("on-rcpt", ACCEPT)]))]).await.expect("it loads");
+    let to = recipient("a@example.net");
+    let of = |tenant: Option<&str>| {
+        let mut session = stage.session();
+        session.belongs_to(tenant.map(Arc::from).as_ref());
+        session
+    };
+    let (mut busy, mut late, mut neighbour, mut nobodys) = (of(Some("a")), of(Some("a")), of(Some("b")), of(None));
+    assert_eq!(busy.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Accept);
+    assert!(tempfail(&late.gate(Asked::Rcpt { sender: None, to: &to }).await));
+    assert_eq!(neighbour.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Accept);
+    assert_eq!(nobodys.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Accept);
+    busy.transaction_ended();
+    assert_eq!(late.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Accept);
 }
 
 #[tokio::test]
@@ -318,6 +359,7 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     let asked = [
         Asked::Connect,
         Asked::Helo("c.example"),
+        Asked::Auth { mechanism: "PLAIN", user: "ann", succeeded: true },
         Asked::Mail { envelope: &envelope, size_bytes: None },
         Asked::Rcpt { sender: None, to: &to },
     ];
@@ -344,6 +386,6 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     let faults = stage.events.take("plugin-fault");
     let mut told: Vec<&str> = faults.iter().filter_map(|fault| fault["hook"].as_str()).collect();
     told.sort_unstable();
-    // Ten faults in a row would open the breaker; the tick has a test of its own.
-    assert_eq!(told, ["connect", "data", "disconnect", "helo", "mail", "outcome", "pre-send", "rcpt"]);
+    // Ten faults in a row would open the breaker; the tick and requests have tests of their own.
+    assert_eq!(told, ["auth", "connect", "data", "disconnect", "helo", "mail", "outcome", "pre-send", "rcpt"]);
 }

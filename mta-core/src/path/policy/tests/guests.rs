@@ -25,6 +25,7 @@ pub(super) const COPY_BODY: Import = ("message", "copy-body", "(param i64 i64 i3
 pub(super) const SET_TAG: Import = ("message", "set-tag", "(param i32 i32 i32 i32 i32)");
 pub(super) const GET_NOTE: Import = ("session", "get-note", "(param i32 i32 i32)");
 pub(super) const SET_NOTE: Import = ("session", "set-note", "(param i32 i32 i32 i64 i32 i32)");
+pub(super) const CURRENT: Import = ("delivery", "current", "(param i32)");
 pub(super) const LOG: Import = ("log", "write", "(param i32 i32 i32 i32 i32)");
 pub(super) const CLOCK: Import = ("clock", "now-ms", "(result i64)");
 pub(super) const RANDOM: Import = ("random", "bytes", "(param i32 i32)");
@@ -86,15 +87,69 @@ pub(super) fn guest_of(contract: &str, imports: &[Import], hooks: &[(&str, &str)
     component(contract, imports, hooks, "")
 }
 
+/// What guests that are written for a system ask for.
+const SYSTEM: &str = "
+    package wasi:io@0.2.9 {
+        interface error { resource error; }
+        interface streams {
+            use error.{error};
+            variant stream-error { last-operation-failed(error), closed }
+            resource output-stream { blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>; }
+        }
+    }
+    package wasi:cli@0.2.9 {
+        interface stderr { use wasi:io/streams@0.2.9.{output-stream}; get-stderr: func() -> output-stream; }
+    }
+    package wasi:clocks@0.2.9 {
+        interface wall-clock { record datetime { seconds: u64, nanoseconds: u32 } now: func() -> datetime; }
+    }
+    package wasi:random@0.2.9 { interface random { get-random-u64: func() -> u64; } }
+    package wasi:sockets@0.2.9 { interface instance-network { instance-network: func() -> u32; } }";
+
+/// A guest of a system, which goes to the wide profile: its functions, by what they are called in the text. The text lies
+/// at 64, and `print` takes where one begins and how long it is.
+pub(super) fn system_guest(version: &str, text: &str, hooks: &[(&str, &str)]) -> Bytes {
+    let functions = [
+        ("wasi:cli/stderr", "get-stderr", "(func $stderr (result i32))"),
+        ("wasi:io/streams", "[method]output-stream.blocking-write-and-flush", "(func $write (param i32 i32 i32 i32))"),
+        ("wasi:clocks/wall-clock", "now", "(func $now (param i32))"),
+        ("wasi:random/random", "get-random-u64", "(func $draw (result i64))"),
+        ("wasi:sockets/instance-network", "instance-network", "(func $network (result i32))"),
+    ];
+    let imports: String = functions
+        .iter()
+        .map(|(interface, name, kind)| format!(r#"(import "{interface}@{version}" "{name}" {kind})"#))
+        .collect();
+    let parts = format!(
+        r#"(func $print (param i32 i32) (call $write (call $stderr) (local.get 0) (local.get 1) (i32.const 4096)))
+           (data (i32.const 64) {text:?})"#
+    );
+    let world: String = functions.iter().map(|(interface, ..)| format!("import {interface}@{version};")).collect();
+    let system = SYSTEM.replace("0.2.9", version);
+    encoded(&[CONTRACT, &system], &world, hooks, &module(&imports, hooks, &parts))
+}
+
 fn component(contract: &str, imports: &[Import], hooks: &[(&str, &str)], parts: &str) -> Bytes {
-    let mut module = wat::parse_str(module(imports, hooks, parts)).expect("the text is WebAssembly");
-    let mut resolve = Resolve::default();
-    resolve.push_str("plugin.wit", contract).expect("the contract parses");
+    let declared: String = imports
+        .iter()
+        .map(|(interface, name, kind)| {
+            format!(r#"(import "mailwright:plugin/{interface}@0.1.0" "{name}" (func ${name} {kind}))"#)
+        })
+        .collect();
     let interfaces: BTreeSet<&str> = imports.iter().map(|(interface, ..)| *interface).collect();
     let used = interfaces.iter().map(|interface| format!("import mailwright:plugin/{interface}@0.1.0;"));
+    encoded(&[contract], &used.collect::<String>(), hooks, &module(&declared, hooks, parts))
+}
+
+fn encoded(packages: &[&str], used: &str, hooks: &[(&str, &str)], module: &str) -> Bytes {
+    let mut module = wat::parse_str(module).expect("the text is WebAssembly");
+    let mut resolve = Resolve::default();
+    for (place, package) in packages.iter().enumerate() {
+        resolve.push_str(format!("{place}.wit"), package).expect("the contract parses");
+    }
     let had = hooks.iter().map(|(hook, _)| format!("export mailwright:plugin/{hook}@0.1.0;"));
-    let world: String = used.chain(had).collect();
-    let text = format!("package mailwright:guest; world guest {{ {world} }}");
+    let had: String = had.collect();
+    let text = format!("package mailwright:guest; world guest {{ {used} {had} }}");
     let package = resolve.push_str("guest.wit", &text).expect("the world parses");
     let world = resolve.select_world(&[package], None).expect("there is one world");
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false).expect("it is embedded");
@@ -103,13 +158,7 @@ fn component(contract: &str, imports: &[Import], hooks: &[(&str, &str)], parts: 
     encoder.encode().expect("it is a component").into()
 }
 
-fn module(imports: &[Import], hooks: &[(&str, &str)], parts: &str) -> String {
-    let imports: String = imports
-        .iter()
-        .map(|(interface, name, kind)| {
-            format!(r#"(import "mailwright:plugin/{interface}@0.1.0" "{name}" (func ${name} {kind}))"#)
-        })
-        .collect();
+fn module(imports: &str, hooks: &[(&str, &str)], parts: &str) -> String {
     let hooks: String = hooks
         .iter()
         .map(|(hook, body)| {
@@ -124,6 +173,10 @@ fn module(imports: &[Import], hooks: &[(&str, &str)], parts: &str) -> String {
                 "on-rcpt" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-mail" => "(param i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-helo" => "(param i32 i32) (result i32)",
+                // The mechanism, the user, and whether it succeeded.
+                "on-auth" => "(param i32 i32 i32 i32 i32) (result i32)",
+                // Method, path, query, fields, content and client.
+                "on-http" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-disconnect" | "on-tick" => "",
                 // A case and the reply's words: code, status (a tag and three), text.
                 "on-outcome" => "(param i32 i32 i32 i32 i32 i32 i32 i32)",

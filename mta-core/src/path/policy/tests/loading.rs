@@ -1,7 +1,9 @@
-//! What can't be loaded is refused with words that say what to do; what serves is left as it is.
+//! What can't be loaded is refused with words that say what to do, and what serves is left as it is; guests of a system are
+//! loaded into the wide profile.
 
-use super::guests::{CLOCK, NEXT, guest, guest_of};
-use super::stage::{Stage, plugin};
+use super::guests::{CLOCK, NEXT, SPIN, expect_octet, guest, guest_of, reject, system_guest};
+use super::stage::{Stage, plugin, recipient};
+use crate::base::flow::policy::{Asked, Gate};
 use crate::config::model::{OnFailure, Plugin};
 use crate::config::parse::parse;
 use bytes::Bytes;
@@ -26,9 +28,12 @@ async fn an_import_that_is_not_granted_names_the_grant() {
 
 #[tokio::test]
 async fn an_import_of_a_later_version_is_told_so() {
-    let submit = ("submit", "send", "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)");
-    let words = refused(plugin("p"), guest(&[submit], &[("on-connect", NEXT)])).await;
-    assert!(words.contains("it imports mailwright:plugin/submit@0.1.0, which this version does not offer"), "{words}");
+    let contains = ("suppression", "contains", "(param i32 i32 i32 i32 i32 i32 i32)");
+    let words = refused(plugin("p"), guest(&[contains], &[("on-connect", NEXT)])).await;
+    assert!(
+        words.contains("it imports mailwright:plugin/suppression@0.1.0, which this version does not offer"),
+        "{words}"
+    );
 }
 
 #[tokio::test]
@@ -37,7 +42,7 @@ async fn a_misspelt_export_is_not_silently_absent() {
     let contract = contract.replace("on-data", "on-dta");
     let words = refused(plugin("p"), guest_of(&contract, &[], &[("on-dta", NEXT)])).await;
     assert!(words.contains("it exports mailwright:plugin/on-dta@0.1.0, which is no hook"), "{words}");
-    let known = "known are lifecycle, on-connect, on-helo, on-mail, on-rcpt, on-data, on-pre-send, on-outcome, on-tick, on-disconnect";
+    let known = "known are lifecycle, on-connect, on-helo, on-auth, on-mail, on-rcpt, on-data, on-route, on-pre-send, on-outcome, on-http, on-tick, on-disconnect";
     assert!(words.contains(known), "{words}");
 }
 
@@ -59,7 +64,7 @@ async fn grants_that_do_not_exist_are_refused() {
     for (allow, wanted) in [
         ("logs", "allow = \"logs\" is no grant; grants are \"log\", \"clock\", \"random\", \"kv:<bucket>\""),
         ("kv", "allow = \"kv\" is no grant"),
-        ("submit", "allow = \"submit\" is not offered by this version"),
+        ("suppression", "allow = \"suppression\" is not offered by this version"),
     ] {
         let words = refused(Plugin { allow: vec![allow.into()], ..plugin("p") }, octets.clone()).await;
         assert!(words.contains(wanted), "{words}");
@@ -67,7 +72,8 @@ async fn grants_that_do_not_exist_are_refused() {
     let mut odd = plugin("p");
     odd.on_failure_by_hook.insert("dta".into(), OnFailure::Open);
     let words = refused(odd, octets).await;
-    let wanted = "on_failure names no hook that is asked: \"dta\"; hooks that are asked are connect, helo, mail, rcpt";
+    let wanted =
+        "on_failure names no hook that is asked: \"dta\"; hooks that are asked are connect, helo, auth, mail, rcpt";
     assert!(words.contains(wanted), "{words}");
 }
 
@@ -131,4 +137,95 @@ async fn a_configuration_is_told_by_file_and_line_before_anything_is_compiled() 
     let config = parse("mx.toml", without, &[]).expect("it is sound");
     let words = refused(config.plugins[0].clone(), with_manifest(b"\0asm\x0d\0\x01\0", schema)).await;
     assert!(words.contains("\nmx.toml:6:1: plugin.0.config.to: missing: expected text"), "{words}");
+}
+
+const VERSION: &str = "0.2.3";
+
+/// Loads a guest of a system with these grants, and asks it at connect; why it failed, if it did.
+async fn asked_at_connect(allow: &[&str], body: &str) -> (Stage, Option<String>) {
+    let stage = Stage::new();
+    let plugin = Plugin { allow: allow.iter().map(|word| (*word).into()).collect(), ..plugin("p") };
+    let octets = system_guest(VERSION, "one\nKeyError: 'x'\n", &[("on-connect", body)]);
+    stage.load(&[(plugin, octets)]).await.expect("it loads");
+    let gate = stage.session().gate(Asked::Connect).await;
+    let fault = stage.events.take("plugin-fault").first().map(|event| event["why"].as_str().unwrap_or("").to_owned());
+    assert_eq!(gate == Gate::Next, fault.is_none(), "{gate:?}, {fault:?}");
+    (stage, fault)
+}
+
+#[tokio::test]
+async fn a_guest_of_a_system_is_wide_and_begins_anew_at_each_call() {
+    let stage = Stage::new();
+    // The second time that its memory is used it refuses.
+    let body = format!(
+        "(if (i32.load (i32.const 512)) (then {} return))
+         (i32.store (i32.const 512) (i32.const 1)) {NEXT}",
+        reject(550)
+    );
+    let octets = system_guest(VERSION, "", &[("on-rcpt", &body)]);
+    stage.load(&[(plugin("p"), octets)]).await.expect("it loads");
+    let loaded = &stage.events.take("plugin-loaded")[0];
+    assert_eq!(loaded["profile"], "wide");
+    assert!(loaded["instances"].as_str().is_some_and(|how| how.starts_with("made anew for each call")), "{loaded}");
+    let (mut session, to) = (stage.session(), recipient("a@example.net"));
+    for _ in 0..3 {
+        assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &to }).await, Gate::Next);
+    }
+}
+
+#[tokio::test]
+async fn what_it_prints_is_its_log_where_that_is_granted_and_its_last_words_are_told() {
+    let body = "(call $print (i32.const 64) (i32.const 18)) unreachable";
+    let (stage, fault) = asked_at_connect(&["log"], body).await;
+    assert!(fault.is_some_and(|why| why.ends_with("; it printed: KeyError: 'x'")));
+    let lines = stage.events.take("plugin-log");
+    let messages: Vec<_> = lines.iter().map(|event| event["message"].as_str().unwrap_or_default()).collect();
+    assert_eq!(messages, ["one", "KeyError: 'x'"]);
+
+    let body = format!("(call $print (i32.const 64) (i32.const 6)) {NEXT}");
+    let (stage, _) = asked_at_connect(&["log"], &body).await;
+    let lines = stage.events.take("plugin-log");
+    let messages: Vec<_> = lines.iter().map(|event| event["message"].as_str().unwrap_or_default()).collect();
+    assert_eq!(messages, ["one", "Ke"], "a call's end ends a line");
+    let (stage, _) = asked_at_connect(&[], &body).await;
+    assert!(stage.events.take("plugin-log").is_empty(), "nothing is granted");
+}
+
+#[tokio::test]
+async fn time_and_randomness_of_a_system_are_granted_or_not_there() {
+    let seconds = "(call $now (i32.const 2048))";
+    let none = format!("{seconds} {} {NEXT}", expect_octet(2048, 0));
+    assert_eq!(asked_at_connect(&[], &none).await.1, None, "time stands still");
+    let some = format!("{seconds} (if (i64.eqz (i64.load (i32.const 2048))) (then unreachable)) {NEXT}");
+    assert_eq!(asked_at_connect(&["clock"], &some).await.1, None);
+    let draw = format!("(drop (call $draw)) {NEXT}");
+    let why = asked_at_connect(&[], &draw).await.1.expect("it is not granted");
+    assert!(why.starts_with("it draws randomness, which is not granted: add \"random\" to its `allow`"), "{why}");
+    assert_eq!(asked_at_connect(&["random"], &draw).await.1, None);
+}
+
+#[tokio::test]
+async fn what_is_not_there_of_a_system_ends_the_call_with_its_name() {
+    let why = asked_at_connect(&[], &format!("(drop (call $network)) {NEXT}")).await.1.expect("there is none");
+    let wanted = "it called wasi:sockets/instance-network.instance-network, which does not exist here";
+    assert!(why.starts_with(wanted), "{why}");
+}
+
+#[tokio::test]
+async fn a_wide_guest_is_stopped_like_any_other() {
+    let why = asked_at_connect(&[], SPIN).await.1.expect("it never ends");
+    assert!(why.starts_with("it used up its processor time"), "{why}");
+    // 128 MiB more than it has.
+    let grow = "(if (i32.eq (memory.grow (i32.const 2048)) (i32.const -1)) (then unreachable))";
+    let why = asked_at_connect(&[], &format!("{grow} {NEXT}")).await.1.expect("it is too much");
+    assert!(why.starts_with("it wanted more than 134217728 octets of memory"), "{why}");
+    let less = grow.replace("2048", "2000");
+    assert_eq!(asked_at_connect(&[], &format!("{less} {NEXT}")).await.1, None);
+}
+
+#[tokio::test]
+async fn another_version_of_a_system_is_refused_in_words() {
+    let words = refused(plugin("p"), system_guest("0.3.0", "", &[("on-connect", NEXT)])).await;
+    assert!(words.contains("@0.3.0, which does not exist here; of WASI, cli, clocks, filesystem"), "{words}");
+    assert!(words.contains("of version 0.2.x are answered for"), "{words}");
 }

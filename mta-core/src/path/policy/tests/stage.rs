@@ -115,9 +115,16 @@ impl Stage {
     }
 
     pub(super) fn reaching(reach: Reach, instances_max: u32) -> Self {
+        Self::with(|settings| HostSettings { reach, instances_max, ..settings })
+    }
+
+    pub(super) fn with_instances_of_each_tenant(instances_per_tenant_max: usize) -> Self {
+        Self::with(|settings| HostSettings { instances_max: 16, instances_per_tenant_max, ..settings })
+    }
+
+    fn with(change: impl FnOnce(HostSettings) -> HostSettings) -> Self {
         let events = Arc::new(Events::default());
-        let settings = HostSettings::new(Arc::new(RealClock), events.clone(), reach);
-        let settings = HostSettings { instances_max, ..settings };
+        let settings = change(HostSettings::new(Arc::new(RealClock), events.clone(), reach()));
         let host = Host::new(settings).expect("the engine is set up");
         ticker::spawn(host.pulse()).expect("a thread");
         Self { host, events, supplies: Supplies::default() }
@@ -203,5 +210,6 @@ pub(super) fn entry(to: &[&str]) -> Entry {
         tenant: None,
         tags: Vec::new(),
         progress: to.iter().map(|_| Progress::fresh(UnixMillis(1_000))).collect(),
+        placements: Vec::new(),
     }
 }

@@ -4,12 +4,11 @@ use super::doors::Doors;
 use super::outcomes;
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
-use crate::base::flow::attempt::{Attempt, NextHop, Routes};
+use crate::base::flow::attempt::{Attempt, NextHop};
 use crate::base::flow::entry::{Entry, Fate, Progress};
 use crate::base::flow::report::{Outcome, Report};
 use crate::base::flow::ruling::{NOTIFICATION_TAG, Ruling};
 use crate::base::mail::content::Content;
-use crate::base::mail::domain::Domain;
 use crate::base::mail::envelope::RecipientSet;
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::reply::Reply;
@@ -17,6 +16,7 @@ use crate::base::smtp::status::EnhancedStatus;
 use crate::base::time::{Now, UnixMillis};
 use crate::config::model::Config;
 use crate::path::queue::machine::{After, AttemptHealth, Job};
+use crate::path::queue::rules::Ways;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,9 +50,9 @@ impl Work {
         let now = self.doors.clock.now().wall;
         let most = self.config.delivery.recipients_per_transaction_max;
         let batches = if is_routed {
-            batches(pending(&entry).map(|(index, _, due, attempts)| (index, due, attempts)), now, most)
+            batches(pending(&entry), now, most)
         } else {
-            batches(going_to(&entry, &job.hop, &*job.routes), now, most)
+            batches(going_to(&entry, &job.hop, &job.ways), now, most)
         };
         if batches.is_empty() {
             return nothing(After::Entry(entry));
@@ -88,7 +88,7 @@ impl Work {
             Ok(None) => return (After::Gone, false),
             Err(_) => return (After::Unknown, false),
         };
-        let recipients: Vec<u32> = going_to(&entry, &job.hop, &*job.routes).map(|(index, ..)| index).collect();
+        let recipients: Vec<u32> = going_to(&entry, &job.hop, &job.ways).map(|(index, ..)| index).collect();
         // A message whose content is lost must end like any other: its notification then returns nothing of it.
         let content = self.doors.spool.content(job.id).await.ok();
         let settle = &self.doors.settle;
@@ -110,7 +110,7 @@ impl Work {
     }
 
     /// The message's content, or what to make of its absence.
-    async fn content(&self, id: QueueId) -> Result<Content, After> {
+    pub(super) async fn content(&self, id: QueueId) -> Result<Content, After> {
         let why = match self.doors.spool.content(id).await {
             Ok(content) => return Ok(content),
             Err(SpoolFault::Damaged(why)) => why,
@@ -154,7 +154,7 @@ impl Work {
 
     /// Makes the ruling durable, however long the spool fails. Only when the server goes down first is it given up:
     /// then the message is as it was before the attempt.
-    async fn rule(
+    pub(super) async fn rule(
         &self,
         first: Ruling,
         again: impl Fn() -> Option<Ruling>,
@@ -184,7 +184,15 @@ impl Work {
         }
     }
 
-    fn tell_outcomes(&self, entry: &Entry, hop: &str, number: u32, report: &Report, ruled: &Ruled, now: Now) {
+    pub(super) fn tell_outcomes(
+        &self,
+        entry: &Entry,
+        hop: &str,
+        number: u32,
+        report: &Report,
+        ruled: &Ruled,
+        now: Now,
+    ) {
         let remote = report.remote.as_deref().unwrap_or("");
         for (index, outcome) in &report.outcomes {
             let Some(recipient) = entry.envelope.recipients.get(*index as usize) else { continue };
@@ -242,7 +250,7 @@ impl Work {
         });
     }
 
-    fn tell_notifications(&self, entry: &Entry, ruled: &Ruled) {
+    pub(super) fn tell_notifications(&self, entry: &Entry, ruled: &Ruled) {
         for (id, kind) in &ruled.notifications {
             let to = entry.envelope.sender.as_ref().map(ToString::to_string).unwrap_or_default();
             self.doors.observe.event(Event::NotificationQueued { id: *id, about: entry.id, kind, to: &to });
@@ -251,8 +259,8 @@ impl Work {
 }
 
 /// What is told of a ruling once it is durable.
-struct Ruled {
-    changes: Vec<(u32, Progress)>,
+pub(super) struct Ruled {
+    pub(super) changes: Vec<(u32, Progress)>,
     notifications: Vec<(QueueId, Box<str>)>,
 }
 
@@ -273,28 +281,29 @@ struct Batch {
 }
 
 /// The pending recipients that go to `hop`: index, due time, attempts made.
-fn going_to<'a>(
+pub(super) fn going_to<'a>(
     entry: &'a Entry,
     hop: &'a NextHop,
-    routes: &'a dyn Routes,
+    ways: &'a Ways,
 ) -> impl Iterator<Item = (u32, UnixMillis, u16)> + 'a {
-    let mut last: Option<(Option<&Domain>, bool)> = None;
-    pending(entry).filter_map(move |(index, domain, due, attempts)| {
+    let mut last: Option<(usize, bool)> = None;
+    pending(entry).filter(move |(index, ..)| {
+        let index = usize::try_from(*index).unwrap_or(usize::MAX);
         // Recipients of one domain mostly stand together.
         let goes = match last {
-            Some((same, goes)) if same == domain => goes,
-            _ => routes.next_hop(domain) == *hop,
+            Some((other, goes)) if Ways::are_alike(entry, other, index) => goes,
+            _ => ways.of(entry, index) == *hop,
         };
-        last = Some((domain, goes));
-        goes.then_some((index, due, attempts))
+        last = Some((index, goes));
+        goes
     })
 }
 
-/// The pending recipients: index, domain, due time, attempts made.
-fn pending(entry: &Entry) -> impl Iterator<Item = (u32, Option<&Domain>, UnixMillis, u16)> {
-    (0u32..).zip(&entry.envelope.recipients).zip(&entry.progress).filter_map(|((index, recipient), progress)| {
+/// The pending recipients: index, due time, attempts made.
+fn pending(entry: &Entry) -> impl Iterator<Item = (u32, UnixMillis, u16)> {
+    (0u32..).zip(&entry.progress).filter_map(|(index, progress)| {
         let Progress::Pending { attempts, due, .. } = progress else { return None };
-        Some((index, recipient.address.domain(), *due, *attempts))
+        Some((index, *due, *attempts))
     })
 }
 
@@ -325,7 +334,7 @@ fn was_reached(report: &Report) -> bool {
     report.remote.is_some() || report.outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Delivered { .. }))
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -333,6 +342,8 @@ fn millis(duration: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::base::fixtures::{START, entry};
+    use crate::base::flow::attempt::Routes;
+    use crate::base::mail::domain::Domain;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     /// Everybody to their own exchangers, and how often it was asked.
@@ -344,14 +355,23 @@ mod tests {
             self.0.fetch_add(1, Ordering::Relaxed);
             domain.map_or(NextHop::Nowhere, |domain| NextHop::Mx(domain.clone()))
         }
+
+        fn named(&self, _: &str) -> Option<NextHop> {
+            None
+        }
+
+        fn has_pool(&self, _: &str) -> bool {
+            false
+        }
     }
 
     #[test]
     fn the_routes_are_asked_once_for_neighbours_of_one_domain() {
         let entry = entry(1, "a@from.example", &["b@one.example", "c@one.example", "d@two.example", "e@one.example"]);
         let hop = NextHop::Mx(Domain::parse("one.example").expect("a domain"));
-        let routes = Asked::default();
-        let found: Vec<_> = going_to(&entry, &hop, &routes).map(|(index, ..)| index).collect();
+        let routes = Arc::new(Asked::default());
+        let ways = Ways { routes: Arc::clone(&routes) as Arc<dyn Routes>, placing: false };
+        let found: Vec<_> = going_to(&entry, &hop, &ways).map(|(index, ..)| index).collect();
         assert_eq!((found, routes.0.load(Ordering::Relaxed)), (vec![0, 1, 3], 3));
     }
 

@@ -11,7 +11,8 @@ use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::{Operate, Selection};
 use crate::base::flow::policy::{
-    Attempted, Hook, Outcome as Told, Policy, SendVerdict, Sendout, SessionInfo, SessionPolicy,
+    Attempted, Hook, Outcome as Told, Policy, RouteVerdict, Routing, SendVerdict, Sendout, SessionInfo, SessionPolicy,
+    Unplaced,
 };
 use crate::base::flow::report::{Outcome, Report};
 use crate::base::flow::ruling::{Ruling, Settle};
@@ -21,10 +22,10 @@ use crate::base::mail::header::section_bytes;
 use crate::base::mail::id::QueueId;
 use crate::base::time::Now;
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, DomainPattern, Log, LogFormat, LogOutput, Queue, Relay, Route, Storage};
+use crate::config::model::{Config, DomainPattern, Log, LogFormat, LogOutput, Metrics, Queue, Relay, Route, Storage};
 use crate::path::settle::Settler;
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -38,6 +39,7 @@ pub(super) fn config() -> Config {
         hostname: "mx.example.test".into(),
         data_dir: "var".into(),
         listeners: Vec::new(),
+        http: Vec::new(),
         relay: Relay::default(),
         routes: Vec::new(),
         delivery: Default::default(),
@@ -46,16 +48,18 @@ pub(super) fn config() -> Config {
         limits: Default::default(),
         secrets: Vec::new(),
         tables: Vec::new(),
+        pools: Vec::new(),
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },
+        metrics: Metrics::default(),
     }
 }
 
 /// Everything to one smart host.
 pub(super) fn routed(to: &str) -> Config {
     let via = NextHop::Smarthost(Endpoint::Address(to.parse().expect("an address and port")));
-    Config { routes: vec![Route { to: DomainPattern::new("*"), via }], ..config() }
+    Config { routes: vec![Route { name: None, to: Some(DomainPattern::new("*")), via }], ..config() }
 }
 
 /// Messages in a map; new ones go into the queue's inbox.
@@ -117,6 +121,7 @@ impl MemorySpool {
             assert!(!matches!(entry.progress[index as usize], Progress::Done(_)), "an end is final");
             entry.progress[index as usize] = progress;
         }
+        ruling.placements.into_iter().for_each(|(index, placement)| entry.place(index, placement));
         let left = (!entry.is_finished()).then(|| Arc::new(entry));
         match &left {
             Some(entry) => state.entries.insert(ruling.id, (Arc::clone(entry), octets)),
@@ -291,12 +296,38 @@ impl Observe for EventNames {
     }
 }
 
+/// What plugins say of recipients' ways, in their order, then nothing more; without it there are none that say it.
+#[derive(Default)]
+pub(super) struct Placer {
+    answers: Mutex<Option<VecDeque<Routing>>>,
+    /// The addresses that they were asked about, and the attempts that were to come.
+    asked: Mutex<Vec<(String, u32)>>,
+}
+
+impl Placer {
+    pub(super) fn say(&self, answers: impl IntoIterator<Item = Routing>) {
+        *self.answers.lock().expect("unpoisoned") = Some(answers.into_iter().collect());
+    }
+
+    pub(super) fn asked(&self) -> Vec<(String, u32)> {
+        std::mem::take(&mut self.asked.lock().expect("unpoisoned"))
+    }
+}
+
 /// Keeps what policy is told of recipients: which, at which attempt, and what.
-struct ToldPolicy(mpsc::UnboundedSender<(u32, u32, Told)>);
+struct ToldPolicy(mpsc::UnboundedSender<(u32, u32, Told)>, Arc<Placer>);
 
 impl Policy for ToldPolicy {
     fn has(&self, hook: Hook) -> bool {
-        hook == Hook::Outcome
+        hook == Hook::Outcome || hook == Hook::Route && self.1.answers.lock().expect("unpoisoned").is_some()
+    }
+
+    fn route<'a>(&'a self, unplaced: Unplaced<'a>) -> Answer<'a, RouteVerdict> {
+        let to = unplaced.entry.envelope.recipients[unplaced.recipient as usize].address.to_string();
+        self.1.asked.lock().expect("unpoisoned").push((to, unplaced.attempt));
+        let said = self.1.answers.lock().expect("unpoisoned").as_mut().and_then(VecDeque::pop_front);
+        let routing = said.unwrap_or(Routing::Next);
+        Box::pin(async { RouteVerdict { routing, plugin: Some("placer".into()) } })
     }
 
     fn session(&self, _: SessionInfo) -> Box<dyn SessionPolicy> {
@@ -329,6 +360,7 @@ pub(super) struct Foundation {
     clock: Arc<ManualClock>,
     config: watch::Sender<Arc<Config>>,
     inbox: mpsc::Receiver<Arc<Entry>>,
+    pub(super) placer: Arc<Placer>,
 }
 
 /// A running driver.
@@ -336,6 +368,7 @@ pub(super) struct House {
     pub(super) spool: Arc<MemorySpool>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) operator: Arc<dyn Operate>,
+    pub(super) placer: Arc<Placer>,
     config: watch::Sender<Arc<Config>>,
     attempts: mpsc::UnboundedReceiver<Asked>,
     events: mpsc::UnboundedReceiver<String>,
@@ -355,13 +388,13 @@ impl Foundation {
             spool: Arc::clone(&self.spool) as Arc<dyn Spool>,
             deliver: Arc::new(AskedDeliver(asked)),
             settle,
-            policy: Arc::new(ToldPolicy(tell_policy)),
+            policy: Arc::new(ToldPolicy(tell_policy, Arc::clone(&self.placer))),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             observe: Arc::new(EventNames(told)),
         };
         let (operator, task) = start(doors, self.config.subscribe(), self.inbox, stopped);
-        let (spool, clock, config) = (self.spool, self.clock, self.config);
-        House { spool, clock, operator, config, attempts, events, outcomes, stop, task: Some(task) }
+        let (spool, clock, config, placer) = (self.spool, self.clock, self.config, self.placer);
+        House { spool, clock, operator, placer, config, attempts, events, outcomes, stop, task: Some(task) }
     }
 }
 
@@ -379,7 +412,7 @@ impl House {
             sleepers: watch::Sender::default(),
         };
         let config = watch::Sender::new(Arc::new(config));
-        Foundation { spool: Arc::new(spool), clock: Arc::new(clock), config, inbox }
+        Foundation { spool: Arc::new(spool), clock: Arc::new(clock), config, inbox, placer: Arc::default() }
     }
 
     pub(super) async fn accept(&self, entry: Entry) {

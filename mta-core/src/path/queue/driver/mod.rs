@@ -10,15 +10,20 @@ mod fakes;
 mod listing;
 mod operate;
 mod outcomes;
+mod placing;
+#[cfg(test)]
+mod placing_tests;
 #[cfg(test)]
 mod tests;
 
 use super::machine::{After, AttemptHealth, Effect, Machine};
+use super::operation::Action;
 use super::rules::Rules;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::entry::Entry;
+use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::operator::Operate;
+use crate::base::flow::policy::Hook;
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::Clock;
@@ -67,9 +72,12 @@ struct Driver {
     work: Arc<Work>,
     machine: Machine,
     config: watch::Receiver<Arc<Config>>,
+    /// Plugins say where recipients go.
+    placing: bool,
     tasks: JoinSet<Ended>,
     listing: listing::Listing,
-    /// Entries that came by the inbox and were not known: nothing has happened to them since.
+    /// Entries that came by the inbox and were not known, or whose ways policy has just said: nothing has happened to
+    /// them since.
     fresh: HashMap<QueueId, Arc<Entry>>,
     tickets: Tickets,
 }
@@ -78,18 +86,21 @@ struct Driver {
 enum Ended {
     Attempted { slot: u32, after: After, health: AttemptHealth },
     Aged { slot: u32, after: After, acted: bool },
+    Placed { slot: u32, after: After },
     Operated { id: QueueId, ticket: Option<u64>, after: After, acted: operate::Acted },
 }
 
 impl Driver {
     fn new(doors: Doors, mut config: watch::Receiver<Arc<Config>>) -> Self {
         let present = Arc::clone(&config.borrow_and_update());
-        let machine = Machine::new(Rules::of(&present));
+        let placing = doors.policy.has(Hook::Route);
+        let machine = Machine::new(Rules::of(&present, placing));
         Self {
             listing: listing::Listing::new(doors.clone()),
             work: Arc::new(Work { doors, config: present }),
             machine,
             config,
+            placing,
             tasks: JoinSet::new(),
             fresh: HashMap::new(),
             tickets: Tickets::default(),
@@ -112,6 +123,7 @@ impl Driver {
             if deadline.is_some() && (self.tasks.is_empty() || deadline.is_some_and(|end| now.mono >= end)) {
                 return self.end().await;
             }
+            self.follow_plugins();
             self.begin_all(now);
             // Once draining, what the machine waits for is not begun any more.
             let wake = if deadline.is_some() { None } else { self.machine.wake() };
@@ -156,12 +168,20 @@ impl Driver {
                         Ended::Aged { slot, after, acted }
                     });
                 }
-                Effect::Operate { id, operation, except, routes } => {
+                Effect::Place(job) => {
+                    let (slot, fresh) = (job.slot, self.fresh.remove(&job.id));
+                    let failed = Ended::Placed { slot, after: After::Unknown };
+                    self.spawn(failed, |work| async move {
+                        let after = work.place(&job, fresh).await;
+                        Ended::Placed { slot, after }
+                    });
+                }
+                Effect::Operate { id, operation, except, ways } => {
                     let ticket = operation.ticket;
                     self.fresh.remove(&id);
                     let failed = Ended::Operated { id, ticket, after: After::Unknown, acted: Ok(false) };
                     self.spawn(failed, |work| async move {
-                        let (after, acted) = work.operate(id, &operation, &except, &*routes).await;
+                        let (after, acted) = work.operate(id, &operation, &except, &ways).await;
                         Ended::Operated { id, ticket, after, acted }
                     });
                 }
@@ -192,6 +212,7 @@ impl Driver {
     }
 
     fn admit(&mut self, arrived: &mut Vec<Arc<Entry>>) {
+        self.follow_plugins();
         let now = self.work.doors.clock.now();
         for entry in arrived.drain(..) {
             if self.machine.admit(&entry, now.wall) && self.fresh.len() < FRESH_ENTRIES_MAX {
@@ -229,6 +250,10 @@ impl Driver {
         match ended {
             Ended::Attempted { slot, after, health } => self.machine.attempted(slot, &after, health, now.wall),
             Ended::Aged { slot, after, acted } => self.machine.aged(slot, &after, acted, now.wall),
+            Ended::Placed { slot, after } => {
+                self.machine.placed(slot, &after, now.wall);
+                self.keep_placed(after, now);
+            }
             Ended::Operated { id, ticket, after, acted } => {
                 self.machine.operated(id, &after, now.wall);
                 if let Some(ticket) = ticket {
@@ -240,29 +265,56 @@ impl Driver {
 
     fn command(&mut self, command: Command) {
         let ids = command.ids.clone();
-        let operation = self.tickets.open(command);
-        if let Some(operation) = operation {
-            for id in ids {
-                self.machine.operate(id, operation.clone());
+        let Some(operation) = self.tickets.open(command) else { return };
+        for id in ids {
+            let mut operation = operation.clone();
+            // It waits for the end of what is under way. The operator need not.
+            if operation.action == Action::Rebind
+                && self.machine.is_busy(id)
+                && let Some(ticket) = operation.ticket.take()
+            {
+                self.tickets.one_done(ticket, Ok(true));
             }
+            self.machine.operate(id, operation);
+        }
+    }
+
+    /// What was just placed and may go at once is at hand for its first attempt.
+    fn keep_placed(&mut self, after: After, now: Now) {
+        let After::Entry(entry) = after else { return };
+        let is_due = |progress: &Progress| matches!(progress, Progress::Pending { due, .. } if *due <= now.wall);
+        if self.fresh.len() < FRESH_ENTRIES_MAX && entry.progress.iter().any(is_due) {
+            self.fresh.insert(entry.id, entry);
+        }
+    }
+
+    /// Plugins that say where recipients go came, or went: whom nobody asked about is asked about now, or goes by the
+    /// configuration.
+    fn follow_plugins(&mut self) {
+        let placing = self.work.doors.policy.has(Hook::Route);
+        if std::mem::replace(&mut self.placing, placing) != placing {
+            let config = Arc::clone(&self.work.config);
+            self.set_rules(&config, true);
         }
     }
 
     fn reload(&mut self) {
         let config = Arc::clone(&self.config.borrow_and_update());
-        let routes = |config: &Config| -> Vec<_> {
-            config.routes.iter().map(|route| (route.to.clone(), route.via.clone())).collect()
-        };
         let present = &self.work.config;
-        let rerouted = routes(&config) != routes(present) || config.hostname != present.hostname;
+        let rerouted =
+            (&config.routes, &config.pools, &config.hostname) != (&present.routes, &present.pools, &present.hostname);
+        self.set_rules(&config, rerouted);
+        self.work = Arc::new(Work { doors: self.work.doors.clone(), config });
+    }
+
+    fn set_rules(&mut self, config: &Arc<Config>, rerouted: bool) {
         if rerouted {
             // They were divided by the old routes; what is read back is routed anew.
             self.fresh.clear();
         }
-        if self.machine.set_rules(Rules::of(&config), rerouted) {
+        if self.machine.set_rules(Rules::of(config, self.placing), rerouted) {
             self.listing.begin();
         }
-        self.work = Arc::new(Work { doors: self.work.doors.clone(), config });
     }
 
     /// Cuts off what still runs. What was not ruled is as it was before its attempt.

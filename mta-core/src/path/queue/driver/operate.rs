@@ -5,15 +5,17 @@ use super::outcomes;
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
-use crate::base::flow::attempt::{NextHop, Routes};
+use crate::base::flow::attempt::NextHop;
 use crate::base::flow::entry::{Entry, Fate, Progress};
 use crate::base::flow::operator::{Operate, Selection};
+use crate::base::flow::placement::Placement;
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::Spool;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
 use crate::path::queue::machine::After;
 use crate::path::queue::operation::{Action, Operation};
+use crate::path::queue::rules::Ways;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +82,10 @@ impl Operate for Handle {
     fn cancel(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>> {
         Box::pin(self.act(Action::Cancel, selection))
     }
+
+    fn rebind(&self, selection: Selection) -> Answer<'_, Result<u64, SpoolFault>> {
+        Box::pin(self.act(Action::Rebind, selection))
+    }
 }
 
 /// Commands whose operations are not all carried out.
@@ -140,7 +146,7 @@ impl Work {
         id: QueueId,
         operation: &Operation,
         except: &[Arc<NextHop>],
-        routes: &dyn Routes,
+        ways: &Ways,
     ) -> (After, Acted) {
         let entry = match self.doors.spool.entry(id).await {
             Ok(Some(entry)) => entry,
@@ -154,12 +160,12 @@ impl Work {
             }
         };
         let now = self.doors.clock.now().wall;
-        let Chosen { changes, under_way } = choose(&entry, operation, except, routes, now);
+        let Chosen { changes, placements, under_way } = choose(&entry, operation, except, ways, now);
         if changes.is_empty() {
             return (After::Entry(entry), Ok(under_way));
         }
         let changed = changes.clone();
-        let ruling = Ruling { id, changes, notifications: Vec::new() };
+        let ruling = Ruling { id, changes, placements, notifications: Vec::new() };
         let left = match self.doors.spool.rule(ruling).await {
             Ok(left) => left,
             Err(fault) => return (After::Unknown, Err(fault)),
@@ -168,6 +174,7 @@ impl Work {
         let action = match operation.action {
             Action::Retry => "retry",
             Action::Cancel => "cancel",
+            Action::Rebind => "rebind",
             Action::Divide => "divide",
         };
         self.doors.observe.event(Event::Operated { id, action });
@@ -177,18 +184,13 @@ impl Work {
 
 struct Chosen {
     changes: Vec<(u32, Progress)>,
+    placements: Vec<(u32, Option<Placement>)>,
     /// It concerns a recipient that is being worked on, too.
     under_way: bool,
 }
 
-fn choose(
-    entry: &Entry,
-    operation: &Operation,
-    except: &[Arc<NextHop>],
-    routes: &dyn Routes,
-    now: UnixMillis,
-) -> Chosen {
-    let mut chosen = Chosen { changes: Vec::new(), under_way: false };
+fn choose(entry: &Entry, operation: &Operation, except: &[Arc<NextHop>], ways: &Ways, now: UnixMillis) -> Chosen {
+    let mut chosen = Chosen { changes: Vec::new(), placements: Vec::new(), under_way: false };
     for ((index, recipient), progress) in (0u32..).zip(&entry.envelope.recipients).zip(&entry.progress) {
         let domain = recipient.address.domain();
         if !operation.concerns(progress, domain) {
@@ -196,7 +198,7 @@ fn choose(
         }
         let pending = matches!(progress, Progress::Pending { .. });
         if pending && !except.is_empty() {
-            let hop = routes.next_hop(domain);
+            let hop = ways.of(entry, usize::try_from(index).unwrap_or(usize::MAX));
             if except.iter().any(|busy| **busy == hop) {
                 chosen.under_way = true;
                 continue;
@@ -205,11 +207,14 @@ fn choose(
         let change = match (operation.action, progress) {
             (Action::Divide, _) => continue,
             (Action::Cancel, _) => Progress::Done(Fate::Cancelled),
-            (Action::Retry, Progress::Pending { attempts, last, delay_told, .. }) => {
+            (Action::Retry | Action::Rebind, Progress::Pending { attempts, last, delay_told, .. }) => {
                 Progress::Pending { attempts: *attempts, due: now, last: last.clone(), delay_told: *delay_told }
             }
-            (Action::Retry, _) => Progress::fresh(now),
+            (Action::Retry | Action::Rebind, _) => Progress::fresh(now),
         };
+        if operation.action == Action::Rebind {
+            chosen.placements.push((index, None));
+        }
         chosen.changes.push((index, change));
     }
     chosen

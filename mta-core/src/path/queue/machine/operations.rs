@@ -1,4 +1,4 @@
-//! Operations on a whole message while it is in the schedule: an operator's retry and cancel, and dividing it anew
+//! Operations on a whole message while it is in the schedule: an operator's retry, cancel and rebind, and dividing it anew
 //! after the routes changed.
 //!
 //! From the moment an operation is asked for until it is over, the message's items are parked, so that nothing begins
@@ -9,11 +9,12 @@
 use super::{After, Effect, LAST_CHANCE, Machine};
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::entry::{Entry, Progress};
-use crate::base::mail::domain::Domain;
+use crate::base::flow::placement::Priority;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
-use crate::path::queue::items::Slot;
+use crate::path::queue::items::{Place, Slot};
 use crate::path::queue::operation::{Action, Operation};
+use crate::path::queue::rules::Ways;
 use crate::path::queue::timers::Whose;
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub(super) struct Want {
     destination: u32,
     pub(super) due: UnixMillis,
     pub(super) age_at: UnixMillis,
+    pub(super) priority: Priority,
 }
 
 impl Machine {
@@ -86,6 +88,8 @@ impl Machine {
         if self.is_busy_with_old_routes(id) {
             return;
         }
+        // Rebinding moves recipients to other items, so nobody may be at work on any of them.
+        let must_be_still = self.is_busy(id);
         let except: Vec<Arc<NextHop>> = self
             .items
             .of_message(id)
@@ -94,13 +98,16 @@ impl Machine {
             .map(|item| Arc::clone(&self.destinations.get(item.destination).hop))
             .collect();
         let Some(desk) = self.desks.get_mut(&id).filter(|desk| desk.running.is_none()) else { return };
+        if must_be_still && desk.waiting.front().is_some_and(|first| first.action == Action::Rebind) {
+            return;
+        }
         let Some(operation) = desk.waiting.pop_front() else { return };
         desk.running = Some(operation.clone());
-        if operation.action == Action::Retry {
+        if matches!(operation.action, Action::Retry | Action::Rebind) {
             self.wake_destinations(id);
         }
-        let routes = Arc::clone(&self.rules.routes);
-        self.operations.push_back(Effect::Operate { id, operation, except, routes });
+        let ways = self.rules.ways.clone();
+        self.operations.push_back(Effect::Operate { id, operation, except, ways });
     }
 
     /// An operator wants these tried now: a rest of their destinations is over, and one probe goes.
@@ -122,11 +129,12 @@ impl Machine {
         }
     }
 
-    fn idle_items(&self, id: QueueId) -> Vec<Slot> {
+    pub(super) fn idle_items(&self, id: QueueId) -> Vec<Slot> {
         self.items.of_message(id).filter(|&slot| !self.items.get(slot).place.is_busy()).collect()
     }
 
-    fn is_busy(&self, id: QueueId) -> bool {
+    /// Somebody works on recipients of the message.
+    pub(in crate::path::queue) fn is_busy(&self, id: QueueId) -> bool {
         self.items.of_message(id).any(|slot| self.items.get(slot).place.is_busy())
     }
 
@@ -135,11 +143,11 @@ impl Machine {
         !self.is_busy(id) && self.desks.get(&id).is_none_or(|desk| desk.running.is_none())
     }
 
-    /// Somebody works on recipients of the message that the present routes may divide otherwise.
+    /// Somebody works on recipients of the message that the present routes, or policy's next answer, may divide otherwise.
     pub(super) fn is_busy_with_old_routes(&self, id: QueueId) -> bool {
         self.items.of_message(id).any(|slot| {
             let item = self.items.get(slot);
-            item.place.is_busy() && item.generation != self.generation
+            item.place == Place::Placing || item.place.is_busy() && item.generation != self.generation
         })
     }
 
@@ -160,6 +168,7 @@ impl Machine {
                     let item = self.items.get_mut(slot);
                     item.due = if whole { want.due } else { want.due.min(item.due) };
                     item.age_at = want.age_at;
+                    item.priority = want.priority;
                 }
                 None if whole => self.forget(slot),
                 None => {}
@@ -173,6 +182,7 @@ impl Machine {
                 let item = self.items.get_mut(slot);
                 item.due = want.due;
                 item.age_at = want.age_at;
+                item.priority = want.priority;
             }
         }
         if !parked {
@@ -195,23 +205,27 @@ impl Machine {
         };
         let notice = self.rules.notice_at(entry).unwrap_or(expiry).min(expiry);
         let mut wants: Vec<Want> = Vec::new();
-        let mut last: Option<(Option<&Domain>, u32)> = None;
-        for (recipient, progress) in entry.envelope.recipients.iter().zip(&entry.progress) {
+        let mut last: Option<(usize, u32)> = None;
+        for (index, progress) in entry.progress.iter().enumerate() {
             let Progress::Pending { due, delay_told, .. } = progress else { continue };
-            let domain = recipient.address.domain();
             // Recipients of one domain mostly stand together.
             let destination = match last {
-                Some((same, number)) if same == domain => number,
-                _ => self.destinations.intern(self.rules.routes.next_hop(domain)),
+                Some((other, number)) if Ways::are_alike(entry, other, index) => number,
+                _ => self.destinations.intern(self.rules.ways.of(entry, index)),
             };
-            last = Some((domain, destination));
+            last = Some((index, destination));
+            let placement = entry.placement(index);
             let age_at = if *delay_told { expiry } else { notice };
+            // What policy gave less time gets no last chance beyond it.
+            let age_at = placement.and_then(|placement| placement.expires).map_or(age_at, |at| at.min(age_at));
+            let priority = placement.map_or_else(Priority::default, |placement| placement.priority);
             match wants.iter_mut().find(|want| want.destination == destination) {
                 Some(want) => {
                     want.due = want.due.min(*due);
                     want.age_at = want.age_at.min(age_at);
+                    want.priority = want.priority.max(priority);
                 }
-                None => wants.push(Want { destination, due: *due, age_at }),
+                None => wants.push(Want { destination, due: *due, age_at, priority }),
             }
         }
         wants

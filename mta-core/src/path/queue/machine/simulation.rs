@@ -1,9 +1,10 @@
 //! Any interleaving of inputs: no recipient is in two hands at once, no limit is passed, and whatever is pending has a
 //! place from which it will come again.
 
-use super::tests::{DAY, MINUTE, START, Table, entry, rules};
+use super::tests::{DAY, MINUTE, START, entry, rules, ways};
 use super::*;
 use crate::base::flow::entry::{Fate, Progress};
+use crate::base::flow::placement::Placement;
 use crate::path::queue::operation::Action;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +26,7 @@ enum Step {
     },
     Operate {
         message: usize,
-        action: bool,
+        action: usize,
         domain: Option<usize>,
         held: bool,
     },
@@ -34,6 +35,7 @@ enum Step {
     },
     Reroute {
         shared: Vec<usize>,
+        placing: bool,
     },
     Pause(bool),
     Pass {
@@ -47,10 +49,11 @@ fn step() -> impl Strategy<Value = Step> {
         3 => recipients.prop_map(|recipients| Step::Accept { recipients }),
         8 => (any::<usize>(), any::<[u8; 4]>(), 0u8..4)
             .prop_map(|(which, outcomes, health)| Step::End { which, outcomes, health }),
-        2 => (any::<usize>(), any::<bool>(), prop::option::of(0..DOMAINS.len()), any::<bool>())
+        2 => (any::<usize>(), 0usize..3, prop::option::of(0..DOMAINS.len()), any::<bool>())
             .prop_map(|(message, action, domain, held)| Step::Operate { message, action, domain, held }),
         1 => any::<usize>().prop_map(|message| Step::List { message }),
-        1 => prop::collection::vec(0..DOMAINS.len(), 0..4).prop_map(|shared| Step::Reroute { shared }),
+        1 => (prop::collection::vec(0..DOMAINS.len(), 0..4), any::<bool>())
+            .prop_map(|(shared, placing)| Step::Reroute { shared, placing }),
         1 => any::<bool>().prop_map(Step::Pause),
         3 => (0u32..3000).prop_map(|minutes| Step::Pass { minutes }),
     ]
@@ -60,13 +63,16 @@ fn step() -> impl Strategy<Value = Step> {
 enum UnderWay {
     Attempt { job: Job, recipients: Vec<u32> },
     Age { job: Job, recipients: Vec<u32> },
+    Place { job: Job, recipients: Vec<u32> },
     Operate { id: QueueId, operation: Operation, recipients: Vec<u32> },
 }
 
 impl UnderWay {
     fn hands(&self) -> (QueueId, &[u32]) {
         match self {
-            Self::Attempt { job, recipients } | Self::Age { job, recipients } => (job.id, recipients),
+            Self::Attempt { job, recipients } | Self::Age { job, recipients } | Self::Place { job, recipients } => {
+                (job.id, recipients)
+            }
             Self::Operate { id, recipients, .. } => (*id, recipients),
         }
     }
@@ -100,7 +106,7 @@ impl World {
             Step::End { which, outcomes, health } => self.end(which, outcomes, health),
             Step::Operate { message, action, domain, held } => {
                 if let Some(id) = self.nth(message) {
-                    let action = if action { Action::Cancel } else { Action::Retry };
+                    let action = [Action::Cancel, Action::Retry, Action::Rebind][action];
                     let domain = domain.map(|n| Arc::from(DOMAINS[n]));
                     self.machine.operate(id, Operation { action, domain, held, ticket: Some(1) });
                 }
@@ -110,8 +116,8 @@ impl World {
                     self.machine.admit(&self.spool[&id], self.now);
                 }
             }
-            Step::Reroute { shared } => {
-                self.rules.routes = Arc::new(Table(shared.into_iter().map(|n| DOMAINS[n]).collect()));
+            Step::Reroute { shared, placing } => {
+                self.rules.ways = ways(shared.into_iter().map(|n| DOMAINS[n]).collect(), placing);
                 assert!(self.machine.set_rules(self.rules.clone(), true));
                 for entry in self.spool.values() {
                     self.machine.admit(entry, self.now);
@@ -156,11 +162,18 @@ impl World {
                     let recipients = self.recipients(job.id, |entry, i| self.goes_to(&job, entry, i));
                     UnderWay::Age { job, recipients }
                 }
-                Effect::Operate { id, operation, except, routes } => {
+                Effect::Place(job) => {
+                    let recipients = self.recipients(job.id, |entry, i| {
+                        self.goes_to(&job, entry, i)
+                            && matches!(entry.progress[i], Progress::Pending { due, .. } if due <= self.now)
+                    });
+                    UnderWay::Place { job, recipients }
+                }
+                Effect::Operate { id, operation, except, ways } => {
                     let recipients = self.recipients(id, |entry, i| {
                         let domain = entry.envelope.recipients[i].address.domain();
                         let taken = matches!(entry.progress[i], Progress::Pending { .. })
-                            && except.iter().any(|hop| **hop == routes.next_hop(domain));
+                            && except.iter().any(|hop| **hop == ways.of(entry, i));
                         operation.action != Action::Divide && operation.concerns(&entry.progress[i], domain) && !taken
                     });
                     UnderWay::Operate { id, operation, recipients }
@@ -180,8 +193,7 @@ impl World {
     }
 
     fn goes_to(&self, job: &Job, entry: &Entry, i: usize) -> bool {
-        matches!(entry.progress[i], Progress::Pending { .. })
-            && job.routes.next_hop(entry.envelope.recipients[i].address.domain()) == *job.hop
+        matches!(entry.progress[i], Progress::Pending { .. }) && job.ways.of(entry, i) == *job.hop
     }
 
     fn end(&mut self, which: usize, outcomes: [u8; 4], health: u8) {
@@ -207,13 +219,32 @@ impl World {
                 let after = self.left(job.id);
                 self.machine.aged(job.slot, &after, !recipients.is_empty(), self.now);
             }
+            UnderWay::Place { job, recipients } => {
+                for &r in &recipients {
+                    let outcome = outcomes[r as usize % 4];
+                    self.rule(job.id, r, |now, old| place_result(outcome, now, old));
+                    let via = (outcome % 2 == 1).then(|| "chosen".into());
+                    if outcome % 8 < 6
+                        && let Some(entry) = self.spool.get_mut(&job.id)
+                    {
+                        entry.place(r, Some(Placement { via, ..Placement::default() }));
+                    }
+                }
+                let after = if outcomes[0] == 255 { After::Unknown } else { self.left(job.id) };
+                self.machine.placed(job.slot, &after, self.now);
+            }
             UnderWay::Operate { id, operation, recipients } => {
                 let failed = outcomes[0] > 240;
                 for &r in recipients.iter().filter(|_| !failed) {
                     self.rule(id, r, |now, _| match operation.action {
                         Action::Cancel => Progress::Done(Fate::Cancelled),
-                        Action::Retry | Action::Divide => Progress::fresh(now),
+                        Action::Retry | Action::Rebind | Action::Divide => Progress::fresh(now),
                     });
+                    if operation.action == Action::Rebind
+                        && let Some(entry) = self.spool.get_mut(&id)
+                    {
+                        entry.place(r, None);
+                    }
                 }
                 let after = if failed { After::Unknown } else { self.left(id) };
                 self.machine.operated(id, &after, self.now);
@@ -258,22 +289,25 @@ impl World {
         for slot in machine.items.all() {
             let item = machine.items.get(slot);
             let working = self.under_way.iter().any(|under_way| match under_way {
-                UnderWay::Attempt { job, .. } | UnderWay::Age { job, .. } => job.slot == slot,
+                UnderWay::Attempt { job, .. } | UnderWay::Age { job, .. } | UnderWay::Place { job, .. } => {
+                    job.slot == slot
+                }
                 UnderWay::Operate { .. } => false,
             });
             match item.place {
                 Place::Vacant => panic!("a vacant slot is no item"),
                 Place::Waiting | Place::Ready => assert!(item.timer.is_some() && !working),
                 Place::Aging => assert!(machine.aging.contains(&slot) && !working),
-                Place::Attempted | Place::Aged => assert!(working),
+                Place::Unplaced => assert!(machine.unplaced.contains(&slot) && !working),
+                Place::Attempted | Place::Aged | Place::Placing => assert!(working),
                 Place::Parked => assert!(machine.desks.contains_key(&item.id()), "parked and forgotten"),
             }
             if item.place == Place::Ready {
                 let destination = machine.destinations.get(item.destination);
                 let may = destination.may_start(machine.rules.attempts_per_destination_max);
-                assert!(!may || destination.in_turn, "a destination that may start has no turn");
+                assert!(!may || destination.has_turn(), "a destination that may start has no turn");
                 let resting = destination.congestion.resting_until().is_some();
-                let woken = destination.under_way > 0 || resting || destination.in_turn;
+                let woken = destination.under_way > 0 || resting || destination.has_turn();
                 assert!(woken, "nothing will give the line another turn");
             }
         }
@@ -289,8 +323,10 @@ impl World {
             .collect();
         for i in 0..entry.progress.len() {
             if matches!(entry.progress[i], Progress::Pending { .. }) {
-                let hop = self.rules.routes.next_hop(entry.envelope.recipients[i].address.domain());
-                let known = hops.contains(&hop) || self.machine.desks.contains_key(&id);
+                let hop = self.rules.ways.of(entry, i);
+                // The message of an item that is to be placed is divided whole after that.
+                let known = hops.contains(&hop) || hops.contains(&NextHop::Unplaced);
+                let known = known || self.machine.desks.contains_key(&id);
                 assert!(known, "{id} {i} is pending and nothing will start it");
             }
         }
@@ -303,6 +339,17 @@ fn attempt_result(outcome: u8, now: UnixMillis, old: &Progress) -> Progress {
         0 | 1 => Progress::Done(Fate::Delivered),
         2 => Progress::Held("odd".into()),
         n => Progress::Pending { attempts: attempts + 1, due: now.plus(u32::from(n) * MINUTE), last, delay_told },
+    }
+}
+
+/// Policy has a way for most, holds some, and fails some.
+fn place_result(outcome: u8, now: UnixMillis, old: &Progress) -> Progress {
+    let Progress::Pending { attempts, last, delay_told, due } = old.clone() else { return old.clone() };
+    match outcome % 8 {
+        5 => Progress::Held("odd".into()),
+        6 => Progress::Pending { attempts: attempts + 1, due: now.plus(MINUTE), last, delay_told },
+        7 => Progress::Done(Fate::Bounced),
+        _ => Progress::Pending { attempts, due, last, delay_told },
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::base::fixtures;
 pub(super) use crate::base::fixtures::START;
+use crate::base::flow::attempt::Routes;
 use crate::base::flow::entry::{Fate, LastFailure, Progress};
 use crate::base::mail::domain::Domain;
 use crate::path::queue::operation::Action;
@@ -20,11 +21,24 @@ impl Routes for Table {
             _ => NextHop::Maildir("shared".into()),
         }
     }
+
+    fn named(&self, route: &str) -> Option<NextHop> {
+        (route == "chosen").then(|| NextHop::Maildir("chosen".into()))
+    }
+
+    fn has_pool(&self, pool: &str) -> bool {
+        pool == "ours"
+    }
+}
+
+/// The way of recipients whose domains share a smart host.
+pub(super) fn ways(shared: Vec<&'static str>, placing: bool) -> Ways {
+    Ways { routes: Arc::new(Table(shared)), placing }
 }
 
 pub(super) fn rules() -> Rules {
     Rules {
-        routes: Arc::new(Table(Vec::new())),
+        ways: ways(Vec::new(), false),
         paused: false,
         attempts_max: 1000,
         attempts_per_destination_max: 50,
@@ -39,7 +53,7 @@ pub(super) fn entry(number: u128, recipients: &[&str]) -> Entry {
     fixtures::entry(number, "a@from.example", recipients)
 }
 
-fn pending(entry: &Entry, due: UnixMillis) -> Entry {
+pub(super) fn pending(entry: &Entry, due: UnixMillis) -> Entry {
     let mut later = entry.clone();
     for progress in &mut later.progress {
         *progress = Progress::Pending { attempts: 1, due, last: None::<Box<LastFailure>>, delay_told: false };
@@ -47,25 +61,25 @@ fn pending(entry: &Entry, due: UnixMillis) -> Entry {
     later
 }
 
-const ANSWERED: AttemptHealth = AttemptHealth(Health::Answered);
+pub(super) const ANSWERED: AttemptHealth = AttemptHealth(Health::Answered);
 const SITE_FAILED: AttemptHealth = AttemptHealth(Health::SiteFailed);
 
 /// All that can begin now.
-fn begun(machine: &mut Machine, now: UnixMillis) -> Vec<Effect> {
+pub(super) fn begun(machine: &mut Machine, now: UnixMillis) -> Vec<Effect> {
     std::iter::from_fn(|| machine.poll(now)).collect()
 }
 
-fn jobs(machine: &mut Machine, now: UnixMillis) -> Vec<Job> {
+pub(super) fn jobs(machine: &mut Machine, now: UnixMillis) -> Vec<Job> {
     begun(machine, now)
         .into_iter()
         .map(|effect| match effect {
             Effect::Attempt(job) => job,
-            Effect::Age(_) | Effect::Operate { .. } => panic!("only attempts are expected here"),
+            Effect::Age(_) | Effect::Place(_) | Effect::Operate { .. } => panic!("only attempts are expected here"),
         })
         .collect()
 }
 
-fn after(entry: &Entry) -> After {
+pub(super) fn after(entry: &Entry) -> After {
     After::Entry(Arc::new(entry.clone()))
 }
 
@@ -287,7 +301,7 @@ fn a_new_route_never_starts_a_recipient_twice() {
     let later = pending(&message, START);
     machine.attempted(started[1].slot, &after(&later), AttemptHealth::NOT_ASKED, START);
     // Both domains share a next hop from now on, while the first is still being tried by the old one.
-    let shared = Rules { routes: Arc::new(Table(vec!["one.example", "two.example"])), ..rules() };
+    let shared = Rules { ways: ways(vec!["one.example", "two.example"], false), ..rules() };
     assert!(machine.set_rules(shared, true));
     machine.admit(&message, START);
     assert!(begun(&mut machine, START).is_empty(), "the message waits until it is still");

@@ -208,6 +208,7 @@ impl Session {
             tenant: transaction.tenant.as_deref().map(Into::into),
             tags,
             progress: vec![progress; count],
+            placements: Vec::new(),
         };
         let content = match form {
             Form::Memory(whole) => OfferedContent::Memory(whole),

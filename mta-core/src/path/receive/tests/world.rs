@@ -7,8 +7,8 @@ use crate::base::flow::entry::Entry;
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::Selection;
 use crate::base::flow::policy::{
-    Asked, Attempted, DataVerdict, Disposition, Gate, Hook, Policy, SendVerdict, Sending, Sendout, SessionInfo,
-    SessionPolicy, Submission,
+    Asked, Attempted, DataVerdict, Disposition, Gate, Hook, Policy, RouteVerdict, SendVerdict, Sending, Sendout,
+    SessionInfo, SessionPolicy, Submission, Unplaced,
 };
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::{Blob, Room, Spool};
@@ -18,7 +18,7 @@ use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Network, Queue, Relay, Storage};
+use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Metrics, Network, Queue, Relay, Storage};
 use crate::path::receive::doors::Doors;
 use bytes::Bytes;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +33,7 @@ pub(super) fn config() -> Config {
         hostname: "mx.example".into(),
         data_dir: "unused".into(),
         listeners: Vec::new(),
+        http: Vec::new(),
         relay: Relay { networks: vec![network], domains: vec![DomainPattern::new("here.example")] },
         routes: Vec::new(),
         delivery: Delivery::default(),
@@ -41,9 +42,11 @@ pub(super) fn config() -> Config {
         limits: Limits::default(),
         secrets: Vec::new(),
         tables: Vec::new(),
+        pools: Vec::new(),
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
+        metrics: Metrics::default(),
     }
 }
 
@@ -220,7 +223,7 @@ impl Policy for TestPolicy {
             Hook::Data => self.data.lock().expect("no panic").is_some(),
             Hook::Helo => self.helo.lock().expect("no panic").is_some(),
             Hook::Mail => self.mail.lock().expect("no panic").is_some(),
-            Hook::PreSend | Hook::Outcome | Hook::Tick => false,
+            Hook::Auth | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Http | Hook::Tick => false,
             Hook::Disconnect => true,
         }
     }
@@ -236,6 +239,10 @@ impl Policy for TestPolicy {
         };
         session.note(format!("session {} {:?}", info.listener, info.helo));
         Box::new(session)
+    }
+
+    fn route<'a>(&'a self, _: Unplaced<'a>) -> Answer<'a, RouteVerdict> {
+        panic!("the queue asks for ways")
     }
 
     fn pre_send<'a>(&'a self, _sendout: Sendout<'a>) -> Answer<'a, SendVerdict> {
@@ -257,6 +264,7 @@ impl SessionPolicy for TestSession {
         let (what, gate) = match asked {
             Asked::Connect => ("connect".to_owned(), &self.connect),
             Asked::Helo(name) => (format!("asked helo {name}"), &self.helo),
+            Asked::Auth { .. } => unreachable!("there is no AUTH"),
             Asked::Mail { envelope, size_bytes } => {
                 (format!("mail {} {size_bytes:?}", text(envelope.sender.as_ref())), &self.mail)
             }

@@ -1,7 +1,7 @@
 //! The part for machines: message/delivery-status (RFC 3464 2), or its global twin (RFC 6533 4).
 
 use crate::base::smtp::reply::Reply;
-use crate::path::settle::notice::{Notice, Notification, date, mailbox};
+use crate::path::settle::notice::{Notice, Notification, mailbox};
 use std::fmt::Write as _;
 
 /// A field's value beyond this is cut, in octets; a remote can say much.
@@ -18,7 +18,7 @@ pub(super) fn report(notification: &Notification<'_>) -> String {
         field(&mut text, "Original-Envelope-Id", envid);
     }
     field(&mut text, "Reporting-MTA", &format!("dns; {}", notification.hostname));
-    field(&mut text, "Arrival-Date", &date(entry.accepted));
+    field(&mut text, "Arrival-Date", &entry.accepted.rfc5322());
     for notice in notification.notices {
         text.push_str("\r\n");
         recipient(&mut text, notice);
@@ -46,11 +46,11 @@ fn recipient(text: &mut String, notice: &Notice<'_>) {
             // RFC 3464 2.3.6: `smtp` is for what a remote said; these are our own words.
             None => field(text, "Diagnostic-Code", &format!("x-mailwright; {}", ascii(&last.reply))),
         }
-        field(text, "Last-Attempt-Date", &date(last.at));
+        field(text, "Last-Attempt-Date", &last.at.rfc5322());
     }
     // RFC 3464 2.3.9: for delays alone.
     if let Some(until) = notice.retry_until {
-        field(text, "Will-Retry-Until", &date(until));
+        field(text, "Will-Retry-Until", &until.rfc5322());
     }
 }
 

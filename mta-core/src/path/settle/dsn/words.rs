@@ -1,6 +1,6 @@
 //! The part for people (RFC 6522 3).
 
-use crate::path::settle::notice::{Action, EXPIRED, Notice, Notification, date, mailbox};
+use crate::path::settle::notice::{Action, EXPIRED, Notice, Notification, mailbox};
 use std::fmt::Write as _;
 
 /// Where words of a remote are folded, in octets.
@@ -63,7 +63,7 @@ fn recipient(text: &mut String, notice: &Notice<'_>) {
         folded(text, "I have tried for as long as I may.");
     }
     if let Some(until) = notice.retry_until {
-        folded(text, &format!("I will keep trying until {}.", date(until)));
+        folded(text, &format!("I will keep trying until {}.", until.rfc5322()));
     }
 }
 

@@ -6,6 +6,7 @@ use super::shared::{Pin, Shared, spool_fault};
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
 use crate::base::flow::entry::{Entry, Progress};
+use crate::base::flow::placement::Placement;
 use crate::base::mail::id::QueueId;
 use crate::base::world::store::{Position, StoreFault};
 use crate::path::spool::group::{Fresh, Group, Ruled};
@@ -47,6 +48,7 @@ pub(super) enum Job {
 pub(super) struct Change {
     pub(super) pin: Pin,
     pub(super) changes: Vec<(u32, Progress)>,
+    pub(super) placements: Vec<(u32, Option<Placement>)>,
     pub(super) notifications: Vec<Fresh>,
 }
 
@@ -170,7 +172,8 @@ impl Committer {
                 pending.push(Pending::Accept(fresh, answer));
             }
             Job::Rule(change, answer) => {
-                let ruled = group.rule(&self.shared.ledger(), change.pin.id, &change.changes, &change.notifications);
+                let Change { pin, changes, placements, notifications } = &*change;
+                let ruled = group.rule(&self.shared.ledger(), pin.id, changes, placements, notifications);
                 match ruled {
                     Some(ruled) => pending.push(Pending::Rule(change, ruled, answer)),
                     None => tell(answer, Ok(None)),

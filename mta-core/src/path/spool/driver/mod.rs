@@ -190,7 +190,7 @@ impl SpoolDoor {
     }
 
     async fn decide(&self, ruling: Ruling) -> Result<Option<Arc<Entry>>, SpoolFault> {
-        let Ruling { id, changes, notifications: offers } = ruling;
+        let Ruling { id, changes, placements, notifications: offers } = ruling;
         let pin = self.shared.pin(id).await?;
         let mut notifications = Vec::with_capacity(offers.len());
         let mut claims = Vec::new();
@@ -202,7 +202,7 @@ impl SpoolDoor {
         let mark = |is_message| claims.iter().for_each(|c| c.is_message.store(is_message, Ordering::Release));
         mark(true);
         let (answer, answered) = oneshot::channel();
-        let change = Box::new(Change { pin, changes, notifications });
+        let change = Box::new(Change { pin, changes, placements, notifications });
         self.hand_in(Job::Rule(change, answer)).await.inspect_err(|_| mark(false))?;
         answered.await.map_err(|_| SpoolFault::Closing)?.inspect_err(|_| mark(false))
     }
@@ -217,7 +217,7 @@ impl SpoolDoor {
             };
             let held = || Progress::Held(format!("the stored message is damaged: {why}").into());
             let changes = pending.into_iter().map(|index| (index, held())).collect();
-            self.decide(Ruling { id, changes, notifications: Vec::new() }).await?;
+            self.decide(Ruling { id, changes, placements: Vec::new(), notifications: Vec::new() }).await?;
         }
         read
     }

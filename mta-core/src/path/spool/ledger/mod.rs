@@ -285,7 +285,8 @@ impl Ledger {
 fn weight(kept: &Kept) -> usize {
     let entry = &kept.entry;
     let edits: usize = entry.edits.headers.len() * 128;
-    400 + entry.trace.len() + entry.envelope.recipients.len() * 160 + edits + entry.tags.len() * 64
+    let ways = entry.placements.len() * 160;
+    400 + entry.trace.len() + entry.envelope.recipients.len() * 160 + edits + entry.tags.len() * 64 + ways
 }
 
 #[cfg(test)]

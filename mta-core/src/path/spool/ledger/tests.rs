@@ -29,6 +29,7 @@ fn kept(n: u128, at: u64) -> Arc<Kept> {
         tenant: None,
         tags: Vec::new(),
         progress: vec![Progress::fresh(UnixMillis(at))],
+        placements: Vec::new(),
     };
     let message = Span { at: Position(at), bytes: 10 };
     Arc::new(Kept { entry: Arc::new(entry), home: Home { message, state: None, is_blob: false } })

@@ -93,7 +93,7 @@ impl Fold {
                         self.put(kept);
                     }
                 }
-                Some(Said::State { id, joined, progress }) => {
+                Some(Said::State { id, joined, progress, placements }) => {
                     if self.take_joined(joined) {
                         let old = match self.changed.get(&id) {
                             Some(known) => known.as_deref().cloned(),
@@ -101,7 +101,7 @@ impl Fold {
                         };
                         // A state whose message is not known belongs to a message that ended or moved up since.
                         if let Some(old) = old.filter(|old| old.entry.progress.len() == progress.len()) {
-                            let entry = Entry { progress, ..Entry::clone(&old.entry) };
+                            let entry = Entry { progress, placements, ..Entry::clone(&old.entry) };
                             let home = Home { state: Some(span), ..old.home };
                             self.put(Kept { entry: Arc::new(entry), home });
                         }

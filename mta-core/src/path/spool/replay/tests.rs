@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::flow::entry::{Fate, Progress};
+use crate::base::flow::placement::Placement;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::time::UnixMillis;
@@ -38,6 +39,7 @@ fn entry(n: u64, recipients: usize) -> Entry {
         tenant: Some("t".into()),
         tags: vec![("a".into(), "b".into())],
         progress: vec![Progress::fresh(NOW); recipients],
+        placements: Vec::new(),
     }
 }
 
@@ -71,6 +73,10 @@ fn notification(n: u64) -> Record {
     record::message(&entry(n, 1), false, Bytes::from_static(b"\r\nx"), true)
 }
 
+fn state(n: u64, joined: u16, progress: Vec<Progress>) -> Record {
+    record::state(&Entry { progress, ..entry(n, 1) }, joined)
+}
+
 fn done() -> Vec<Progress> {
     vec![Progress::Done(Fate::Bounced)]
 }
@@ -82,7 +88,7 @@ fn fresh() -> Vec<Progress> {
 #[test]
 fn the_newest_state_counts() {
     let held = vec![Progress::Held("so".into())];
-    let records = [message(1), record::state(id(1), 0, &held), message(2), record::gone(id(2), 0)];
+    let records = [message(1), state(1, 0, held.clone()), message(2), record::gone(id(2), 0)];
     assert_eq!(replayed(&records), [(id(1), Some(held)), (id(2), None)]);
 }
 
@@ -92,7 +98,7 @@ fn notifications_count_only_with_their_ruling() {
     assert_eq!(replayed(&whole), [(id(1), None), (id(2), Some(fresh())), (id(3), Some(fresh()))]);
     assert_eq!(replayed(&whole[..3]), [(id(1), Some(fresh()))], "torn before the ruling");
     // After a crash the ruling is made again, with other notifications.
-    let again = [message(1), notification(2), notification(4), record::state(id(1), 1, &done())];
+    let again = [message(1), notification(2), notification(4), state(1, 1, done())];
     assert_eq!(replayed(&again), [(id(1), Some(done())), (id(4), Some(fresh()))]);
     let one_lost = [message(1), notification(2), record::gone(id(1), 2)];
     assert_eq!(replayed(&one_lost), [(id(1), Some(fresh()))], "it is ruled again");
@@ -101,9 +107,32 @@ fn notifications_count_only_with_their_ruling() {
 }
 
 #[test]
+fn a_message_that_was_moved_up_counts_only_with_its_ways() {
+    let mut placed = entry(1, 1);
+    placed.place(0, Some(Placement { via: Some("bulk".into()), ..Placement::default() }));
+    let ways = |records: &[Record]| {
+        let found = records.iter().map(|record| Found {
+            at: Position(0),
+            end: Position(1),
+            record: Ok((record.kind, payload(record))),
+        });
+        let mut fold = Fold::default();
+        fold.add(hear(found.collect(), NOW, &mut Vec::new()).expect("nothing newer"), HashMap::new());
+        fold.changed[&id(1)].as_ref().map(|kept| kept.entry.placements.clone())
+    };
+    let moved = record::message(&placed, false, Bytes::from_static(b"\r\nx"), true);
+    let all = [message(1), record::state(&placed, 0), moved, record::state(&placed, 1)];
+    for many in 2..=4 {
+        assert_eq!(ways(&all[..many]), Some(placed.placements.clone()), "{many} records");
+    }
+    let asked_anew = [&all[..], &[state(1, 0, fresh())]].concat();
+    assert_eq!(ways(&asked_anew), Some(Vec::new()), "a state without ways says that there are none");
+}
+
+#[test]
 fn a_state_without_its_message_is_nothing() {
-    assert_eq!(replayed(&[record::state(id(1), 0, &fresh()), record::probe()]), []);
-    let too_long = [message(1), record::state(id(1), 0, &[fresh(), fresh()].concat())];
+    assert_eq!(replayed(&[state(1, 0, fresh()), record::probe()]), []);
+    let too_long = [message(1), state(1, 0, [fresh(), fresh()].concat())];
     assert_eq!(replayed(&too_long), [(id(1), Some(fresh()))]);
 }
 

@@ -1,7 +1,11 @@
 //! Question and Verdict: what the stages ask of plugins, what plugins may answer, and policy's door.
 
+pub mod public;
+
 use super::Answer;
+use crate::base::flow::attempt::Routes;
 use crate::base::flow::entry::Entry;
+use crate::base::flow::placement::Placement;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Composed, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit};
@@ -9,6 +13,8 @@ use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
+use public::{PublicAnswer, PublicRequest};
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -20,16 +26,22 @@ pub enum Hook {
     Connect,
     /// After EHLO or HELO, before the answer.
     Helo,
+    /// After AUTH, whether or not it succeeded.
+    Auth,
     /// After MAIL's own checks.
     Mail,
     /// After each RCPT's own checks.
     Rcpt,
     /// The whole message is here, nothing answered yet.
     Data,
+    /// A recipient entered the queue, or is to be placed anew.
+    Route,
     /// Before each attempt, for each recipient.
     PreSend,
     /// What became of an attempt. Told, not asked.
     Outcome,
+    /// A request to the plugin's own public path.
+    Http,
     /// Time passed. Told, not asked.
     Tick,
     /// The connection is gone. Told, not asked.
@@ -38,14 +50,17 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Connect,
         Self::Helo,
+        Self::Auth,
         Self::Mail,
         Self::Rcpt,
         Self::Data,
+        Self::Route,
         Self::PreSend,
         Self::Outcome,
+        Self::Http,
         Self::Tick,
         Self::Disconnect,
     ];
@@ -56,11 +71,14 @@ impl Hook {
         match self {
             Self::Connect => "connect",
             Self::Helo => "helo",
+            Self::Auth => "auth",
             Self::Mail => "mail",
             Self::Rcpt => "rcpt",
             Self::Data => "data",
+            Self::Route => "route",
             Self::PreSend => "pre-send",
             Self::Outcome => "outcome",
+            Self::Http => "http",
             Self::Tick => "tick",
             Self::Disconnect => "disconnect",
         }
@@ -70,6 +88,12 @@ impl Hook {
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|hook| hook.name() == name)
+    }
+
+    /// Whether plugins may change the message here: elsewhere nothing would come of it.
+    #[must_use]
+    pub fn may_edit(self) -> bool {
+        matches!(self, Self::Data | Self::PreSend)
     }
 
     /// Whether plugins are only told: they answer nothing, so their failure means nothing to the mail.
@@ -86,6 +110,15 @@ pub enum Asked<'a> {
     Connect,
     /// `on-helo`: the name that it gives (RFC 5321 4.1.1.1).
     Helo(&'a str),
+    /// `on-auth`: how an AUTH command ended (RFC 4954 4). No session asks it yet: there is no AUTH.
+    Auth {
+        /// The mechanism, as `PLAIN`.
+        mechanism: &'a str,
+        /// Who the client says it is.
+        user: &'a str,
+        /// Whether it could show it.
+        succeeded: bool,
+    },
     /// `on-mail`: what MAIL said (RFC 5321 4.1.1.2).
     Mail {
         /// Without recipients yet.
@@ -134,6 +167,19 @@ pub enum Disposition {
     Discard(Box<str>),
 }
 
+/// Verdict on one recipient's way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Routing {
+    /// No opinion: by the configuration's routes.
+    Next,
+    /// That way; and not before that time, where there is one.
+    Place(Placement, Option<UnixMillis>),
+    /// Keep until an operator decides; the reason.
+    Hold(Box<str>),
+    /// Bounce with this reply (or, with a 4xx code, count as a failed attempt and ask again).
+    Fail(Reply),
+}
+
 /// Verdict on one recipient's next attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sending {
@@ -164,6 +210,15 @@ pub struct DataVerdict {
     pub envelope: Vec<EnvelopeEdit>,
     /// Tags set.
     pub tags: Vec<(Box<str>, Box<str>)>,
+}
+
+/// What plugins made of one recipient's way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteVerdict {
+    /// Where it goes.
+    pub routing: Routing,
+    /// Who said so, where it was not `Next`.
+    pub plugin: Option<Arc<str>>,
 }
 
 /// What plugins made of one recipient's attempt.
@@ -203,6 +258,21 @@ pub struct Submission<'a> {
     pub content: &'a Content,
     /// What it may grow to by a new body, in octets.
     pub size_bytes_max: u64,
+}
+
+/// One recipient's way under decision at `on-route`.
+#[derive(Clone, Copy)]
+pub struct Unplaced<'a> {
+    /// The message.
+    pub entry: &'a Entry,
+    /// Its content.
+    pub content: &'a Content,
+    /// Which recipient.
+    pub recipient: u32,
+    /// Which attempt will be its next, from 1.
+    pub attempt: u32,
+    /// What an answer may name.
+    pub routes: &'a dyn Routes,
 }
 
 /// One recipient's attempt under decision at `on-pre-send`.
@@ -262,12 +332,21 @@ pub trait Policy: Send + Sync {
     /// Opens policy's side of an SMTP session.
     fn session(&self, info: SessionInfo) -> Box<dyn SessionPolicy>;
 
+    /// `on-route` for one recipient.
+    fn route<'a>(&'a self, unplaced: Unplaced<'a>) -> Answer<'a, RouteVerdict>;
+
     /// `on-pre-send` for one recipient.
     fn pre_send<'a>(&'a self, sendout: Sendout<'a>) -> Answer<'a, SendVerdict>;
 
     /// `on-outcome` for one recipient: passed on to the plugins beside the mail. Dropped, and counted, for a plugin that
     /// can't keep up. Must be called within a Tokio runtime.
     fn outcome(&self, attempted: &Attempted);
+
+    /// `on-http`, of the plugin that the request is for.
+    fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {
+        let _ = request;
+        Box::pin(ready(PublicAnswer::Absent))
+    }
 }
 
 /// Policy's side of one SMTP session: keeps its notes, and its instances for as long as a transaction lives.

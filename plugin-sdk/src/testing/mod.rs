@@ -2,10 +2,10 @@
 //!
 //! Each test thread has its own scene. It grants everything; what the server refuses for want of a grant is not shown.
 
-use crate::Address;
 use crate::bindings::mailwright::plugin::{delivery, kv, message, session};
 use crate::log::Level;
 use crate::session::Note;
+use crate::{Address, Priority};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(crate) mod backend;
 mod network;
 mod supplies;
 
-pub use network::{Dns, Web};
+pub use network::{Dns, Submitted, Web};
 
 /// What the hooks see, and what they did.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ pub struct Scene {
     pub session: Option<session::Info>,
     /// The message; none answers `NotHere`.
     pub message: Option<Message>,
-    /// The attempt; none answers `NotHere`.
+    /// The recipient on its way out; none answers `NotHere`.
     pub delivery: Option<delivery::Info>,
     /// Notes of the session.
     pub notes: BTreeMap<String, Note>,
@@ -38,12 +38,27 @@ pub struct Scene {
     pub dns: Dns,
     /// Servers that answer requests.
     pub web: Web,
+    /// Mail that the plugin sent.
+    pub submitted: Vec<Submitted>,
+    /// What sending mail answers instead, if anything.
+    pub submit_error: Option<crate::submit::Error>,
     /// What the next random octets are made of: the same number gives the same octets.
     pub random: u64,
     /// The clock.
     pub now_ms: u64,
     /// Log lines written.
     pub log: Vec<(Level, String)>,
+    /// What was counted, in its order.
+    pub metrics: Vec<Metric>,
+}
+
+/// A sample of the plugin's own metrics.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Metric {
+    /// `add`: name, labels and how many more.
+    Added(String, Vec<(String, String)>, i64),
+    /// `observe`: name, labels and the value.
+    Observed(String, Vec<(String, String)>, f64),
 }
 
 /// A message on the stage.
@@ -86,5 +101,22 @@ pub fn session(peer_ip: &str) -> session::Info {
         helo: None,
         tls_version: None,
         auth_user: None,
+    }
+}
+
+/// A recipient on its way out as most tests want it: just queued, before its first attempt.
+#[must_use]
+pub fn delivery(recipient: &str) -> delivery::Info {
+    let (local, domain) = recipient.rsplit_once('@').unwrap_or((recipient, ""));
+    delivery::Info {
+        queue_id: "test".to_owned(),
+        recipient: Address::new(local, domain),
+        tenant: None,
+        campaign: None,
+        priority: Priority::Normal,
+        attempt: 1,
+        queued_ms: 0,
+        last_reply: None,
+        site: None,
     }
 }

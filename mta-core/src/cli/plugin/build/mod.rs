@@ -1,4 +1,6 @@
-//! `plugin build`: a Rust crate for WebAssembly, and a component of what comes out.
+//! `plugin build`: a Rust crate for WebAssembly, and a component of what comes out; or of a module that another compiler made.
+
+pub(super) mod contract;
 
 use super::super::say;
 use super::guest::{PROFILE, TARGET, encoded_flags, missing_target, profile_variable};
@@ -15,18 +17,25 @@ pub(super) fn run(folder: &Path, release_dir: Option<&Path>) -> Result<(), Strin
     let crate_of = Crate::read(folder)?;
     check_target(folder)?;
     let module = crate_of.module()?;
-    let octets = fs::read(&module).map_err(|error| format!("{}: {error}", module.display()))?;
-    let component = component(&octets).map_err(|error| {
-        format!(
-            "no component can be made of {}: {error}; is `#[mailwright_plugin::plugin]` on an impl block?",
-            module.display()
-        )
-    })?;
     let to = release_dir.unwrap_or(folder);
-    let path = to.join(format!("{}.wasm", crate_of.name));
+    encode(&module, &to.join(format!("{}.wasm", crate_of.name)), "is `#[mailwright_plugin::plugin]` on an impl block?")
+}
+
+/// Makes a component of a module that has its world in it, as bindings of other languages put it there. Without a
+/// folder to write to it takes the module's place.
+pub(super) fn module(module: &Path, release_dir: Option<&Path>) -> Result<(), String> {
+    let name = module.file_name().ok_or_else(|| format!("{}: it names no file", module.display()))?;
+    let path = release_dir.map_or_else(|| module.to_owned(), |folder| folder.join(name));
+    encode(module, &path, "are the bindings' object file and their `cabi_realloc` linked into it?")
+}
+
+fn encode(module: &Path, path: &Path, question: &str) -> Result<(), String> {
+    let octets = fs::read(module).map_err(|error| format!("{}: {error}", module.display()))?;
+    let component = component(&octets)
+        .map_err(|error| format!("no component can be made of {}: {error}; {question}", module.display()))?;
     let told = |error: std::io::Error| format!("{}: {error}", path.display());
-    fs::create_dir_all(to).map_err(told)?;
-    fs::write(&path, &component).map_err(told)?;
+    fs::create_dir_all(path.parent().unwrap_or(path)).map_err(told)?;
+    fs::write(path, &component).map_err(told)?;
     // Another Mailwright may have what this one lacks, so an odd component is told of and kept.
     say(&described(&path.display().to_string(), &component)?)
 }

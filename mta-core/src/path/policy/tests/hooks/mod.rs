@@ -1,5 +1,9 @@
 //! Hooks with what they are told: real components that trap unless they are told so, and the example plugin on its four.
 
+mod counted;
+mod public;
+mod route;
+
 use super::guests::{ACCEPT, ADD, ADD_HEADER, GET_NOTE, HEADER, LOG, NEXT, SET_NOTE, SPIN, TRAP, expect_octet, guest};
 use super::stage::{ID, Stage, content, entry, envelope, hello, plugin, recipient};
 use crate::base::flow::policy::{
