@@ -8,9 +8,9 @@ pub mod trial;
 
 use crate::base::event::Event;
 use crate::base::flow::attempt::Deliver;
-use crate::base::flow::operator::Operate;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::flow::suppression::Suppress;
 use crate::base::world::dns::Dns;
 use crate::base::world::net::{Listener, Net};
 use crate::base::world::store::{Journal, Store, StoreFault};
@@ -42,6 +42,7 @@ use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
+use crate::path::suppress::driver::Suppressor;
 use reloads::Reloads;
 use std::pin::pin;
 use std::slice;
@@ -57,7 +58,10 @@ const ADMISSIONS_MAX: usize = 1024;
 /// Where plugins' buckets are kept, in the data directory.
 const PLUGIN_DATA: &str = "plugins";
 
-/// The size of a file of them, in octets.
+/// Where suppression lists are kept, in the data directory.
+const SUPPRESSION: &str = "suppression";
+
+/// The size of a file of either, in octets.
 const PLUGIN_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long sessions may take to say 421 when the drain's limit has passed.
@@ -105,7 +109,7 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None)?;
+        let host = host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None)?;
         let mut wrong = Vec::new();
         let supplies = Shelf::default().read(&config)?.supplies;
         for plugin in &config.plugins {
@@ -204,7 +208,8 @@ impl Server {
         // the directory.
         let store = open_store(&config)?;
         let shelf = Arc::new(Shelf::default());
-        let host = load_plugins(&config, &world, &shelf).await?;
+        let suppressor = Arc::new(open_suppression(&config, &world).await?);
+        let host = load_plugins(&config, &world, &shelf, &suppressor).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
@@ -237,7 +242,17 @@ impl Server {
         };
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
-        serve_operators(control, operate, &reloads, &world, metrics, &log, &mut beside);
+        let operations = Operations {
+            operate,
+            plugins: Arc::<Reloads>::clone(&reloads),
+            suppress: suppressor,
+            clock: Arc::clone(&world.clock),
+            metrics,
+            log: Arc::clone(&log),
+            hostname: Arc::clone(&reloads.present().hostname),
+            started: world.clock.now().wall,
+        };
+        beside.spawn(async move { control.serve(Arc::new(operations)).await });
 
         let web = http::Doors {
             policy: Arc::clone(&policy),
@@ -344,16 +359,38 @@ async fn asked_again(signals: &mut Signals) {
     while signals.next().await != Signal::Terminate {}
 }
 
-async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<Host, String> {
-    let dir = config.data_dir.join(PLUGIN_DATA);
-    let unkept = |fault: StoreFault| format!("{}: {fault}", dir.display());
-    let journal = match config.storage.engine {
-        Engine::Memory => None,
-        Engine::Sled => Some(store::journal::open(&dir, PLUGIN_SEGMENT_BYTES).map_err(unkept)?),
-    };
+/// A journal of its own in the data directory, where anything is kept; and how its faults are told.
+fn open_journal(config: &Config, name: &str) -> Result<Option<Arc<dyn Journal>>, String> {
+    let dir = config.data_dir.join(name);
+    match config.storage.engine {
+        Engine::Memory => Ok(None),
+        Engine::Sled => {
+            let journal = store::journal::open(&dir, PLUGIN_SEGMENT_BYTES);
+            Ok(Some(journal.map_err(|fault| unread(config, name, &fault))?))
+        }
+    }
+}
+
+fn unread(config: &Config, name: &str, fault: &StoreFault) -> String {
+    format!("{}: {fault}", config.data_dir.join(name).display())
+}
+
+async fn open_suppression(config: &Config, world: &World) -> Result<Suppressor, String> {
+    let journal = open_journal(config, SUPPRESSION)?;
+    let opened = Suppressor::open(journal, Arc::clone(&world.clock), Arc::clone(&world.observe)).await;
+    opened.map_err(|fault| unread(config, SUPPRESSION, &fault))
+}
+
+async fn load_plugins(
+    config: &Config,
+    world: &World,
+    shelf: &Shelf,
+    suppressor: &Arc<Suppressor>,
+) -> Result<Host, String> {
+    let journal = open_journal(config, PLUGIN_DATA)?;
     let compiler = Compiler::cached(&config.data_dir, Arc::clone(&world.observe));
-    let host = host(world, compiler, journal)?;
-    host.recall().await.map_err(unkept)?;
+    let host = host(world, compiler, journal, Some(Arc::<Suppressor>::clone(suppressor) as Arc<dyn Suppress>))?;
+    host.recall().await.map_err(|fault| unread(config, PLUGIN_DATA, &fault))?;
     let reading = shelf.read(config)?;
     let loaded = host.load(&config.plugins, &reading.supplies, &plugins::read).await;
     loaded.map_err(|error| error.to_string())?;
@@ -362,14 +399,19 @@ async fn load_plugins(config: &Config, world: &World, shelf: &Shelf) -> Result<H
 }
 
 /// A host with its pulse, and no plugins yet.
-fn host(world: &World, compiler: Compiler, journal: Option<Arc<dyn Journal>>) -> Result<Host, String> {
+fn host(
+    world: &World,
+    compiler: Compiler,
+    journal: Option<Arc<dyn Journal>>,
+    suppress: Option<Arc<dyn Suppress>>,
+) -> Result<Host, String> {
     let reach = Reach {
         dice: Arc::clone(&world.dice),
         dns: Arc::clone(&world.dns),
         http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
     };
     let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
-    let host = Host::new(HostSettings { journal, compiler: Arc::new(compiler), ..settings })?;
+    let host = Host::new(HostSettings { journal, suppress, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }
@@ -425,25 +467,4 @@ fn bind_public(config: &Config, net: &dyn Net) -> Result<Vec<PublicPort>, String
         Ok((http.clone(), port))
     };
     config.http.iter().map(bind).collect()
-}
-
-fn serve_operators(
-    control: ControlSocket,
-    operate: Arc<dyn Operate>,
-    reloads: &Arc<Reloads>,
-    world: &World,
-    metrics: Arc<Metrics>,
-    log: &Arc<EventLog>,
-    beside: &mut JoinSet<()>,
-) {
-    let operations = Arc::new(Operations {
-        operate,
-        plugins: Arc::<Reloads>::clone(reloads),
-        clock: Arc::clone(&world.clock),
-        metrics,
-        log: Arc::clone(log),
-        hostname: Arc::clone(&reloads.present().hostname),
-        started: world.clock.now().wall,
-    });
-    beside.spawn(async move { control.serve(operations).await });
 }

@@ -31,6 +31,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::CheckConfig(config) => cli::check::check(&config.file()),
         Command::Plugin { command } => cli::plugin::run(command),
         Command::Queue { command } => cli::queue::run(command),
+        Command::Suppression { command } => cli::suppression::run(command),
         Command::Spool { command: SpoolCommand::Rebuild(config) } => app::rebuild_spool(options(config)),
         Command::Status { config, json } => cli::queue::status(&config, json),
         Command::Metrics(config) => cli::queue::metrics(&config),

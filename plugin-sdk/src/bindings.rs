@@ -24,6 +24,7 @@ wit_bindgen::generate!({
             import mailwright:plugin/kv@0.1.0;
             import mailwright:plugin/random@0.1.0;
             import mailwright:plugin/secrets@0.1.0;
+            import mailwright:plugin/suppression@0.1.0;
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
             import mailwright:plugin/http@0.1.0;

@@ -59,6 +59,6 @@ pub mod web;
 
 pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStatus, Fault, Gate, Priority, Reply};
 pub use hooks::{Auth, Mail, Outcome, Rcpt, Route, Routing, Sending};
-pub use host::outside::{dns, http, random, secrets, submit, tables};
+pub use host::outside::{dns, http, random, secrets, submit, suppression, tables};
 pub use host::{clock, delivery, kv, log, message, metrics, patterns, session};
 pub use mailwright_plugin_macros::{Config, plugin};

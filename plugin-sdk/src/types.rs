@@ -2,7 +2,7 @@
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Priority, Reply};
 use crate::hooks::{Route, Routing};
-use crate::host::outside::{dns, http, submit, tables};
+use crate::host::outside::{dns, http, submit, suppression, tables};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -210,6 +210,18 @@ impl From<tables::Error> for Fault {
             tables::Error::Unavailable(words) => words,
         };
         Self::Unavailable(format!("tables: {words}"))
+    }
+}
+
+impl From<suppression::Error> for Fault {
+    fn from(error: suppression::Error) -> Self {
+        let words = match &error {
+            suppression::Error::NotPermitted => "not-permitted",
+            suppression::Error::Invalid => "invalid",
+            suppression::Error::Full => "full",
+            suppression::Error::Unavailable(words) => words,
+        };
+        Self::Unavailable(format!("suppression: {words}"))
     }
 }
 

@@ -6,3 +6,4 @@ mod plugins;
 mod program;
 mod queue;
 mod receive;
+mod trials;

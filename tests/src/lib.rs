@@ -5,7 +5,6 @@
 
 pub mod client;
 pub mod dns;
-pub mod dovecot;
 pub mod guest;
 pub mod mail;
 pub mod metrics;
@@ -13,6 +12,8 @@ pub mod peers;
 pub mod program;
 pub mod setup;
 pub mod sink;
+
+pub use peers::dovecot;
 
 use std::time::{Duration, Instant};
 

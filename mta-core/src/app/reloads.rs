@@ -2,7 +2,8 @@
 
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::operator::{OperatePlugins, Serving};
+use crate::base::flow::operator::trial::Differences;
+use crate::base::flow::operator::{OperatePlugins, Recording, Serving};
 use crate::base::world::Observe;
 use crate::config::model::Config;
 use crate::edge::config_file::ConfigFile;
@@ -125,5 +126,13 @@ impl OperatePlugins for Reloads {
             let _turn = self.turn.lock().await;
             self.host.roll_back()
         })
+    }
+
+    fn differences(&self, plugin: Option<&str>) -> Result<Vec<Differences>, String> {
+        self.host.differences(plugin)
+    }
+
+    fn record(&self, plugin: &str, calls: u64) -> Result<Box<dyn Recording>, String> {
+        self.host.record(plugin, calls)
     }
 }

@@ -190,12 +190,38 @@ pub enum Event<'a> {
     /// A plugin failed; what the operator's `on_failure` made of it.
     PluginFault {
         plugin: &'a str,
+        /// How often plugins were loaded until it came, and how the sum of its component begins.
+        generation: u64,
+        sha256: &'a str,
         hook: &'a str,
         kind: &'a str,
         why: &'a str,
+        /// The guest's functions, the innermost first.
+        frames: &'a str,
         session: Option<&'a str>,
         id: Option<QueueId>,
         answered: &'a str,
+    },
+    /// So many attempts of one message in a row faulted the same plugin; the message is held, or its client told again.
+    PluginPoison {
+        plugin: &'a str,
+        hook: &'a str,
+        kind: &'a str,
+        faults: u32,
+        session: Option<&'a str>,
+        id: Option<QueueId>,
+        held: bool,
+    },
+    /// What a shadow or a canary says is not what is done, or would be done without it: the last such difference, and
+    /// how many there were since the last such line.
+    PluginDiffers {
+        plugin: &'a str,
+        hook: &'a str,
+        session: Option<&'a str>,
+        id: Option<QueueId>,
+        said: &'a str,
+        other: &'a str,
+        differences: u64,
     },
     /// A plugin failed again and again: it is not asked for so long, and `on_failure` answers meanwhile.
     PluginAlone { plugin: &'a str, for_ms: u64 },
@@ -209,6 +235,10 @@ pub enum Event<'a> {
     PluginDataUnkept { why: &'a str },
     /// A part of what plugins kept can't be read; it was set aside.
     PluginDataDamaged { position: u64, why: &'a str },
+    /// A change of a suppression list could not be written; it is in force, and is written with the next.
+    SuppressionUnkept { why: &'a str },
+    /// A part of the suppression lists can't be read; it was set aside.
+    SuppressionDamaged { position: u64, why: &'a str },
     /// Log lines were lost because their reader was too slow; mail does not wait for it.
     LogDropped { lines: u64 },
     /// An internal error that should not be: a bug in Mailwright.
@@ -287,12 +317,16 @@ kinds! {
     PluginLog "plugin-log" Info,
     PluginCalled "plugin-called" Info,
     PluginFault "plugin-fault" Warn,
+    PluginPoison "plugin-poison" Error,
+    PluginDiffers "plugin-differs" Info,
     PluginAlone "plugin-alone" Error,
     PluginBack "plugin-back" Info,
     PluginUntold "plugin-untold" Warn,
     PluginMetricDropped "plugin-metric-dropped" Warn,
     PluginDataUnkept "plugin-data-unkept" Error,
     PluginDataDamaged "plugin-data-damaged" Error,
+    SuppressionUnkept "suppression-unkept" Error,
+    SuppressionDamaged "suppression-damaged" Error,
     LogDropped "log-dropped" Warn,
     Bug "bug" Error,
 }

@@ -5,6 +5,7 @@ pub(crate) mod config_args;
 pub(crate) mod plugin;
 pub(crate) mod queue;
 pub(crate) mod show;
+pub(crate) mod suppression;
 
 use clap::{Args, Parser, Subcommand};
 use config_args::ConfigArgs;
@@ -12,6 +13,7 @@ use mta_core::base::flow::operator::Selection;
 use mta_core::base::mail::id::QueueId;
 use plugin::command::PluginCommand;
 use std::io::{self, Write};
+use suppression::command::SuppressionCommand;
 
 /// A mail transfer agent programmed with sandboxed WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -36,6 +38,11 @@ pub(crate) enum Command {
     Queue {
         #[command(subcommand)]
         command: QueueCommand,
+    },
+    /// See and change who is not written to: the suppression lists of the running server.
+    Suppression {
+        #[command(subcommand)]
+        command: SuppressionCommand,
     },
     /// Write, build and inspect plugins; see and change which ones the running server asks.
     Plugin {

@@ -58,7 +58,7 @@ pub(crate) fn metrics(config: &ConfigArgs) -> Result<(), String> {
     }
 }
 
-fn client(config: &ConfigArgs) -> Result<Client, String> {
+pub(super) fn client(config: &ConfigArgs) -> Result<Client, String> {
     Client::connect(&socket_path(&config.file().load()?.data_dir))
 }
 

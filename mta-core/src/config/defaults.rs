@@ -1,7 +1,7 @@
 //! What holds where the file is silent. Values that are not the obvious ones name their source.
 
 use super::model::{
-    Budget, ClientTimeouts, CompileLimits, Delivery, Engine, HttpListener, Limits, Log, LogFormat, LogOutput,
+    Budget, ClientTimeouts, CompileLimits, Delivery, Engine, HttpListener, Limits, Log, LogFormat, LogOutput, Mode,
     OnFailure, Plugin, PluginSource, Queue, Storage, SubmitLimits,
 };
 use super::places::Places;
@@ -128,6 +128,7 @@ impl Default for Budget {
             memory_bytes_max: None,
             log_lines_per_second_max: 100,
             edits_max: 64,
+            faults_per_message_max: 3,
             instances_max: 2_500,
         }
     }
@@ -170,6 +171,8 @@ impl Plugin {
             hooks: Vec::new(),
             listeners: Vec::new(),
             tenants: Vec::new(),
+            mode: Mode::default(),
+            of: None,
             tick: Duration::from_secs(60),
             on_failure: OnFailure::default(),
             config_json: "{}".to_owned(),

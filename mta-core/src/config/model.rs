@@ -306,6 +306,10 @@ pub struct Plugin {
     pub listeners: Vec<Arc<str>>,
     /// The tenants to whose mail it belongs; none: to all mail, also that of nobody.
     pub tenants: Vec<Arc<str>>,
+    /// How it takes part.
+    pub mode: Mode,
+    /// The plugin that it is measured by: a canary stands in its place, a shadow is compared with it.
+    pub of: Option<Arc<str>>,
     /// The time between two calls of `on-tick`.
     pub tick: Duration,
     /// What its failure means.
@@ -340,6 +344,28 @@ impl fmt::Display for PluginSource {
         match self {
             Self::Builtin(name) => write!(f, "builtin:{name}"),
             Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// How a plugin takes part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It is asked, and what it says is done.
+    #[default]
+    Full,
+    /// It is asked beside the mail; what it says is noted, and nothing comes of it.
+    Shadow,
+    /// It is asked about so many of a hundred transactions.
+    Canary(u8),
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("full"),
+            Self::Shadow => f.write_str("shadow"),
+            Self::Canary(percent) => write!(f, "canary {percent} %"),
         }
     }
 }
@@ -386,6 +412,9 @@ pub struct Budget {
     pub log_lines_per_second_max: u32,
     /// Recorded edits in one call.
     pub edits_max: usize,
+    /// Attempts of one message in a row that may fault the plugin; then the message is held, where a fault means that it
+    /// is tried again.
+    pub faults_per_message_max: u32,
     /// Instances in use at once; a transaction has one from its first hook to its last.
     pub instances_max: usize,
 }

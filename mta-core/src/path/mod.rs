@@ -1,4 +1,4 @@
-//! The life of a message: six stages, none of which imports another.
+//! The life of a message: seven stages, none of which imports another.
 
 pub mod deliver;
 pub mod policy;
@@ -6,3 +6,4 @@ pub mod queue;
 pub mod receive;
 pub mod settle;
 pub mod spool;
+pub mod suppress;

@@ -5,6 +5,7 @@
 use crate::bindings::mailwright::plugin::{delivery, kv, message, session};
 use crate::log::Level;
 use crate::session::Note;
+use crate::suppression::Reason;
 use crate::{Address, Priority};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ pub struct Scene {
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// Tables by name, with their values by key.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
+    /// Suppression lists by scope, with the reasons by address, in lower case.
+    pub suppression: BTreeMap<String, BTreeMap<String, Reason>>,
     /// Names that can be looked up.
     pub dns: Dns,
     /// Servers that answer requests.

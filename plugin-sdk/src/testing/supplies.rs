@@ -36,6 +36,31 @@ pub(crate) mod tables {
     }
 }
 
+pub(crate) mod suppression {
+    //! The scene's lists; every scope is granted.
+    use crate::Address;
+    use crate::suppression::{Error, Reason};
+
+    fn key(who: &Address) -> String {
+        who.to_string().to_lowercase()
+    }
+
+    pub(crate) fn contains(scope: &str, who: &Address) -> Result<Option<Reason>, Error> {
+        Ok(super::scene(|scene| scene.suppression.get(scope)?.get(&key(who)).copied()))
+    }
+
+    pub(crate) fn add(scope: &str, who: &Address, why: Reason) -> Result<(), Error> {
+        super::scene(|scene| {
+            scene.suppression.entry(scope.to_owned()).or_default().entry(key(who)).or_insert(why);
+        });
+        Ok(())
+    }
+
+    pub(crate) fn remove(scope: &str, who: &Address) -> Result<bool, Error> {
+        Ok(super::scene(|scene| scene.suppression.get_mut(scope)?.remove(&key(who))).is_some())
+    }
+}
+
 pub(crate) mod secrets {
     //! The scene's secrets: all of them may be seen.
     use hmac::{Hmac, Mac};
@@ -55,8 +80,9 @@ pub(crate) mod secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::suppression::{Reason, Scope};
     use crate::tables::{Error, Table};
-    use crate::{random, secrets};
+    use crate::{Address, random, secrets};
 
     #[test]
     fn a_mac_is_made_with_the_scenes_secret_and_known_again_rfc4231_4_3() {
@@ -78,6 +104,16 @@ mod tests {
         scene(|scene| scene.tables.insert("vips".to_owned(), values.into()));
         assert_eq!(Table("vips").lookup("ann@EXAMPLE.org"), Ok(Some("gold".to_owned())));
         assert_eq!(Table("vips").has("bob@example.org"), Ok(false));
+    }
+
+    #[test]
+    fn an_address_stays_on_its_list_until_it_is_removed() {
+        let (news, ann) = (Scope("news"), Address::new("Ann", "Example.org"));
+        assert_eq!(news.contains(&ann), Ok(None));
+        assert_eq!((news.add(&ann, Reason::Complaint), news.add(&ann, Reason::Manual)), (Ok(()), Ok(())));
+        assert_eq!(news.contains(&Address::new("ann", "example.org")), Ok(Some(Reason::Complaint)));
+        assert_eq!(Scope("other").contains(&ann), Ok(None));
+        assert_eq!((news.remove(&ann), news.remove(&ann)), (Ok(true), Ok(false)));
     }
 
     #[test]

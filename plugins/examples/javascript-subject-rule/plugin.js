@@ -27,7 +27,7 @@ function rule(written) {
 }
 
 export const lifecycle = {
-    // Runs once, when the plugin is loaded: each call begins with what this leaves.
+    // Runs when the plugin is loaded, and again at the beginning of each call: a bad configuration refuses the load.
     configure(json) {
         rules = (JSON.parse(json).rules ?? []).map(rule);
         if (rules.length === 0) {

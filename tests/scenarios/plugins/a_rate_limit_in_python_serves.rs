@@ -29,7 +29,7 @@ fn a_rate_limit_in_python_serves() {
     let folder = example("python-rate-limit", server.dir(), &[("plugin.py", HOSTILE)]);
     let plugin = format!(
         "[[plugin]]\nname = \"rates\"\nsource = \"{}\"\nallow = [\"kv:rates\", \"log\"]\n\
-         config = {{ recipients = 3, seconds = 3600 }}\nbudget = {{ cpu_envelope = \"2s\" }}\ncompile = {{ cpu = \"10m\", wall = \"10m\" }}",
+         config = {{ recipients = 3, seconds = 3600 }}\nbudget = {{ cpu_envelope = \"500ms\" }}\ncompile = {{ cpu = \"10m\", wall = \"10m\" }}",
         folder.join("rate-limit.wasm").display()
     );
     server.configure(&Setup::new().table(&plugin));

@@ -21,6 +21,7 @@ fn a_subject_rule_in_javascript_serves() {
     let plugin = |rules: &str| {
         format!(
             "[[plugin]]\nname = \"subject\"\nsource = \"{}\"\nedit = [\"headers\"]\n\
+             budget = {{ cpu_envelope = \"500ms\", cpu_message = \"500ms\" }}\n\
              compile = {{ cpu = \"10m\", wall = \"10m\" }}\n[plugin.config]\n{rules}",
             component.display()
         )

@@ -9,3 +9,4 @@ mod compiled_code_is_kept_and_checked;
 mod compiling_has_limits;
 mod plugins_answer_the_public_and_send_mail;
 mod plugins_are_reloaded_and_rolled_back;
+mod suppression_lists_are_shared_and_kept;

@@ -75,6 +75,81 @@ pub(crate) enum PluginCommand {
         #[arg(long, value_name = "FOLDER")]
         cases: PathBuf,
     },
+    /// Measure a component: each hook, a fresh instance, memory.
+    ///
+    /// It is asked about a plain message, or about the cases of a folder (as for `plugin test`), and runs as a shadow:
+    /// nothing comes of what it does.
+    #[command(after_help = "Examples:\n  mailwright plugin bench my-policy.wasm\n  \
+        mailwright plugin bench my-policy.wasm --config mailwright.toml --plugin my-policy --json")]
+    Bench {
+        /// The component: a file, or builtin:NAME.
+        component: String,
+        /// The server's configuration, which says what the plugin is allowed and its own configuration.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Which plugin of the configuration it is.
+        #[arg(long, value_name = "NAME", requires = "config")]
+        plugin: Option<String>,
+        /// The folder with the cases, and plugin.toml where no --config is given.
+        #[arg(long, value_name = "FOLDER")]
+        cases: Option<PathBuf>,
+        /// One JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Record the next hook calls of a plugin of the running server into a file, for `plugin replay`.
+    ///
+    /// Mail is in it, up to 64 KiB of each body: the file is for its owner alone. The command waits for mail; what was
+    /// recorded until it is stopped is in the file.
+    #[command(
+        after_help = "Example:\n  mailwright plugin record filter --calls 1000 --out calls.jsonl --config mailwright.toml"
+    )]
+    Record {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The plugin's name in the configuration.
+        plugin: String,
+        /// How many calls.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+        calls: u64,
+        /// The file; it must not be there.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Ask a component what `plugin record` recorded of another version, and list where it says something else.
+    ///
+    /// It runs as a shadow: nothing comes of what it does. Its buckets begin empty, and names are looked up now. The exit
+    /// code is 1 if anything differs.
+    #[command(
+        after_help = "Example:\n  mailwright plugin replay calls.jsonl --component new.wasm --config mailwright.toml"
+    )]
+    Replay {
+        /// What was recorded.
+        file: PathBuf,
+        /// The component: a file, or builtin:NAME.
+        #[arg(long, value_name = "COMPONENT")]
+        component: String,
+        /// The server's configuration, which says what the plugin is allowed and its own configuration.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Which plugin of the configuration it is; the one that was recorded if not said.
+        #[arg(long, value_name = "NAME", requires = "config")]
+        plugin: Option<String>,
+        /// One JSON object for each difference.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List where shadows and canaries of the running server say something else than what they are measured by.
+    #[command(after_help = "Example:\n  mailwright plugin differences filter-next --config mailwright.toml")]
+    Differences {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// One of them; all if not said.
+        plugin: Option<String>,
+        /// A JSON list.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the plugins that the running server asks, in their order.
     #[command(after_help = "Example:\n  mailwright plugin list --config mailwright.toml")]
     List {

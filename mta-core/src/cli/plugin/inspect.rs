@@ -154,6 +154,24 @@ mod tests {
     }
 
     #[test]
+    fn guests_keep_the_names_of_their_functions_for_the_frames_of_a_fault() {
+        use wasmparser::{KnownCustom, Name, Parser, Payload};
+        let octets = plugins::read(&PluginSource::Builtin("hello".into())).expect("it is built in");
+        let mut names = Vec::new();
+        for payload in Parser::new(0).parse_all(&octets) {
+            let Payload::CustomSection(section) = payload.expect("it is sound") else { continue };
+            let KnownCustom::Name(subsections) = section.as_known() else { continue };
+            for subsection in subsections {
+                let Name::Function(functions) = subsection.expect("it is sound") else { continue };
+                names.extend(functions.into_iter().map(|naming| naming.expect("it is sound").name.to_owned()));
+            }
+        }
+        assert!(names.iter().any(|name| name.contains("hello")), "{names:?}");
+        // It has four hooks.
+        assert!(octets.len() < 64 * 1024, "{} octets", octets.len());
+    }
+
+    #[test]
     fn what_is_no_component_is_told_what_to_do() {
         let words = inspect(b"\0asm\x01\0\0\0").expect_err("a module");
         assert!(words.contains("`mailwright plugin build` makes a component"), "{words}");

@@ -7,10 +7,11 @@ mod inspect;
 mod new;
 mod sdk;
 mod serving;
-mod test;
+mod trials;
 
 use super::say;
 use command::PluginCommand;
+use trials::{bench, differences, record, replay, test};
 
 /// Does it.
 pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
@@ -33,5 +34,13 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
         PluginCommand::List { config, json } => serving::list(&config, json),
         PluginCommand::Reload(config) => serving::reload(&config),
         PluginCommand::Rollback(config) => serving::roll_back(&config),
+        PluginCommand::Differences { config, plugin, json } => differences::run(&config, plugin, json),
+        PluginCommand::Record { config, plugin, calls, out } => record::run(&config, &plugin, calls, &out),
+        PluginCommand::Replay { file, component, config, plugin, json } => {
+            replay::run(&file, &component, config.as_deref(), plugin.as_deref(), json)
+        }
+        PluginCommand::Bench { component, config, plugin, cases, json } => {
+            bench::run(&component, config.as_deref(), plugin.as_deref(), cases.as_deref(), json)
+        }
     }
 }

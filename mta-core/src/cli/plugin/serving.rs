@@ -38,10 +38,25 @@ fn text(serving: &Serving) -> String {
         text.push_str("; no plugins");
     }
     for plugin in &serving.plugins {
-        let hooks: Vec<String> = plugin.hooks.iter().map(|hook| format!("{} {}", hook.hook, hook.place)).collect();
+        let place = |place: u64| if place == 0 { "beside".to_owned() } else { place.to_string() };
+        let hooks: Vec<String> =
+            plugin.hooks.iter().map(|hook| format!("{} {}", hook.hook, place(hook.place))).collect();
         let _ = write!(text, "\n{}  {}", plugin.name, plugin.source);
-        let _ =
-            write!(text, "\n    sha256 {}\n    hooks and places in their chains: {}", plugin.sha256, hooks.join(", "));
+        let _ = write!(text, "\n    sha256 {}, generation {}", plugin.sha256, plugin.generation);
+        let _ = write!(text, "\n    hooks and places in their chains: {}", hooks.join(", "));
+        if !plugin.listeners.is_empty() {
+            let _ = write!(text, "\n    for the listeners {}", plugin.listeners.join(", "));
+        }
+        if !plugin.tenants.is_empty() {
+            let _ = write!(text, "\n    for the tenants {}", plugin.tenants.join(", "));
+        }
+        if plugin.mode != "full" {
+            let against = plugin.of.as_deref().unwrap_or("the chain without it");
+            let _ = write!(text, "\n    {}, against {against}", plugin.mode);
+        }
+        if plugin.alone {
+            text.push_str("\n    LEFT ALONE: it failed again and again, and its on_failure answers");
+        }
     }
     text
 }
@@ -58,13 +73,27 @@ mod tests {
             name: "grey".to_owned(),
             source: "grey.wasm".to_owned(),
             sha256: "ab12".to_owned(),
+            mode: "full".to_owned(),
+            generation: 3,
             hooks: vec![hook("rcpt", 2), hook("data", 1)],
+            ..ServingPlugin::default()
         };
-        let serving = Serving { generation: 3, previous: Some(2), plugins: vec![plugin] };
+        let shadow = ServingPlugin {
+            name: "next".to_owned(),
+            mode: "shadow".to_owned(),
+            of: Some("grey".to_owned()),
+            tenants: vec!["ann".to_owned()],
+            alone: true,
+            hooks: vec![hook("rcpt", 0)],
+            ..plugin.clone()
+        };
+        let serving = Serving { generation: 3, previous: Some(2), plugins: vec![plugin, shadow] };
         assert_eq!(
             text(&serving),
-            "generation 3, and 2 kept for a rollback\ngrey  grey.wasm\n    sha256 ab12\n    \
-             hooks and places in their chains: rcpt 2, data 1"
+            "generation 3, and 2 kept for a rollback\ngrey  grey.wasm\n    sha256 ab12, generation 3\n    \
+             hooks and places in their chains: rcpt 2, data 1\nnext  grey.wasm\n    sha256 ab12, generation 3\n    \
+             hooks and places in their chains: rcpt beside\n    for the tenants ann\n    shadow, against grey\n    \
+             LEFT ALONE: it failed again and again, and its on_failure answers"
         );
         assert_eq!(text(&Serving::default()), "generation 0; no plugins");
     }

@@ -60,6 +60,7 @@ pub fn keys() -> Vec<String> {
         names("table", supplies::TABLE),
         names("tenant", tenant::TENANT),
         names("plugin", plugin::PLUGIN),
+        names("plugin.mode", plugin::MODE),
         names("plugin.budget", plugin::BUDGET),
         names("plugin.compile", plugin::COMPILE),
         names("plugin.submit", plugin::SUBMIT),

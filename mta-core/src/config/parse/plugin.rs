@@ -1,6 +1,6 @@
 //! `[[plugin]]`: source, grants, budgets, what failure means, and the plugin's own configuration as JSON.
 
-use super::super::model::{Budget, CompileLimits, EditGrant, OnFailure, Plugin, PluginSource, SubmitLimits};
+use super::super::model::{Budget, CompileLimits, EditGrant, Mode, OnFailure, Plugin, PluginSource, SubmitLimits};
 use super::super::places::{PLACES_MAX, Place, Places};
 use super::problem::Position;
 use super::scalar::{self, NAME};
@@ -20,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOOK: &str = "a hook, as \"rcpt\"";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
-const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"http:HOST\", \"http-network:NETWORK\" or \"submit\"";
+const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"suppression:SCOPE\", \"http:HOST\", \"http-network:NETWORK\" or \"submit\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]
@@ -33,6 +33,8 @@ pub(super) struct Draft {
     hooks: Vec<Hook>,
     listeners: Vec<Arc<str>>,
     tenants: Vec<Arc<str>>,
+    mode: Mode,
+    of: Option<Arc<str>>,
     tick: Option<Duration>,
     failure: Failure,
     config: Option<Json>,
@@ -84,6 +86,20 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
     },
     Key { name: "listeners", read: |d, v| put(&mut d.listeners, v.names("a list of listeners' names")) },
     Key { name: "tenants", read: |d, v| put(&mut d.tenants, v.names("a list of tenants' names")) },
+    Key {
+        name: "mode",
+        read: |d, v| match &v.node.data {
+            Data::Table(_) => {
+                let mut share = Share::default();
+                if v.table(&mut share, MODE) {
+                    v.require("canary", SHARE);
+                }
+                put(&mut d.mode, share.percent.map(Mode::Canary));
+            }
+            _ => put(&mut d.mode, v.text(MODES, mode)),
+        },
+    },
+    Key { name: "of", read: |d, v| d.of = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "tick", read: |d, v| d.tick = v.duration(SECOND..=DAY) },
     Key {
         name: "on_failure",
@@ -128,6 +144,26 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
     },
 ];
 
+/// A canary's share while it is read.
+#[derive(Default)]
+pub(super) struct Share {
+    percent: Option<u8>,
+}
+
+const SHARE: &str = "how many of a hundred transactions are its own, as 5";
+const MODES: &str = "\"full\", \"shadow\", or a share of the transactions as { canary = 5 }";
+
+pub(super) const MODE: &[Key<Share>] = &[Key { name: "canary", read: |s, v| s.percent = v.count(0..=100) }];
+
+fn mode(text: &str) -> Result<Mode, String> {
+    match text {
+        "full" => Ok(Mode::Full),
+        "shadow" => Ok(Mode::Shadow),
+        "canary" => Err("say its share: { canary = 5 }".to_owned()),
+        _ => Err(String::new()),
+    }
+}
+
 pub(super) const ON_FAILURE: &[Key<Failure>] = &[
     Key { name: "default", read: |f, v| put(&mut f.default, v.word(FAILURES)) },
     Key { name: "connect", read: |f, v| f.hook("connect", v) },
@@ -160,6 +196,7 @@ pub(super) const BUDGET: &[Key<Budget>] = &[
     Key { name: "memory_bytes_max", read: |b, v| b.memory_bytes_max = v.size(MIB..=1024 * MIB) },
     Key { name: "log_lines_per_second_max", read: |b, v| put(&mut b.log_lines_per_second_max, v.count(0..=100_000)) },
     Key { name: "edits_max", read: |b, v| put(&mut b.edits_max, v.count(0..=10_000)) },
+    Key { name: "faults_per_message_max", read: |b, v| put(&mut b.faults_per_message_max, v.count(1..=1_000)) },
     Key { name: "instances_max", read: |b, v| put(&mut b.instances_max, v.count(1..=5_000)) },
 ];
 
@@ -203,6 +240,8 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         hooks: draft.hooks,
         listeners: draft.listeners,
         tenants: draft.tenants,
+        mode: draft.mode,
+        of: draft.of,
         tick: draft.tick.unwrap_or(plain.tick),
         on_failure: draft.failure.default,
         config_json: draft.config.map_or(plain.config_json, |config| config.to_string()),

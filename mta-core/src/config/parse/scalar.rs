@@ -225,8 +225,21 @@ pub(super) fn sha256(text: &str) -> Result<Box<str>, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 12] =
-    ["log", "metrics", "clock", "random", "dns", "kv", "secrets", "hmac", "tables", "http", "http-network", "submit"];
+const CAPABILITIES: [&str; 13] = [
+    "log",
+    "metrics",
+    "clock",
+    "random",
+    "dns",
+    "kv",
+    "secrets",
+    "hmac",
+    "tables",
+    "suppression",
+    "http",
+    "http-network",
+    "submit",
+];
 
 /// What a grant of that name names.
 fn thing(capability: &str) -> &'static str {
@@ -249,6 +262,10 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
             label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
         ("kv" | "secrets" | "hmac" | "tables", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
+        ("suppression", Some(scope)) => label(scope.strip_suffix(":read").unwrap_or(scope))
+            .map(|_| text.into())
+            .map_err(|_| "a scope's name is letters, digits, - and _; \":read\" may follow it".to_owned()),
+        ("suppression", None) => Err("name the scope: \"suppression:newsletter\"".to_owned()),
         ("http", Some(origin)) => Origin::parse(origin).map(|_| text.into()).map_err(str::to_owned),
         ("http", None) => Err("name the host: \"http:api.example.org\"".to_owned()),
         ("http-network", Some(block)) => network(block).map(|_| text.into()),

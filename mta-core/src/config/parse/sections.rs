@@ -1,8 +1,8 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
 use super::super::model::{
-    ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Pool,
-    Queue, Relay, Route, Storage,
+    ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Mode,
+    Plugin, Pool, Queue, Relay, Route, Storage,
 };
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
@@ -117,6 +117,24 @@ fn names_are_there(config: &Config, root: &mut Value<'_, '_>) {
     for (index, plugin) in config.plugins.iter().enumerate() {
         check("plugin", index, "listeners", &plugin.listeners, &listeners);
         check("plugin", index, "tenants", &plugin.tenants, &tenants);
+    }
+    for (index, plugin) in config.plugins.iter().enumerate() {
+        if let Some(what) = stands_against(config, plugin) {
+            root.wrong_below(&["plugin", &index.to_string(), "of"], &what);
+        }
+    }
+}
+
+/// What is wrong with the plugin's `of`.
+fn stands_against(config: &Config, plugin: &Plugin) -> Option<String> {
+    let of = plugin.of.as_deref()?;
+    if plugin.mode == Mode::Full {
+        return Some("it is for a shadow and a canary: say mode = \"shadow\" or mode = { canary = 5 } too".to_owned());
+    }
+    match config.plugins.iter().find(|other| *other.name == *of) {
+        Some(other) if other.mode == Mode::Full => None,
+        Some(_) => Some(format!("\"{of}\" is a shadow or a canary itself: name a plugin that is asked in full")),
+        None => Some(format!("expected the name of another [[plugin]], found \"{of}\"; there is none of that name")),
     }
 }
 

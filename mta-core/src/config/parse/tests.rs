@@ -4,7 +4,7 @@ use super::*;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
-use crate::config::model::{Engine, LogFormat, OnFailure, PluginSource};
+use crate::config::model::{Engine, LogFormat, Mode, OnFailure, PluginSource};
 use proptest::prelude::*;
 use std::path::Path;
 use std::time::Duration;
@@ -246,7 +246,37 @@ const WRONG_VALUES: &[(&str, &str)] = &[
         "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nbudget = { wall = \"2m\" }",
         "expected a duration from \"1ms\" to \"1m\", with its unit (ms, s, m, h, d), found \"2m\"",
     ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nmode = \"canary\"",
+        "plugin.0.mode: expected \"full\", \"shadow\", or a share of the transactions as { canary = 5 }, found \"canary\"; \
+         say its share: { canary = 5 }",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nmode = { canary = 101 }",
+        "plugin.0.mode.canary: expected an integer from 0 to 100, found 101",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nmode = \"shadow\"\nof = \"b\"",
+        "plugin.0.of: expected the name of another [[plugin]], found \"b\"; there is none of that name",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nmode = \"shadow\"\nof = \"a\"",
+        "plugin.0.of: \"a\" is a shadow or a canary itself: name a plugin that is asked in full",
+    ),
+    (
+        "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\n[[plugin]]\nname = \"b\"\nsource = \"y.wasm\"\nof = \"a\"",
+        "plugin.1.of: it is for a shadow and a canary",
+    ),
 ];
+
+#[test]
+fn a_canary_and_a_shadow_say_whom_they_stand_against() {
+    let plugins = "[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\n[[plugin]]\nname = \"b\"\nsource = \"y.wasm\"\n\
+        mode = { canary = 5 }\nof = \"a\"\n[[plugin]]\nname = \"c\"\nsource = \"y.wasm\"\nmode = \"shadow\"\n";
+    let config = read(plugins).expect("a good file");
+    let modes: Vec<_> = config.plugins.iter().map(|plugin| (plugin.mode, plugin.of.as_deref())).collect();
+    assert_eq!(modes, [(Mode::Full, None), (Mode::Canary(5), Some("a")), (Mode::Shadow, None)]);
+}
 
 #[test]
 fn wrong_values_are_told_with_their_mend() {

@@ -1,6 +1,7 @@
 //! The client's side of the control socket, for the command line: plain and blocking.
 
 use super::{Request, Response};
+use crate::base::flow::operator::trial::Recorded;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -47,12 +48,7 @@ impl Client {
         request: &Request,
         mut row: impl FnMut(super::row::Row) -> Result<(), String>,
     ) -> Result<Response, String> {
-        let mut line = serde_json::to_vec(request).map_err(|error| error.to_string())?;
-        line.push(b'\n');
-        // A reload compiles, within the plugins' own limits.
-        let silence = if matches!(request, Request::PluginReload) { None } else { Some(SILENCE_MAX) };
-        self.stream.get_mut().set_read_timeout(silence).map_err(|error| self.lost(&error))?;
-        self.stream.get_mut().write_all(&line).map_err(|error| self.lost(&error))?;
+        self.send(request)?;
         loop {
             match self.next()? {
                 Response::Row(found) => row(found)?,
@@ -60,6 +56,35 @@ impl Client {
                 end => return Ok(end),
             }
         }
+    }
+
+    /// Asks for a recording, and hands each transaction to `take` as it comes.
+    ///
+    /// # Errors
+    /// As for `ask`.
+    pub fn record(
+        &mut self,
+        request: &Request,
+        mut take: impl FnMut(&Recorded) -> Result<(), String>,
+    ) -> Result<(), String> {
+        self.send(request)?;
+        loop {
+            match self.next()? {
+                Response::Recorded(recorded) => take(&recorded)?,
+                Response::Error(why) => return Err(why),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn send(&mut self, request: &Request) -> Result<(), String> {
+        let mut line = serde_json::to_vec(request).map_err(|error| error.to_string())?;
+        line.push(b'\n');
+        // A reload compiles, within the plugins' own limits, and a recording waits for mail.
+        let waits = matches!(request, Request::PluginReload | Request::PluginRecord { .. });
+        let silence = if waits { None } else { Some(SILENCE_MAX) };
+        self.stream.get_mut().set_read_timeout(silence).map_err(|error| self.lost(&error))?;
+        self.stream.get_mut().write_all(&line).map_err(|error| self.lost(&error))
     }
 
     fn next(&mut self) -> Result<Response, String> {

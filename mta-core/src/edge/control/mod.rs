@@ -1,14 +1,17 @@
-//! The control socket: operators ask the running server about its queue, its plugins and its figures, through a Unix socket in its data directory.
+//! The control socket: operators ask the running server about its queue, its plugins, its suppression lists and its figures, through a Unix socket in its data directory.
 //!
 //! Requests and answers are JSON, one object a line. An answer is any number of `row` lines and one line that ends it.
 
 pub mod client;
 pub mod row;
 pub mod server;
+mod suppression;
 #[cfg(test)]
 mod tests;
 
+use crate::base::flow::operator::trial::{Differences, Recorded};
 use crate::base::flow::operator::{Selection, Serving};
+use crate::base::flow::suppression::Reason;
 use crate::base::mail::id::QueueId;
 use row::{Message, Row};
 use serde::{Deserialize, Serialize};
@@ -51,12 +54,47 @@ pub enum Request {
         /// Which messages.
         selection: Selection,
     },
+    /// A page of a suppression list.
+    SuppressionList {
+        /// Which list.
+        list: List,
+        /// The address behind which the page begins; none: at the first.
+        #[serde(default)]
+        after: Option<String>,
+    },
+    /// Puts addresses on a suppression list; all, or none.
+    SuppressionAdd {
+        /// Which list.
+        list: List,
+        /// The addresses, each with its reason.
+        addresses: Vec<(String, Reason)>,
+    },
+    /// Takes an address off a suppression list.
+    SuppressionRemove {
+        /// Which list.
+        list: List,
+        /// The address.
+        address: String,
+    },
     /// Which plugins serve.
     PluginList,
     /// Loads the plugins of the configuration anew.
     PluginReload,
     /// Lets the plugins before serve again.
     PluginRollback,
+    /// Where shadows and canaries differ.
+    PluginDifferences {
+        /// One of them; none: all.
+        #[serde(default)]
+        plugin: Option<String>,
+    },
+    /// Records the next calls of a plugin, as they come. Ends with the connection, or when there were so many.
+    PluginRecord {
+        /// Its name.
+        plugin: String,
+        /// So many.
+        calls: u64,
+    },
 }
 
 /// One line of an answer.
@@ -73,9 +111,25 @@ pub enum Response {
     Metrics(String),
     /// The plugins that serve now. Ends the answer.
     Serving(Serving),
+    /// A page of a suppression list. Ends the answer.
+    Suppressed {
+        /// In the order of the addresses.
+        addresses: Vec<SuppressedRow>,
+        /// There are more behind the last.
+        more: bool,
+    },
+    /// A suppression list was changed. Ends the answer.
+    Changed {
+        /// How many addresses were put on it, or taken off.
+        addresses: u64,
+    },
+    /// Where shadows and canaries differ. Ends the answer.
+    Differences(Vec<Differences>),
+    /// Calls that were recorded; more lines follow.
+    Recorded(Box<Recorded>),
     /// It was done. Ends the answer.
     Done {
-        /// How many messages it was done to, or listed.
+        /// How many messages it was done to, or listed; of a record, how many transactions.
         messages: u64,
     },
     /// It was not done, in words. Ends the answer.
@@ -95,6 +149,30 @@ pub struct Status {
     pub uptime_seconds: u64,
     /// How often each event happened since the start, by its name in the log; those that did not are left out.
     pub events: BTreeMap<String, u64>,
+}
+
+/// A suppression list's name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct List {
+    /// Its scope.
+    pub scope: String,
+    /// Whose it is; none: of mail of nobody in particular.
+    #[serde(default)]
+    pub tenant: Option<String>,
+}
+
+/// One address of a suppression list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressedRow {
+    /// In lower case, its domain in A-labels.
+    pub address: String,
+    /// Why it is there.
+    pub reason: Reason,
+    /// Since when, RFC 3339 in UTC.
+    pub since: String,
+    /// Who put it there: `operator`, or `plugin:NAME`.
+    pub by: String,
 }
 
 /// Where the socket of a data directory is.

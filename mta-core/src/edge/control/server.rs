@@ -1,8 +1,9 @@
 //! The server's side of the control socket.
 
 use super::row::{Message, Row};
-use super::{REQUEST_BYTES_MAX, Request, Response, Status};
-use crate::base::flow::operator::{Operate, OperatePlugins, Selection, Serving};
+use super::{REQUEST_BYTES_MAX, Request, Response, Status, suppression};
+use crate::base::flow::operator::{Operate, OperatePlugins, Recording, Selection, Serving};
+use crate::base::flow::suppression::Suppress;
 use crate::base::time::UnixMillis;
 use crate::base::world::Clock;
 use crate::edge::observe::EventLog;
@@ -42,6 +43,8 @@ pub struct Operations {
     pub operate: Arc<dyn Operate>,
     /// The plugins.
     pub plugins: Arc<dyn OperatePlugins>,
+    /// The suppression lists.
+    pub suppress: Arc<dyn Suppress>,
     /// For ages.
     pub clock: Arc<dyn Clock>,
     /// For the events' counters.
@@ -171,9 +174,26 @@ impl Client {
             Request::Retry { selection } => done(operate.retry(selection).await),
             Request::Rebind { selection } => done(operate.rebind(selection).await),
             Request::Cancel { selection } => done(operate.cancel(selection).await),
+            Request::SuppressionList { list, after } => {
+                suppression::page(&*operations.suppress, list, after.as_deref())
+            }
+            Request::SuppressionAdd { list, addresses } => {
+                suppression::add(&*operations.suppress, list, addresses).await
+            }
+            Request::SuppressionRemove { list, address } => {
+                suppression::remove(&*operations.suppress, list, &address).await
+            }
             Request::PluginList => Response::Serving(operations.plugins.serving()),
             Request::PluginReload => serving(operations.plugins.reload().await),
             Request::PluginRollback => serving(operations.plugins.roll_back().await),
+            Request::PluginDifferences { plugin } => {
+                let found = operations.plugins.differences(plugin.as_deref());
+                found.map_or_else(Response::Error, Response::Differences)
+            }
+            Request::PluginRecord { plugin, calls } => match operations.plugins.record(&plugin, calls) {
+                Ok(recording) => self.record(recording).await?,
+                Err(why) => Response::Error(why),
+            },
         };
         self.end(end).await
     }
@@ -193,6 +213,21 @@ impl Client {
             for entry in page {
                 self.put(&Response::Row(Row::new(&entry, now)))?;
             }
+            self.flush().await?;
+        }
+    }
+
+    /// Transactions as they come, until all are recorded or the client goes away: it has nothing more to say meanwhile.
+    async fn record(&mut self, mut recording: Box<dyn Recording>) -> io::Result<Response> {
+        let mut messages = 0;
+        loop {
+            let recorded = tokio::select! {
+                recorded = recording.next() => recorded,
+                _ = self.stream.fill_buf() => return Err(io::ErrorKind::ConnectionAborted.into()),
+            };
+            let Some(recorded) = recorded else { return Ok(Response::Done { messages }) };
+            messages += 1;
+            self.put(&Response::Recorded(Box::new(recorded)))?;
             self.flush().await?;
         }
     }

@@ -7,7 +7,9 @@ use crate::base::event::{Event, Level};
 use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Fate, LastFailure, Progress};
-use crate::base::flow::operator::{Operate, OperatePlugins, ServingHook, ServingPlugin};
+use crate::base::flow::operator::trial::{RecordedCall, RecordedQuestion, Said};
+use crate::base::flow::operator::{Operate, OperatePlugins, Recording, ServingHook, ServingPlugin};
+use crate::base::flow::suppression::Reason;
 use crate::base::mail::address::Address;
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Envelope, Notify, Recipient};
@@ -16,9 +18,10 @@ use crate::base::smtp::status::EnhancedStatus;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::Log;
-use crate::edge::observe::EventLog;
 use crate::edge::observe::exposition::Metrics;
 use crate::edge::observe::tally::Tally;
+use crate::edge::observe::{EventLog, Unheard};
+use crate::path::suppress::driver::Suppressor;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
@@ -121,11 +124,20 @@ fn entry(id: QueueId) -> Entry {
 /// Plugins that were loaded twice, and can't be loaded again.
 struct Plugins;
 
+struct Both(Vec<Recorded>);
+
+impl Recording for Both {
+    fn next(&mut self) -> Answer<'_, Option<Recorded>> {
+        Box::pin(std::future::ready(self.0.pop()))
+    }
+}
+
 impl OperatePlugins for Plugins {
     fn serving(&self) -> Serving {
         let hooks = vec![ServingHook { hook: "rcpt".to_owned(), place: 1 }];
         let (name, source, sha256) = ("p".to_owned(), "p.wasm".to_owned(), "ab".to_owned());
-        Serving { generation: 2, previous: Some(1), plugins: vec![ServingPlugin { name, source, sha256, hooks }] }
+        let plugin = ServingPlugin { name, source, sha256, hooks, ..ServingPlugin::default() };
+        Serving { generation: 2, previous: Some(1), plugins: vec![plugin] }
     }
 
     fn reload(&self) -> Answer<'_, Result<Serving, String>> {
@@ -135,6 +147,25 @@ impl OperatePlugins for Plugins {
     fn roll_back(&self) -> Answer<'_, Result<Serving, String>> {
         Box::pin(std::future::ready(Ok(Serving { generation: 1, previous: Some(2), ..Serving::default() })))
     }
+
+    fn differences(&self, _plugin: Option<&str>) -> Result<Vec<Differences>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Two transactions, of as many calls as were asked for.
+    fn record(&self, plugin: &str, calls: u64) -> Result<Box<dyn Recording>, String> {
+        let asked = || RecordedCall { asked: RecordedQuestion::Connect, message: None, said: Said::next() };
+        let recorded = || Recorded { session: None, tenant: None, calls: (0..calls).map(|_| asked()).collect() };
+        match plugin {
+            "p" => Ok(Box::new(Both(vec![recorded(), recorded()]))),
+            _ => Err(format!("no plugin of the name {plugin} serves")),
+        }
+    }
+}
+
+/// Suppression lists that live as long as the test.
+async fn lists() -> Suppressor {
+    Suppressor::open(None, Arc::new(Fixed), Arc::new(Unheard)).await.expect("nothing is read")
 }
 
 /// Runs `client` on a thread of its own against a server with `count` messages, and gives back what the queue was asked.
@@ -152,6 +183,7 @@ async fn with_server<T: Send + 'static>(
     let operations = Arc::new(Operations {
         operate: Arc::<Queue>::clone(&queue),
         plugins: Arc::new(Plugins),
+        suppress: Arc::new(lists().await),
         clock: Arc::new(Fixed),
         metrics: Arc::new(Metrics(vec![Arc::<Tally>::clone(log.tally())])),
         log: Arc::new(log),
@@ -263,6 +295,60 @@ async fn plugins_are_listed_reloaded_and_rolled_back() {
             panic!("no way back")
         };
         assert_eq!((serving.generation, serving.previous), (1, Some(2)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_suppression_list_is_changed_and_paged() {
+    with_server(1, |path| {
+        let mut client = Client::connect(path).expect("a server");
+        let list = || List { scope: "news".to_owned(), tenant: Some("t".to_owned()) };
+        let mut add = |addresses| client.ask(&Request::SuppressionAdd { list: list(), addresses }, no_row);
+        let many = (0..1500).map(|n| (format!("A{n:04}@Example.org"), Reason::Manual)).collect();
+        assert_eq!(add(many), Ok(Response::Changed { addresses: 1500 }));
+        let some = ["a0001@example.org", "new@example.org"].map(|who| (who.to_owned(), Reason::Complaint));
+        assert_eq!(add(some.to_vec()), Ok(Response::Changed { addresses: 1 }));
+        let wrong = add(vec![("ok@example.org".to_owned(), Reason::Manual), ("no".to_owned(), Reason::Manual)]);
+        assert_eq!(wrong, Err("\"no\" is no address: a mailbox is local-part@domain".to_owned()));
+        let removed = Request::SuppressionRemove { list: list(), address: "A0007@example.ORG".to_owned() };
+        assert_eq!(client.ask(&removed, no_row), Ok(Response::Changed { addresses: 1 }));
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let request = Request::SuppressionList { list: list(), after };
+            let Ok(Response::Suppressed { addresses, more }) = client.ask(&request, no_row) else { panic!("no page") };
+            after = addresses.last().map(|row| row.address.clone());
+            found.extend(addresses);
+            if !more {
+                break;
+            }
+        }
+        assert_eq!(found.len(), 1500);
+        assert!(found.windows(2).all(|pair| pair[0].address < pair[1].address));
+        let new = found.last().expect("there are some");
+        assert_eq!((&*new.address, new.reason, &*new.by), ("new@example.org", Reason::Complaint, "operator"));
+        assert_eq!(new.since, "2026-01-01T00:05:00.000Z");
+        let nameless = Request::SuppressionList { list: List { scope: String::new(), tenant: None }, after: None };
+        assert!(client.ask(&nameless, no_row).is_err_and(|why| why.contains("is no scope")));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_recording_is_read_as_it_comes() {
+    with_server(1, |path| {
+        let mut client = Client::connect(path).expect("a server");
+        let record = |plugin: &str| Request::PluginRecord { plugin: plugin.to_owned(), calls: 3 };
+        let mut calls = 0;
+        let mut take = |recorded: &Recorded| {
+            calls += recorded.calls.len();
+            Ok(())
+        };
+        client.record(&record("p"), &mut take).expect("it is recorded");
+        assert_eq!(client.record(&record("q"), take), Err("no plugin of the name q serves".to_owned()));
+        assert_eq!(calls, 6);
+        let none = client.ask(&Request::PluginDifferences { plugin: None }, no_row);
+        assert_eq!(none, Ok(Response::Differences(Vec::new())));
     })
     .await;
 }

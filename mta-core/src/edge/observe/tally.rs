@@ -22,8 +22,10 @@ pub struct Tally {
     delivery: Durations<18>,
 }
 
-/// Families that are made of counts of events: name, help, label, and each label's value with its event.
-const MADE_OF_EVENTS: [(&str, &str, &str, &[(&str, &str)]); 4] = [
+/// A family that is made of counts of events: name, help, label, and each label's value with its event.
+type MadeOfEvents = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const MADE_OF_EVENTS: [MadeOfEvents; 4] = [
     (
         "mailwright_messages",
         "Messages that clients handed over, by what became of them then; notifications are our own.",

@@ -18,8 +18,10 @@ mod wide;
 
 pub use capability::supplies::{NoSecret, SECRET_BYTES_MAX, Secret, Supplies};
 pub use capability::tables::{BadLine, TABLE_BYTES_MAX, TABLE_ENTRIES_MAX, Table, TableSlot};
+pub use driver::operate::Rehearsal;
 pub use driver::{Host, HostSettings};
 pub use exchange::manifest::Manifest;
+pub use exchange::words;
 pub use fault::LoadError;
 pub use host::call::Reach;
 pub use host::pulse::{Pulse, TICK};

@@ -5,4 +5,5 @@ pub mod http;
 pub mod random;
 pub mod secrets;
 pub mod submit;
+pub mod suppression;
 pub mod tables;

@@ -1,6 +1,6 @@
 //! How long things took, counted without a lock.
 
-use super::{Distribution, Value};
+use super::family::{Distribution, Value};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

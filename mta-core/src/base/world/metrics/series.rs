@@ -1,6 +1,6 @@
 //! Metrics that somebody else names: checked and bounded, so that no label makes them grow without end.
 
-use super::{Distribution, Family, Kind, Sample, Value};
+use super::family::{Distribution, Family, Kind, Sample, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -155,29 +155,28 @@ impl Series {
     /// Everything, under these names with a prefix, each with the label `plugin`.
     #[must_use]
     pub fn read(&self, prefix: &str, plugin: &str) -> Vec<Family> {
-        let labels = |labels: &Labels| {
+        let sample = |own: &Labels, value| {
             let plugin = (Cow::Borrowed("plugin"), plugin.to_owned());
-            let own = labels.iter().map(|(name, value)| (Cow::Owned(name.to_string()), value.to_string()));
-            [plugin].into_iter().chain(own).collect()
+            let own = own.iter().map(|(name, value)| (Cow::Owned(name.to_string()), value.to_string()));
+            Sample { labels: [plugin].into_iter().chain(own).collect(), value }
         };
-        let family = |(name, named): (&Box<str>, &Named)| {
+        let mut families = Vec::new();
+        for (name, named) in &self.all().names {
             let (kind, samples) = match named {
                 Named::Counters(counters) => {
-                    let sample =
-                        |(own, count): (&Labels, &u64)| Sample { labels: labels(own), value: Value::Whole(*count) };
-                    (Kind::Counter, counters.iter().map(sample).collect())
+                    let samples = counters.iter().map(|(own, count)| sample(own, Value::Whole(*count)));
+                    (Kind::Counter, samples.collect())
                 }
                 Named::Histograms(histograms) => {
-                    let sample = |(own, histogram): (&Labels, &Box<Histogram>)| Sample {
-                        labels: labels(own),
-                        value: Value::Spread(histogram.read()),
-                    };
-                    (Kind::Histogram, histograms.iter().map(sample).collect())
+                    let samples =
+                        histograms.iter().map(|(own, histogram)| sample(own, Value::Spread(histogram.read())));
+                    (Kind::Histogram, samples.collect())
                 }
             };
-            Family { name: format!("{prefix}{name}").into(), help: "Of the plugin itself.".into(), kind, samples }
-        };
-        self.all().names.iter().map(family).collect()
+            let name = format!("{prefix}{name}").into();
+            families.push(Family { name, help: "Of the plugin itself.".into(), kind, samples });
+        }
+        families
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.

@@ -9,7 +9,7 @@ use super::supplies::{Secret, Supplies};
 use super::tables::TableSlot;
 use crate::base::flow::policy::Hook;
 use crate::base::world::http::Origin;
-use crate::config::model::{EditGrant, Plugin};
+use crate::config::model::{EditGrant, Mode, Plugin};
 use crate::config::parse::network;
 use std::sync::Arc;
 
@@ -25,11 +25,8 @@ const LIFECYCLE: &str = "lifecycle";
 /// Interfaces that need no grant: what a hook is about.
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
-/// Capabilities of the contract that this version does not offer.
-const LATER: [&str; 1] = ["suppression"];
-
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 12] = [
+pub(crate) const OFFERED: [(&str, &str); 14] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -37,6 +34,8 @@ pub(crate) const OFFERED: [(&str, &str); 12] = [
     ("kv", "kv:<bucket>"),
     ("secrets", "secrets:<name>"),
     ("secrets", "hmac:<name>"),
+    ("suppression", "suppression:<scope>"),
+    ("suppression", "suppression:<scope>:read"),
     ("tables", "tables:<name>"),
     ("dns", "dns"),
     ("http", "http:<host>"),
@@ -72,6 +71,8 @@ pub(crate) struct Grants {
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// Its tables by name.
     tables: Vec<(Box<str>, Arc<TableSlot>)>,
+    /// Scopes of suppression lists; whether it may change those lists.
+    scopes: Vec<(Arc<str>, bool)>,
     /// Where it may fetch from.
     pub(crate) http: HttpGrants,
     /// It may change header fields.
@@ -100,7 +101,7 @@ impl Grants {
                 ("dns", _) => grants.dns = true,
                 ("submit", _) => grants.submit = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
-                    let name = BucketName { plugin: plugin.name.clone(), tenant: None, bucket: bucket.into() };
+                    let name = BucketName { plugin: space(plugin), tenant: None, bucket: bucket.into() };
                     grants.buckets.push((name.clone(), kv.bucket(name)));
                 }
                 (_, Some((grant @ ("secrets" | "hmac"), name))) => {
@@ -110,6 +111,10 @@ impl Grants {
                 (_, Some(("tables", name))) => {
                     let table = supplies.table(name).ok_or_else(|| not_there(plugin, word, "table"))?;
                     grants.tables.push((name.into(), table.clone()));
+                }
+                (_, Some(("suppression", scope))) => {
+                    let (name, change) = scope.strip_suffix(":read").map_or((scope, true), |scope| (scope, false));
+                    grants.scopes.push((name.into(), change));
                 }
                 (_, Some(("http", origin))) => {
                     let origin = Origin::parse(origin)
@@ -146,6 +151,7 @@ impl Grants {
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
             "tables" => !self.tables.is_empty(),
+            "suppression" => !self.scopes.is_empty(),
             _ => false,
         }
     }
@@ -165,6 +171,12 @@ impl Grants {
         self.tables.iter().find(|(granted, _)| **granted == *name).map(|(_, table)| &**table)
     }
 
+    /// A scope of suppression lists, where it is granted to read them or, if so wanted, to change them.
+    pub(crate) fn scope(&self, name: &str, change: bool) -> Option<&Arc<str>> {
+        let granted = |(scope, may_change): &&(Arc<str>, bool)| **scope == *name && (*may_change || !change);
+        self.scopes.iter().find(granted).map(|(scope, _)| scope)
+    }
+
     /// A bucket, where it is granted: each tenant has its own.
     pub(crate) fn bucket(&self, name: &str, tenant: Option<&Arc<str>>) -> Option<Arc<Bucket>> {
         let (granted, bucket) = self.buckets.iter().find(|(granted, _)| *granted.bucket == *name)?;
@@ -175,6 +187,16 @@ impl Grants {
     }
 }
 
+/// Whose notes and buckets a plugin has. A canary goes on where the plugin is in whose place it stands; a shadow has its
+/// own, so that it never touches what others go by. No configured name has a colon.
+pub(crate) fn space(plugin: &Plugin) -> Arc<str> {
+    match (plugin.mode, &plugin.of) {
+        (Mode::Shadow, _) => format!("shadow:{}", plugin.name).into(),
+        (Mode::Canary(_), Some(of)) => of.clone(),
+        (Mode::Full | Mode::Canary(_), _) => plugin.name.clone(),
+    }
+}
+
 fn not_there(plugin: &Plugin, word: &str, section: &str) -> LoadError {
     let name = word.split_once(':').map_or("", |(_, name)| name);
     let remedy = format!("add a [[{section}]] with name = \"{name}\"");
@@ -182,13 +204,8 @@ fn not_there(plugin: &Plugin, word: &str, section: &str) -> LoadError {
 }
 
 fn bad_grant(plugin: &Plugin, word: &str) -> LoadError {
-    let name = word.split(':').next().unwrap_or_default();
     let words = OFFERED.map(|(_, word)| format!("\"{word}\""));
-    let remedy = format!("grants are {}", words.join(", "));
-    match LATER.contains(&name) {
-        true => error(plugin, format!("allow = \"{word}\" is not offered by this version"), remedy),
-        false => error(plugin, format!("allow = \"{word}\" is no grant"), remedy),
-    }
+    error(plugin, format!("allow = \"{word}\" is no grant"), format!("grants are {}", words.join(", ")))
 }
 
 pub(crate) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl Into<String>) -> LoadError {
@@ -210,7 +227,7 @@ pub(crate) fn check_contract(plugin: &Plugin, version: &str) -> Result<(), LoadE
 /// Checks one import of a component.
 ///
 /// # Errors
-/// It is not granted, not offered, or none of ours.
+/// It is not granted, or none of ours.
 pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Result<(), LoadError> {
     let Some(name) = ours(plugin, import)? else {
         if stubbed(import).is_some() {
@@ -233,16 +250,7 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
         let remedy = format!("add \"{word}\" to its `allow`");
         return Err(error(plugin, format!("it imports {import}, which is not granted"), remedy));
     }
-    match name {
-        name if LATER.contains(&name) => {
-            let offered = OFFERED.map(|(offered, _)| offered).join(", ");
-            let remedy = format!("this version offers {offered}; use a plugin that needs no more");
-            Err(error(plugin, format!("it imports {import}, which this version does not offer"), remedy))
-        }
-        _ => {
-            Err(error(plugin, format!("it imports {import}, which is not in the contract"), "rebuild it with our SDK"))
-        }
-    }
+    Err(error(plugin, format!("it imports {import}, which is not in the contract"), "rebuild it with our SDK"))
 }
 
 /// Checks one export of a component; the interface's name if it is a hook or the life cycle.

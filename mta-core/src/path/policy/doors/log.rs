@@ -53,10 +53,17 @@ impl Call {
 
 impl wire::metrics::Host for Call {
     fn add(&mut self, name: String, labels: Vec<(String, String)>, delta: i64) {
+        // What a shadow counts would stand beside what was done.
+        if self.plugin.shadow {
+            return;
+        }
         self.counted(&name, self.plugin.figures.own().add(&name, labels, delta));
     }
 
     fn observe(&mut self, name: String, labels: Vec<(String, String)>, value: f64) {
+        if self.plugin.shadow {
+            return;
+        }
         self.counted(&name, self.plugin.figures.own().observe(&name, labels, value));
     }
 }

@@ -5,7 +5,7 @@ mod log;
 mod message;
 mod mime;
 mod network;
-mod octets;
+pub(super) mod octets;
 mod patterns;
 mod secrets;
 mod session;
@@ -33,6 +33,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::kv::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::secrets::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::suppression::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;

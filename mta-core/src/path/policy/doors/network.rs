@@ -204,7 +204,8 @@ impl http::Host for Call {
         let (origin, target) =
             Origin::of_url(&request.url).map_err(|why| http::Error::Failed(format!("the URL: {why}")))?;
         self.fetches += 1;
-        if self.fetches > FETCHES_MAX || !self.plugin.grants.http.origins.contains(&origin) {
+        // A shadow must leave no trace anywhere.
+        if self.plugin.shadow || self.fetches > FETCHES_MAX || !self.plugin.grants.http.origins.contains(&origin) {
             return Err(http::Error::NotPermitted);
         }
         let wait = match request.timeout_ms {

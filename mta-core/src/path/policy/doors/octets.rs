@@ -9,7 +9,7 @@ use std::sync::Arc;
 const WINDOW_BYTES: usize = 256 * 1024;
 
 /// Octets of header section and body from `offset`, fewer at the end.
-pub(super) async fn read(content: &Content, offset: u64, most: usize) -> Result<Vec<u8>, Error> {
+pub(in crate::path::policy) async fn read(content: &Content, offset: u64, most: usize) -> Result<Vec<u8>, Error> {
     let mut octets = Vec::new();
     if let Some(head) = usize::try_from(offset).ok().and_then(|from| content.head.get(from..)) {
         octets.extend_from_slice(head.get(..most).unwrap_or(head));

@@ -22,7 +22,7 @@ impl wire::session::Host for Call {
 
     fn get_note(&mut self, key: String) -> Result<Option<wire::session::Note>, wire::session::Error> {
         let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
-        Ok(session.note(&self.plugin.name, &key).map(|note| match note {
+        Ok(session.note(&self.plugin.space, self.plugin.shadow, &key).map(|note| match note {
             Note::Text(text) => wire::session::Note::Text(text),
             Note::Number(number) => wire::session::Note::Number(number),
             Note::Bytes(bytes) => wire::session::Note::Bytes(bytes),
@@ -36,7 +36,8 @@ impl wire::session::Host for Call {
             wire::session::Note::Number(number) => Note::Number(number),
             wire::session::Note::Bytes(bytes) => Note::Bytes(bytes),
         };
-        session.set_note(&self.plugin.name, &key, note).map_err(|_: Refused| wire::session::Error::TooLarge)
+        let plugin = &self.plugin;
+        session.set_note(&plugin.space, plugin.shadow, &key, note).map_err(|_: Refused| wire::session::Error::TooLarge)
     }
 }
 

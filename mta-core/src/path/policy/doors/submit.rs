@@ -36,6 +36,10 @@ impl Call {
         to: Vec<WireAddress>,
         raw: &[u8],
     ) -> Result<Ready, Error> {
+        // A shadow must leave no trace anywhere.
+        if self.plugin.shadow {
+            return Err(Error::NotPermitted);
+        }
         // Before there is a message there is nothing to send mail because of, but a stranger's word.
         if matches!(self.hook, Hook::Connect | Hook::Helo | Hook::Auth | Hook::Mail | Hook::Rcpt | Hook::Disconnect) {
             return Err(Error::NotPermitted);

@@ -3,18 +3,20 @@
 mod attempt;
 mod generation;
 mod keeper;
-mod operate;
+pub(super) mod operate;
 mod public;
 mod reports;
 mod session;
 mod shared;
-mod ticks;
+mod trials;
 
 use super::capability::grants::Grants;
 use super::capability::submit::PostDoor;
 use super::capability::supplies::Supplies;
 use super::doors::linker;
+use super::exchange::trail::Trials;
 use super::fault::LoadError;
+use super::fault::poison::Remembered;
 use super::host::call::{Reach, World};
 use super::host::engine;
 use super::host::figures::Ledger;
@@ -33,9 +35,10 @@ use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
 use crate::base::flow::spool::Spool;
+use crate::base::flow::suppression::Suppress;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
-use crate::config::model::{Config, Plugin, PluginSource};
+use crate::config::model::{Config, Mode, Plugin, PluginSource};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use generation::Generation;
@@ -60,6 +63,8 @@ pub struct HostSettings {
     pub instances_per_tenant_max: usize,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
+    /// The suppression lists; without them their capability is unavailable.
+    pub suppress: Option<Arc<dyn Suppress>>,
     /// What makes code of components.
     pub compiler: Arc<dyn Compile>,
 }
@@ -70,7 +75,7 @@ impl HostSettings {
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
         let (instances_max, instances_per_tenant_max) = (engine::INSTANCES_MAX, engine::INSTANCES_PER_TENANT_MAX);
         let compiler = Arc::new(InProcess);
-        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, compiler }
+        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, suppress: None, compiler }
     }
 }
 
@@ -96,6 +101,7 @@ impl Host {
                 clock: settings.clock,
                 observe: settings.observe,
                 reach: settings.reach,
+                suppress: settings.suppress,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
                 post: Arc::default(),
@@ -112,10 +118,23 @@ impl Host {
             room: Arc::new(Semaphore::new(usize::try_from(engine::RESTING_MAX).unwrap_or(usize::MAX))),
             ledger: Arc::new(Ledger::default()),
         };
-        let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new()));
+        let serving = ArcSwap::from_pointee(Generation::new(0, Vec::new(), &[]));
         let (generations, telling) = (watch::Sender::new(0), TaskTracker::new());
         let (compiler, previous, kv) = (settings.compiler, Mutex::default(), Arc::new(kv));
-        Ok(Self(Arc::new(Shared { pool, linkers, kv, keeper, compiler, serving, previous, generations, telling })))
+        let (trials, remembered) = (Trials::default(), Remembered::default());
+        Ok(Self(Arc::new(Shared {
+            pool,
+            linkers,
+            kv,
+            keeper,
+            compiler,
+            serving,
+            previous,
+            generations,
+            telling,
+            trials,
+            remembered,
+        })))
     }
 
     /// Instances that rest between transactions now.
@@ -181,17 +200,28 @@ impl Host {
         read: &(dyn Fn(&PluginSource) -> Result<Bytes, String> + Send + Sync),
     ) -> Result<(), LoadError> {
         let Shared { pool, linkers, kv, compiler, .. } = &*self.0;
-        let mut all = Vec::with_capacity(plugins.len());
-        for plugin in plugins {
+        let number = self.0.next_number();
+        // In whose place canaries stand is asked beside them, as a shadow.
+        let twins: Vec<Plugin> = plugins
+            .iter()
+            .filter(|canary| matches!(canary.mode, Mode::Canary(_)))
+            .filter_map(|canary| {
+                let other = plugins.iter().find(|other| Some(&other.name) == canary.of.as_ref())?;
+                Some(Plugin { mode: Mode::Shadow, of: Some(canary.name.clone()), ..other.clone() })
+            })
+            .collect();
+        let mut all = Vec::with_capacity(plugins.len() + twins.len());
+        for plugin in plugins.iter().chain(&twins) {
             let octets = read(&plugin.source).map_err(|problem| LoadError {
                 plugin: plugin.name.clone(),
                 problem,
                 remedy: "give `source` the path of a component, or a builtin as \"builtin:hello\"".to_owned(),
             })?;
             let grants = Grants::new(plugin, kv, supplies)?;
-            all.push(load(pool, linkers, &**compiler, grants, plugin, octets).await?);
+            all.push(load(pool, linkers, &**compiler, grants, plugin, octets, number).await?);
         }
-        let generation = Generation::new(self.0.next_number(), all);
+        let twins = all.split_off(plugins.len());
+        let generation = Generation::new(number, all, &twins);
         for loaded in &generation.plugins {
             let hooks: Vec<&str> = loaded.asked_at.iter().map(|hook| hook.name()).collect();
             pool.world.observe.event(Event::PluginLoaded {

@@ -1,13 +1,23 @@
 //! What operators see of the generations, and the way back to the one before.
 
+use super::super::exchange::trail::fault_said;
+use super::super::host::stock::{Loaded, fresh};
+use super::super::scene::{SessionScene, recorded};
 use super::Host;
 use super::generation::Generation;
 use super::shared::Shared;
+use super::trials::ask;
 use crate::base::event::Event;
-use crate::base::flow::operator::{Serving, ServingHook, ServingPlugin};
+use crate::base::flow::Answer;
+use crate::base::flow::operator::trial::{Answered, Differences, Recorded, RecordedSession};
+use crate::base::flow::operator::{Recording, Serving, ServingHook, ServingPlugin};
 use crate::base::flow::policy::Hook;
 use crate::base::world::metrics::{Family, Kind, Measure, Value};
+use crate::config::model::Mode;
+use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc;
 
 impl Shared {
     /// Lets a generation serve; the one before is kept. Transactions under way end with what they began with.
@@ -43,13 +53,24 @@ impl Host {
         let previous = self.0.previous().as_ref().map(|previous| previous.number);
         let generation = self.0.serving.load_full();
         let place = |hook: &Hook, index: usize| {
-            let place = generation.all(*hook).position(|(at, _)| at == index)?;
-            Some(ServingHook { hook: hook.name().to_owned(), place: place as u64 + 1 })
+            let place = match generation.all(*hook).position(|(at, _)| at == index) {
+                Some(place) => place as u64 + 1,
+                // Shadows are asked beside the chains.
+                None if generation.plugins.get(index)?.asked_at.contains(hook) => 0,
+                None => return None,
+            };
+            Some(ServingHook { hook: hook.name().to_owned(), place })
         };
         let plugins = generation.plugins.iter().enumerate().map(|(index, loaded)| ServingPlugin {
             name: loaded.code.plugin.name.to_string(),
             source: loaded.source.clone(),
             sha256: loaded.sha256.clone(),
+            mode: loaded.part.mode.to_string(),
+            of: loaded.part.of.as_deref().map(str::to_owned),
+            listeners: loaded.listeners.iter().map(ToString::to_string).collect(),
+            tenants: loaded.tenants.iter().map(ToString::to_string).collect(),
+            alone: loaded.breaker.is_open(),
+            generation: loaded.part.generation,
             hooks: Hook::ALL.iter().filter_map(|hook| place(hook, index)).collect(),
         });
         Serving { generation: generation.number, previous, plugins: plugins.collect() }
@@ -67,6 +88,150 @@ impl Host {
         let from = self.0.swap(next).number;
         self.0.pool.world.observe.event(Event::PluginsRolledBack { generation, from });
         Ok(self.serving())
+    }
+
+    /// Where shadows and canaries differ from what they are measured by.
+    ///
+    /// # Errors
+    /// There is none of that name, in words for the operator.
+    pub fn differences(&self, plugin: Option<&str>) -> Result<Vec<Differences>, String> {
+        let generation = self.0.serving.load_full();
+        let measured = generation.plugins.iter().filter(|loaded| loaded.part.mode != Mode::Full);
+        let all: Vec<Differences> = measured
+            .filter(|loaded| plugin.is_none_or(|name| *loaded.code.plugin.name == *name))
+            .map(|loaded| {
+                let counts = loaded.part.report.read();
+                Differences {
+                    plugin: loaded.code.plugin.name.to_string(),
+                    mode: loaded.part.mode.to_string(),
+                    of: loaded.part.of.as_deref().map(str::to_owned),
+                    generation: loaded.part.generation,
+                    calls: counts.calls,
+                    differing: counts.differing,
+                    faults: counts.faults,
+                    dropped: counts.dropped,
+                    last: counts.last.into(),
+                }
+            })
+            .collect();
+        match plugin {
+            Some(name) if all.is_empty() => {
+                Err(format!("no shadow or canary of the name {name} serves (`plugin list` shows which do)"))
+            }
+            _ => Ok(all),
+        }
+    }
+
+    /// Records the next calls of a plugin that is asked, as they end. What is not read in time is lost to the record.
+    ///
+    /// # Errors
+    /// There is none of that name, or too many recordings are under way; in words for the operator.
+    pub fn record(&self, plugin: &str, calls: u64) -> Result<Box<dyn Recording>, String> {
+        let generation = self.0.serving.load();
+        let found = generation.plugins.iter().find(|loaded| *loaded.code.plugin.name == *plugin);
+        match found.map(|loaded| loaded.part.mode) {
+            None => Err(format!("no plugin of the name {plugin} serves (`plugin list` shows which do)")),
+            Some(Mode::Shadow) => Err(format!("{plugin} is a shadow: record the plugin that it is compared with")),
+            Some(_) => Ok(Box::new(Recorder(self.0.trials.record(plugin, calls)?))),
+        }
+    }
+}
+
+/// The reader's end of a recording.
+struct Recorder(mpsc::Receiver<Recorded>);
+
+impl Recording for Recorder {
+    fn next(&mut self) -> Answer<'_, Option<Recorded>> {
+        Box::pin(self.0.recv())
+    }
+}
+
+/// Sessions whose notes a rehearsal remembers.
+const SESSIONS_MAX: usize = 10_000;
+
+/// A plugin that is asked again what was recorded.
+pub struct Rehearsal {
+    host: Arc<Shared>,
+    loaded: Arc<Loaded>,
+    /// Calls of one session share its notes.
+    sessions: HashMap<Box<str>, Arc<SessionScene>>,
+}
+
+impl Host {
+    /// The plugin of that name, to be asked what was recorded.
+    #[must_use]
+    pub fn rehearse(&self, plugin: &str) -> Option<Rehearsal> {
+        let serving = self.0.serving.load();
+        let loaded = serving.plugins.iter().find(|loaded| *loaded.code.plugin.name == *plugin)?.clone();
+        Some(Rehearsal { host: self.0.clone(), loaded, sessions: HashMap::new() })
+    }
+}
+
+impl Rehearsal {
+    /// Asks all calls of a transaction, with one instance; none for a hook that the plugin does not have.
+    pub async fn ask(&mut self, recorded: &Recorded) -> Vec<Option<Answered>> {
+        let session = recorded.session.as_ref().map(|session| self.session(session));
+        let tenant: Option<Arc<str>> = recorded.tenant.as_deref().map(Into::into);
+        let (mut lease, mut answers) = (None, Vec::with_capacity(recorded.calls.len()));
+        for call in &recorded.calls {
+            let step = recorded::step(call);
+            if !self.loaded.asked_at.contains(&step.hook()) {
+                answers.push(None);
+                continue;
+            }
+            let asked = ask(&self.host.pool, &self.loaded, &mut lease, session.as_ref(), tenant.as_ref(), &step);
+            let answer = Box::pin(asked).await;
+            if answer.is_err() || self.loaded.ends_with_call() {
+                lease = None;
+            }
+            answers.push(Some(answer.unwrap_or_else(|fault| Answered {
+                said: fault_said(&fault),
+                took: Duration::ZERO,
+                memory_bytes: 0,
+            })));
+        }
+        answers
+    }
+
+    /// How long it takes to make one instance anew and to bring it to its configuration.
+    ///
+    /// # Errors
+    /// The fault, in words.
+    pub async fn fresh_instance(&self) -> Result<Duration, String> {
+        let clock = &self.host.pool.world.clock;
+        let began = clock.now().mono;
+        let made = fresh(&self.host.pool, &self.loaded).await;
+        let took = clock.now().mono.saturating_duration_since(began);
+        made.map(|live| drop(live)).map_err(|fault| fault_said(&fault).verdict)?;
+        Ok(took)
+    }
+
+    /// The hooks at which it is asked.
+    #[must_use]
+    pub fn hooks(&self) -> &[Hook] {
+        &self.loaded.asked_at
+    }
+
+    /// `restored`, or why each transaction has an instance made anew.
+    #[must_use]
+    pub fn instances(&self) -> String {
+        self.loaded.instances()
+    }
+
+    fn session(&mut self, session: &RecordedSession) -> Arc<SessionScene> {
+        if self.sessions.len() >= SESSIONS_MAX {
+            self.sessions.clear();
+        }
+        let RecordedSession { id, listener, peer, helo } = session;
+        let make = || {
+            let helo = helo.as_deref().map(Into::into);
+            Arc::new(SessionScene::new(id.as_str().into(), listener.as_str().into(), *peer, helo))
+        };
+        let scene = self.sessions.entry(id.as_str().into()).or_insert_with(make).clone();
+        if let Some(helo) = helo {
+            scene.set_helo(helo);
+        }
+        scene
     }
 }
 

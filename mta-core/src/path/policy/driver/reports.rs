@@ -1,4 +1,4 @@
-//! The hooks that are told: beside the mail, in tasks of their own, dropped where a plugin can't keep up.
+//! The hooks that are told, and the time that passes for them: beside the mail, in tasks of their own, dropped where a plugin can't keep up.
 
 use super::super::exchange::verdict;
 use super::super::host::instance::Told;
@@ -6,11 +6,14 @@ use super::super::host::reports::Place;
 use super::super::host::stock::{Lease, Loaded};
 use super::super::scene::{Scene, SessionScene};
 use super::attempt::attempt_scene;
+use super::generation::{Generation, key};
 use super::shared::Shared;
 use crate::base::event::Event;
 use crate::base::flow::policy::{Attempted, Hook};
 use crate::base::mail::id::QueueId;
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Shared {
     /// Tells `on-outcome`.
@@ -18,7 +21,7 @@ impl Shared {
         let generation = self.serving.load();
         let id = attempted.entry.id;
         let Attempted { entry, content, recipient, attempt, site, outcome } = attempted;
-        for (_, loaded) in generation.asked(Hook::Outcome, None, entry.tenant.as_deref()) {
+        for (_, loaded) in generation.asked(Hook::Outcome, None, entry.tenant.as_deref(), key(id)) {
             let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
             let scene = attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
             let about = About { generation: generation.number, session: None, id: Some(id) };
@@ -29,7 +32,8 @@ impl Shared {
     /// Tells `on-disconnect`.
     pub(super) fn tell_disconnect(self: &Arc<Self>, session: &Arc<SessionScene>, tenant: Option<&Arc<str>>) {
         let generation = self.serving.load();
-        for (_, loaded) in generation.asked(Hook::Disconnect, Some(&session.listener), tenant.map(|name| &**name)) {
+        let (listener, tenant_name, key) = (Some(&*session.listener), tenant.map(|name| &**name), key(&session.id));
+        for (_, loaded) in generation.asked(Hook::Disconnect, listener, tenant_name, key) {
             let Some(place) = self.place(loaded, Hook::Disconnect) else { continue };
             let scene = Scene { session: Some(session.clone()), tenant: tenant.cloned(), ..Scene::default() };
             let about = About { generation: generation.number, session: Some(session.clone()), id: None };
@@ -90,4 +94,41 @@ struct About {
     generation: u64,
     session: Option<Arc<SessionScene>>,
     id: Option<QueueId>,
+}
+
+impl Shared {
+    /// Tells each plugin in its own interval, from a whole interval after it was loaded. Never ends.
+    pub(super) async fn tick(self: Arc<Self>) {
+        let clock = self.pool.world.clock.clone();
+        let mut changed = self.generations.subscribe();
+        loop {
+            changed.mark_unchanged();
+            let generation = self.serving.load_full();
+            let mut due = schedule(&generation, clock.now().mono);
+            loop {
+                let next = due.iter().map(|(at, _)| *at).min();
+                let wait = async {
+                    match next {
+                        Some(at) => clock.sleep_until(at).await,
+                        None => pending().await,
+                    }
+                };
+                tokio::select! {
+                    // An error would be the host's end, and this holds the host.
+                    _ = changed.changed() => break,
+                    () = wait => {}
+                }
+                let now = clock.now().mono;
+                for (at, loaded) in due.iter_mut().filter(|(at, _)| *at <= now) {
+                    self.tell_tick(generation.number, loaded);
+                    // Of what was missed, as while the machine slept, one tick is told.
+                    *at = now + loaded.code.plugin.tick;
+                }
+            }
+        }
+    }
+}
+
+fn schedule(generation: &Generation, now: Instant) -> Vec<(Instant, Arc<Loaded>)> {
+    generation.all(Hook::Tick).map(|(_, loaded)| (now + loaded.code.plugin.tick, loaded.clone())).collect()
 }

@@ -1,18 +1,20 @@
 //! The hooks of a session and of its transactions.
 
-use super::super::exchange::{question::question, verdict};
+use super::super::exchange::trail::{Ask, Trail};
+use super::super::exchange::{question::question, verdict, words};
 use super::super::fault::Fault;
 use super::super::host::figures::Tenant;
 use super::super::host::instance::{Live, Pool, Question};
 use super::super::host::stock::{Lease, Loaded};
 use super::super::scene::body::BodyScene;
 use super::super::scene::{MessageScene, Scene, SessionScene};
-use super::generation::Generation;
+use super::generation::{Generation, key};
 use super::shared::{Shared, kept};
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Hook, SessionInfo, SessionPolicy, Submission};
 use crate::base::mail::edits::Edits;
 use std::sync::Arc;
+use tokio::task::JoinHandle;
 
 /// One session: its notes, and what the running transaction is asked by.
 pub(super) struct Session {
@@ -22,18 +24,26 @@ pub(super) struct Session {
     /// The tenant's number among the figures.
     counted: Tenant,
     asked: Option<Transaction>,
+    /// What its sides are drawn by.
+    key: u64,
+    /// Those who follow the transaction before, while they are asked.
+    following: Option<JoinHandle<()>>,
 }
 
 /// A transaction's generation and its instances, by the index of their plugins.
 struct Transaction {
     generation: Arc<Generation>,
     live: Vec<Option<Lease>>,
+    /// Its calls, for those who follow.
+    trail: Option<Box<Trail>>,
 }
 
 impl Transaction {
-    fn new(generation: Arc<Generation>) -> Self {
+    fn new(host: &Shared) -> Self {
+        let generation = host.serving.load_full();
         let live = generation.plugins.iter().map(|_| None).collect();
-        Self { generation, live }
+        let trail = host.trail(&generation);
+        Self { generation, live, trail }
     }
 }
 
@@ -58,6 +68,7 @@ impl SessionPolicy for Session {
             Asked::Connect | Asked::Helo(_) | Asked::Auth { .. } => Box::pin(async move {
                 let open = self.asked.take();
                 let gate = self.ask_gate(&question).await;
+                self.end();
                 self.asked = open;
                 gate
             }),
@@ -69,11 +80,11 @@ impl SessionPolicy for Session {
     }
 
     fn transaction_ended(&mut self) {
-        self.asked = None;
+        self.end();
     }
 
     fn disconnected(&mut self) {
-        self.asked = None;
+        self.end();
         self.host.tell_disconnect(&self.scene, self.tenant.as_ref());
     }
 }
@@ -81,15 +92,36 @@ impl SessionPolicy for Session {
 impl Session {
     pub(super) fn new(host: Arc<Shared>, info: SessionInfo) -> Self {
         let scene = SessionScene::new(info.id, info.listener, info.peer.ip().to_canonical(), info.helo);
-        Self { host, scene: Arc::new(scene), tenant: None, counted: Tenant::default(), asked: None }
+        let key = key(&scene.id);
+        let counted = Tenant::default();
+        Self { host, scene: Arc::new(scene), tenant: None, counted, asked: None, key, following: None }
+    }
+
+    /// The transaction is over.
+    fn end(&mut self) {
+        if let Some(Transaction { trail: Some(trail), generation, .. }) = self.asked.take() {
+            let before = self.following.take();
+            self.following = self.host.follow(generation, *trail, Some(&self.scene), self.tenant.as_ref(), before);
+        }
     }
 
     async fn ask_gate(&mut self, question: &Question) -> Gate {
+        let host = &self.host;
+        let asked = self.asked.get_or_insert_with(|| Transaction::new(host));
+        let shown = Trail::shown(asked.trail.as_deref(), None, None);
+        let gate = self.ask_chain(question).await;
+        let trail = self.asked.as_mut().and_then(|asked| asked.trail.as_mut());
+        Trail::said(trail, shown, || Ask::Gate(question.clone()), Ok(&gate), words::gate, None);
+        gate
+    }
+
+    async fn ask_chain(&mut self, question: &Question) -> Gate {
         let hook = question.hook();
-        let Self { host, scene, tenant, counted, asked } = self;
-        let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
-        for (index, loaded) in generation.asked(hook, Some(&scene.listener), tenant.as_deref()) {
+        let Self { host, scene, tenant, counted, asked, key, .. } = self;
+        let Transaction { generation, live, trail } = asked.get_or_insert_with(|| Transaction::new(host));
+        for (index, loaded) in generation.asked(hook, Some(&scene.listener), tenant.as_deref(), *key) {
             let Some(live) = live.get_mut(index) else { continue };
+            let shown = Trail::shown(trail.as_deref(), Some(index), None);
             let call = host.call(generation.number, loaded, hook, *counted);
             let answer = async {
                 host.admit(loaded)?;
@@ -104,7 +136,10 @@ impl Session {
             if loaded.ends_with_call() {
                 *live = None;
             }
-            let gate = match call.noted(answer, Some(scene), None) {
+            let answer = call.noted(answer, Some(scene), None);
+            let asked = || Ask::Gate(question.clone());
+            Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::gate, None);
+            let gate = match answer {
                 Ok(gate) => gate,
                 Err(fault) => {
                     *live = None;
@@ -120,26 +155,18 @@ impl Session {
     }
 
     async fn ask_data(&mut self, submission: Submission<'_>) -> DataVerdict {
-        let Self { host, scene: session, tenant, counted, asked } = self;
-        let Transaction { generation, live } = asked.get_or_insert_with(|| Transaction::new(host.serving.load_full()));
-        let envelope = submission.envelope;
-        let message = MessageScene {
-            id: submission.id,
-            content: submission.content.clone(),
-            sender: envelope.sender.clone(),
-            recipients: envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect(),
-            whole: true,
-            headers: Vec::new(),
-            envelope: Vec::new(),
-            tags: Vec::new(),
-            body: BodyScene::new(envelope.body, Some(submission.size_bytes_max)),
-        };
+        let Self { host, scene: session, tenant, counted, asked, key, .. } = self;
+        let Transaction { generation, live, trail } = asked.get_or_insert_with(|| Transaction::new(host));
+        let message = submitted(&submission);
         let mut scene =
             Scene { session: Some(session.clone()), tenant: tenant.clone(), message: Some(message), delivery: None };
         let mut ruled = (Disposition::Next, None);
-        for (index, loaded) in generation.asked(Hook::Data, Some(&session.listener), tenant.as_deref()) {
+        let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_ref());
+        for (index, loaded) in generation.asked(Hook::Data, Some(&session.listener), tenant.as_deref(), *key) {
             let Some(live) = live.get_mut(index) else { continue };
             let before = scene.mark();
+            let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_ref());
+            let alone = loaded.breaker.is_open();
             let call = host.call(generation.number, loaded, Hook::Data, *counted);
             let answer = async {
                 host.admit(loaded)?;
@@ -151,12 +178,16 @@ impl Session {
                 kept(&mut scene)?;
                 Ok(disposition)
             };
-            let disposition = match call.noted(answer.await, Some(session), Some(submission.id)) {
+            let answer = call.noted(answer.await, Some(session), Some(submission.id));
+            let message = scene.message.as_ref();
+            Trail::said(trail.as_mut(), shown, || Ask::Data, answer.as_ref(), words::disposition, message);
+            let disposition = match answer {
                 Ok(disposition) => disposition,
                 Err(fault) => {
                     *live = None;
                     scene.roll_back(before);
                     let meaning = host.failed(loaded, Hook::Data, &fault, Some(session), Some(submission.id));
+                    host.poisoned_data(loaded, &fault, meaning, alone, &scene);
                     verdict::failed_disposition(meaning)
                 }
             };
@@ -165,8 +196,16 @@ impl Session {
                 break;
             }
         }
+        Trail::said(
+            trail.as_mut(),
+            shown_to_all,
+            || Ask::Data,
+            Ok(&ruled.0),
+            words::disposition,
+            scene.message.as_ref(),
+        );
         // No hook of this transaction follows: its instances may serve others while this message is made durable.
-        self.asked = None;
+        self.end();
         let (disposition, plugin) = ruled;
         match scene.message {
             Some(mut message) => {
@@ -179,6 +218,22 @@ impl Session {
                 DataVerdict { disposition, plugin, edits, body: None, envelope, tags }
             }
         }
+    }
+}
+
+/// The message as it came.
+fn submitted(submission: &Submission<'_>) -> MessageScene {
+    let envelope = submission.envelope;
+    MessageScene {
+        id: submission.id,
+        content: submission.content.clone(),
+        sender: envelope.sender.clone(),
+        recipients: envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect(),
+        whole: true,
+        headers: Vec::new(),
+        envelope: Vec::new(),
+        tags: Vec::new(),
+        body: BodyScene::new(envelope.body, Some(submission.size_bytes_max)),
     }
 }
 

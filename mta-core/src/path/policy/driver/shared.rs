@@ -2,9 +2,10 @@
 
 use super::super::capability::kv::Kv;
 use super::super::exchange::said::{Said, Says};
+use super::super::exchange::trail::Trials;
 use super::super::exchange::verdict;
 use super::super::fault::breaker::Turn;
-use super::super::fault::{Fault, Kind};
+use super::super::fault::{Fault, Kind, poison};
 use super::super::host::figures::Tenant;
 use super::super::host::instance::Pool;
 use super::super::host::stock::Loaded;
@@ -16,12 +17,15 @@ use super::keeper::Keeper;
 use crate::base::event::Event;
 use crate::base::flow::policy::Hook;
 use crate::base::mail::id::QueueId;
-use crate::config::model::OnFailure;
+use crate::config::model::{Mode, OnFailure};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
+
+/// Digits of a component's sum that tell its version in a fault.
+const SUM_DIGITS: usize = 12;
 
 /// The insides of a host.
 pub(super) struct Shared {
@@ -38,6 +42,10 @@ pub(super) struct Shared {
     pub(super) generations: watch::Sender<u64>,
     /// Reports to plugins that are under way.
     pub(super) telling: TaskTracker,
+    /// For those who go along.
+    pub(super) trials: Trials,
+    /// Messages at which plugins faulted while they were received.
+    pub(super) remembered: poison::Remembered,
 }
 
 /// A call of a plugin from its beginning on, to be counted when it ends.
@@ -99,7 +107,7 @@ impl Shared {
     }
 
     /// Tells the breaker how a call went. A full pool is not the plugin's doing.
-    fn noted<T>(&self, loaded: &Loaded, answer: Result<T, Fault>) -> Result<T, Fault> {
+    pub(super) fn noted<T>(&self, loaded: &Loaded, answer: Result<T, Fault>) -> Result<T, Fault> {
         let now = || self.pool.world.clock.now().mono;
         let turn = match &answer {
             Ok(_) => loaded.breaker.answered(now),
@@ -107,7 +115,8 @@ impl Shared {
             Err(_) => loaded.breaker.failed(now),
         };
         let plugin = &loaded.code.plugin.name;
-        match turn {
+        // Of a shadow its report tells.
+        match turn.filter(|_| loaded.part.mode != Mode::Shadow) {
             Some(Turn::Opened(wait)) => {
                 loaded.code.plugin.figures.left_alone();
                 let for_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -133,11 +142,18 @@ impl Shared {
         if fault.kind == Kind::Breaker {
             return meaning;
         }
+        if loaded.part.mode == Mode::Shadow {
+            loaded.part.report.faulted();
+            return meaning;
+        }
         self.pool.world.observe.event(Event::PluginFault {
             plugin: &loaded.code.plugin.name,
+            generation: loaded.part.generation,
+            sha256: loaded.sha256.get(..SUM_DIGITS).unwrap_or(&loaded.sha256),
             hook: hook.name(),
             kind: fault.kind.name(),
             why: &fault.why,
+            frames: &fault.frames.join(" < "),
             session: session.map(|session| &*session.id),
             id,
             answered: match hook {
@@ -147,6 +163,30 @@ impl Shared {
             },
         });
         meaning
+    }
+}
+
+impl Shared {
+    /// A message faulted a plugin at `on-data`, and its client will try again. That it does so time after time is told
+    /// once.
+    pub(super) fn poisoned_data(&self, loaded: &Loaded, fault: &Fault, meaning: OnFailure, alone: bool, scene: &Scene) {
+        let Some(message) = scene.message.as_ref() else { return };
+        if meaning != OnFailure::Tempfail || alone || !poison::counts(fault.kind) {
+            return;
+        }
+        let plugin = &loaded.code.plugin.name;
+        let sender = message.sender.as_ref().map(ToString::to_string);
+        // A message without a name is known by all of its header section.
+        let faults = match message.header("message-id") {
+            Some(name) => self.remembered.again(plugin, (sender, &*name)),
+            None => self.remembered.again(plugin, (sender, &message.content.head)),
+        };
+        if faults == loaded.code.plugin.budget.faults_per_message_max {
+            let (hook, kind) = (Hook::Data.name(), fault.kind.name());
+            let (session, id) = (scene.session.as_ref().map(|session| &*session.id), Some(message.id));
+            let event = Event::PluginPoison { plugin, hook, kind, faults, session, id, held: false };
+            self.pool.world.observe.event(event);
+        }
     }
 }
 

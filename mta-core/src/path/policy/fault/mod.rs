@@ -1,6 +1,8 @@
 //! What went wrong with a plugin: at load, or while it was asked.
 
 pub(super) mod breaker;
+pub(super) mod frames;
+pub(super) mod poison;
 
 use std::sync::Arc;
 
@@ -9,8 +11,10 @@ use std::sync::Arc;
 pub(super) struct Fault {
     /// What kind of failure.
     pub(super) kind: Kind,
-    /// Its words, with the guest's frames where there are some.
+    /// Its words.
     pub(super) why: String,
+    /// The guest's functions, the innermost first, where it has told their names.
+    pub(super) frames: Vec<String>,
 }
 
 /// Kinds of failure, by the names that the log gives them.
@@ -57,7 +61,7 @@ impl Kind {
 impl Fault {
     /// A fault of that kind.
     pub(super) fn new(kind: Kind, why: impl Into<String>) -> Self {
-        Self { kind, why: why.into() }
+        Self { kind, why: why.into(), frames: Vec::new() }
     }
 }
 

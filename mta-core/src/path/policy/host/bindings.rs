@@ -22,6 +22,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/kv@0.1.0;
             import mailwright:plugin/random@0.1.0;
             import mailwright:plugin/secrets@0.1.0;
+            import mailwright:plugin/suppression@0.1.0;
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
             import mailwright:plugin/http@0.1.0;
@@ -58,6 +59,9 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/dns.dnsbl": async,
         "mailwright:plugin/http.fetch": async,
         "mailwright:plugin/submit.send": async,
+        // They wait for the disk.
+        "mailwright:plugin/suppression.add": async,
+        "mailwright:plugin/suppression.remove": async,
         // The system may have no randomness.
         "mailwright:plugin/random.bytes": trappable,
     },

@@ -2,6 +2,7 @@
 
 use super::super::capability::grants::Grants;
 use super::super::capability::submit::Post;
+use super::super::fault::frames::frames;
 use super::super::fault::{Fault, Kind};
 use super::super::scene::{Mark, Scene};
 use super::super::wide::needs::Profile;
@@ -10,13 +11,14 @@ use super::figures::Figures;
 use super::pulse::TICK;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
+use crate::base::flow::suppression::Suppress;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -28,8 +30,6 @@ const OCTETS_PER_TICK: u64 = 8 * 1024 * 1024;
 const SEARCHED_PER_HASHED: u64 = 32;
 /// The shortest wait that a guest is given: what is left of its time gets smaller with each.
 const WAIT_MIN: Duration = Duration::from_millis(10);
-/// Frames of a fault that are logged.
-const FRAMES_MAX: usize = 8;
 /// Requests that one plugin has under way at once; further ones wait.
 pub(crate) const FETCHES_PER_PLUGIN_MAX: usize = 32;
 /// Compiled pattern sets that one plugin keeps.
@@ -38,8 +38,14 @@ const SETS_MAX: usize = 64;
 /// What a plugin is, apart from its code.
 pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
+    /// Whose notes and buckets are its own.
+    pub(crate) space: Arc<str>,
+    /// Nothing may come of what it does.
+    pub(crate) shadow: bool,
     /// The engine that it runs in.
     pub(crate) profile: Profile,
+    /// It was told of that it gets fixed numbers for randomness.
+    pub(crate) fixed_told: AtomicBool,
     pub(crate) grants: Grants,
     pub(crate) budget: Budget,
     /// What mail it may send, where it may.
@@ -70,6 +76,8 @@ pub(crate) struct World {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observe: Arc<dyn Observe>,
     pub(crate) reach: Reach,
+    /// The suppression lists, where there are some.
+    pub(crate) suppress: Option<Arc<dyn Suppress>>,
     /// Where the monotonic clock of guests begins.
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
@@ -119,6 +127,8 @@ pub(crate) struct Call {
     pub(crate) grew: bool,
     /// What it printed.
     pub(crate) said: Said,
+    /// Fixed numbers that it got for randomness.
+    pub(crate) fixed_numbers: u64,
     /// Its size, in octets.
     pub(crate) memory_bytes: usize,
 }
@@ -205,6 +215,7 @@ impl Call {
             saw: false,
             grew: false,
             said: Said::default(),
+            fixed_numbers: 0,
             memory_bytes: 0,
         }
     }
@@ -271,20 +282,13 @@ impl Call {
         if self.memory_refused {
             why = format!("it wanted more than {} octets of memory ({why})", self.plugin.memory_bytes_max());
         }
-        if let Some(trace) = error.downcast_ref::<wasmtime::WasmBacktrace>() {
-            let names = trace.frames().iter().filter_map(|frame| frame.func_name());
-            let names: Vec<&str> = names.take(FRAMES_MAX).collect();
-            if !names.is_empty() {
-                why.push_str(" at ");
-                why.push_str(&names.join(" < "));
-            }
-        }
         // An interpreter says there what its trap is about.
         if let Some(last) = self.said.last_words() {
             why.push_str("; it printed: ");
             why.push_str(&last);
         }
-        Fault::new(kind, why)
+        let frames = error.downcast_ref().map(frames).unwrap_or_default();
+        Fault { frames, ..Fault::new(kind, why) }
     }
 }
 

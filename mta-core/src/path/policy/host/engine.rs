@@ -1,6 +1,8 @@
 //! The engine's settings: what guests may be made of, and the pool that their instances come from.
 
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 /// Live instances at once. Each costs 4 to 7 memory maps, so that the system's default `vm.max_map_count` of 65,530
 /// holds about 9,000.
@@ -50,6 +52,9 @@ pub(crate) fn engine_for(instances_max: u32) -> wasmtime::Result<Engine> {
 pub(crate) fn settings() -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true);
+    // Said here, so that the environment of the process does not say it. Files and lines are of the code as it was built;
+    // the functions that restore an instance move it, and names alone stay true.
+    config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     // In the build because builds without them have advisories; off because no guest needs them.
     config.wasm_threads(false).shared_memory(false).gc_support(false).concurrency_support(false);
     config.wasm_memory64(false).wasm_multi_memory(false).wasm_relaxed_simd(false);

@@ -1,5 +1,6 @@
 //! A plugin of one generation and its instances: one for each transaction, at rest between them.
 
+use super::super::exchange::differences::Report;
 use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
 use super::super::wide::needs::Profile;
@@ -9,7 +10,7 @@ use super::instance::{Live, Pool};
 use super::permits::{Permit, Permits};
 use super::reports::Reports;
 use crate::base::flow::policy::Hook;
-use crate::config::model::OnFailure;
+use crate::config::model::{Mode, OnFailure, Plugin};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -39,6 +40,23 @@ pub(crate) struct Loaded {
     pub(crate) reports: Reports,
     /// Each of its calls is logged.
     pub(crate) trace: bool,
+    pub(crate) part: Part,
+}
+
+/// How a plugin takes part in its generation.
+pub(crate) struct Part {
+    pub(crate) mode: Mode,
+    /// The plugin that it is measured by.
+    pub(crate) of: Option<Arc<str>>,
+    pub(crate) generation: u64,
+    /// Where it differs from what it is measured by.
+    pub(crate) report: Report,
+}
+
+impl Part {
+    pub(crate) fn new(plugin: &Plugin, generation: u64) -> Self {
+        Self { mode: plugin.mode, of: plugin.of.clone(), generation, report: Report::default() }
+    }
 }
 
 /// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.
@@ -163,7 +181,7 @@ impl Drop for Lease {
     }
 }
 
-async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
+pub(crate) async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
     let mut live = Live::new(pool, &loaded.code).await?;
     match loaded.code.ready {
         Ready::Restored(_) => match live.restore(pool).await? {

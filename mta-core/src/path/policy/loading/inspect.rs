@@ -126,12 +126,14 @@ impl Inspection {
         }
         let offered = OFFERED.iter().filter(|(name, _)| *name == interface).map(|(_, words)| *words);
         let before = self.allow.len();
-        // A secret may be seen, or only signed with.
+        // A secret may be seen, or only signed with; a list changed, or only read.
         self.allow.extend(
             offered
                 .filter(|words| match *words {
                     "secrets:<name>" => uses("get"),
                     "hmac:<name>" => uses("hmac-sha256"),
+                    "suppression:<scope>" => uses("add") || uses("remove"),
+                    "suppression:<scope>:read" => !uses("add") && !uses("remove"),
                     _ => true,
                 })
                 .map(str::to_owned),

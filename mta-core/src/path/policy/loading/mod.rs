@@ -16,7 +16,7 @@ mod module_tests;
 mod shape;
 mod state;
 
-use super::capability::grants::{self, Grants, check_contract, check_export, check_import};
+use super::capability::grants::{self, Grants, check_contract, check_export, check_import, space};
 use super::exchange::manifest::Manifest;
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
@@ -26,11 +26,11 @@ use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
 use super::host::instance::{Live, Pool};
 use super::host::reports::Reports;
-use super::host::stock::{Lease, Loaded, Stock};
+use super::host::stock::{Lease, Loaded, Part, Stock};
 use super::wide::linkers::Linkers;
 use super::wide::needs::Profile;
 use crate::base::flow::policy::Hook;
-use crate::config::model::{OnFailure, Plugin};
+use crate::config::model::{Mode, OnFailure, Plugin};
 use crate::config::schema::misfits;
 use bytes::Bytes;
 use capture::{Image, Sitter};
@@ -39,6 +39,7 @@ use component::Restorable;
 use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, InstancePre};
@@ -54,6 +55,7 @@ pub(crate) async fn load(
     grants: Grants,
     plugin: &Plugin,
     octets: Bytes,
+    generation: u64,
 ) -> Result<Arc<Loaded>, LoadError> {
     let sha256 = sha256(plugin, &octets)?;
     let manifest = manifest(plugin, &octets)?;
@@ -64,7 +66,10 @@ pub(crate) async fn load(
     figures.loading();
     let identity = Arc::new(Identity {
         name: plugin.name.clone(),
+        space: space(plugin),
+        shadow: plugin.mode == Mode::Shadow,
         profile,
+        fixed_told: AtomicBool::new(false),
         grants,
         budget: plugin.budget,
         submit: plugin.submit,
@@ -96,6 +101,7 @@ pub(crate) async fn load(
         breaker: Breaker::default(),
         reports: Reports::default(),
         trace: plugin.trace,
+        part: Part::new(plugin, generation),
     });
     loader.rehearse(&loaded).await?;
     Ok(loaded)

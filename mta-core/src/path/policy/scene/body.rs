@@ -31,6 +31,8 @@ pub(in crate::path::policy) struct BodyScene {
     draft: Option<Draft>,
     /// What earlier plugins of the chain made of it.
     composed: Option<Composed>,
+    /// How many new bodies calls have left.
+    pub(super) kept: u32,
     /// The parts, once somebody has asked for them.
     pub(in crate::path::policy) parts: Option<Result<Arc<Tree>, TooComplex>>,
 }
@@ -64,7 +66,17 @@ pub(in crate::path::policy) type Ends = (u8, u8);
 
 impl BodyScene {
     pub(in crate::path::policy) fn new(body_type: BodyType, size_bytes_max: Option<u64>) -> Self {
-        Self { body_type, size_bytes_max, draft: None, composed: None, parts: None }
+        Self { body_type, size_bytes_max, draft: None, composed: None, kept: 0, parts: None }
+    }
+
+    /// What it is made of, and what the message may grow to.
+    pub(in crate::path::policy) fn limits(&self) -> (BodyType, Option<u64>) {
+        (self.body_type, self.size_bytes_max)
+    }
+
+    /// The same body for another chain, in which nothing is recorded yet.
+    pub(super) fn twin(&self) -> Self {
+        Self { composed: self.composed.clone(), ..Self::new(self.body_type, self.size_bytes_max) }
     }
 
     /// Forgets what the running call recorded.
@@ -83,6 +95,7 @@ impl BodyScene {
         content.head = header::with_empty_line(&content.head);
         content.body = composed.body();
         self.composed = Some(composed);
+        self.kept = self.kept.saturating_add(1);
         self.parts = None;
         Ok(())
     }

@@ -3,9 +3,11 @@
 //! Edits are only ever appended, so that a call which fails is undone by cutting the lists back to where it began.
 
 pub(super) mod body;
+pub(super) mod recorded;
 mod refused;
 
 use super::capability::submit::{is_own_field, is_own_tag};
+use super::exchange::words;
 use crate::base::flow::placement::Priority;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Composed, Content};
@@ -55,8 +57,13 @@ pub(super) struct SessionScene {
 #[derive(Debug, Default)]
 struct Said {
     helo: Option<Box<str>>,
-    notes: Vec<(Option<Arc<str>>, Box<str>, Note)>,
+    notes: Notes,
+    /// Those of shadows, whom nobody else hears.
+    shadows: Notes,
 }
+
+/// Notes with their owners and keys; common ones have no owner.
+type Notes = Vec<(Option<Arc<str>>, Box<str>, Note)>;
 
 /// A note's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +108,7 @@ pub(super) struct Mark {
     headers: usize,
     envelope: usize,
     tags: usize,
+    bodies: u32,
 }
 
 impl Scene {
@@ -128,7 +136,7 @@ impl Scene {
 
 impl SessionScene {
     pub(super) fn new(id: Box<str>, listener: Arc<str>, peer: IpAddr, helo: Option<Box<str>>) -> Self {
-        Self { id, listener, peer, said: Mutex::new(Said { helo, notes: Vec::new() }) }
+        Self { id, listener, peer, said: Mutex::new(Said { helo, notes: Vec::new(), shadows: Vec::new() }) }
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.
@@ -144,12 +152,15 @@ impl SessionScene {
         self.said().helo.as_deref().map(str::to_owned)
     }
 
-    pub(super) fn note(&self, plugin: &Arc<str>, key: &str) -> Option<Note> {
+    /// A note of the plugin, or a common one. A shadow hears what others said in common, but where it spoke itself.
+    pub(super) fn note(&self, plugin: &Arc<str>, is_shadow: bool, key: &str) -> Option<Note> {
         let said = self.said();
-        said.notes.iter().find(|(owner, name, _)| is_note(owner, name, plugin, key)).map(|(_, _, note)| note.clone())
+        let own = said.shadows.iter().filter(|_| is_shadow).find(|(owner, name, _)| is_note(owner, name, plugin, key));
+        let found = own.or_else(|| said.notes.iter().find(|(owner, name, _)| is_note(owner, name, plugin, key)));
+        found.map(|(_, _, note)| note.clone())
     }
 
-    pub(super) fn set_note(&self, plugin: &Arc<str>, key: &str, note: Note) -> Result<(), Refused> {
+    pub(super) fn set_note(&self, plugin: &Arc<str>, is_shadow: bool, key: &str, note: Note) -> Result<(), Refused> {
         let bytes = match &note {
             Note::Text(text) => text.len(),
             Note::Number(_) => 0,
@@ -159,16 +170,17 @@ impl SessionScene {
             return Err(Refused::TooLarge);
         }
         let mut said = self.said();
-        if let Some((_, _, old)) = said.notes.iter_mut().find(|(owner, name, _)| is_note(owner, name, plugin, key)) {
+        let notes = if is_shadow { &mut said.shadows } else { &mut said.notes };
+        if let Some((_, _, old)) = notes.iter_mut().find(|(owner, name, _)| is_note(owner, name, plugin, key)) {
             *old = note;
             return Ok(());
         }
-        let owner = (!key.starts_with(SHARED)).then(|| plugin.clone());
-        let of_owner = said.notes.iter().filter(|(other, _, _)| *other == owner).count();
-        if of_owner >= NOTES_PER_PLUGIN_MAX || said.notes.len() >= NOTES_MAX {
+        let owner = (is_shadow || !key.starts_with(SHARED)).then(|| plugin.clone());
+        let of_owner = notes.iter().filter(|(other, _, _)| *other == owner).count();
+        if of_owner >= NOTES_PER_PLUGIN_MAX || notes.len() >= NOTES_MAX {
             return Err(Refused::TooLarge);
         }
-        said.notes.push((owner, key.into(), note));
+        notes.push((owner, key.into(), note));
         Ok(())
     }
 }
@@ -178,8 +190,9 @@ fn is_note(owner: &Option<Arc<str>>, name: &str, plugin: &Arc<str>, key: &str) -
 }
 
 impl MessageScene {
-    fn mark(&self) -> Mark {
-        Mark { headers: self.headers.len(), envelope: self.envelope.len(), tags: self.tags.len() }
+    pub(super) fn mark(&self) -> Mark {
+        let (headers, envelope, tags) = (self.headers.len(), self.envelope.len(), self.tags.len());
+        Mark { headers, envelope, tags, bodies: self.body.kept }
     }
 
     fn roll_back(&mut self, mark: Mark) {
@@ -191,6 +204,32 @@ impl MessageScene {
         self.envelope.truncate(mark.envelope);
         self.tags.truncate(mark.tags);
         self.body.roll_back();
+    }
+
+    /// The message as it stands, for others who are asked about it: what they record is no part of this one.
+    pub(super) fn twin(&self) -> Self {
+        Self {
+            id: self.id,
+            content: self.content.clone(),
+            sender: self.sender.clone(),
+            recipients: self.recipients.clone(),
+            whole: self.whole,
+            headers: self.headers.clone(),
+            envelope: self.envelope.clone(),
+            tags: self.tags.clone(),
+            body: self.body.twin(),
+        }
+    }
+
+    /// The edits behind the mark in words; a new body once its call is over.
+    pub(super) fn words_since(&self, mark: Mark) -> Vec<String> {
+        let body = (self.body.kept > mark.bodies).then(|| self.content.body.size_bytes());
+        words::edits(
+            self.headers.get(mark.headers..).unwrap_or_default(),
+            self.envelope.get(mark.envelope..).unwrap_or_default(),
+            self.tags.get(mark.tags..).unwrap_or_default(),
+            body,
+        )
     }
 
     /// How many edits there are behind the mark.

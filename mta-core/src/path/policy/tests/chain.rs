@@ -1,14 +1,17 @@
 //! Several plugins: the order of their chain, what they see of one another, and what outlives an instance.
 
 use super::guests::{
-    ACCEPT, ADD, ADD_HEADER, FIND, GET_NOTE, HEADER, INCR, LOG, NEXT, SET_HEADER, SET_NOTE, SET_TAG, TRAP,
+    ACCEPT, ADD, ADD_HEADER, FIND, GET_NOTE, HEADER, INCR, LOG, NEXT, SET_HEADER, SET_NOTE, SET_TAG, SPIN, TRAP,
     expect_octet, guest, reject,
 };
 use super::stage::{ID, Stage, content, entry, envelope, plugin, recipient};
-use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Hook, Policy, Sending, Sendout, Submission};
+use crate::base::flow::operator::trial::{Differences, Said};
+use crate::base::flow::policy::{
+    Asked, DataVerdict, Disposition, Gate, Hook, Policy, Sending, Sendout, SessionInfo, Submission,
+};
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::HeaderEdit;
-use crate::config::model::{EditGrant, Plugin};
+use crate::config::model::{EditGrant, Mode, Plugin};
 use bytes::Bytes;
 
 fn editor(name: &str) -> Plugin {
@@ -289,4 +292,182 @@ async fn a_chatty_plugin_is_cut_at_a_hundred_lines_a_second() {
     // A second may begin while it writes.
     assert!((100..=200).contains(&lines.len()), "{}", lines.len());
     assert_eq!((&lines[0]["message"], &lines[0]["level"]), (&"X-One".into(), &"info".into()));
+}
+
+/// The report of a shadow or a canary once all who follow were asked.
+async fn report(stage: &Stage, plugin: &str) -> Differences {
+    stage.host.told().await;
+    stage.host.differences(Some(plugin)).expect("it is on trial").remove(0)
+}
+
+fn shadow(name: &str, of: Option<&str>) -> Plugin {
+    Plugin { mode: Mode::Shadow, of: of.map(Into::into), edit: vec![EditGrant::Headers], ..plugin(name) }
+}
+
+#[tokio::test]
+async fn a_shadow_is_compared_with_the_plugin_that_it_names_and_changes_nothing() {
+    let stage = Stage::new();
+    let old = guest(&[ADD_HEADER], &[("on-rcpt", NEXT), ("on-data", &format!("{ADD} {NEXT}"))]);
+    let refuse = reject(550);
+    let new = guest(&[ADD_HEADER], &[("on-rcpt", NEXT), ("on-data", &format!("{ADD} {refuse}"))]);
+    // It sees what those before the other one recorded, and not what the other one did.
+    let tagger = guest(&[SET_TAG], &[("on-data", NEXT)]);
+    let plugins = [(plugin("tagger"), tagger), (editor("old"), old), (shadow("new", Some("old")), new)];
+    stage.load(&plugins).await.expect("they load");
+    let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", ""));
+    let mut session = stage.session();
+    assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Next);
+    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    let verdict = session.data(submission).await;
+    assert_eq!((&verdict.disposition, verdict.edits.headers.len()), (&Disposition::Next, 1));
+    let report = report(&stage, "new").await;
+    assert_eq!((report.calls, report.differing, report.faults, report.dropped), (2, 1, 0, 0));
+    let last = &report.last[0];
+    assert_eq!((&*last.hook, last.session.as_deref(), last.id), ("data", Some("s1"), Some(ID)));
+    let edits = vec!["add X-One: 1".to_owned()];
+    assert_eq!(last.said, Said { verdict: "next".to_owned(), edits: edits.clone() });
+    assert_eq!(last.other, Said { verdict: "reject 550 5.7.1 X-One".to_owned(), edits });
+    let event = stage.events.take("plugin-differs").pop().expect("it is told");
+    assert_eq!((&event["plugin"], &event["other"]), (&"new".into(), &"reject 550 5.7.1 X-One".into()));
+    assert!(stage.host.differences(Some("old")).is_err_and(|why| why.contains("no shadow or canary")));
+}
+
+#[tokio::test]
+async fn a_shadow_alone_is_measured_by_the_chain_and_its_faults_are_its_reports_alone() {
+    let stage = Stage::new();
+    let old = guest(&[], &[("on-connect", &reject(550))]);
+    let plugins = [
+        (shadow("silent", None), guest(&[], &[("on-connect", NEXT)])),
+        (shadow("other", None), guest(&[], &[("on-connect", &reject(571)), ("on-helo", TRAP)])),
+        (plugin("old"), old),
+    ];
+    stage.load(&plugins).await.expect("they load");
+    assert!(stage.host.has(Hook::Helo) && !stage.host.has(Hook::Rcpt), "somebody is asked beside the mail");
+    let mut session = stage.session();
+    assert!(matches!(session.gate(Asked::Connect).await, Gate::Reject(reply) if reply.code == 550));
+    assert_eq!(session.gate(Asked::Helo("client.example")).await, Gate::Next);
+    let silent = report(&stage, "silent").await;
+    assert_eq!((silent.calls, silent.differing), (1, 0), "the chain says the same without it");
+    let other = report(&stage, "other").await;
+    assert_eq!((other.calls, other.differing, other.faults), (2, 2, 1));
+    assert_eq!(other.last[0].said.verdict, "reject 550 5.7.1 X-One");
+    assert!(other.last[1].other.verdict.starts_with("fault trap: "), "{:?}", other.last[1]);
+    assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn a_shadow_has_buckets_of_its_own_and_a_canary_those_of_whom_it_stands_in_for() {
+    let body = format!(
+        "(call $incr (i32.const 32) (i32.const 1) (i32.const 32) (i32.const 1) (i64.const 1)
+            (i32.const 0) (i64.const 0) (i32.const 2048))
+         (if (result i32) (i32.eq (i32.load8_u (i32.const 2056)) (i32.const 2)) (then {ACCEPT}) (else {NEXT}))"
+    );
+    let octets = guest(&[INCR], &[("on-connect", &body)]);
+    let counter = |mode, of: Option<&str>, name: &str| {
+        let of = of.map(Into::into);
+        (Plugin { allow: vec!["kv:1".into()], mode, of, ..plugin(name) }, octets.clone())
+    };
+    let stage = Stage::new();
+    let old = || counter(Mode::Full, None, "counter");
+    stage.load(&[old(), counter(Mode::Shadow, Some("counter"), "new")]).await.expect("they load");
+    assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Next, "1");
+    let report = report(&stage, "new").await;
+    assert_eq!((report.calls, report.differing), (1, 0), "it counted for itself");
+    stage.load(&[old(), counter(Mode::Canary(100), Some("counter"), "new")]).await.expect("they load");
+    assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Accept, "2");
+}
+
+#[tokio::test]
+async fn a_canary_decides_its_share_of_whole_transactions_in_the_place_of_the_other() {
+    let stage = Stage::new();
+    let (old, new) = (reject(550), reject(571));
+    let both = |body: &str| guest(&[], &[("on-mail", NEXT), ("on-rcpt", body), ("on-data", body)]);
+    let canary = |name: &str, percent| Plugin { mode: Mode::Canary(percent), of: Some("old".into()), ..plugin(name) };
+    let last = (plugin("last"), guest(&[], &[("on-rcpt", &reject(554))]));
+    let plugins = [(plugin("old"), both(&old)), last, (canary("new", 30), both(&new))];
+    stage.load(&plugins).await.expect("they load");
+    let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", ""));
+    let mut decided = 0;
+    for number in 0..200 {
+        let peer = "192.0.2.7:4711".parse().expect("a literal");
+        let info = SessionInfo { id: format!("s{number}").into(), listener: "mx".into(), peer, helo: None };
+        let mut session = stage.host.session(info);
+        let Gate::Reject(rcpt) = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await
+        else {
+            panic!("either refuses")
+        };
+        let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+        let Disposition::Reject(data) = session.data(submission).await.disposition else { panic!("either refuses") };
+        assert_eq!(rcpt.code, data.code, "one side for both");
+        decided += u64::from(rcpt.code == 571);
+    }
+    assert!((40..=80).contains(&decided), "{decided} of 200");
+    let report = report(&stage, "new").await;
+    assert_eq!((report.calls, report.differing, report.dropped), (decided * 2, decided * 2, 0));
+    assert_eq!(report.last[0].other.verdict, "reject 550 5.7.1 X-One");
+    assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn a_shadow_that_never_ends_delays_nobody_and_what_it_misses_is_counted() {
+    let stage = Stage::new();
+    let spin = Plugin { mode: Mode::Shadow, ..plugin("spin") };
+    stage.load(&[(spin, guest(&[], &[("on-connect", SPIN)]))]).await.expect("it loads");
+    for _ in 0..20 {
+        assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Next);
+    }
+    let report = report(&stage, "spin").await;
+    // Ten faults in a row, and it is left alone.
+    assert_eq!(report.calls + report.dropped, 20, "{report:?}");
+    assert!(report.faults >= 10 && report.dropped > 0, "{report:?}");
+    assert_eq!((stage.events.faults(), stage.events.take("plugin-alone").len()), (Vec::new(), 0));
+}
+
+#[tokio::test]
+async fn what_is_recorded_is_asked_again_and_answered_alike() {
+    let stage = Stage::new();
+    let body = format!("{ADD} {NEXT}");
+    let octets = guest(&[ADD_HEADER], &[("on-rcpt", &reject(550)), ("on-data", &body), ("on-pre-send", &body)]);
+    stage.load(&[(editor("old"), octets)]).await.expect("it loads");
+    assert!(stage.host.record("new", 9).is_err_and(|why| why.contains("no plugin of the name new")));
+    let mut recording = stage.host.record("old", 3).expect("it records");
+    let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", "hello\r\n"));
+    let mut session = stage.session();
+    let _ = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await;
+    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    let _ = session.data(submission).await;
+    let entry = entry(&["a@example.net"]);
+    let sendout =
+        Sendout { entry: &entry, content: &content, recipient: 0, attempt: 1, site: "x", size_bytes_max: 1 << 20 };
+    for _ in 0..2 {
+        let _ = stage.host.pre_send(sendout.clone()).await;
+    }
+    let mut rehearsal = stage.host.rehearse("old").expect("it serves");
+    let mut hooks = Vec::new();
+    while let Some(recorded) = recording.next().await {
+        let text = serde_json::to_string(&recorded).expect("JSON");
+        assert_eq!(
+            serde_json::from_str::<crate::base::flow::operator::trial::Recorded>(&text).expect("it reads"),
+            recorded
+        );
+        let answers = rehearsal.ask(&recorded).await;
+        for (call, answer) in recorded.calls.iter().zip(answers) {
+            let answer = answer.expect("it has the hook");
+            assert_eq!((answer.said, answer.memory_bytes), (call.said.clone(), 65536));
+            hooks.push((call.asked.hook(), call.said.edits.len()));
+        }
+    }
+    assert_eq!(hooks, [("rcpt", 0), ("data", 1), ("pre-send", 1)], "three calls and no more");
+}
+
+#[tokio::test]
+async fn a_shadow_is_told_what_others_are_told() {
+    let stage = Stage::new();
+    let body = "(call $write (i32.const 2) (i32.const 16) (i32.const 5) (i32.const 0) (i32.const 0)) unreachable";
+    let told = Plugin { allow: vec!["log".into()], ..shadow("told", None) };
+    stage.load(&[(told, guest(&[LOG], &[("on-disconnect", body)]))]).await.expect("it loads");
+    stage.session().disconnected();
+    let report = report(&stage, "told").await;
+    assert_eq!((stage.events.take("plugin-log").len(), report.faults), (1, 1));
+    assert_eq!(stage.events.faults(), [], "its report alone tells");
 }

@@ -1,13 +1,19 @@
 //! Whatever a guest does wrong is contained, named in the log, and answered as the operator said.
 
-use super::guests::{ACCEPT, ADD, ADD_HEADER, CLOCK, Import, LOG, NEXT, SPIN, TRAP, guest, guest_with_both, reject};
+use super::guests::{
+    ACCEPT, ADD, ADD_HEADER, CLOCK, Import, LOG, NEXT, SPIN, TRAP, guest, guest_with, guest_with_both, reject,
+};
 use super::stage::{ID, Stage, content, entry, envelope, hello, plugin, recipient};
+use crate::base::flow::entry::{LastFailure, Progress};
 use crate::base::flow::policy::{
     Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout, Submission,
 };
+use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
 use crate::base::smtp::reply::Reply;
+use crate::base::smtp::status::EnhancedStatus;
 use crate::config::model::{EditGrant, OnFailure, Plugin};
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -388,4 +394,93 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     told.sort_unstable();
     // Ten faults in a row would open the breaker; the tick and requests have tests of their own.
     assert_eq!(told, ["auth", "connect", "data", "disconnect", "helo", "mail", "outcome", "pre-send", "rcpt"]);
+}
+
+/// What is made of an attempt of a message whose last one was answered so.
+async fn attempted(stage: &Stage, last: Option<Reply>) -> Sending {
+    let mut entry = entry(&["a@example.net"]);
+    let last = last.map(|reply| Box::new(LastFailure { at: entry.accepted, reply, remote: None }));
+    entry.progress = vec![Progress::Pending { attempts: 1, due: entry.accepted, last, delay_told: false }];
+    let content = content("A: b\r\n\r\n", "");
+    let sendout =
+        Sendout { entry: &entry, content: &content, recipient: 0, attempt: 1, site: "x", size_bytes_max: 1 << 20 };
+    stage.host.pre_send(sendout).await.sending
+}
+
+#[tokio::test]
+async fn a_message_whose_every_attempt_faults_a_plugin_is_held() {
+    let stage = Stage::new();
+    stage.load(&[(plugin("trap"), guest(&[], &[("on-pre-send", TRAP)]))]).await.expect("it loads");
+    let mut last = Some(Reply::new(450, EnhancedStatus::new(4, 2, 0), "busy"));
+    for faults in ["1 in a row", "2 in a row"] {
+        let Sending::Fail(reply) = attempted(&stage, last).await else { panic!("it is tried again") };
+        assert!(reply.text.contains(faults) && !reply.is_permanent(), "{reply}");
+        assert_eq!(stage.events.take("plugin-poison").len(), 0);
+        last = Some(reply);
+    }
+    let Sending::Hold(reason) = attempted(&stage, last).await else { panic!("it is held") };
+    let wanted =
+        "plugin trap failed at pre-send 3 times in a row (trap: wasm trap: wasm `unreachable` instruction executed";
+    assert!(reason.starts_with(wanted), "{reason}");
+    let event = stage.events.take("plugin-poison").pop().expect("it is told");
+    assert_eq!((&event["plugin"], &event["faults"], &event["held"]), (&"trap".into(), &3.into(), &true.into()));
+}
+
+#[tokio::test]
+async fn nothing_is_held_where_a_fault_means_something_else_or_the_plugin_fails_for_all() {
+    let before = crate::path::policy::fault::poison::reply("trap", crate::path::policy::fault::Kind::Trap, 2);
+    let stage = Stage::new();
+    let mut open = plugin("trap");
+    open.on_failure = OnFailure::Open;
+    let octets = guest(&[], &[("on-pre-send", TRAP)]);
+    stage.load(&[(open, octets.clone())]).await.expect("it loads");
+    assert_eq!(attempted(&stage, Some(before.clone())).await, Sending::Next);
+    let stage = Stage::new();
+    stage.load(&[(plugin("trap"), octets)]).await.expect("it loads");
+    for _ in 0..10 {
+        let _ = attempted(&stage, None).await;
+    }
+    // It is left alone: neither an attempt that is not asked nor one that tries says something of the message.
+    let Sending::Fail(reply) = attempted(&stage, Some(before.clone())).await else { panic!("it waits") };
+    assert!(reply.text.contains("trap: breaker, 2 in a row"), "{reply}");
+    loop {
+        let Sending::Fail(reply) = attempted(&stage, Some(before.clone())).await else { panic!("it waits") };
+        if reply.text.contains("trap: trap") {
+            assert!(reply.text.contains("trap: trap, 2 in a row"), "{reply}");
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stage.events.take("plugin-poison").len(), 0);
+}
+
+#[tokio::test]
+async fn a_message_that_comes_again_and_again_and_faults_a_plugin_is_told_once() {
+    let stage = Stage::new();
+    stage.load(&[(plugin("trap"), guest(&[], &[("on-data", TRAP)]))]).await.expect("it loads");
+    let envelope = envelope(&["a@example.net"]);
+    for message_id in ["<1@x>", "<2@x>", "<1@x>", "<1@x>", "<1@x>"] {
+        let head = format!("Message-ID: {message_id}\r\n\r\n");
+        let content = Content { head: head.into(), body: Body::Memory(Bytes::new()) };
+        let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+        let _ = stage.session().data(submission).await;
+    }
+    let told = stage.events.take("plugin-poison");
+    assert_eq!(told.len(), 1);
+    assert_eq!((&told[0]["hook"], &told[0]["faults"], &told[0]["held"]), (&"data".into(), &3.into(), &false.into()));
+}
+
+#[tokio::test]
+async fn a_fault_is_told_with_its_version_and_the_functions_of_the_source() {
+    let stage = Stage::new();
+    let parts = "(func $_ZN4grey5check17h0123456789abcdefE unreachable)";
+    let octets = guest_with(parts, &[("on-connect", "(call $_ZN4grey5check17h0123456789abcdefE) (i32.const 1024)")]);
+    stage.load(&[(plugin("grey"), octets)]).await.expect("it loads");
+    let _ = stage.session().gate(Asked::Connect).await;
+    let loaded = stage.events.take("plugin-loaded").pop().expect("it is loaded");
+    let event = stage.events.take("plugin-fault").pop().expect("it is told");
+    assert!(event["frames"].as_str().is_some_and(|frames| frames.starts_with("grey::check")), "{event}");
+    let sum = event["sha256"].as_str().expect("a text");
+    assert!(sum.len() == 12 && loaded["sha256"].as_str().is_some_and(|whole| whole.starts_with(sum)), "{event}");
+    assert_eq!((&event["generation"], &event["session"]), (&1.into(), &"s1".into()));
 }

@@ -379,15 +379,19 @@ fn parts_are_looked_for_again_when_the_body_or_its_description_changed() {
 fn notes_are_bounded_and_shared_only_by_name() {
     let session = SessionScene::new("s".into(), "mx".into(), [127, 0, 0, 1].into(), None);
     let (one, other): (Arc<str>, Arc<str>) = ("one".into(), "other".into());
-    session.set_note(&one, "shared/k", Note::Number(1)).expect("it fits");
-    session.set_note(&one, "k", Note::Text("x".into())).expect("it fits");
-    assert_eq!(session.note(&other, "shared/k"), Some(Note::Number(1)));
-    assert_eq!(session.note(&other, "k"), None);
-    assert_eq!(session.set_note(&one, "k", Note::Bytes(vec![0; 5000])), Err(Refused::TooLarge));
+    session.set_note(&one, false, "shared/k", Note::Number(1)).expect("it fits");
+    session.set_note(&one, false, "k", Note::Text("x".into())).expect("it fits");
+    assert_eq!(session.note(&other, false, "shared/k"), Some(Note::Number(1)));
+    assert_eq!(session.note(&other, false, "k"), None);
+    assert_eq!(session.set_note(&one, false, "k", Note::Bytes(vec![0; 5000])), Err(Refused::TooLarge));
     for number in 1..64 {
-        session.set_note(&one, &number.to_string(), Note::Number(0)).expect("it fits");
+        session.set_note(&one, false, &number.to_string(), Note::Number(0)).expect("it fits");
     }
-    assert_eq!(session.set_note(&one, "too many", Note::Number(0)), Err(Refused::TooLarge));
-    session.set_note(&one, "1", Note::Number(2)).expect("it replaces");
-    session.set_note(&other, "k", Note::Number(0)).expect("others have room");
+    assert_eq!(session.set_note(&one, false, "too many", Note::Number(0)), Err(Refused::TooLarge));
+    session.set_note(&one, false, "1", Note::Number(2)).expect("it replaces");
+    session.set_note(&other, false, "k", Note::Number(0)).expect("others have room");
+    let shadow: Arc<str> = "shadow:one".into();
+    session.set_note(&shadow, true, "shared/k", Note::Number(7)).expect("shadows have their own room");
+    assert_eq!(session.note(&shadow, true, "shared/k"), Some(Note::Number(7)));
+    assert_eq!(session.note(&other, false, "shared/k"), Some(Note::Number(1)), "nobody hears a shadow");
 }

@@ -2,13 +2,15 @@
 //! environment or a stream of the host's.
 //!
 //! No code of this program stands behind these names but what is in this file. Time is told where `clock` is granted, and
-//! does not pass otherwise; `random` is drawn where it is granted. What a guest prints becomes lines of its log where `log`
+//! does not pass otherwise; randomness is drawn where `random` is granted, and is fixed numbers otherwise. What a guest prints becomes lines of its log where `log`
 //! is granted. What can't be answered so ends the call, with words that name the function.
 
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
 use super::needs::stubbed;
 use super::said::Stream;
+use crate::base::event::Event;
+use std::sync::atomic::Ordering;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
 use wasmtime::{StoreContextMut, bail};
@@ -16,7 +18,7 @@ use wasmtime::{StoreContextMut, bail};
 /// What a guest is told that it may print at once, in octets.
 const WRITE_BYTES_MAX: u64 = 4096;
 /// What one call of `get-random-bytes` gives at most: as the contract's own `random`.
-const RANDOM_BYTES_MAX: u64 = 64 * 1024;
+const RANDOM_BYTES_MAX: u32 = 64 * 1024;
 /// Where clocks stand that are not granted.
 const NO_TIME: u64 = 0;
 const MS_PER_SECOND: u64 = 1000;
@@ -225,13 +227,40 @@ fn random(into: &mut LinkerInstance<'_, Call>, interface: &str, name: &str) -> L
 /// Any number: it is the same for all.
 const INSECURE_SEED: u64 = 0x6d61_696c_7772_6967;
 
-/// Randomness, where it is granted. Nothing else would do: who draws it may make a secret of it.
+/// Randomness, where it is granted; else numbers that are the same in every call. CPython seeds its generator in every
+/// instance, whether a script asks for it or not, so to end the call would be to want the grant of all of them.
 fn drawn(call: &mut Call, len: u64) -> wasmtime::Result<Vec<u8>> {
-    if !call.plugin.grants.random {
-        bail!("it draws randomness, which is not granted: add \"random\" to its `allow`");
+    let Some(len) = u32::try_from(len).ok().filter(|len| *len <= RANDOM_BYTES_MAX) else {
+        bail!("it draws {len} octets of randomness at once, and {RANDOM_BYTES_MAX} is the most");
+    };
+    if call.plugin.grants.random {
+        return wire::random::Host::bytes(call, len);
     }
-    match u32::try_from(len) {
-        Ok(len) if u64::from(len) <= RANDOM_BYTES_MAX => wire::random::Host::bytes(call, len),
-        _ => bail!("it draws {len} octets of randomness at once, and {RANDOM_BYTES_MAX} is the most"),
+    tell_of_fixed(call);
+    let len = usize::try_from(len)?;
+    let octets = std::iter::from_fn(|| {
+        call.fixed_numbers += 1;
+        Some(mixed(INSECURE_SEED.wrapping_mul(call.fixed_numbers)).to_le_bytes())
+    });
+    Ok(octets.flatten().take(len).collect())
+}
+
+/// Spreads a number's bits over all places.
+fn mixed(number: u64) -> u64 {
+    let number = (number ^ number >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    number ^ number >> 29
+}
+
+/// Said once for each load, so that nobody takes those numbers for secrets.
+fn tell_of_fixed(call: &Call) {
+    if !call.plugin.fixed_told.swap(true, Ordering::Relaxed) {
+        call.world.observe.event(Event::PluginLog {
+            plugin: &call.plugin.name,
+            level: "warn",
+            message: "it asks its system for randomness, which is not granted: it gets the same numbers in every call",
+            fields: &[],
+            session: None,
+            id: None,
+        });
     }
 }

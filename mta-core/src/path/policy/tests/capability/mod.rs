@@ -8,7 +8,7 @@ use crate::base::fixtures::{Names, Web};
 use crate::base::flow::policy::{Asked, Gate};
 use crate::base::world::dns::{Mx, RecordData};
 use crate::base::world::http::HttpRequest;
-use crate::config::model::Plugin;
+use crate::config::model::{Mode, Plugin};
 use crate::path::policy::{Reach, Secret, Supplies, Table, TableSlot};
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -326,6 +326,7 @@ async fn fetch(plugin: Plugin, method: &str, url: &str, timeout_ms: u32, body: V
     let octets = guest_saying(&[FETCH, LOG], &format!("{method}{url}"), &[("on-connect", &asks)]);
     stage.load(&[(plugin, octets)]).await.expect("it loads");
     assert_eq!(connect(&stage).await, Gate::Next);
+    stage.host.told().await;
     let said = stage.events.take("plugin-log").pop().and_then(|event| event["message"].as_str().map(str::to_owned));
     let sent = std::mem::take(&mut *web.requests.lock().expect("whole"));
     (said.unwrap_or_default(), sent)
@@ -345,6 +346,13 @@ async fn what_is_granted_is_fetched_at_addresses_that_may_be_connected_to() {
     // An address of this machine was granted as it is.
     let (_, sent) = fetch(plugin(), "GET", "http://127.0.0.1:8080/", 0, Vec::new()).await;
     assert_eq!(sent[0].addresses, ["127.0.0.1:8080".parse().expect("an address")]);
+}
+
+#[tokio::test]
+async fn a_shadow_sends_nothing() {
+    let plugin = Plugin { mode: Mode::Shadow, ..allowed(&["log", "http:api.test"]) };
+    let (said, sent) = fetch(plugin, "POST", "https://api.test/x", 0, Vec::new()).await;
+    assert_eq!((&*said, sent.len()), ("0", 0), "not-permitted");
 }
 
 #[tokio::test]

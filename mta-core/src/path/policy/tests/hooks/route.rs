@@ -1,8 +1,9 @@
 //! `on-route`: where, when and how a recipient goes, and what is wrong with an answer.
 
-use super::super::guests::{ADD, ADD_HEADER, CURRENT, HEADER, NEXT, expect_error, expect_octet, guest};
+use super::super::guests::{ADD, ADD_HEADER, CURRENT, HEADER, NEXT, TRAP, expect_error, expect_octet, guest};
 use super::super::stage::{Stage, content, entry, plugin};
 use crate::base::flow::attempt::{NextHop, Routes};
+use crate::base::flow::entry::{LastFailure, Progress};
 use crate::base::flow::placement::{Placement, Priority};
 use crate::base::flow::policy::{Hook, Policy, RouteVerdict, Routing, Sending, Sendout, Unplaced};
 use crate::base::mail::domain::Domain;
@@ -85,15 +86,17 @@ async fn what_on_route_names_must_be_there_and_its_failures_are_answered() {
         Routing::Fail(Reply::new(451, EnhancedStatus::new(4, 3, 0), "Policy can't decide now, try again later"));
     let closed = Routing::Fail(Reply::new(550, EnhancedStatus::new(5, 3, 0), "Policy can't decide, refused"));
     let wrong = [
-        (place(&[(VIA, 16, 3)], ""), "no [[route]] has name = \"X-O\""),
-        (place(&[(POOL, 16, 5)], ""), "no [[pool]] has name = \"X-One\""),
-        (place(&[(CAMPAIGN, 16, 0)], ""), "expected 1 to 128 octets"),
-        (place(&[(CAMPAIGN, 4000, 200)], ""), "expected 1 to 128 octets"),
+        (TRAP.to_owned(), "trap", "unreachable"),
+        (place(&[(VIA, 16, 3)], ""), "answer", "no [[route]] has name = \"X-O\""),
+        (place(&[(POOL, 16, 5)], ""), "answer", "no [[pool]] has name = \"X-One\""),
+        (place(&[(CAMPAIGN, 16, 0)], ""), "answer", "expected 1 to 128 octets"),
+        (place(&[(CAMPAIGN, 4000, 200)], ""), "answer", "expected 1 to 128 octets"),
         // `fail` with a code that is no failure.
         (
             format!(
                 "(i32.store8 (i32.const 1032) (i32.const 3)) (i32.store16 (i32.const 1040) (i32.const 250)) {NEXT}"
             ),
+            "answer",
             "code 250",
         ),
     ];
@@ -102,16 +105,21 @@ async fn what_on_route_names_must_be_there_and_its_failures_are_answered() {
         (OnFailure::Open, Routing::Next, "next"),
         (OnFailure::Closed, closed, "550 5.3.0"),
     ];
-    for (body, words) in wrong {
+    for (body, kind, words) in wrong {
         for (on_failure, expected, answered) in &meanings {
             let failing = Plugin { on_failure: *on_failure, ..plugin("p") };
             stage.load(&[(failing, guest(&[], &[("on-route", &body)]))]).await.expect("it loads");
-            assert_eq!(&route(&stage).await.routing, expected);
+            let mut said = route(&stage).await.routing;
+            if let (Routing::Fail(reply), OnFailure::Tempfail) = (&mut said, on_failure) {
+                // What the next attempt has to know is told in the reply.
+                reply.text = reply.text.replace(&format!(" (p: {kind}, 1 in a row)"), "").into();
+            }
+            assert_eq!(&said, expected);
             let faults = stage.events.take("plugin-fault");
             let [fault] = &faults[..] else { panic!("one fault: {faults:?}") };
             assert_eq!(
                 (&fault["hook"], &fault["kind"], &fault["answered"]),
-                (&"route".into(), &"answer".into(), &(*answered).into())
+                (&"route".into(), &kind.into(), &(*answered).into())
             );
             assert!(fault["why"].as_str().is_some_and(|why| why.contains(words)), "{fault}");
         }
@@ -171,4 +179,21 @@ async fn what_on_route_said_is_told_to_the_hooks_after_it() {
         Sendout { entry: &entry, content: &content, recipient: 0, attempt: 1, site: "x", size_bytes_max: 100 };
     assert_eq!(stage.host.pre_send(sendout).await.sending, Sending::Next);
     assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn a_recipient_whose_way_faults_the_plugin_each_time_is_held() {
+    let stage = Stage::new();
+    stage.load(&[(plugin("trap"), guest(&[], &[("on-route", TRAP)]))]).await.expect("it loads");
+    let RouteVerdict { routing: Routing::Fail(first), .. } = route(&stage).await else { panic!("it is asked again") };
+    assert!(first.text.contains("trap: trap, 1 in a row"), "{first}");
+    let mut entry = entry(&["a@example.net"]);
+    let reply = Reply { text: first.text.replace("1 in", "2 in").into(), ..first };
+    let last = Some(Box::new(LastFailure { at: entry.accepted, reply, remote: None }));
+    entry.progress = vec![Progress::Pending { attempts: 2, due: entry.accepted, last, delay_told: false }];
+    let content = content("X-One: x\r\n\r\n", "text\r\n");
+    let unplaced = Unplaced { entry: &entry, content: &content, recipient: 0, attempt: 3, routes: &Configured };
+    let RouteVerdict { routing: Routing::Hold(reason), .. } = stage.host.route(unplaced).await else { panic!("held") };
+    assert!(reason.starts_with("plugin trap failed at route 3 times in a row (trap: "), "{reason}");
+    assert_eq!(stage.events.take("plugin-poison").len(), 1);
 }

@@ -1,11 +1,14 @@
 //! What an operator asks of the running queue and of the plugins, and what is answered.
 
+pub mod trial;
+
 use super::Answer;
 use crate::base::fault::SpoolFault;
 use crate::base::flow::entry::Entry;
 use crate::base::mail::id::QueueId;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use trial::{Differences, Recorded};
 
 /// Which messages: all conditions that are given must hold.
 ///
@@ -56,7 +59,7 @@ pub struct Serving {
 }
 
 /// One of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServingPlugin {
     /// Its configured name.
     pub name: String,
@@ -64,6 +67,24 @@ pub struct ServingPlugin {
     pub source: String,
     /// The component's sum, in hexadecimal.
     pub sha256: String,
+    /// `full`, `shadow` or `canary N %`.
+    #[serde(default)]
+    pub mode: String,
+    /// What it is measured by.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// The listeners that it is for; none: all.
+    #[serde(default)]
+    pub listeners: Vec<String>,
+    /// The tenants that it is for; none: all.
+    #[serde(default)]
+    pub tenants: Vec<String>,
+    /// It failed again and again, and is left alone for a while: `on_failure` answers.
+    #[serde(default)]
+    pub alone: bool,
+    /// The load that it came with.
+    #[serde(default)]
+    pub generation: u64,
     /// Its hooks.
     pub hooks: Vec<ServingHook>,
 }
@@ -73,7 +94,7 @@ pub struct ServingPlugin {
 pub struct ServingHook {
     /// The hook.
     pub hook: String,
-    /// From 1, the one that is asked first.
+    /// From 1, the one that is asked first; 0 for a shadow, which is asked beside the chain.
     pub place: u64,
 }
 
@@ -88,4 +109,17 @@ pub trait OperatePlugins: Send + Sync {
 
     /// Lets the generation before serve again, which is kept ready; an error, in words for people, if there is none.
     fn roll_back(&self) -> Answer<'_, Result<Serving, String>>;
+
+    /// Where shadows and canaries differ from what they are measured by: all of them, or the one of that name; an error,
+    /// in words for people, if there is none of that name.
+    fn differences(&self, plugin: Option<&str>) -> Result<Vec<Differences>, String>;
+
+    /// Records the next calls of a plugin; an error, in words for people, if none of that name serves.
+    fn record(&self, plugin: &str, calls: u64) -> Result<Box<dyn Recording>, String>;
+}
+
+/// Hook calls that are being recorded; the recording ends with this value.
+pub trait Recording: Send {
+    /// The next transaction's; none when all are recorded.
+    fn next(&mut self) -> Answer<'_, Option<Recorded>>;
 }

@@ -1,18 +1,22 @@
 //! Tries a plugin on a case that its author wrote: a session and a message, and what is expected of the plugin.
 //!
+//! `replay` asks one what another was asked in production, and `bench` measures it.
 //! It is loaded as a server would load it, compiled, checked against its grants, configured and tested, and asked through
 //! the same door. Each case has a host of its own, so that no case finds what another left in a bucket.
+
+pub mod bench;
+pub mod replay;
 
 use super::{World, host, runtime};
 use crate::base::event::Event;
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::policy::{
-    Asked, DataVerdict, Disposition, Gate, Hook, Policy, Routing, SendVerdict, Sending, Sendout, SessionInfo,
-    SessionPolicy, Submission, Unplaced,
+    Asked, DataVerdict, Disposition, Gate, Hook, Policy, Routing, SendVerdict, Sendout, SessionInfo, SessionPolicy,
+    Submission, Unplaced,
 };
+use crate::base::flow::suppression::Suppress;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
-use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::mail::header;
 use crate::base::mail::id::QueueId;
@@ -22,6 +26,8 @@ use crate::config::model::Config;
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::supplies::Shelf;
+use crate::path::policy::words;
+use crate::path::suppress::driver::Suppressor;
 use bytes::Bytes;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -99,10 +105,18 @@ struct Faults(Mutex<Vec<String>>);
 
 impl Observe for Faults {
     fn event(&self, event: Event<'_>) {
-        if let Event::PluginFault { hook, kind, why, .. } = event {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{hook} {kind}: {why}"));
+        if let Event::PluginFault { hook, kind, why, frames, .. } = event {
+            let at = if frames.is_empty() { "" } else { " at " };
+            let words = format!("{hook} {kind}: {why}{at}{frames}");
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(words);
         }
     }
+}
+
+/// Suppression lists of a trial's own: they live as long as it.
+async fn empty_lists(world: &World) -> Result<Arc<dyn Suppress>, String> {
+    let lists = Suppressor::open(None, Arc::clone(&world.clock), Arc::clone(&world.observe)).await;
+    Ok(Arc::new(lists.map_err(|fault| fault.to_string())?))
 }
 
 /// Plays a case with the plugins of a configuration.
@@ -121,7 +135,8 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
     runtime()?.block_on(async {
         let faults = Arc::new(Faults::default());
         let world = World::new(config, Arc::<Faults>::clone(&faults))?;
-        let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None)?;
+        let lists = empty_lists(&world).await?;
+        let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None, Some(lists))?;
         let supplies = Shelf::default().read(config)?.supplies;
         host.load(&config.plugins, &supplies, &plugins::read).await.map_err(|error| error.to_string())?;
         let info = SessionInfo {
@@ -161,12 +176,12 @@ async fn converse(
     let mut told = Told::default();
     let goes_on = |gate: &Gate| matches!(gate, Gate::Next | Gate::Accept);
     let gate = session.gate(Asked::Connect).await;
-    told.connect = Some(gate_words(&gate));
+    told.connect = Some(words::gate(&gate));
     if !goes_on(&gate) {
         return (told, None);
     }
     let gate = session.gate(Asked::Helo(helo)).await;
-    told.helo = Some(gate_words(&gate));
+    told.helo = Some(words::gate(&gate));
     if !goes_on(&gate) {
         return (told, None);
     }
@@ -174,14 +189,14 @@ async fn converse(
     let wanted = std::mem::take(&mut envelope.recipients);
     let size_bytes = message.map(|message| message.len() as u64);
     let gate = session.gate(Asked::Mail { envelope: &envelope, size_bytes }).await;
-    told.mail = Some(gate_words(&gate));
+    told.mail = Some(words::gate(&gate));
     if !goes_on(&gate) {
         return (told, None);
     }
     let mut said = Vec::new();
     for to in wanted {
         let gate = session.gate(Asked::Rcpt { sender: envelope.sender.as_ref(), to: &to }).await;
-        said.push(gate_words(&gate));
+        said.push(words::gate(&gate));
         if goes_on(&gate) {
             envelope.recipients.push(to);
         }
@@ -191,8 +206,8 @@ async fn converse(
         let content = content(message);
         let submission = Submission { id: QueueId(1), envelope: &envelope, content: &content, size_bytes_max };
         let verdict = session.data(submission).await;
-        told.edits = Some(edit_words(&verdict));
-        told.data = Some(disposition_words(&verdict.disposition));
+        told.edits = Some(words::verdict_edits(&verdict));
+        told.data = Some(words::disposition(&verdict.disposition));
         if matches!(verdict.disposition, Disposition::Next | Disposition::Accept) {
             return (told, Some(queued(envelope, content, verdict)));
         }
@@ -230,7 +245,7 @@ async fn deliver(policy: &dyn Policy, config: &Config, mut entry: Entry, content
         if policy.has(Hook::Route) {
             let unplaced = Unplaced { entry: &entry, content, recipient, attempt: 1, routes: config };
             let routing = policy.route(unplaced).await.routing;
-            told.route.get_or_insert_default().push(routing_words(&routing));
+            told.route.get_or_insert_default().push(words::routing(&routing));
             goes_on = matches!(routing, Routing::Next | Routing::Place(..));
             if let Routing::Place(placement, _) = routing {
                 entry.place(recipient, Some(placement));
@@ -245,35 +260,8 @@ async fn deliver(policy: &dyn Policy, config: &Config, mut entry: Entry, content
     }
 }
 
-fn routing_words(routing: &Routing) -> String {
-    let (placement, not_before) = match routing {
-        Routing::Next => return "next".to_owned(),
-        Routing::Hold(reason) => return format!("hold {reason}"),
-        Routing::Fail(reply) => return format!("fail {reply}"),
-        Routing::Place(placement, not_before) => (placement, not_before),
-    };
-    let chosen = [
-        ("via", placement.via.as_deref().map(str::to_owned)),
-        ("pool", placement.pool.as_deref().map(str::to_owned)),
-        ("campaign", placement.campaign.as_deref().map(str::to_owned)),
-        ("priority", Some(placement.priority.name().to_owned())),
-        ("not before", not_before.map(|at| at.0.to_string())),
-        ("expires", placement.expires.map(|at| at.0.to_string())),
-    ];
-    let chosen = chosen.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
-    format!("place {}", chosen.collect::<Vec<_>>().join(", "))
-}
-
 fn sending_words(verdict: &SendVerdict) -> String {
-    let sending = match &verdict.sending {
-        Sending::Next => "next".to_owned(),
-        Sending::Hold(reason) => format!("hold {reason}"),
-        Sending::NotBefore(at) => format!("not before {}", at.0),
-        Sending::Fail(reply) => format!("fail {reply}"),
-        Sending::Discard(reason) => format!("discard {reason}"),
-    };
-    let body = verdict.body.iter().map(|body| format!("body of {} octets", body.size_bytes()));
-    std::iter::once(sending).chain(header_words(&verdict.edits)).chain(body).collect::<Vec<_>>().join(", ")
+    std::iter::once(words::sending(&verdict.sending)).chain(words::send_edits(verdict)).collect::<Vec<_>>().join(", ")
 }
 
 /// The message as it comes by SMTP: a file's own line ends become CRLF (RFC 5321 2.3.8).
@@ -289,46 +277,4 @@ fn content(message: &[u8]) -> Content {
     let octets = Bytes::from(octets);
     let head = octets.windows(4).position(|four| four == b"\r\n\r\n").map_or(octets.len(), |at| at + 4);
     Content { head: octets.slice(..head), body: Body::Memory(octets.slice(head..)) }
-}
-
-fn gate_words(gate: &Gate) -> String {
-    match gate {
-        Gate::Next => "next".to_owned(),
-        Gate::Accept => "accept".to_owned(),
-        Gate::Tempfail(reply) => format!("tempfail {reply}"),
-        Gate::Reject(reply) => format!("reject {reply}"),
-        Gate::Disconnect(reply) => format!("disconnect {reply}"),
-    }
-}
-
-fn disposition_words(disposition: &Disposition) -> String {
-    match disposition {
-        Disposition::Next => "next".to_owned(),
-        Disposition::Accept => "accept".to_owned(),
-        Disposition::Tempfail(reply) => format!("tempfail {reply}"),
-        Disposition::Reject(reply) => format!("reject {reply}"),
-        Disposition::Quarantine(reason) => format!("quarantine {reason}"),
-        Disposition::Discard(reason) => format!("discard {reason}"),
-    }
-}
-
-fn header_words(edits: &Edits) -> impl Iterator<Item = String> {
-    edits.headers.iter().map(|edit| match edit {
-        HeaderEdit::Add { name, value } => format!("add {name}: {value}"),
-        HeaderEdit::Set { name, nth, value: Some(value) } => format!("set {name} ({nth}): {value}"),
-        HeaderEdit::Set { name, nth, value: None } => format!("remove {name} ({nth})"),
-    })
-}
-
-fn edit_words(verdict: &DataVerdict) -> Vec<String> {
-    let headers = header_words(&verdict.edits);
-    let envelope = verdict.envelope.iter().map(|edit| match edit {
-        EnvelopeEdit::SetSender(Some(sender)) => format!("sender {sender}"),
-        EnvelopeEdit::SetSender(None) => "sender <>".to_owned(),
-        EnvelopeEdit::AddRecipient(to) => format!("add recipient {to}"),
-        EnvelopeEdit::RemoveRecipient(to) => format!("remove recipient {to}"),
-    });
-    let tags = verdict.tags.iter().map(|(name, value)| format!("tag {name}: {value}"));
-    let body = verdict.body.iter().map(|body| format!("body of {} octets", body.size_bytes()));
-    headers.chain(envelope).chain(tags).chain(body).collect()
 }

@@ -1,21 +1,17 @@
 //! `plugin test`: a component on the cases of a folder, with what differs from what they expect.
 
-use super::super::say;
+use super::super::super::say;
+use super::configuration_of;
 use mta_core::app::trial::{Case, Told, play};
 use mta_core::config::model::Config;
-use mta_core::config::parse::parse;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folder's own word on grants and configuration: a `[[plugin]]` as the operator would write it.
 const PLUGIN: &str = "plugin.toml";
 
-/// What a configuration needs besides.
-const AROUND: &str = "hostname = \"mx.example.test\"\ndata_dir = \"trial\"\n\
-    listener = [{ name = \"mx\", bind = \"127.0.0.1:0\" }]\n";
-
 /// Plays every case, and says which differ.
-pub(super) fn run(component: &Path, folder: &Path) -> Result<(), String> {
+pub(in crate::cli::plugin) fn run(component: &Path, folder: &Path) -> Result<(), String> {
     let config = configuration(component, folder)?;
     let cases = cases(folder)?;
     let mut failed = 0_usize;
@@ -35,7 +31,7 @@ pub(super) fn run(component: &Path, folder: &Path) -> Result<(), String> {
     }
 }
 
-fn configuration(component: &Path, folder: &Path) -> Result<Config, String> {
+pub(super) fn configuration(component: &Path, folder: &Path) -> Result<Config, String> {
     let path = folder.join(PLUGIN);
     let shown = path.display().to_string();
     let text = fs::read_to_string(&path).map_err(|error| {
@@ -44,16 +40,11 @@ fn configuration(component: &Path, folder: &Path) -> Result<Config, String> {
                  with name, source, and allow, edit and config where it has some"
         )
     })?;
-    let source = component.to_str().ok_or_else(|| format!("{}: its name is not UTF-8", component.display()))?;
-    let quoted = serde_json::to_string(source).map_err(|error| error.to_string())?;
-    let set = format!("plugin.0.source={quoted}");
-    // Its lines keep their numbers: what is around stands behind, but for tables, which must not follow one.
-    let sets: Vec<String> = AROUND.lines().map(|line| line.replacen(" = ", "=", 1)).chain([set]).collect();
-    parse(&shown, &text, &sets).map_err(|problems| problems.to_string())
+    configuration_of(&shown, &text, component)
 }
 
 /// The cases in the order of their names.
-fn cases(folder: &Path) -> Result<Vec<PathBuf>, String> {
+pub(super) fn cases(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let told = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(told)? {
@@ -67,14 +58,21 @@ fn cases(folder: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 fn one(config: &Config, path: &Path) -> Result<Vec<String>, String> {
+    let (case, message) = read(path)?;
+    let told = play(config, &case, message.as_deref())?;
+    Ok(differences(&case.expect, &told))
+}
+
+/// A case, and its message.
+pub(super) fn read(path: &Path) -> Result<(Case, Option<Vec<u8>>), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let case: Case = toml::from_str(&text).map_err(|error| error.to_string())?;
     let message = case.message.as_ref().map(|name| {
         let file = path.parent().unwrap_or(path).join(name);
         fs::read(&file).map_err(|error| format!("message {}: {error}", file.display()))
     });
-    let told = play(config, &case, message.transpose()?.as_deref())?;
-    Ok(differences(&case.expect, &told))
+    let message = message.transpose()?;
+    Ok((case, message))
 }
 
 /// Lines of what was expected and of what was got, for each hook where they differ. A fault that no case expects is one.
