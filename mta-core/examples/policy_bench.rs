@@ -8,7 +8,7 @@ mod guest;
 
 use bytes::Bytes;
 use mta_core::base::flow::entry::{Entry, Progress};
-use mta_core::base::flow::policy::{Asked, Policy, Sendout, SessionInfo, SessionPolicy, Submission};
+use mta_core::base::flow::policy::{Asked, Hook, Policy, Sendout, SessionInfo, SessionPolicy, Submission};
 use mta_core::base::mail::content::{Body, Content};
 use mta_core::base::mail::edits::Edits;
 use mta_core::base::mail::envelope::Envelope;
@@ -52,6 +52,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         (&hello, What::PreSend),
         (&nothing, What::Nothing),
         (&taking, What::Take),
+        (&nothing, What::Absent),
+        (&nothing, What::AbsentAsked),
     ];
     let mut examples = Vec::new();
     if let Some(folder) = std::env::args().nth(2) {
@@ -70,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         times.sort_unstable();
         let micros = |time: Option<&Duration>| time.map_or(0.0, |time| time.as_secs_f64() * 1e6 / f64::from(BATCH));
         let (low, mid, high) = (times.first(), times.get(times.len() / 2), times.last());
-        println!("{:<52} {:>7.2} µs ({:.2}, {:.2})", what.words(), micros(mid), micros(low), micros(high));
+        println!("{:<52} {:>7.3} µs ({:.3}, {:.3})", what.words(), micros(mid), micros(low), micros(high));
     }
     Ok(())
 }
@@ -84,6 +86,8 @@ enum What {
     PreSend,
     Nothing,
     Take,
+    Absent,
+    AbsentAsked,
     Greylist,
     RateLimit,
     SubjectRule,
@@ -106,6 +110,8 @@ impl What {
             Self::PreSend => "on-pre-send: instance restored, call, at rest",
             Self::Nothing => "on-rcpt that does nothing",
             Self::Take => "on-rcpt that takes from a limit in a bucket",
+            Self::Absent => "whether there is a hook that no plugin has",
+            Self::AbsentAsked => "on-helo asked though no plugin has it",
             Self::Greylist => "C: on-rcpt of the greylist, with its instance",
             Self::RateLimit => "Python: on-rcpt of the rate limit, with its instance",
             Self::SubjectRule => "JavaScript: on-data of the subject rule, with its instance",
@@ -145,6 +151,10 @@ impl Mail {
             What::Rcpt | What::Nothing | What::Take => {
                 drop(session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await);
             }
+            What::Absent => {
+                std::hint::black_box(self.host.has(std::hint::black_box(Hook::Helo)));
+            }
+            What::AbsentAsked => drop(session.gate(Asked::Helo("mx.example.org")).await),
             What::Data | What::SubjectRule => drop(session.data(submission).await),
             What::Greylist | What::RateLimit => {
                 session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;

@@ -40,6 +40,11 @@ pub struct Rcpt {
 /// What a hook may return for its verdict `T`: the verdict, or a result whose error becomes a fault.
 ///
 /// After a fault the operator's `on_failure` decides what SMTP answers.
+#[diagnostic::on_unimplemented(
+    message = "this hook answers with `{T}`, not with `{Self}`",
+    label = "no answer of this hook",
+    note = "return the verdict, or a `Result` of it with an error that becomes a `Fault`"
+)]
 pub trait Answer<T> {
     /// The verdict or the fault.
     ///
@@ -66,6 +71,10 @@ impl<T, E: Into<Fault>> Answer<T> for Result<T, E> {
 }
 
 /// What `configure` may return: the plugin, or a result.
+#[diagnostic::on_unimplemented(
+    message = "`configure` makes a `{P}`, not `{Self}`",
+    note = "return `Self`, or `Result<Self, Fault>`"
+)]
 pub trait Configured<P> {
     /// The plugin, ready for hooks.
     ///
@@ -80,13 +89,49 @@ impl<P, E: Into<Fault>> Configured<P> for Result<P, E> {
     }
 }
 
-/// Reads the operator's `config = { … }` as the plugin's own type.
-///
-/// # Errors
-/// It does not fit; the words name the field.
-pub fn parse_config<C: serde::de::DeserializeOwned>(json: &str) -> Result<C, Fault> {
-    crate::json::read(json).map_err(|misfit| Fault::InvalidConfig(misfit.to_string()))
+/// A plugin that begins by itself, without `configure`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` begins with nothing",
+    label = "it has no `configure`, and is not `Default`",
+    note = "put `#[derive(Default)]` on it, or give it `fn configure(config: Config) -> Result<Self, Fault>`"
+)]
+pub trait Begin: Sized {
+    /// The plugin as each transaction finds it.
+    fn begin() -> Self;
 }
+
+impl<P: Default> Begin for P {
+    fn begin() -> Self {
+        Self::default()
+    }
+}
+
+/// The plugin as it begins without `configure`.
+#[must_use]
+pub fn begin<P: Begin>() -> P {
+    P::begin()
+}
+
+/// Has the compiler check how a plugin without `configure` begins.
+pub const fn begins<P: Begin>() {}
+
+/// Has the compiler check a hook that is asked and handed nothing.
+pub const fn asked<P, R: Answer<V>, V>(_hook: fn(&mut P) -> R) {}
+
+/// Has the compiler check a hook that is asked about something.
+pub const fn asked_with<P, A: ?Sized, R: Answer<V>, V>(_hook: fn(&mut P, &A) -> R) {}
+
+/// Has the compiler check a hook that is told, and handed nothing.
+pub const fn told<P>(_hook: fn(&mut P)) {}
+
+/// Has the compiler check a hook that is told something.
+pub const fn told_with<P, A: ?Sized>(_hook: fn(&mut P, &A)) {}
+
+/// Has the compiler check `configure`.
+pub const fn configured_with<C: crate::config::Setting, R>(_configure: fn(C) -> R) {}
+
+/// Has the compiler check `self_test`.
+pub const fn self_tested<P>(_test: fn(&mut P) -> Result<(), String>) {}
 
 /// The fault of a hook that is called while the plugin is not configured.
 #[must_use]

@@ -1,10 +1,13 @@
 //! Write Mailwright plugins in Rust: put hooks into one `impl` block, mark it, build it for WebAssembly.
 //!
 //! ```
-//! use mailwright_plugin::{Fault, Gate, Reply, Rcpt, message, Disposition};
+//! use mailwright_plugin::{Config, Disposition, Fault, Gate, Rcpt, Reply, message};
 //!
-//! #[derive(serde::Deserialize)]
+//! /// What the operator may set.
+//! #[derive(Config)]
 //! struct Config {
+//!     /// The header field to add.
+//!     #[config(default = "X-Stamp")]
 //!     header: String,
 //! }
 //!
@@ -36,14 +39,19 @@
 //!
 //! The component exports exactly the hooks that are written and imports exactly the capabilities that are used.
 //! Compiled for another target than WebAssembly, the same functions work on an in-memory stand-in ([`testing`]), so
-//! that `cargo test` needs no server.
+//! that `cargo test` needs no server. [`guide`] has each hook with a whole plugin, [`config`] the configuration.
+
+// What the macros write names the crate as plugins do, in its own tests too.
+#[cfg(test)]
+extern crate self as mailwright_plugin;
 
 #[cfg(target_arch = "wasm32")]
 mod alloc;
 mod bindings;
+pub mod config;
+pub mod guide;
 pub mod hooks;
 mod host;
-mod json;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod types;
@@ -52,5 +60,4 @@ pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStat
 pub use hooks::{Auth, Mail, Outcome, Rcpt, Route, Routing, Sending};
 pub use host::outside::{dns, http, random, secrets, submit, suppression, tables, web};
 pub use host::{clock, delivery, kv, log, message, metrics, patterns, session};
-pub use mailwright_plugin_macros::plugin;
-pub use serde;
+pub use mailwright_plugin_macros::{Config, plugin};

@@ -1,4 +1,4 @@
-//! Everything a person or a CI machine types: `cargo xtask run | test | tidy | bench`.
+//! Everything a person or a CI machine types: `cargo xtask run | test | tidy | pages | bench`.
 
 mod bench;
 mod command;
@@ -27,6 +27,8 @@ enum Task {
     Test(test::Options),
     /// Check the rules of the house.
     Tidy,
+    /// Write the pages that say what the sources say: the contract's reference, the code of the cookbook.
+    Pages,
     /// Measure the parts and print a table.
     Bench(bench::Options),
     /// What CI runs: .ci/run.
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Task::Run(options) => run::run(&root, &options),
         Task::Test(options) => test::run(&root, &options),
         Task::Tidy => tidy::run(&root),
+        Task::Pages => tidy::pages::write(&root),
         Task::Bench(options) => bench::run(&root, &options),
         Task::Ci => command::run(command::new(&root, "bash").arg(".ci/run")),
     };

@@ -1,6 +1,9 @@
 //! Small guests in WebAssembly text for the benches, and the host that they run in.
 
+mod component;
+
 use bytes::Bytes;
+use component::component;
 use mta_core::base::event::Event;
 use mta_core::base::mail::address::Address;
 use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
@@ -13,13 +16,8 @@ use mta_core::edge::world::http::HyperClient;
 use mta_core::edge::world::net::SystemNet;
 use mta_core::edge::world::ticker;
 use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
-
-const CONTRACT: &str = include_str!("../../../plugin-sdk/wit/plugin.wit");
 
 /// Says when a figure is worthless, because its plugin failed.
 struct Faults;
@@ -64,38 +62,13 @@ pub(crate) fn envelope() -> Result<Envelope, Box<dyn Error>> {
     })
 }
 
-/// A component with one hook, that imports these functions: interface, name, flattened signature. `head` is what stands in
-/// the module besides. The hook's answer lies at 1024, which begins as zeros: `ok(next)`.
+/// A component with one hook, that imports these functions; see [`component`].
 pub(crate) fn guest(
     imports: &[(&str, &str, &str)],
     head: &str,
     (hook, parameters): (&str, &str),
     body: &str,
 ) -> Result<Bytes, Box<dyn Error>> {
-    let functions: String = imports
-        .iter()
-        .map(|(interface, name, kind)| {
-            format!(r#"(import "mailwright:plugin/{interface}@0.1.0" "{name}" (func ${name} {kind}))"#)
-        })
-        .collect();
-    let export = format!("mailwright:plugin/{hook}@0.1.0#handle");
-    let text = format!(
-        r#"(module {functions}
-            (memory (export "memory") 1)
-            {head}
-            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8192))
-            (func (export "cabi_post_{export}") (param i32))
-            (func (export "{export}") {parameters} (result i32) {body} (i32.const 1024)))"#,
-    );
-    let mut module = wat::parse_str(text)?;
-    let mut resolve = Resolve::default();
-    resolve.push_str("plugin.wit", CONTRACT)?;
-    let interfaces: BTreeSet<&str> = imports.iter().map(|(interface, ..)| *interface).collect();
-    let used: String =
-        interfaces.iter().map(|interface| format!("import mailwright:plugin/{interface}@0.1.0;")).collect();
-    let world = format!("package mailwright:guest; world guest {{ {used} export mailwright:plugin/{hook}@0.1.0; }}");
-    let package = resolve.push_str("guest.wit", &world)?;
-    let world = resolve.select_world(&[package], None)?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
-    Ok(ComponentEncoder::default().module(&module)?.validate(true).encode()?.into())
+    let body = format!("{body} (i32.const 1024)");
+    component(imports, head, &[(hook, "handle", &format!("{parameters} (result i32)"), &body)])
 }

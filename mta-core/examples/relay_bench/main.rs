@@ -3,6 +3,7 @@
 //! `cargo xtask bench` builds and runs it; by hand: `relay_bench [--messages N] [--program PATH]`. Sender, sink and
 //! server share the machine, so rates are of the three together; the CPU column is the server's alone.
 
+mod every;
 mod load;
 mod server;
 mod sink;
@@ -39,6 +40,7 @@ fn main() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     println!("| workload | size | sessions | pipelined | messages/s | server CPU µs a message | lost | repeated |");
     println!("|---|---|---|---|---|---|---|---|");
+    let mut medians = Vec::new();
     for case in cases(options.messages) {
         let mut runs = Vec::new();
         for _ in 0..RUNS {
@@ -58,6 +60,15 @@ fn main() -> io::Result<()> {
             runs.iter().map(|run| run.lost).sum::<usize>(),
             runs.iter().map(|run| run.repeated).sum::<usize>(),
         );
+        medians.push((case.mode, case.load.message_bytes, median.rate));
+    }
+    for (mode, bytes, rate) in medians.iter().filter(|(mode, ..)| matches!(mode, Mode::Hook | Mode::Five)) {
+        // The first of that size is the one of as many sessions.
+        let without = medians.iter().find(|(mode, size, _)| *mode == Mode::Relay && size == bytes);
+        if let Some((.., without)) = without {
+            let less = (1.0 - rate / without) * 100.0;
+            println!("{} at {} KiB: {less:.1} % below the relay rate without", mode.name(), bytes / 1024);
+        }
     }
     runtime.block_on(idle(&options.program))
 }
@@ -68,7 +79,7 @@ fn cases(messages: usize) -> Vec<Case> {
         load: Load { messages, message_bytes, sessions, pipelined, messages_per_connection: 10 },
     };
     let mut cases = Vec::new();
-    for mode in [Mode::Hold, Mode::Relay, Mode::Hook] {
+    for mode in [Mode::Hold, Mode::Relay, Mode::Hook, Mode::Five] {
         cases.push(case(mode, 4096, 20, false, messages));
         cases.push(case(mode, 65_536, 20, false, messages / 2));
     }

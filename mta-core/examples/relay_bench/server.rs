@@ -1,5 +1,6 @@
 //! The program under measurement: started with a configuration of its own, read through `/proc`, ended by its id.
 
+use super::every;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
@@ -17,6 +18,8 @@ pub(crate) enum Mode {
     Relay,
     /// Relays, and asks the example plugin at every hook.
     Hook,
+    /// Relays, and asks five plugins that have every hook.
+    Five,
 }
 
 impl Mode {
@@ -26,9 +29,14 @@ impl Mode {
             Self::Hold => "accept",
             Self::Relay => "relay",
             Self::Hook => "relay with hello",
+            Self::Five => "relay with five on all hooks",
         }
     }
 }
+
+/// The component of [`Mode::Five`], and how many plugins are made of it.
+const EVERY: &str = "every.wasm";
+const PLUGINS: u32 = 5;
 
 /// A running program.
 pub(crate) struct Server {
@@ -49,6 +57,9 @@ impl Server {
         let dir = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
         let file = dir.path().join("bench.toml");
+        if mode == Mode::Five {
+            std::fs::write(dir.path().join(EVERY), every::component().map_err(io::Error::other)?)?;
+        }
         std::fs::write(&file, config(dir.path(), port, mode, sink))?;
         let mut child = Command::new(program)
             .args(["serve", "--config"])
@@ -106,8 +117,16 @@ fn config(dir: &Path, port: u16, mode: Mode, sink: u16) -> String {
         Mode::Hook => {
             "[[plugin]]\nname = \"hello\"\nsource = \"builtin:hello\"\nallow = [\"log\"]\nedit = [\"headers\"]\n\
              config = { header = \"X-Hello\" }\n"
+                .to_owned()
         }
-        Mode::Hold | Mode::Relay => "",
+        Mode::Five => {
+            let source = dir.join(EVERY);
+            let one = |number| {
+                format!("[[plugin]]\nname = \"p{number}\"\nsource = \"{}\"\nedit = [\"headers\"]\n", source.display())
+            };
+            (1..=PLUGINS).map(one).collect()
+        }
+        Mode::Hold | Mode::Relay => String::new(),
     };
     format!(
         "hostname = \"bench.example\"\ndata_dir = \"{}\"\n\n[[listener]]\nname = \"bench\"\nbind = \"127.0.0.1:{port}\"\n\n\

@@ -4,6 +4,7 @@ use super::model::{
     Budget, ClientTimeouts, CompileLimits, Delivery, Engine, HttpListener, Limits, Log, LogFormat, LogOutput, Mode,
     OnFailure, Plugin, PluginSource, Queue, Storage, SubmitLimits,
 };
+use super::places::Places;
 use crate::base::event::Level;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -175,6 +176,7 @@ impl Plugin {
             tick: Duration::from_secs(60),
             on_failure: OnFailure::default(),
             config_json: "{}".to_owned(),
+            config_places: Places::default(),
             budget: Budget::default(),
             on_failure_by_hook: BTreeMap::new(),
             compile: CompileLimits::default(),

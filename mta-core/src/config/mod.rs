@@ -4,4 +4,6 @@ mod defaults;
 mod matching;
 pub mod model;
 pub mod parse;
+pub mod places;
+pub mod schema;
 mod tenants;

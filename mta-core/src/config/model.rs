@@ -1,5 +1,6 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
+use super::places::Places;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
@@ -315,6 +316,8 @@ pub struct Plugin {
     pub on_failure: OnFailure,
     /// Its own configuration, as JSON.
     pub config_json: String,
+    /// Where that stands.
+    pub config_places: Places,
     /// Budgets.
     pub budget: Budget,
     /// What compiling it may take.

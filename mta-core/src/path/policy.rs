@@ -4,7 +4,7 @@
 //! and earlier edits are seen by later plugins. `host` runs them, and `doors` has the functions that they call; what
 //! interpreters need besides is in `wide`.
 //! The rest is pure: what a call is about and what it recorded (`scene`), what plugins may do and what stands behind it
-//! (`capability`), what they are asked and what their answers mean (`exchange`).
+//! (`capability`), what they are asked, what their answers mean and what they say of themselves (`exchange`).
 
 mod capability;
 mod doors;
@@ -20,6 +20,7 @@ pub use capability::supplies::{NoSecret, SECRET_BYTES_MAX, Secret, Supplies};
 pub use capability::tables::{BadLine, TABLE_BYTES_MAX, TABLE_ENTRIES_MAX, Table, TableSlot};
 pub use driver::operate::Rehearsal;
 pub use driver::{Host, HostSettings};
+pub use exchange::manifest::Manifest;
 pub use exchange::words;
 pub use fault::LoadError;
 pub use host::call::Reach;

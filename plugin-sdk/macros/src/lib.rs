@@ -1,12 +1,17 @@
-//! The attribute that turns an `impl` block into a plugin. See the crate `mailwright-plugin`.
+//! The attribute that turns an `impl` block into a plugin, and the derive for its configuration. See the crate
+//! `mailwright-plugin`.
 
+mod config;
 mod hooks;
+mod manifest;
+#[cfg(test)]
+mod tests;
 
 use hooks::Hook;
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReturnType, Type};
+use syn::{DeriveInput, Error, FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, ReturnType, Type};
 
 /// Makes a plugin of the marked `impl` block: its functions are the hooks that the component exports, and no others.
 ///
@@ -21,6 +26,13 @@ pub fn plugin(arguments: proc_macro::TokenStream, block: proc_macro::TokenStream
     };
     let errors = expanded.unwrap_or_else(Error::into_compile_error);
     quote! { #block #errors }.into()
+}
+
+/// Makes a configuration of a plain type. `mailwright_plugin::config` says what may stand in `#[config(…)]`.
+#[proc_macro_derive(Config, attributes(config))]
+pub fn config(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let input = syn::parse_macro_input!(input as DeriveInput);
+    config::expand(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
 fn expand(block: &ItemImpl) -> syn::Result<TokenStream> {
@@ -52,7 +64,13 @@ fn plugin_type(block: &ItemImpl) -> syn::Result<Ident> {
         (Type::Path(path), None) if block.generics.params.is_empty() => path.path.get_ident().cloned(),
         _ => None,
     };
-    plain.ok_or_else(|| Error::new(block.self_ty.span(), "#[plugin] goes on `impl MyPlugin { … }` for a plain type"))
+    let words = match &block.trait_ {
+        Some(_) => {
+            "#[plugin] goes on an `impl` block without a trait: hooks are functions, as in `impl MyPlugin { … }`"
+        }
+        None => "#[plugin] goes on `impl MyPlugin { … }` for a plain type, without parameters",
+    };
+    plain.ok_or_else(|| Error::new(block.self_ty.span(), words))
 }
 
 /// Checks what the compiler would say less well about generated code.
@@ -61,9 +79,17 @@ fn check(hook: Hook, function: &ImplItemFn) -> syn::Result<()> {
     if let Some(asyncness) = signature.asyncness {
         return Err(Error::new(asyncness.span(), "hooks are not async: the host suspends them where it waits"));
     }
-    let takes_self = matches!(signature.inputs.first(), Some(FnArg::Receiver(_)));
-    let arguments = signature.inputs.len() - usize::from(takes_self);
-    if takes_self == hook.takes_self() && arguments == hook.arguments() {
+    if let Some(parameter) = signature.generics.params.first() {
+        return Err(Error::new(parameter.span(), "hooks have no parameters of type or lifetime: the host calls them"));
+    }
+    // `self` by value would leave no plugin for the next hook.
+    let receiver = match signature.inputs.first() {
+        Some(FnArg::Receiver(receiver)) => Some(receiver.reference.is_some()),
+        _ => None,
+    };
+    let arguments = signature.inputs.len() - usize::from(receiver.is_some());
+    let wanted = hook.takes_self().then_some(true);
+    if receiver == wanted && arguments == hook.arguments() {
         return Ok(());
     }
     Err(Error::new(signature.span(), format!("expected `{}`", hook.signature())))
@@ -77,15 +103,21 @@ fn component(name: &Ident, found: &[(Hook, &ImplItemFn)]) -> TokenStream {
     // Without `configure` there is nothing to wait for: the plugin begins as its default.
     let begin = match has(Hook::Configure) {
         Some(_) => quote! { ::core::option::Option::None },
-        None => quote! { ::core::option::Option::Some(<#name as ::core::default::Default>::default()) },
+        None => quote! { ::core::option::Option::Some(::mailwright_plugin::hooks::begin::<#name>()) },
     };
-    let methods = found.iter().map(|(hook, _)| hook.ident());
+    let begins = has(Hook::Configure).is_none().then(|| quote! { ::mailwright_plugin::hooks::begins::<#name>(); });
+    let typed = found.iter().map(|(hook, function)| typed(name, *hook, function));
+    let manifest = manifest::section(has(Hook::Configure));
     quote! {
-        // Elsewhere only tests call the hooks; this keeps the compiler from calling them unused.
-        #[cfg(not(target_arch = "wasm32"))]
+        // Said here for every build, in words for the author: natively nobody else calls the hooks.
         const _: () = {
-            #(let _ = <#name>::#methods;)*
+            #begins
+            #(#typed)*
         };
+        impl #name {
+            #[doc(hidden)]
+            const A_PLUGIN_HAS_ONE_IMPL_BLOCK_WITH_ITS_HOOKS: () = ();
+        }
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             ::std::thread_local! {
@@ -93,9 +125,54 @@ fn component(name: &Ident, found: &[(Hook, &ImplItemFn)]) -> TokenStream {
                     ::core::cell::RefCell::new(#begin);
             }
             struct Component;
+            #manifest
             #lifecycle
             #(#calls)*
         };
+    }
+}
+
+/// Has the compiler say what does not fit: the types of a hook's function.
+fn typed(name: &Ident, hook: Hook, function: &ImplItemFn) -> TokenStream {
+    let hooks = quote! { ::mailwright_plugin::hooks };
+    let method = Ident::new(hook.name(), function.sig.ident.span());
+    let method = quote! { <#name>::#method };
+    match hook {
+        Hook::SelfTest => return quote! { #hooks::self_tested::<#name>(#method); },
+        // What it returns is said where it is called.
+        Hook::Configure => return quote! { #hooks::configured_with(#method); },
+        _ => {}
+    }
+    let verdict = verdict(hook);
+    match (hook.is_told(), argument(hook)) {
+        (true, None) => quote! { #hooks::told::<#name>(#method); },
+        (true, Some(argument)) => quote! { #hooks::told_with::<#name, #argument>(#method); },
+        (false, None) => quote! { #hooks::asked::<#name, _, #verdict>(#method); },
+        (false, Some(argument)) => quote! { #hooks::asked_with::<#name, #argument, _, #verdict>(#method); },
+    }
+}
+
+/// What a hook that is asked answers.
+fn verdict(hook: Hook) -> TokenStream {
+    match hook {
+        Hook::Data => quote! { ::mailwright_plugin::Disposition },
+        Hook::Route => quote! { ::mailwright_plugin::Routing },
+        Hook::PreSend => quote! { ::mailwright_plugin::Sending },
+        Hook::Http => quote! { ::mailwright_plugin::web::Response },
+        _ => quote! { ::mailwright_plugin::Gate },
+    }
+}
+
+/// What a hook's function is handed by reference.
+fn argument(hook: Hook) -> Option<TokenStream> {
+    match hook {
+        Hook::Helo => Some(quote! { str }),
+        Hook::Auth => Some(quote! { ::mailwright_plugin::Auth }),
+        Hook::Http => Some(quote! { ::mailwright_plugin::web::Request }),
+        Hook::Mail => Some(quote! { ::mailwright_plugin::Mail }),
+        Hook::Rcpt => Some(quote! { ::mailwright_plugin::Rcpt }),
+        Hook::Outcome => Some(quote! { ::mailwright_plugin::Outcome }),
+        _ => None,
     }
 }
 
@@ -144,17 +221,6 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
     })
 }
 
-/// What a hook that is asked answers.
-fn verdict(hook: Hook) -> TokenStream {
-    match hook {
-        Hook::Data => quote! { ::mailwright_plugin::Disposition },
-        Hook::Route => quote! { ::mailwright_plugin::Routing },
-        Hook::PreSend => quote! { ::mailwright_plugin::Sending },
-        Hook::Http => quote! { ::mailwright_plugin::web::Response },
-        _ => quote! { ::mailwright_plugin::Gate },
-    }
-}
-
 /// What such a hook is given, and how it is handed to the plugin's own function.
 fn arguments(hook: Hook) -> (TokenStream, TokenStream) {
     let hooks = quote! { ::mailwright_plugin::hooks };
@@ -198,7 +264,7 @@ fn lifecycle(name: &Ident, configure: Option<&ImplItemFn>, self_test: Option<&Im
             },
             ReturnType::Default => false,
         };
-        let made = quote! { <#name>::configure(#hooks::parse_config(&config_json)?) };
+        let made = quote! { <#name>::configure(::mailwright_plugin::config::from_json(&config_json)?) };
         let plugin = match returns_self {
             true => made,
             false => quote! { #hooks::Configured::<#name>::configured(#made)? },

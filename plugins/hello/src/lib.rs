@@ -2,20 +2,14 @@
 //!
 //! Its configuration is `config = { header = "X-Hello" }`; it needs `allow = ["log"]` and `edit = ["headers"]`.
 
-use mailwright_plugin::{Disposition, Fault, Gate, Rcpt, Sending, delivery, log, message, session};
-use serde::Deserialize;
+use mailwright_plugin::{Config, Disposition, Fault, Gate, Rcpt, Sending, delivery, log, message, session};
 
 /// What the operator may set.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Config)]
 pub struct Config {
     /// The header field to add.
-    #[serde(default = "default_header")]
+    #[config(default = "X-Hello", length = 1..=76)]
     pub header: String,
-}
-
-fn default_header() -> String {
-    "X-Hello".to_owned()
 }
 
 /// One instance lives for one transaction, so `rcpts` counts this message's recipients.
@@ -28,9 +22,7 @@ pub struct Hello {
 #[mailwright_plugin::plugin]
 impl Hello {
     fn configure(config: Config) -> Result<Self, Fault> {
-        let is_name =
-            !config.header.is_empty() && config.header.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':');
-        match is_name {
+        match config.header.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':') {
             true => Ok(Self { header: config.header, rcpts: 0 }),
             false => Err(Fault::InvalidConfig(format!("header: \"{}\" is no field name", config.header))),
         }
@@ -64,11 +56,12 @@ impl Hello {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mailwright_plugin::config::from_json;
     use mailwright_plugin::testing::{self, Message, scene};
     use mailwright_plugin::{Address, session::Note};
 
     fn hello() -> Hello {
-        Hello::configure(Config { header: "X-Hello".to_owned() }).expect("a field name")
+        Hello::configure(from_json("{}").expect("it has a default")).expect("a field name")
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod code;
 mod imports;
+pub(crate) mod pages;
 mod rules;
 mod tree;
 

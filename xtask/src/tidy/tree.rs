@@ -72,6 +72,11 @@ impl Tree {
         self.files().filter_map(|(path, file)| Some((path, file, file.code.as_ref()?)))
     }
 
+    /// The text of a file.
+    pub(super) fn text(&self, path: &str) -> Option<&str> {
+        self.files.get(path).map(|file| file.text.as_str())
+    }
+
     /// Whether there is such a file, or a file below such a folder.
     pub(super) fn has(&self, path: &str) -> bool {
         let below = format!("{path}/");

@@ -3,8 +3,10 @@
 use super::super::queue::as_json;
 use super::super::say;
 use mta_core::config::model::PluginSource;
+use mta_core::config::schema::expected;
 use mta_core::edge::plugins;
 use mta_core::path::policy::{Inspection, inspect};
+use serde_json::{Map, Value};
 
 pub(super) fn run(component: &str, json: bool) -> Result<(), String> {
     let source = match component.strip_prefix("builtin:") {
@@ -30,8 +32,13 @@ fn text(component: &str, found: &Inspection) -> String {
         let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
         format!("[{}]", quoted.join(", "))
     };
-    let mut lines = vec![
-        component.to_owned(),
+    let manifest = found.manifest.as_ref();
+    let mut lines = vec![component.to_owned()];
+    if let Some(manifest) = manifest {
+        let about = manifest.description.iter().map(|words| format!(": {words}"));
+        lines.push(format!("  plugin     {} {}{}", manifest.name, manifest.version, about.collect::<String>()));
+    }
+    lines.extend([
         format!("  sha256     {}", found.sha256),
         format!("  size       {} bytes", found.bytes),
         format!("  contract   {}", found.contract.as_deref().unwrap_or("none: it has nothing of ours")),
@@ -42,13 +49,59 @@ fn text(component: &str, found: &Inspection) -> String {
         format!("  memory     {} bytes at the start", found.memory_bytes),
         format!("  profile    {}", found.profile),
         format!("  instances  {}", found.instances),
-    ];
+    ]);
+    match manifest.and_then(|manifest| manifest.config.as_ref()).and_then(Value::as_object) {
+        Some(schema) => {
+            lines.push("  config".to_owned());
+            let before = lines.len();
+            settings(schema, "", 0, &mut lines);
+            if lines.len() == before {
+                lines.push("    nothing to set".to_owned());
+            }
+        }
+        None => lines.push("  config     it does not say what may be set".to_owned()),
+    }
     if !found.unknown.is_empty() {
         lines.push(format!("  NOT LOADED: this version does not have {}", list(&found.unknown)));
     } else if found.hooks.is_empty() {
         lines.push("  NOT LOADED: it has no hook".to_owned());
     }
     lines.join("\n")
+}
+
+/// Tables within one another that are shown, at most.
+const DEPTH_MAX: usize = 8;
+
+/// A line for each key: what it may be, what it is if nothing is said, and what it is for.
+fn settings(schema: &Map<String, Value>, path: &str, depth: usize, lines: &mut Vec<String>) {
+    let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|_| depth < DEPTH_MAX) else {
+        return;
+    };
+    let required = |key: &str| {
+        schema.get("required").and_then(Value::as_array).is_some_and(|keys| keys.iter().any(|one| one == key))
+    };
+    for (key, schema) in properties.iter().filter_map(|(key, schema)| Some((key, schema.as_object()?))) {
+        let mut line = format!("    {path}{key}: {}", expected(schema));
+        // What a list or a free table is made of, and how people may name a part of it.
+        let (each, part) = match (schema.get("items"), schema.get("additionalProperties")) {
+            (Some(Value::Object(each)), _) => (each, "N."),
+            (_, Some(Value::Object(each))) => (each, "KEY."),
+            _ => (schema, ""),
+        };
+        if !part.is_empty() {
+            line.push_str(&format!(", each {}", expected(each)));
+        }
+        match schema.get("default") {
+            Some(default) => line.push_str(&format!("; {default} if not set")),
+            None if required(key) => line.push_str("; must be set"),
+            None => {}
+        }
+        if let Some(words) = schema.get("description").and_then(Value::as_str) {
+            line.push_str(&format!(". {}", words.split_whitespace().collect::<Vec<_>>().join(" ")));
+        }
+        lines.push(line);
+        settings(each, &format!("{path}{key}.{part}"), depth + 1, lines);
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +114,8 @@ mod tests {
         let found = inspect(&plugins::read(&source).expect("it is built in")).expect("it is a component");
         let text = text("builtin:hello", &found);
         for line in [
+            "  plugin     plugin-hello 0.1.0: Looks at every hook and stamps each message with a header",
+            "    header: text from 1 to 76 characters; \"X-Hello\" if not set. The header field to add.",
             "  contract   0.1.0",
             "  hooks      connect, rcpt, data, pre-send",
             "  configure  yes, or a self-test",
@@ -73,6 +128,29 @@ mod tests {
             assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
         }
         assert!(!text.contains("NOT LOADED"), "{text}");
+    }
+
+    #[test]
+    fn what_may_be_set_is_shown_with_what_lies_within() {
+        let schema = serde_json::json!({
+            "properties": {
+                "list": {"type": "array", "items": {"type": "object", "properties": {"to": {"type": "string"}}}},
+                "map": {"type": "object", "additionalProperties": {"type": "integer"}},
+                "wait": {"type": "string", "format": "mailwright-duration", "description": "How\nlong."},
+            },
+            "required": ["wait"],
+        });
+        let mut lines = Vec::new();
+        settings(schema.as_object().expect("it is a table"), "", 0, &mut lines);
+        assert_eq!(
+            lines,
+            [
+                "    list: a list, each a table",
+                "    list.N.to: text",
+                "    map: a table, each an integer",
+                "    wait: a duration, with its unit (ms, s, m, h, d); must be set. How long.",
+            ]
+        );
     }
 
     #[test]
@@ -89,7 +167,8 @@ mod tests {
             }
         }
         assert!(names.iter().any(|name| name.contains("hello")), "{names:?}");
-        assert!(octets.len() < 60 * 1024, "{} octets", octets.len());
+        // It has four hooks.
+        assert!(octets.len() < 64 * 1024, "{} octets", octets.len());
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! From TOML text to the checked configuration: all of its problems are found at once and told with their places.
 
 mod plugin;
-mod problem;
-mod scalar;
+pub(in crate::config) mod problem;
+pub(in crate::config) mod scalar;
 mod section;
 mod sections;
 mod supplies;

@@ -1,6 +1,8 @@
 //! `[[plugin]]`: source, grants, budgets, what failure means, and the plugin's own configuration as JSON.
 
 use super::super::model::{Budget, CompileLimits, EditGrant, Mode, OnFailure, Plugin, PluginSource, SubmitLimits};
+use super::super::places::{PLACES_MAX, Place, Places};
+use super::problem::Position;
 use super::scalar::{self, NAME};
 use super::section::{Key, Value, Words, put};
 use super::tree::{Data, Node};
@@ -36,6 +38,7 @@ pub(super) struct Draft {
     tick: Option<Duration>,
     failure: Failure,
     config: Option<Json>,
+    places: BTreeMap<Box<str>, Place>,
     budget: Budget,
     compile: CompileLimits,
     submit: SubmitLimits,
@@ -110,7 +113,11 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
     Key {
         name: "config",
         read: |d, v| match &v.node.data {
-            Data::Table(_) => d.config = Some(json(v.node, &v.path.clone(), v)),
+            Data::Table(_) => {
+                let path = v.path.clone();
+                note(&mut d.places, &path, (v.node.position, v.node.position), v);
+                d.config = Some(json(v.node, &path, v, &mut d.places));
+            }
             _ => {
                 v.expected::<()>("a table: the plugin's own configuration");
             }
@@ -221,8 +228,12 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         value.require("name", NAME);
         value.require("source", SOURCE);
     }
+    let root = format!("{}.config", value.path);
+    // What is missing from a configuration that is not there is told where the plugin is.
+    note(&mut draft.places, &root, (value.node.position, value.node.position), value);
     let plain = Plugin::new(draft.name?, draft.source?);
     Some(Plugin {
+        config_places: Places { root: root.into(), at: Arc::new(draft.places) },
         sha256: draft.sha256,
         allow: draft.allow,
         edit: draft.edit,
@@ -243,8 +254,16 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
     })
 }
 
+/// Keeps where a key and its value stand.
+fn note(places: &mut BTreeMap<Box<str>, Place>, path: &str, at: (Position, Position), value: &Value<'_, '_>) {
+    if places.len() < PLACES_MAX && !places.contains_key(path) {
+        let (key, value) = (value.gathered.place(at.0).into(), value.gathered.place(at.1).into());
+        places.insert(path.into(), Place { key, value });
+    }
+}
+
 /// TOML as JSON: dates become text; what JSON can't say is a problem.
-fn json(node: &Node, path: &str, value: &mut Value<'_, '_>) -> Json {
+fn json(node: &Node, path: &str, value: &mut Value<'_, '_>, places: &mut BTreeMap<Box<str>, Place>) -> Json {
     let unsaid = |what: &str, value: &mut Value<'_, '_>| {
         value.gathered.add(node.position, path, what);
         Json::Null
@@ -261,12 +280,18 @@ fn json(node: &Node, path: &str, value: &mut Value<'_, '_>) -> Json {
             None => unsaid("expected a number that JSON can say: plugins are given their configuration as JSON", value),
         },
         Data::List(items) => {
-            let item = |(index, item)| json(item, &format!("{path}.{index}"), value);
+            let item = |(index, item): (usize, &Node)| {
+                let path = format!("{path}.{index}");
+                note(places, &path, (item.position, item.position), value);
+                json(item, &path, value, places)
+            };
             Json::Array(items.iter().enumerate().map(item).collect())
         }
         Data::Table(entries) => {
             let entry = |entry: &super::tree::Entry| {
-                (entry.key.clone(), json(&entry.node, &format!("{path}.{}", entry.key), value))
+                let path = format!("{path}.{}", entry.key);
+                note(places, &path, (entry.position, entry.node.position), value);
+                (entry.key.clone(), json(&entry.node, &path, value, places))
             };
             Json::Object(entries.iter().map(entry).collect())
         }

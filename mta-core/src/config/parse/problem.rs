@@ -61,14 +61,19 @@ impl<'a> Gathered<'a> {
 
     /// One more thing that is wrong with the value of `key` (empty: with the file as such).
     pub(super) fn add(&mut self, position: Position, key: &str, what: impl Into<String>) {
-        let place = match position {
+        let place = self.place(position);
+        self.found.push(Problem { position, place, key: key.to_owned(), what: what.into() });
+    }
+
+    /// A position in words, as `mx.toml:12:1`.
+    pub(super) fn place(&self, position: Position) -> String {
+        match position {
             Position::File(offset) => {
                 let (line, column) = line_and_column(self.text, offset);
                 format!("{}:{line}:{column}", self.name)
             }
             Position::Set(index) => format!("--set {}", self.sets.get(index).map_or("", String::as_str).escape_debug()),
-        };
-        self.found.push(Problem { position, place, key: key.to_owned(), what: what.into() });
+        }
     }
 
     /// Whether all is well so far.
@@ -97,7 +102,7 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// The candidate that `word` was probably meant to be: the nearest by edits, if it is near at all.
-pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub(in crate::config) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     // Beyond this no key of ours is so long, and the distance's cost grows with the product of both lengths.
     const WORD_CHARS_MAX: usize = 64;
     let word: Vec<char> = word.to_lowercase().chars().take(WORD_CHARS_MAX).collect();

@@ -19,7 +19,7 @@ const SIZE_UNITS: [(&str, i128); 4] = [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 
 const TIME_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 /// Octets from `4096`, `64KiB`, `64 MiB` or `1GiB`.
-pub(super) fn size(text: &str) -> Result<i128, String> {
+pub(in crate::config) fn size(text: &str) -> Result<i128, String> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -44,7 +44,7 @@ pub(super) fn shown_size(octets: i128) -> String {
 }
 
 /// A length of time from `500ms`, `90s`, `1h30m` or `5d`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(in crate::config) fn duration(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     let mut millis: u64 = 0;
     if rest.is_empty() {

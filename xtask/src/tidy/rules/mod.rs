@@ -11,6 +11,7 @@ mod text;
 mod waiting;
 
 use super::Finding;
+use super::pages::{limits_are_the_sources, pages_are_current};
 use super::tree::Tree;
 
 /// What `cargo xtask tidy` checks.
@@ -25,7 +26,9 @@ pub(super) const ALL: &[fn(&Tree) -> Vec<Finding>] = &[
     layout::shallow_sources,
     layout::short_files,
     layout::small_folders,
+    limits_are_the_sources,
     outside::outside_only_at_the_edge,
+    pages_are_current,
     panics::no_reasonless_allow,
     panics::no_unsafe,
     panics::no_wordless_panics,

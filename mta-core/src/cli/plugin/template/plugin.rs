@@ -2,23 +2,17 @@
 //!
 //! Its configuration is `config = { refuse = ["nobody"] }`; it needs `edit = ["headers"]`.
 
-use mailwright_plugin::{Disposition, Fault, Gate, Rcpt, message};
-use serde::Deserialize;
+use mailwright_plugin::{Config, Disposition, Fault, Gate, Rcpt, message};
 
-/// What the operator may set.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What the operator may set. `mailwright plugin inspect` shows it with these words, and the server checks it.
+#[derive(Debug, Config)]
 pub struct Config {
     /// Local parts that get no mail.
-    #[serde(default)]
+    #[config(default)]
     pub refuse: Vec<String>,
     /// The header field of the stamp.
-    #[serde(default = "default_header")]
+    #[config(default = "X-Recipients", length = 1..=76)]
     pub header: String,
-}
-
-fn default_header() -> String {
-    "X-Recipients".to_owned()
 }
 
 /// The plugin. Each message finds it as `configure` left it, so `recipients` counts those of one message.
@@ -31,8 +25,8 @@ pub struct Policy {
 #[mailwright_plugin::plugin]
 impl Policy {
     fn configure(config: Config) -> Result<Self, Fault> {
-        if config.header.is_empty() {
-            return Err(Fault::InvalidConfig("header: a field has a name".to_owned()));
+        if config.header.contains([' ', ':']) {
+            return Err(Fault::InvalidConfig("header: a field's name has no space and no colon".to_owned()));
         }
         Ok(Self { config, recipients: 0 })
     }
@@ -55,10 +49,11 @@ impl Policy {
 mod tests {
     use super::*;
     use mailwright_plugin::Address;
+    use mailwright_plugin::config::from_json;
     use mailwright_plugin::testing::{Message, scene};
 
     fn policy() -> Policy {
-        let config = Config { refuse: vec!["nobody".to_owned()], header: default_header() };
+        let config = from_json(r#"{ "refuse": ["nobody"] }"#).expect("it fits");
         Policy::configure(config).expect("the configuration is sound")
     }
 
@@ -85,8 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_without_a_name_is_refused() {
-        let refused = Policy::configure(Config { refuse: Vec::new(), header: String::new() });
+    fn a_stamp_whose_name_is_none_is_refused() {
+        let refused = Policy::configure(Config { refuse: Vec::new(), header: "X Recipients".to_owned() });
         assert!(matches!(refused, Err(Fault::InvalidConfig(_))), "{refused:?}");
     }
 }

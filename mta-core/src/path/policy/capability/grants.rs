@@ -212,6 +212,18 @@ pub(crate) fn error(plugin: &Plugin, problem: impl Into<String>, remedy: impl In
     LoadError { plugin: plugin.name.clone(), problem: problem.into(), remedy: remedy.into() }
 }
 
+/// Checks the version of the contract that a component says it was built for.
+///
+/// # Errors
+/// It is another than ours.
+pub(crate) fn check_contract(plugin: &Plugin, version: &str) -> Result<(), LoadError> {
+    if version.starts_with(CONTRACT) {
+        return Ok(());
+    }
+    let problem = format!("it was built for version {version} of the contract; this Mailwright speaks {CONTRACT}x");
+    Err(error(plugin, problem, "rebuild it with this version's SDK, or use the Mailwright that it was built for"))
+}
+
 /// Checks one import of a component.
 ///
 /// # Errors

@@ -226,7 +226,7 @@ impl Host {
             let hooks: Vec<&str> = loaded.asked_at.iter().map(|hook| hook.name()).collect();
             pool.world.observe.event(Event::PluginLoaded {
                 plugin: &loaded.code.plugin.name,
-                version: CONTRACT_VERSION,
+                version: loaded.version.as_deref().unwrap_or("none"),
                 sha256: &loaded.sha256,
                 hooks: &hooks.join(","),
                 profile: loaded.code.plugin.profile.name(),
@@ -238,9 +238,6 @@ impl Host {
         Ok(())
     }
 }
-
-/// The contract's version: components carry none of their own yet.
-const CONTRACT_VERSION: &str = "0.1.0";
 
 impl Policy for Host {
     fn has(&self, hook: Hook) -> bool {

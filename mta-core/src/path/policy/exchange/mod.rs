@@ -1,7 +1,8 @@
-//! What guests are asked, and what their answers mean.
+//! What guests are asked, what their answers mean, and what they say of themselves.
 
 pub(super) mod address;
 pub(super) mod differences;
+pub(super) mod manifest;
 pub(super) mod question;
 pub(super) mod response;
 pub(super) mod routing;

@@ -67,7 +67,7 @@ impl Fault {
 
 /// A plugin that can't be loaded; nothing was changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("plugin \"{plugin}\": {problem}; {remedy}")]
+#[error("plugin \"{plugin}\": {problem}{}{remedy}", if problem.contains('\n') { "\n" } else { "; " })]
 pub struct LoadError {
     /// Its configured name.
     pub plugin: Arc<str>,

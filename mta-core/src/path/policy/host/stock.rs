@@ -25,6 +25,8 @@ pub(crate) struct Loaded {
     /// One permit for each instance that may be in use.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) source: String,
+    /// The plugin's own version, where it has a manifest.
+    pub(crate) version: Option<String>,
     pub(crate) sha256: String,
     /// Why instances can't be brought back to the image of the configured plugin, where they can't.
     pub(crate) unpictured: Option<String>,

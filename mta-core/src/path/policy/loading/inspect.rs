@@ -1,6 +1,7 @@
 //! What a component says of itself, without running it: for those who are about to trust it.
 
 use super::super::capability::grants::{ALWAYS, OFFERED, hook};
+use super::super::exchange::manifest::Manifest;
 use super::super::fault::Unfit;
 use super::super::host::code::last_hook;
 use super::super::wide::needs::{Profile, stubbed};
@@ -20,6 +21,8 @@ pub struct Inspection {
     pub sha256: String,
     /// Its length.
     pub bytes: u64,
+    /// What it says of itself, if it does.
+    pub manifest: Option<Manifest>,
     /// The version of the contract that it was built for.
     pub contract: Option<String>,
     /// The hooks that it has and that this version calls.
@@ -79,6 +82,7 @@ pub fn inspect(octets: &[u8]) -> Result<Inspection, String> {
     let mut found = Inspection {
         sha256: hex(&Sha256::digest(octets)),
         bytes: octets.len() as u64,
+        manifest: Manifest::read(octets)?,
         contract: None,
         hooks: Vec::new(),
         lifecycle: false,

@@ -16,7 +16,8 @@ mod module_tests;
 mod shape;
 mod state;
 
-use super::capability::grants::{self, Grants, check_export, check_import, space};
+use super::capability::grants::{self, Grants, check_contract, check_export, check_import, space};
+use super::exchange::manifest::Manifest;
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
@@ -30,6 +31,7 @@ use super::wide::linkers::Linkers;
 use super::wide::needs::Profile;
 use crate::base::flow::policy::Hook;
 use crate::config::model::{Mode, OnFailure, Plugin};
+use crate::config::schema::misfits;
 use bytes::Bytes;
 use capture::{Image, Sitter};
 use compile::{Compile, NotCompiled};
@@ -56,6 +58,7 @@ pub(crate) async fn load(
     generation: u64,
 ) -> Result<Arc<Loaded>, LoadError> {
     let sha256 = sha256(plugin, &octets)?;
+    let manifest = manifest(plugin, &octets)?;
     let on_failure = on_failure(plugin)?;
     let profile = Profile::of(&octets);
     check_sizes(plugin, profile, &octets)?;
@@ -91,6 +94,7 @@ pub(crate) async fn load(
         stock: Stock::new(pool.room.clone()),
         permits: Arc::new(Semaphore::new(plugin.budget.instances_max)),
         source: plugin.source.to_string(),
+        version: manifest.map(|manifest| manifest.version),
         sha256,
         unpictured: unpictured.map(|why| why.to_string()),
         on_failure,
@@ -221,6 +225,26 @@ fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
         return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
     }
     Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.contains(hook)).collect())
+}
+
+/// The component's manifest, where it has one; the operator's configuration must fit it. Nothing is compiled before.
+fn manifest(plugin: &Plugin, octets: &[u8]) -> Result<Option<Manifest>, LoadError> {
+    let remedy = "build it with this version's SDK";
+    let Some(manifest) = Manifest::read(octets).map_err(|problem| grants::error(plugin, problem, remedy))? else {
+        return Ok(None);
+    };
+    check_contract(plugin, &manifest.contract)?;
+    // What is no JSON was not written by the configuration's reader; the plugin will say so itself.
+    if let (Some(schema), Ok(config)) = (&manifest.config, serde_json::from_str(&plugin.config_json)) {
+        let wrong: Vec<String> =
+            misfits(schema, &config).iter().map(|misfit| plugin.config_places.told(misfit)).collect();
+        if !wrong.is_empty() {
+            let problem = format!("its configuration does not fit:\n{}", wrong.join("\n"));
+            let remedy = format!("`mailwright plugin inspect {}` shows what may be set", plugin.source);
+            return Err(grants::error(plugin, problem, remedy));
+        }
+    }
+    Ok(Some(manifest))
 }
 
 /// The component and the memory that it is allowed are of a size that its profile has room for.

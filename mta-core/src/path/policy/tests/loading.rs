@@ -5,8 +5,10 @@ use super::guests::{CLOCK, NEXT, SPIN, expect_octet, guest, guest_of, reject, sy
 use super::stage::{Stage, plugin, recipient};
 use crate::base::flow::policy::{Asked, Gate};
 use crate::config::model::{OnFailure, Plugin};
+use crate::config::parse::parse;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
+use wasm_encoder::{ComponentSection, CustomSection};
 
 async fn refused(plugin: Plugin, octets: Bytes) -> String {
     Stage::new().load(&[(plugin, octets)]).await.expect_err("it is refused").to_string()
@@ -85,6 +87,56 @@ async fn a_component_that_is_not_the_pinned_one_is_refused_with_both_sums() {
     assert!(words.starts_with(&wanted), "{words}");
     let right = Plugin { sha256: Some(sum.into()), ..plugin("p") };
     Stage::new().load(&[(right, octets)]).await.expect("the pinned one loads");
+}
+
+/// A component with a manifest, as a module of it would have it.
+fn with_manifest(octets: &[u8], manifest: &str) -> Bytes {
+    let custom = CustomSection { name: "mailwright:manifest".into(), data: manifest.as_bytes().into() };
+    let mut whole = octets.to_vec();
+    custom.append_to_component(&mut whole);
+    whole.into()
+}
+
+#[tokio::test]
+async fn a_plugin_of_another_contract_is_told_so_before_anything_is_compiled() {
+    // It could not be compiled either.
+    let octets = with_manifest(b"\0asm\x0d\0\x01\0", r#"{"contract":"0.2.0","name":"p","version":"3.1.0"}"#);
+    let words = refused(plugin("p"), octets).await;
+    let wanted =
+        "plugin \"p\": it was built for version 0.2.0 of the contract; this Mailwright speaks 0.1.x; rebuild it";
+    assert!(words.starts_with(wanted), "{words}");
+    let none = refused(plugin("p"), with_manifest(b"\0asm\x0d\0\x01\0", "{")).await;
+    assert!(none.contains("its manifest (custom section mailwright:manifest) is not understood"), "{none}");
+}
+
+#[tokio::test]
+async fn a_configuration_is_told_by_file_and_line_before_anything_is_compiled() {
+    let schema = r#"{"contract":"0.1.0","name":"p","version":"3.1.0","config":{"type":"object","required":["to"],
+        "properties":{"wait":{"type":"string","format":"mailwright-duration"},"to":{"type":"string"},
+        "deep":{"type":"array","items":{"type":"object","properties":{"on":{"type":"boolean"}}}}},
+        "additionalProperties":false}}"#;
+    let text = "hostname = \"mx.example.org\"\ndata_dir = \"var\"\n[[listener]]\nname = \"mx\"\nbind = \"[::1]:25\"\n\
+        [[plugin]]\nname = \"p\"\nsource = \"builtin:p\"\n[plugin.config]\nwiat = 5\ndeep = [{ on = true },\n  { on = 1 }]\n";
+    let config = parse("mx.toml", text, &["plugin.0.config.wait=5".to_owned()]).expect("it is sound");
+    let octets = with_manifest(b"\0asm\x0d\0\x01\0", schema);
+    let words = refused(config.plugins[0].clone(), octets).await;
+    let lines: Vec<&str> = words.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "plugin \"p\": its configuration does not fit:",
+            "mx.toml:12:10: plugin.0.config.deep.1.on: expected true or false, found 1",
+            "--set plugin.0.config.wait=5: plugin.0.config.wait: expected a duration, with its unit (ms, s, m, h, d), found 5; did you mean \"5s\"?",
+            "mx.toml:10:1: plugin.0.config.wiat: unknown key; did you mean `wait`?",
+            "mx.toml:9:1: plugin.0.config.to: missing: expected text",
+            "`mailwright plugin inspect builtin:p` shows what may be set",
+        ]
+    );
+    // Without the table it is told where the plugin is.
+    let without = text.split("[plugin.config]").next().expect("its first half");
+    let config = parse("mx.toml", without, &[]).expect("it is sound");
+    let words = refused(config.plugins[0].clone(), with_manifest(b"\0asm\x0d\0\x01\0", schema)).await;
+    assert!(words.contains("\nmx.toml:6:1: plugin.0.config.to: missing: expected text"), "{words}");
 }
 
 const VERSION: &str = "0.2.3";

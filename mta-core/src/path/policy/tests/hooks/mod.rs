@@ -242,6 +242,7 @@ async fn its_configuration_is_checked_at_load() {
     assert!(error.contains("plugin \"hello\": configure failed: invalid-config: header: \"X Hello\""), "{error}");
     plugin.config_json = r#"{"haeder":"X-Hello"}"#.to_owned();
     let error = stage.load(&[(plugin, octets)]).await.expect_err("misspelt").to_string();
-    assert!(error.contains("unknown field `haeder`, expected `header`"), "{error}");
+    let told = "its configuration does not fit:\nconfig.haeder: unknown key; did you mean `header`?";
+    assert!(error.contains(told) && error.contains("`mailwright plugin inspect builtin:hello`"), "{error}");
     assert!(!stage.host.has(Hook::Data), "a failed load changes nothing");
 }
