@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod pair_tests;
+mod ports;
 mod reloads;
 pub mod trial;
 
@@ -14,17 +15,17 @@ use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
 use crate::base::world::dns::Dns;
 use crate::base::world::metrics::Measure;
-use crate::base::world::net::{Listener, Net};
+use crate::base::world::net::Net;
 use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::{Config, Engine, HttpListener};
+use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
 use crate::edge::control::server::{ControlSocket, Operations};
 use crate::edge::control::socket_path;
 use crate::edge::http::{self, Web};
 use crate::edge::observe::exposition::Metrics;
 use crate::edge::observe::tally::Tally;
-use crate::edge::observe::{EventLog, Unheard, scrape};
+use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
@@ -38,13 +39,15 @@ use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::edge::world::ticker;
 use crate::path::deliver::driver::{Deliverer, Parts};
-use crate::path::policy::{Host, HostSettings, Reach};
+use crate::path::policy::{Host, HostSettings};
 use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
+use crate::sandbox::Reach;
+use ports::{bind, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
 use std::pin::pin;
 use std::slice;
@@ -218,7 +221,7 @@ impl Server {
         let counting: Vec<Arc<dyn Measure>> =
             vec![Arc::<Tally>::clone(log.tally()), Arc::<Suppressor>::clone(&suppressor), Arc::new(host.clone())];
         let metrics = Arc::new(Metrics(counting));
-        serve_metrics(&config, &world, &metrics, &mut beside)?;
+        serve_metrics(&config, &*world.net, &*world.observe, &metrics, &mut beside)?;
 
         let (admit, admitted) = mpsc::channel(ADMISSIONS_MAX);
         let (spool, spool_tasks) =
@@ -238,7 +241,8 @@ impl Server {
         let operations = operations(operate, &reloads, suppressor, &world, metrics);
         beside.spawn(async move { control.serve(Arc::new(operations)).await });
 
-        let web = serve_public(public, &policy, &world);
+        let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
+        let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
         let doors = Arc::new(Doors::new(
             config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
@@ -404,33 +408,6 @@ fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dy
     }))
 }
 
-/// A listener's name, and its open port.
-type Port = (Arc<str>, Box<dyn Listener>);
-
-fn bind(config: &Config, net: &dyn Net) -> Result<Vec<Port>, String> {
-    let bind = |listener: &crate::config::model::Listener| {
-        let port = net.listen(listener.bind);
-        let port = port.map_err(|error| format!("listener `{}`: {}: {error}", listener.name, listener.bind))?;
-        Ok((Arc::clone(&listener.name), port))
-    };
-    config.listeners.iter().map(bind).collect()
-}
-
-/// Opens the port for what gathers metrics, if there is to be one.
-fn serve_metrics(
-    config: &Config,
-    world: &World,
-    metrics: &Arc<Metrics>,
-    beside: &mut JoinSet<()>,
-) -> Result<(), String> {
-    let Some(at) = config.metrics.bind else { return Ok(()) };
-    let port = world.net.listen(at).map_err(|error| format!("metrics.bind: {at}: {error}"))?;
-    world.observe.event(Event::Listening { listener: "metrics", address: port.local() });
-    let metrics = Arc::clone(metrics);
-    beside.spawn(async move { scrape::serve(port, metrics).await });
-    Ok(())
-}
-
 /// What plugins and deliveries do beside the mail.
 fn run_beside(host: &Host, deliver: &Arc<Deliverer>, beside: &mut JoinSet<()>) {
     let (ticking, keeping, sweeper) = (host.clone(), host.clone(), Arc::clone(deliver));
@@ -457,22 +434,6 @@ fn queue_doors(
     }
 }
 
-/// Serves SMTP at these ports.
-fn serve_mail(ports: Vec<Port>, doors: &Arc<Doors>, phase: &watch::Sender<Phase>) -> JoinSet<()> {
-    let mut listeners = JoinSet::new();
-    for (name, port) in ports {
-        receive::announce(&*port, &name, doors);
-        listeners.spawn(receive::serve(port, name, Arc::clone(doors), phase.subscribe()));
-    }
-    listeners
-}
-
-/// Serves plugins' public paths at these ports.
-fn serve_public(ports: Vec<PublicPort>, policy: &Arc<dyn Policy>, world: &World) -> Web {
-    let (policy, observe, clock) = (Arc::clone(policy), Arc::clone(&world.observe), Arc::clone(&world.clock));
-    Web::start(http::Doors { policy, observe, clock }, ports)
-}
-
 /// What operators may ask.
 fn operations(
     operate: Arc<dyn Operate>,
@@ -491,17 +452,4 @@ fn operations(
         hostname: Arc::clone(&reloads.present().hostname),
         started: world.clock.now().wall,
     }
-}
-
-/// A public HTTP listener, and its open port.
-type PublicPort = (HttpListener, Box<dyn Listener>);
-
-/// The public HTTP ports, open.
-fn bind_public(config: &Config, net: &dyn Net) -> Result<Vec<PublicPort>, String> {
-    let bind = |http: &HttpListener| {
-        let port = net.listen(http.bind);
-        let port = port.map_err(|error| format!("http `{}`: {}: {error}", http.name, http.bind))?;
-        Ok((http.clone(), port))
-    };
-    config.http.iter().map(bind).collect()
 }

@@ -7,7 +7,7 @@ use cli::config_args::ConfigArgs;
 use cli::{Cli, Command, SpoolCommand};
 use mta_core::app::{self, ServeOptions};
 use mta_core::edge::plugins::child;
-use mta_core::path::policy::Profile;
+use mta_core::sandbox::Profile;
 use std::process::ExitCode;
 
 #[global_allocator]

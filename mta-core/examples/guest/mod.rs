@@ -15,7 +15,8 @@ use mta_core::edge::world::dns::HickoryDns;
 use mta_core::edge::world::http::HyperClient;
 use mta_core::edge::world::net::SystemNet;
 use mta_core::edge::world::ticker;
-use mta_core::path::policy::{Host, HostSettings, Reach, Supplies};
+use mta_core::path::policy::{Host, HostSettings};
+use mta_core::sandbox::{Reach, Supplies};
 use std::error::Error;
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use super::super::say;
 use mta_core::config::model::PluginSource;
 use mta_core::config::schema::expected;
 use mta_core::edge::plugins;
-use mta_core::path::policy::{Inspection, inspect};
+use mta_core::sandbox::{Inspection, inspect};
 use serde_json::{Map, Value};
 
 pub(super) fn run(component: &str, json: bool) -> Result<(), String> {

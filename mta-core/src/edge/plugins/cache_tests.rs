@@ -112,7 +112,7 @@ fn what_was_used_longest_ago_makes_room() {
 
 #[test]
 fn keys_differ_by_component() {
-    let engine = crate::path::policy::compiling_engine(crate::path::policy::Profile::Narrow).expect("an engine");
+    let engine = crate::sandbox::compiling_engine(crate::sandbox::Profile::Narrow).expect("an engine");
     let name = |octets: &[u8]| Key::new(&engine, octets).name();
     assert_eq!(name(b"a"), name(b"a"));
     assert_ne!(name(b"a"), name(b"b"));

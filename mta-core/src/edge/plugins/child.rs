@@ -5,7 +5,7 @@
 use super::COMPONENT_BYTES_MAX;
 use super::code::OwnCode;
 use crate::config::model::CompileLimits;
-use crate::path::policy::{NotCompiled, Profile, compiling_engine};
+use crate::sandbox::{NotCompiled, Profile, compiling_engine};
 use bytes::Bytes;
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
 use std::io::{self, Read, Write};

@@ -7,7 +7,7 @@ use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::world::Observe;
 use crate::config::model::Plugin;
-use crate::path::policy::{Compile, NotCompiled, Profile};
+use crate::sandbox::{Compile, NotCompiled, Profile};
 use bytes::Bytes;
 use std::path::Path;
 use std::sync::Arc;

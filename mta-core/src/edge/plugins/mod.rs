@@ -6,7 +6,7 @@ mod code;
 pub mod compiler;
 
 use crate::config::model::PluginSource;
-use crate::path::policy::WIDE_COMPONENT_BYTES_MAX;
+use crate::sandbox::WIDE_COMPONENT_BYTES_MAX;
 use bytes::Bytes;
 use std::fs::File;
 use std::io::Read;

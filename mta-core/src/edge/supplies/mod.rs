@@ -8,7 +8,7 @@ mod tables_tests;
 
 use crate::base::world::Observe;
 use crate::config::model::Config;
-use crate::path::policy::{Supplies, Table};
+use crate::sandbox::{Supplies, Table};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tables::TableFile;

@@ -2,7 +2,7 @@
 
 use super::file;
 use crate::config::model::SecretSource;
-use crate::path::policy::{SECRET_BYTES_MAX, Secret};
+use crate::sandbox::{SECRET_BYTES_MAX, Secret};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -4,7 +4,7 @@ use super::file;
 use crate::base::event::Event;
 use crate::base::world::Observe;
 use crate::config::model;
-use crate::path::policy::{TABLE_BYTES_MAX, Table, TableSlot};
+use crate::sandbox::{TABLE_BYTES_MAX, Table, TableSlot};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! The thread that beats for the plugins: a tick each millisecond while guests run.
 
-use crate::path::policy::Pulse;
+use crate::sandbox::Pulse;
 use std::io;
 use std::sync::{Arc, Weak};
 use std::thread;

@@ -348,7 +348,15 @@ impl Machine {
                 }
             }
             After::Entry(entry) => match self.want(entry, self.items.get(slot).destination, now) {
-                None => self.forget(slot),
+                None => {
+                    let unplaced = self.is_unplaced(slot);
+                    self.forget(slot);
+                    // Policy's answer is durable, though nobody could say so when it was given: its recipients go where
+                    // that says, and have no item there yet.
+                    if unplaced {
+                        self.operate(id, Operation::divide());
+                    }
+                }
                 Some(want) => {
                     let item = self.items.get_mut(slot);
                     item.due = want.due;

@@ -49,10 +49,16 @@ impl Operation {
         state && self.domain.as_deref().is_none_or(|wanted| domain.is_some_and(|d| d.to_string() == wanted))
     }
 
-    /// Whether what is under way has to be visited again when it ends: it may be left behind pending, which a retry
-    /// and a division have nothing to do with (neither ever begins beside attempts of older routes).
-    pub(super) fn comes_back(&self) -> bool {
-        self.action == Action::Cancel && !self.held
+    /// What is to be done when the message is still, after this was done beside something under way. A cancel visits what
+    /// that left behind pending. A retry may have released recipients of the very item that is under way, and what the
+    /// attempt says at its end can be older than that: the message is read again.
+    pub(super) fn when_still(&self) -> Option<Self> {
+        match self.action {
+            Action::Cancel => (!self.held).then(|| Self { ticket: None, ..self.clone() }),
+            Action::Retry => Some(Self::divide()),
+            // Neither changes a recipient that is pending.
+            Action::Rebind | Action::Divide => None,
+        }
     }
 }
 

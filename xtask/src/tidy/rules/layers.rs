@@ -5,7 +5,7 @@ use super::super::imports::{Import, imports, module_of};
 use super::super::tree::Tree;
 
 /// Bottom first; a module imports only from its own layer and those before it.
-const LAYERS: &[&str] = &["base", "config", "path", "edge", "app", "cli", "main"];
+const LAYERS: &[&str] = &["base", "config", "sandbox", "path", "edge", "app", "cli", "main"];
 
 /// Layers are not turned round.
 pub(super) fn imports_follow_layers(tree: &Tree) -> Vec<Finding> {

@@ -6,7 +6,7 @@ use super::super::tree::Tree;
 
 const SOURCES: &str = "mta-core/src/";
 
-/// `.await` and `async` only in files named `driver.rs`, folders named `driver`, policy's host functions, the edge,
+/// `.await` and `async` only in files named `driver.rs`, folders named `driver`, the sandbox's doors, the edge,
 /// the wiring and the door. Everything else is (input, now) in, effects out.
 pub(super) fn waits_only_in_drivers(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -24,7 +24,7 @@ fn may_wait(path: &str) -> bool {
     let inside = &path[SOURCES.len()..];
     let is_driver = inside.ends_with("/driver.rs") || inside.contains("/driver/");
     is_driver
-        || ["edge/", "path/policy/doors/", "path/policy/host/", "path/policy/loading/", "app/", "cli/"]
+        || ["edge/", "sandbox/bounds/", "sandbox/doors/", "sandbox/host/", "sandbox/loading/", "app/", "cli/"]
             .iter()
             .any(|folder| inside.starts_with(folder))
         || ["app.rs", "cli.rs", "main.rs"].contains(&inside)
@@ -44,7 +44,7 @@ mod tests {
         assert_eq!(waiting("path/receive/session.rs", text), 1);
         assert_eq!(waiting("path/receive/driver.rs", text), 0);
         assert_eq!(waiting("path/receive/driver/pump.rs", text), 0);
-        assert_eq!(waiting("path/policy/host/log.rs", text), 0);
+        assert_eq!(waiting("sandbox/host/log.rs", text), 0);
         assert_eq!(waiting("edge/world/net.rs", text), 0);
         assert_eq!(waiting("path/receive/hosts.rs", "#[cfg(test)] mod tests { async fn f() {} }"), 0);
     }

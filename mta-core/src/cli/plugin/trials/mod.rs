@@ -11,7 +11,7 @@ use mta_core::config::model::{Config, EditGrant, Plugin, PluginSource};
 use mta_core::config::parse::parse;
 use mta_core::edge::config_file::ConfigFile;
 use mta_core::edge::plugins;
-use mta_core::path::policy::inspect;
+use mta_core::sandbox::inspect;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -1,11 +1,5 @@
 //! The hooks of one recipient on its way out: where it goes, and each attempt.
 
-use super::super::exchange::trail::{Ask, Trail};
-use super::super::exchange::{routing, verdict, words};
-use super::super::fault::{Fault, poison};
-use super::super::host::stock::{Lease, Loaded};
-use super::super::scene::body::BodyScene;
-use super::super::scene::{DeliveryScene, MessageScene, Scene};
 use super::generation::key;
 use super::shared::{Shared, kept};
 use crate::base::event::Event;
@@ -15,6 +9,13 @@ use crate::base::flow::policy::{Hook, RouteVerdict, Routing, SendVerdict, Sendin
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::Edits;
 use crate::config::model::OnFailure;
+use crate::sandbox::exchange::compare::trail::{Ask, Trail};
+use crate::sandbox::exchange::compare::words;
+use crate::sandbox::exchange::{routing, verdict};
+use crate::sandbox::fault::{Fault, poison};
+use crate::sandbox::host::stock::{Lease, Loaded};
+use crate::sandbox::scene::body::BodyScene;
+use crate::sandbox::scene::{DeliveryScene, MessageScene, Scene};
 use std::sync::Arc;
 
 /// `on-route`: an instance of its own, as at `on-pre-send`.

@@ -1,8 +1,8 @@
 //! One load's plugins, and who has which hook.
 
-use super::super::host::stock::Loaded;
 use crate::base::flow::policy::Hook;
 use crate::config::model::Mode;
+use crate::sandbox::host::stock::Loaded;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;

@@ -3,11 +3,11 @@
 //! Hooks never wait for it. What a plugin wrote is kept within [`BEHIND`], or when the server ends; a crash may lose as
 //! much as that.
 
-use super::super::capability::kept::Page;
-use super::super::capability::kv::{Bucket, Kv};
 use crate::base::event::Event;
 use crate::base::world::store::{Journal, Position, Record, StoreFault};
 use crate::base::world::{Clock, Observe};
+use crate::sandbox::capability::kv::kept::Page;
+use crate::sandbox::capability::kv::{Bucket, Kv};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
@@ -146,11 +146,11 @@ impl Keeper {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::capability::kept::BucketName;
     use super::*;
     use crate::base::flow::Answer;
     use crate::base::time::{Now, UnixMillis};
     use crate::edge::store;
+    use crate::sandbox::capability::kv::kept::BucketName;
     use std::path::Path;
     use std::time::Instant;
 

@@ -1,8 +1,5 @@
 //! What operators see of the generations, and the way back to the one before.
 
-use super::super::exchange::trail::fault_said;
-use super::super::host::stock::{Loaded, fresh};
-use super::super::scene::{SessionScene, recorded};
 use super::Host;
 use super::generation::Generation;
 use super::shared::Shared;
@@ -14,6 +11,9 @@ use crate::base::flow::operator::{Recording, Serving, ServingHook, ServingPlugin
 use crate::base::flow::policy::Hook;
 use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use crate::config::model::Mode;
+use crate::sandbox::exchange::compare::trail::fault_said;
+use crate::sandbox::host::stock::{Loaded, fresh};
+use crate::sandbox::scene::{SessionScene, recorded};
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;

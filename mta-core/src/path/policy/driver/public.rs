@@ -1,12 +1,12 @@
 //! `on-http`: a request to a plugin's own path, of no session and no message.
 
-use super::super::exchange::response;
-use super::super::host::bindings::exports::mailwright::plugin::on_http::Request;
-use super::super::host::stock::Lease;
-use super::super::scene::Scene;
 use super::shared::Shared;
 use crate::base::flow::policy::Hook;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
+use crate::sandbox::exchange::response;
+use crate::sandbox::host::bindings::exports::mailwright::plugin::on_http::Request;
+use crate::sandbox::host::stock::Lease;
+use crate::sandbox::scene::Scene;
 
 /// Asks the plugin of that name, in an instance as fresh as that of any transaction. For which listeners' sessions it is
 /// asked does not matter here.

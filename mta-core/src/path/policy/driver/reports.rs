@@ -1,16 +1,16 @@
 //! The hooks that are told, and the time that passes for them: beside the mail, in tasks of their own, dropped where a plugin can't keep up.
 
-use super::super::exchange::verdict;
-use super::super::host::instance::Told;
-use super::super::host::reports::Place;
-use super::super::host::stock::{Lease, Loaded};
-use super::super::scene::{Scene, SessionScene};
 use super::attempt::attempt_scene;
 use super::generation::{Generation, key};
 use super::shared::Shared;
 use crate::base::event::Event;
 use crate::base::flow::policy::{Attempted, Hook};
 use crate::base::mail::id::QueueId;
+use crate::sandbox::bounds::reports::Place;
+use crate::sandbox::exchange::verdict;
+use crate::sandbox::host::instance::Told;
+use crate::sandbox::host::stock::{Lease, Loaded};
+use crate::sandbox::scene::{Scene, SessionScene};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Instant;

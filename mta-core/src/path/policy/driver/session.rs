@@ -1,18 +1,19 @@
 //! The hooks of a session and of its transactions.
 
-use super::super::exchange::trail::{Ask, Trail};
-use super::super::exchange::{question::question, verdict, words};
-use super::super::fault::Fault;
-use super::super::host::figures::Tenant;
-use super::super::host::instance::{Live, Pool, Question};
-use super::super::host::stock::{Lease, Loaded};
-use super::super::scene::body::BodyScene;
-use super::super::scene::{MessageScene, Scene, SessionScene};
 use super::generation::{Generation, key};
 use super::shared::{Shared, kept};
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Hook, SessionInfo, SessionPolicy, Submission};
 use crate::base::mail::edits::Edits;
+use crate::sandbox::exchange::compare::trail::{Ask, Trail};
+use crate::sandbox::exchange::compare::words;
+use crate::sandbox::exchange::{question::question, verdict};
+use crate::sandbox::fault::Fault;
+use crate::sandbox::host::figures::Tenant;
+use crate::sandbox::host::instance::{Live, Pool, Question};
+use crate::sandbox::host::stock::{Lease, Loaded};
+use crate::sandbox::scene::body::BodyScene;
+use crate::sandbox::scene::{MessageScene, Scene, SessionScene};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 

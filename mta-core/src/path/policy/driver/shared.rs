@@ -1,23 +1,23 @@
 //! What the hooks of sessions and of attempts share: the host's insides, and what a call's end means.
 
-use super::super::capability::kv::Kv;
-use super::super::exchange::said::{Said, Says};
-use super::super::exchange::trail::Trials;
-use super::super::exchange::verdict;
-use super::super::fault::breaker::Turn;
-use super::super::fault::{Fault, Kind, poison};
-use super::super::host::figures::Tenant;
-use super::super::host::instance::Pool;
-use super::super::host::stock::Loaded;
-use super::super::loading::compile::Compile;
-use super::super::scene::{Scene, SessionScene};
-use super::super::wide::linkers::Linkers;
 use super::generation::Generation;
 use super::keeper::Keeper;
 use crate::base::event::Event;
 use crate::base::flow::policy::Hook;
 use crate::base::mail::id::QueueId;
 use crate::config::model::{Mode, OnFailure};
+use crate::sandbox::capability::kv::Kv;
+use crate::sandbox::exchange::compare::trail::Trials;
+use crate::sandbox::exchange::said::{Said, Says};
+use crate::sandbox::exchange::verdict;
+use crate::sandbox::fault::breaker::Turn;
+use crate::sandbox::fault::{Fault, Kind, poison};
+use crate::sandbox::host::figures::Tenant;
+use crate::sandbox::host::instance::Pool;
+use crate::sandbox::host::stock::Loaded;
+use crate::sandbox::loading::compile::Compile;
+use crate::sandbox::scene::{Scene, SessionScene};
+use crate::sandbox::wide::linkers::Linkers;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

@@ -4,21 +4,22 @@
 //! the mail asks the followers the same, in the same order, and notes where they differ. Mail waits for none of it: what
 //! can't be kept up with is dropped and counted.
 
-use super::super::doors::octets;
-use super::super::exchange::differences::differ;
-use super::super::exchange::trail::{Ask, Step, Trail, fault_said};
-use super::super::exchange::{routing, verdict, words};
-use super::super::fault::{Fault, Kind};
-use super::super::host::instance::Pool;
-use super::super::host::reports::Place;
-use super::super::host::stock::{Lease, Loaded};
-use super::super::scene::{MessageScene, Scene, SessionScene, recorded};
 use super::generation::{Follower, Generation};
 use super::shared::{Shared, kept};
 use crate::base::event::Event;
 use crate::base::flow::attempt::{NextHop, Routes};
 use crate::base::flow::operator::trial::{Answered, Difference, Recorded, RecordedSession, Said};
 use crate::base::mail::domain::Domain;
+use crate::sandbox::bounds::reports::Place;
+use crate::sandbox::doors::message::octets;
+use crate::sandbox::exchange::compare::differences::differ;
+use crate::sandbox::exchange::compare::trail::{Ask, Step, Trail, fault_said};
+use crate::sandbox::exchange::compare::words;
+use crate::sandbox::exchange::{routing, verdict};
+use crate::sandbox::fault::{Fault, Kind};
+use crate::sandbox::host::instance::Pool;
+use crate::sandbox::host::stock::{Lease, Loaded};
+use crate::sandbox::scene::{MessageScene, Scene, SessionScene, recorded};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

@@ -428,7 +428,7 @@ async fn a_message_whose_every_attempt_faults_a_plugin_is_held() {
 
 #[tokio::test]
 async fn nothing_is_held_where_a_fault_means_something_else_or_the_plugin_fails_for_all() {
-    let before = crate::path::policy::fault::poison::reply("trap", crate::path::policy::fault::Kind::Trap, 2);
+    let before = crate::sandbox::fault::poison::reply("trap", crate::sandbox::fault::Kind::Trap, 2);
     let stage = Stage::new();
     let mut open = plugin("trap");
     open.on_failure = OnFailure::Open;

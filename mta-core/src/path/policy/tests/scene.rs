@@ -1,7 +1,5 @@
 //! The message as plugins see it: its fields after edits, its envelope, its parts and its body.
 
-use super::super::scene::body::{ALL_WRITTEN_BYTES_MAX, BodyScene, WRITTEN_BYTES_MAX};
-use super::super::scene::{MessageScene, Note, Refused, Scene, SessionScene};
 use super::guests::{
     ACCEPT, COPY_BODY, FIND, NEXT, PARTS, READ_PART, TRAP, WRITE, WRITE_BODY, expect_error, expect_octet, guest,
 };
@@ -12,6 +10,8 @@ use crate::base::mail::edits::EnvelopeEdit;
 use crate::base::mail::envelope::BodyType;
 use crate::base::mime::walk::Walk;
 use crate::config::model::{EditGrant, OnFailure, Plugin};
+use crate::sandbox::scene::body::{ALL_WRITTEN_BYTES_MAX, BodyScene, WRITTEN_BYTES_MAX};
+use crate::sandbox::scene::{MessageScene, Note, Refused, Scene, SessionScene};
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
@@ -367,7 +367,7 @@ fn parts_are_looked_for_again_when_the_body_or_its_description_changed() {
     assert!(!known(&message));
     assert_eq!(look(&mut message), "image/png");
     let mut scene = Scene { message: Some(message), ..Scene::default() };
-    scene.roll_back(super::super::scene::Mark::default());
+    scene.roll_back(crate::sandbox::scene::Mark::default());
     let message = scene.message.as_mut().expect("it is there");
     assert_eq!((known(message), look(message)), (false, "text/html".to_owned()));
     message.write_body(b"x", &memory()).expect("text");

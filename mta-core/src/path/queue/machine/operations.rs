@@ -43,15 +43,15 @@ impl Machine {
     pub fn operated(&mut self, id: QueueId, after: &After, now: UnixMillis) {
         let busy = self.is_busy(id);
         let Some(desk) = self.desks.get_mut(&id) else { return };
-        if let Some(mut operation) = desk.running.take() {
+        if let Some(operation) = desk.running.take() {
             if matches!(after, After::Unknown) && operation.action == Action::Divide {
                 // Nobody else would ask for it again.
                 desk.waiting.push_back(operation);
-            } else if operation.comes_back() && busy {
-                operation.ticket = None;
-                if !desk.again.contains(&operation) {
-                    desk.again.push(operation);
-                }
+            } else if busy
+                && let Some(again) = operation.when_still()
+                && !desk.again.contains(&again)
+            {
+                desk.again.push(again);
             }
         }
         match after {

@@ -93,6 +93,25 @@ fn policy_that_can_not_say_is_asked_again_at_the_next_due_time() {
 }
 
 #[test]
+fn an_answer_that_was_kept_and_not_heard_of_holds_when_the_age_is_looked_at_first() {
+    let mut machine = Machine::new(placing());
+    let message = entry(1, &["b@one.example"]);
+    machine.admit(&message, START);
+    let job = asked(&mut machine, START);
+    // Its time for a look comes before the next question.
+    let late = START.plus(6 * DAY);
+    machine.placed(job.slot, &After::Unknown, late);
+    let effects = begun(&mut machine, late);
+    let [Effect::Age(look)] = &effects[..] else { panic!("it is older than mail may be") };
+    let answered = placed(&message, &Placement::default());
+    machine.aged(look.slot, &after(&answered), false, late);
+    let effects = begun(&mut machine, late);
+    assert!(matches!(effects[..], [Effect::Operate { operation: Operation { action: Action::Divide, .. }, .. }]));
+    machine.operated(message.id, &after(&answered), late);
+    assert_eq!(hops(&jobs(&mut machine, late)), ["mx:one.example"]);
+}
+
+#[test]
 fn it_is_asked_while_all_delivery_is_paused_and_for_a_bounded_number_at_once() {
     let mut machine = Machine::new(Rules { paused: true, ..placing() });
     for number in 0..300 {

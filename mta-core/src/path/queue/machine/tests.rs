@@ -292,6 +292,28 @@ fn a_cancel_meets_what_is_under_way_when_it_ends() {
 }
 
 #[test]
+fn a_recipient_that_is_released_beside_an_attempt_is_not_lost_to_the_attempts_older_view() {
+    let mut machine = Machine::new(rules());
+    let mut message = entry(1, &["b@one.example", "c@one.example"]);
+    message.progress[1] = Progress::Held("odd".into());
+    machine.admit(&message, START);
+    let [attempt] = &jobs(&mut machine, START)[..] else { panic!("one of them goes") };
+    machine.operate(message.id, Operation { action: Action::Retry, held: true, ..Operation::divide() });
+    assert!(matches!(begun(&mut machine, START)[..], [Effect::Operate { .. }]));
+    // The attempt's ruling was durable first, the operator's is taken in first.
+    let mut tried = message.clone();
+    tried.progress[0] = Progress::Done(Fate::Delivered);
+    let mut released = tried.clone();
+    released.progress[1] = Progress::fresh(START);
+    machine.operated(message.id, &after(&released), START);
+    machine.attempted(attempt.slot, &after(&tried), ANSWERED, START);
+    let effects = begun(&mut machine, START);
+    assert!(matches!(effects[..], [Effect::Operate { operation: Operation { action: Action::Divide, .. }, .. }]));
+    machine.operated(message.id, &after(&released), START);
+    assert_eq!(jobs(&mut machine, START).len(), 1, "the other one goes");
+}
+
+#[test]
 fn a_new_route_never_starts_a_recipient_twice() {
     let mut machine = Machine::new(rules());
     let message = entry(1, &["b@one.example", "c@two.example"]);

@@ -9,7 +9,7 @@ use crate::base::flow::policy::{Asked, Gate};
 use crate::base::world::dns::{Mx, RecordData};
 use crate::base::world::http::HttpRequest;
 use crate::config::model::{Mode, Plugin};
-use crate::path::policy::{Reach, Secret, Supplies, Table, TableSlot};
+use crate::sandbox::{Reach, Secret, Supplies, Table, TableSlot};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::poll;

@@ -14,7 +14,7 @@ use crate::base::mail::envelope::{BodyType, Ret};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::config::model::{EditGrant, OnFailure, Plugin};
-use crate::path::policy::host::reports::REPORTS_MAX;
+use crate::sandbox::bounds::reports::REPORTS_MAX;
 use std::time::Duration;
 
 /// Traps unless the word with that number has that value.

@@ -1,0 +1,179 @@
+//! The host functions on what is kept: those of the grants `kv:<bucket>`, `tables:<name>` and `suppression:<scope>`.
+
+use super::super::capability::kv::entries::{KvFault, Stored};
+use super::super::capability::kv::{Bucket, Taken};
+use super::super::exchange::address::from_wire;
+use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
+use super::super::host::bindings::mailwright::plugin::{suppression, tables, types};
+use super::super::host::call::Call;
+use super::network::within;
+use crate::base::flow::operator::suppression::{ListName, Reason, Suppress, SuppressFault};
+use crate::base::mail::address::Address;
+use std::sync::Arc;
+
+impl Call {
+    fn bucket(&self, name: &str) -> Result<Arc<Bucket>, Error> {
+        self.plugin.grants.bucket(name, self.scene.tenant.as_ref()).ok_or(Error::NoSuchBucket)
+    }
+}
+
+impl From<KvFault> for Error {
+    fn from(fault: KvFault) -> Self {
+        match fault {
+            KvFault::Quota => Self::Quota,
+            KvFault::TooLarge => Self::TooLarge,
+            KvFault::Conflict => Self::Conflict,
+        }
+    }
+}
+
+impl wire::Host for Call {
+    fn get(&mut self, bucket: String, key: String) -> Result<Option<wire::Entry>, Error> {
+        let found = self.bucket(&bucket)?.get(self.now_ms(), &key);
+        Ok(found.map(|Stored { value, version, expires_ms }| wire::Entry { value, version, expires_ms }))
+    }
+
+    fn set(&mut self, bucket: String, key: String, value: Vec<u8>, ttl: Option<u64>) -> Result<(), Error> {
+        self.bucket(&bucket)?.set(self.now_ms(), &key, value, ttl)?;
+        Ok(())
+    }
+
+    fn delete(&mut self, bucket: String, key: String) -> Result<bool, Error> {
+        Ok(self.bucket(&bucket)?.delete(self.now_ms(), &key))
+    }
+
+    fn cas(
+        &mut self,
+        bucket: String,
+        key: String,
+        expected: Option<u64>,
+        value: Vec<u8>,
+        ttl: Option<u64>,
+    ) -> Result<u64, Error> {
+        Ok(self.bucket(&bucket)?.cas(self.now_ms(), &key, expected, value, ttl)?)
+    }
+
+    fn incr(&mut self, bucket: String, key: String, delta: i64, ttl: Option<u64>) -> Result<i64, Error> {
+        Ok(self.bucket(&bucket)?.incr(self.now_ms(), &key, delta, ttl)?)
+    }
+
+    fn take(
+        &mut self,
+        bucket: String,
+        key: String,
+        cost: u32,
+        limit: u32,
+        window_ms: u64,
+    ) -> Result<wire::Taken, Error> {
+        Ok(match self.bucket(&bucket)?.take(self.now_ms(), &key, cost, limit, window_ms)? {
+            Taken::Remaining(left) => wire::Taken::Remaining(left),
+            Taken::RetryAfterMs(wait) => wire::Taken::RetryAfterMs(wait),
+        })
+    }
+
+    fn list_keys(
+        &mut self,
+        bucket: String,
+        prefix: String,
+        after: Option<String>,
+        limit: u32,
+    ) -> Result<Vec<String>, Error> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.bucket(&bucket)?.list_keys(self.now_ms(), &prefix, after.as_deref(), limit))
+    }
+}
+
+impl tables::Host for Call {
+    fn lookup(&mut self, table: String, key: String) -> Result<Option<String>, tables::Error> {
+        let table = self.plugin.grants.table(&table).ok_or(tables::Error::NoSuchTable)?;
+        Ok(table.load().lookup(&key).map(str::to_owned))
+    }
+}
+
+impl From<SuppressFault> for suppression::Error {
+    fn from(fault: SuppressFault) -> Self {
+        match fault {
+            SuppressFault::Full => Self::Full,
+            SuppressFault::Unkept(_) => Self::Unavailable(fault.to_string()),
+        }
+    }
+}
+
+impl From<suppression::Reason> for Reason {
+    fn from(reason: suppression::Reason) -> Self {
+        match reason {
+            suppression::Reason::Unsubscribe => Self::Unsubscribe,
+            suppression::Reason::HardBounce => Self::HardBounce,
+            suppression::Reason::Complaint => Self::Complaint,
+            suppression::Reason::Manual => Self::Manual,
+        }
+    }
+}
+
+impl From<Reason> for suppression::Reason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Unsubscribe => Self::Unsubscribe,
+            Reason::HardBounce => Self::HardBounce,
+            Reason::Complaint => Self::Complaint,
+            Reason::Manual => Self::Manual,
+        }
+    }
+}
+
+impl Call {
+    /// The lists, the tenant's own of that scope, and the address, where the plugin may do that.
+    fn suppressed(
+        &self,
+        scope: &str,
+        who: types::Address,
+        change: bool,
+    ) -> Result<(Arc<dyn Suppress>, ListName, Address), suppression::Error> {
+        // A shadow must leave no trace anywhere.
+        if change && self.plugin.shadow {
+            return Err(suppression::Error::NotPermitted);
+        }
+        let scope = self.plugin.grants.scope(scope, change).ok_or(suppression::Error::NotPermitted)?;
+        let who = from_wire(who).ok_or(suppression::Error::Invalid)?;
+        let none = || suppression::Error::Unavailable("there are no lists here".to_owned());
+        let lists = self.world.suppress.clone().ok_or_else(none)?;
+        Ok((lists, ListName { scope: scope.clone(), tenant: self.scene.tenant.clone() }, who))
+    }
+
+    /// What the lists say, if they do while the hook may wait.
+    async fn kept<T>(
+        &mut self,
+        change: impl Future<Output = Result<T, SuppressFault>>,
+    ) -> Result<T, suppression::Error> {
+        let wait = self.patience();
+        let late = || suppression::Error::Unavailable("the disk takes too long".to_owned());
+        Ok(within(&*self.world.clock, wait, change).await.ok_or_else(late)??)
+    }
+}
+
+impl suppression::Host for Call {
+    fn contains(
+        &mut self,
+        scope: String,
+        who: types::Address,
+    ) -> Result<Option<suppression::Reason>, suppression::Error> {
+        let (lists, list, who) = self.suppressed(&scope, who, false)?;
+        Ok(lists.contains(&list, &who).map(Into::into))
+    }
+
+    async fn add(
+        &mut self,
+        scope: String,
+        who: types::Address,
+        why: suppression::Reason,
+    ) -> Result<(), suppression::Error> {
+        let (lists, list, who) = self.suppressed(&scope, who, true)?;
+        let by = format!("plugin:{}", self.plugin.name).into();
+        self.kept(lists.add(list, vec![(who, why.into())], by)).await.map(drop)
+    }
+
+    async fn remove(&mut self, scope: String, who: types::Address) -> Result<bool, suppression::Error> {
+        let (lists, list, who) = self.suppressed(&scope, who, true)?;
+        self.kept(lists.remove(list, who)).await
+    }
+}
