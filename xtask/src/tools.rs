@@ -1,4 +1,4 @@
-//! The tools of other languages that the example plugins are built with, from crates.io, PyPI and npm, in the target
+//! The tools of other languages that the example plugins are built with, from the registries of Cargo, Python and npm, in the target
 //! directory.
 //!
 //! Their versions are those that the examples themselves name, and for C the one below. What is installed is kept until these change.
