@@ -4,6 +4,7 @@ use crate::base::event::Event;
 use crate::base::fixtures::{Names, Web};
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Progress};
+use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::{Policy, SessionInfo, SessionPolicy};
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
@@ -121,6 +122,10 @@ impl Stage {
 
     pub(super) fn with_instances_of_each_tenant(instances_per_tenant_max: usize) -> Self {
         Self::with(|settings| HostSettings { instances_max: 16, instances_per_tenant_max, ..settings })
+    }
+
+    pub(super) fn with_lists(lists: Arc<dyn Suppress>) -> Self {
+        Self::with(|settings| HostSettings { instances_max: 16, suppress: Some(lists), ..settings })
     }
 
     fn with(change: impl FnOnce(HostSettings) -> HostSettings) -> Self {

@@ -1,6 +1,7 @@
 //! Capabilities, with guests that use them: what is granted works, what is not is refused with the grant's name.
 
 mod submit;
+mod suppression;
 
 use super::guests::{ACCEPT, Import, LOG, NEXT, RANDOM, expect_octet, guest, guest_saying};
 use super::stage::{Stage, plugin, reach};

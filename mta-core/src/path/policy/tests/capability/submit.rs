@@ -13,7 +13,7 @@ use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::{Blob, Room, Spool};
 use crate::base::mail::content::Content;
 use crate::base::mail::id::QueueId;
-use crate::config::model::{EditGrant, Plugin, SubmitLimits};
+use crate::config::model::{EditGrant, Mode, Plugin, SubmitLimits};
 use crate::config::parse::parse;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex};
@@ -261,4 +261,18 @@ async fn a_flood_ends_at_the_limits_and_a_reload_forgets_none_of_them() {
         let (stage, spool) = serving(limited(limits), kept, &[SEND], &[("on-http", &answered(wanted))]).await;
         assert_eq!((ask(&stage).await, spool.offers.lock().expect("whole").len()), (Some(200), 0), "{limits:?}");
     }
+}
+
+#[tokio::test]
+async fn a_shadow_sends_no_mail() {
+    let shadow = Plugin { mode: Mode::Shadow, ..sender() };
+    let body = format!("{} {NEXT}", sends(NOT_PERMITTED));
+    let (stage, spool) = serving(shadow, Kept::default(), &[SEND], &[("on-data", &body)]).await;
+    let (envelope, content) = (envelope(&["a@example.net"]), content("A: b\r\n\r\n", ""));
+    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    assert_eq!(stage.session().data(submission).await.disposition, Disposition::Next);
+    stage.host.told().await;
+    let report = stage.host.differences(Some("signup")).expect("it is on trial").remove(0);
+    assert_eq!((report.calls, report.faults), (1, 0), "it was answered as expected");
+    assert_eq!(spool.offers.lock().expect("whole").len(), 0);
 }
