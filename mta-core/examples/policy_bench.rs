@@ -1,8 +1,8 @@
 //! What plugins cost: `builtin:hello` asked through policy's door, at each hook and for whole transactions.
 //!
-//! `cargo run --release -p mta-core --example policy_bench [threads] [FOLDER]`. Each line is the median of many batches; a
-//! run takes about ten seconds. With a folder that has the components of plugins/examples it goes on with those, which are
-//! larger: some minutes. docs/performance.md has the figures.
+//! `cargo run --release -p mta-core --example policy_bench [threads] [COMPONENT]`. Each line is the median of many batches; a
+//! run takes about ten seconds. With a component of plugins/examples it measures that one alone, which takes some minutes
+//! for an interpreter. docs/performance.md has the figures.
 
 mod guest;
 
@@ -19,8 +19,10 @@ use mta_core::edge::plugins;
 use mta_core::path::policy::Host;
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 
 /// Calls in a batch, and batches: together about a second a line.
 const BATCH: u32 = 500;
@@ -40,30 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threads = std::env::args().nth(1).map_or(Ok(1), |text| text.parse())?;
     let threads = usize::clamp(threads, 1, THREADS_MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-    let hello = Arc::new(runtime.block_on(mail(hello()?))?);
-    let nothing = Arc::new(runtime.block_on(mail(rcpt(false)?))?);
-    let taking = Arc::new(runtime.block_on(mail(rcpt(true)?))?);
     println!("{threads} thread(s), each line: median (lowest, highest) of {BATCHES} batches of {BATCH}");
-    let mut lines = vec![
-        (&hello, What::Connect),
-        (&hello, What::Rcpt),
-        (&hello, What::Data),
-        (&hello, What::Transaction),
-        (&hello, What::PreSend),
-        (&nothing, What::Nothing),
-        (&taking, What::Take),
-        (&nothing, What::Absent),
-        (&nothing, What::AbsentAsked),
-    ];
-    let mut examples = Vec::new();
-    if let Some(folder) = std::env::args().nth(2) {
-        for (file, allow, config) in EXAMPLES {
-            println!("{file}");
-            examples.push(Arc::new(runtime.block_on(mail(example(&folder, file, allow, config)?))?));
-        }
-    }
-    lines.extend(examples.iter().zip([What::Greylist, What::RateLimit, What::SubjectRule]));
-    for (mail, what) in lines {
+    for (mail, what) in lines(&runtime, std::env::args().nth(2).as_deref())? {
         let workers: Vec<_> = (0..threads).map(|_| runtime.spawn(worker(mail.clone(), what))).collect();
         let mut times = Vec::new();
         for worker in workers {
@@ -75,6 +55,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{:<52} {:>7.3} µs ({:.3}, {:.3})", what.words(), micros(mid), micros(low), micros(high));
     }
     Ok(())
+}
+
+/// What is measured: `builtin:hello` and guests of a few instructions, or one of the larger examples alone. Each host
+/// reserves address space for thousands of instances, so that one process has room for few.
+fn lines(runtime: &Runtime, example: Option<&str>) -> Result<Vec<(Arc<Mail>, What)>, Box<dyn Error>> {
+    let host = |plugin| Ok::<_, Box<dyn Error>>(Arc::new(runtime.block_on(mail(plugin))?));
+    if let Some(path) = example {
+        let known = EXAMPLES.into_iter().find(|(file, ..)| Path::new(path).ends_with(file));
+        let (_, what, allow, config) = known.ok_or_else(|| format!("{path} is none of plugins/examples"))?;
+        return Ok(vec![(host(component(path, allow, config)?)?, what)]);
+    }
+    let (hello, nothing, taking) = (host(hello()?)?, host(rcpt(false)?)?, host(rcpt(true)?)?);
+    Ok(vec![
+        (hello.clone(), What::Connect),
+        (hello.clone(), What::Rcpt),
+        (hello.clone(), What::Data),
+        (hello.clone(), What::Transaction),
+        (hello, What::PreSend),
+        (nothing.clone(), What::Nothing),
+        (taking, What::Take),
+        (nothing.clone(), What::Absent),
+        (nothing, What::AbsentAsked),
+    ])
 }
 
 #[derive(Clone, Copy)]
@@ -94,10 +97,10 @@ enum What {
 }
 
 /// Components, their grants and their configuration.
-const EXAMPLES: [(&str, &[&str], &str); 3] = [
-    ("greylist.wasm", &["kv:greylist", "clock"], r#"{"delay_seconds":0}"#),
-    ("rate-limit.wasm", &["kv:rates"], r#"{"recipients":1000000,"seconds":1}"#),
-    ("subject-rule.wasm", &[], r#"{"rules":[{"subject":"invoice","verdict":"mark"}]}"#),
+const EXAMPLES: [(&str, What, &[&str], &str); 3] = [
+    ("greylist.wasm", What::Greylist, &["kv:greylist", "clock"], r#"{"delay_seconds":0}"#),
+    ("rate-limit.wasm", What::RateLimit, &["kv:rates"], r#"{"recipients":1000000,"seconds":1}"#),
+    ("subject-rule.wasm", What::SubjectRule, &[], r#"{"rules":[{"subject":"invoice","verdict":"mark"}]}"#),
 ];
 
 impl What {
@@ -203,8 +206,8 @@ fn rcpt(takes: bool) -> Result<(Plugin, Bytes), Box<dyn Error>> {
 }
 
 /// A plugin of plugins/examples.
-fn example(folder: &str, file: &str, allow: &[&str], config: &str) -> Result<(Plugin, Bytes), Box<dyn Error>> {
-    let octets = std::fs::read(std::path::Path::new(folder).join(file))?;
+fn component(path: &str, allow: &[&str], config: &str) -> Result<(Plugin, Bytes), Box<dyn Error>> {
+    let octets = std::fs::read(path)?;
     let allow = allow.iter().map(|word| (*word).into()).collect();
     let plain = Plugin::new("example", PluginSource::Builtin("example".into()));
     Ok((Plugin { allow, edit: vec![EditGrant::Headers], config_json: config.to_owned(), ..plain }, octets.into()))
