@@ -57,9 +57,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Whom to ask, and what.
+type Line = (Arc<Mail>, What);
+
 /// What is measured: `builtin:hello` and guests of a few instructions, or one of the larger examples alone. Each host
 /// reserves address space for thousands of instances, so that one process has room for few.
-fn lines(runtime: &Runtime, example: Option<&str>) -> Result<Vec<(Arc<Mail>, What)>, Box<dyn Error>> {
+fn lines(runtime: &Runtime, example: Option<&str>) -> Result<Vec<Line>, Box<dyn Error>> {
     let host = |plugin| Ok::<_, Box<dyn Error>>(Arc::new(runtime.block_on(mail(plugin))?));
     if let Some(path) = example {
         let known = EXAMPLES.into_iter().find(|(file, ..)| Path::new(path).ends_with(file));
