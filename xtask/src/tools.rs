@@ -1,5 +1,5 @@
-//! The tools of other languages that the example plugins are built with, from the registries of Cargo, Python and npm, in the target
-//! directory.
+//! The tools of other languages that the example plugins are built with, from the registries of Cargo, Python and npm, in
+//! the target directory.
 //!
 //! Their versions are those that the examples themselves name, and for C the one below. What is installed is kept until these change.
 

@@ -1,5 +1,5 @@
-//! The host functions that wait for others: those of the grants `dns` and `http:<host>`. The guest is suspended meanwhile; that is waiting,
-//! not processor time.
+//! The host functions that wait for others: those of the grants `dns` and `http:<host>`. The guest is suspended meanwhile;
+//! that is waiting, not processor time.
 
 use super::super::capability::http::{Unsent, check};
 use super::super::host::bindings::mailwright::plugin::dns::{self as wire, Error, MxRecord};

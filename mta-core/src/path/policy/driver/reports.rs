@@ -1,4 +1,5 @@
-//! The hooks that are told, and the time that passes for them: beside the mail, in tasks of their own, dropped where a plugin can't keep up.
+//! The hooks that are told, and the time that passes for them: beside the mail, in tasks of their own, dropped where a
+//! plugin can't keep up.
 
 use super::attempt::attempt_scene;
 use super::generation::{Generation, key};
