@@ -13,7 +13,7 @@ pub const TICK: Duration = Duration::from_millis(1);
 /// the threads that serve.
 const SLOW_TICKS: u32 = 4;
 
-/// Ticks that come quickly after a call saw one: it may be waiting for its turn when the next one comes.
+/// Ticks that come quickly after a call saw a second one: it may be waiting for its turn when the next one comes.
 const QUICK_TICKS: u32 = 16;
 
 /// Slow ticks without a guest before the beat rests: waking a thread costs more than a fresh instance.
@@ -25,7 +25,7 @@ pub struct Pulse {
     engines: [Engine; 2],
     /// Calls under way.
     running: AtomicUsize,
-    /// Quick ticks to come: a call saw a tick, so it lasts, and its time is counted from here on.
+    /// Quick ticks to come: a call saw two ticks, so it lasts, and its time is counted from here on.
     quick: AtomicU32,
     /// The thread rests, or is about to.
     resting: AtomicBool,

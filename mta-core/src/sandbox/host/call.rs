@@ -111,6 +111,8 @@ pub(crate) struct Call {
     pub(crate) reading: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
     ticks_left: u64,
+    /// It saw a tick already.
+    ticked: bool,
     octets_searched: u64,
     memory_refused: bool,
     /// Names that it looked up.
@@ -206,6 +208,7 @@ impl Call {
             reading: true,
             sets,
             ticks_left: 0,
+            ticked: false,
             octets_searched: 0,
             memory_refused: false,
             lookups: 0,
@@ -226,6 +229,7 @@ impl Call {
         self.scene = scene;
         // The first tick comes at any moment of the first millisecond.
         self.ticks_left = ticks.saturating_add(1);
+        self.ticked = false;
         self.octets_searched = 0;
         self.memory_refused = false;
         self.lookups = 0;
@@ -254,6 +258,12 @@ impl Call {
     /// The host hashed or drew so much for the guest.
     pub(crate) fn hashed(&mut self, octets: usize) {
         self.searched((octets as u64).saturating_mul(SEARCHED_PER_HASHED));
+    }
+
+    /// Whether this is not the first tick that the call sees. The first one comes at any moment, and meets calls that are
+    /// over within microseconds.
+    pub(crate) fn lasts(&mut self) -> bool {
+        std::mem::replace(&mut self.ticked, true)
     }
 
     /// An epoch tick came while the guest ran: it yields to its neighbours, or has spent its time.

@@ -113,7 +113,10 @@ impl Figures {
 
     /// An instance has this much memory.
     pub(crate) fn has_memory(&self, bytes: usize) {
-        self.memory_bytes_high.fetch_max(bytes as u64, Ordering::Relaxed);
+        // All threads read it at each transaction; it is seldom higher than before.
+        if self.memory_bytes_high.load(Ordering::Relaxed) < bytes as u64 {
+            self.memory_bytes_high.fetch_max(bytes as u64, Ordering::Relaxed);
+        }
     }
 
     /// A load began: its code is compiled anew, and what was told may be told again.

@@ -166,8 +166,11 @@ impl Live {
         store.limiter(|call| call);
         let pulse = pool.pulse.clone();
         store.epoch_deadline_callback(move |mut context| {
-            pulse.hurry();
-            context.data_mut().tick()
+            let call = context.data_mut();
+            if call.lasts() {
+                pulse.hurry();
+            }
+            call.tick()
         });
         store.set_hostcall_fuel(HOSTCALL_BYTES_MAX);
         store.set_max_component_handles(HANDLES_MAX);

@@ -62,15 +62,16 @@ impl Part {
 /// Instances whose transaction ended. Each is restored before it is used again, and then by one transaction alone.
 pub(crate) struct Stock {
     /// None while the plugin's generation does not serve: what is at rest then only takes room.
-    resting: Mutex<Option<Vec<Live>>>,
+    #[expect(clippy::vec_box, reason = "they go in and out for each transaction")]
+    resting: Mutex<Option<Vec<Box<Live>>>>,
     /// One permit for each instance of any plugin that may rest.
     room: Arc<Semaphore>,
 }
 
 /// An instance for one transaction. Then it rests, where it may.
 pub(crate) struct Lease {
-    /// There until the end.
-    live: Option<Live>,
+    /// There until the end. Boxed, since it goes from stock to lease and back for each transaction.
+    live: Option<Box<Live>>,
     loaded: Arc<Loaded>,
     _permit: Permit,
 }
@@ -116,7 +117,7 @@ impl Stock {
     }
 
     /// The instance that was used last: its memory is still in the processor's cache.
-    fn take(&self) -> Option<Live> {
+    fn take(&self) -> Option<Box<Live>> {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.pop()
     }
 
@@ -126,7 +127,7 @@ impl Stock {
     }
 
     /// Keeps an instance, where it may rest and there is room.
-    fn rest(&self, mut live: Live) {
+    fn rest(&self, mut live: Box<Live>) {
         if !live.may_rest(&self.room) {
             return;
         }
@@ -166,7 +167,7 @@ impl Lease {
 
     /// The instance; none only while the lease ends.
     pub(crate) fn live(&mut self) -> Result<&mut Live, Fault> {
-        self.live.as_mut().ok_or_else(|| Fault::new(Kind::Pool, "its transaction is over"))
+        self.live.as_deref_mut().ok_or_else(|| Fault::new(Kind::Pool, "its transaction is over"))
     }
 }
 
@@ -181,8 +182,8 @@ impl Drop for Lease {
     }
 }
 
-pub(crate) async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Live, Fault> {
-    let mut live = Live::new(pool, &loaded.code).await?;
+pub(crate) async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Box<Live>, Fault> {
+    let mut live = Box::new(Live::new(pool, &loaded.code).await?);
     match loaded.code.ready {
         Ready::Restored(_) => match live.restore(pool).await? {
             true => {}

@@ -40,14 +40,15 @@ pub(crate) const DEPTH_FIELD: &str = "Mailwright-Submitted";
 /// Keys that begin so are common to all plugins of a session.
 const SHARED: &str = "shared/";
 
-/// What a call is about. An absent part answers `not-here`.
+/// What a call is about. An absent part answers `not-here`. It is lent to each call and comes back, so what is large in it
+/// is boxed.
 #[derive(Debug, Default)]
 pub(crate) struct Scene {
     /// Whose mail it is.
     pub(crate) tenant: Option<Arc<str>>,
     pub(crate) session: Option<Arc<SessionScene>>,
-    pub(crate) message: Option<MessageScene>,
-    pub(crate) delivery: Option<DeliveryScene>,
+    pub(crate) message: Option<Box<MessageScene>>,
+    pub(crate) delivery: Option<Box<DeliveryScene>>,
 }
 
 /// An SMTP session, shared by the calls of its plugins.
@@ -119,7 +120,7 @@ pub(crate) struct Mark {
 impl Scene {
     /// Where the message's edits end now.
     pub(crate) fn mark(&self) -> Mark {
-        self.message.as_ref().map_or_else(Mark::default, MessageScene::mark)
+        self.message.as_deref().map_or_else(Mark::default, MessageScene::mark)
     }
 
     /// Forgets the message's edits behind the mark.
@@ -134,7 +135,7 @@ impl Scene {
     /// # Errors
     /// The new body ends within a line end.
     pub(crate) fn keep(&mut self) -> Result<(), Refused> {
-        let Some(MessageScene { body, content, .. }) = &mut self.message else { return Ok(()) };
+        let Some(MessageScene { body, content, .. }) = self.message.as_deref_mut() else { return Ok(()) };
         body.keep(content)
     }
 }

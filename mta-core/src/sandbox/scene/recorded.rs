@@ -108,8 +108,8 @@ pub(crate) fn step(call: &RecordedCall) -> Step {
             Ask::Gate(Question::Rcpt(Box::new(rcpt)))
         }
         RecordedQuestion::Data => Ask::Data,
-        RecordedQuestion::Route(recorded) => Ask::Route(delivery(recorded)),
-        RecordedQuestion::PreSend(recorded) => Ask::PreSend(delivery(recorded)),
+        RecordedQuestion::Route(recorded) => Ask::Route(Box::new(delivery(recorded))),
+        RecordedQuestion::PreSend(recorded) => Ask::PreSend(Box::new(delivery(recorded))),
     };
     Step { by: None, asked, message: call.message.as_deref().map(message), said: call.said.clone() }
 }

@@ -29,10 +29,10 @@ pub(super) async fn route(host: &Arc<Shared>, unplaced: Unplaced<'_>) -> RouteVe
     let mut trail = host.trail(&generation);
     let delivery = trail.as_ref().and(scene.delivery.clone());
     let asked = || delivery.clone().map_or(Ask::Data, Ask::Route);
-    let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_ref());
+    let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_deref());
     for (index, loaded) in generation.asked(Hook::Route, None, entry.tenant.as_deref(), key(entry.id)) {
         let name = &loaded.code.plugin.name;
-        let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_ref());
+        let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_deref());
         let alone = loaded.breaker.is_open();
         let call = host.call(generation.number, loaded, Hook::Route, tenant);
         let answer = async {
@@ -42,7 +42,7 @@ pub(super) async fn route(host: &Arc<Shared>, unplaced: Unplaced<'_>) -> RouteVe
             routing::routing(said, name, routes)
         };
         let answer = call.noted(answer.await, None, Some(entry.id));
-        Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::routing, scene.message.as_ref());
+        Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::routing, scene.message.as_deref());
         let routing = match answer {
             Ok(routing) => routing,
             Err(fault) => {
@@ -59,7 +59,7 @@ pub(super) async fn route(host: &Arc<Shared>, unplaced: Unplaced<'_>) -> RouteVe
             break;
         }
     }
-    Trail::said(trail.as_mut(), shown_to_all, asked, Ok(&ruled.routing), words::routing, scene.message.as_ref());
+    Trail::said(trail.as_mut(), shown_to_all, asked, Ok(&ruled.routing), words::routing, scene.message.as_deref());
     if let Some(trail) = trail {
         drop(host.follow(generation, *trail, None, scene.tenant.as_ref(), None));
     }
@@ -83,11 +83,11 @@ pub(super) async fn pre_send(host: &Arc<Shared>, sendout: Sendout<'_>) -> SendVe
     let mut trail = host.trail(&generation);
     let delivery = trail.as_ref().and(scene.delivery.clone());
     let asked = || delivery.clone().map_or(Ask::Data, Ask::PreSend);
-    let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_ref());
+    let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_deref());
     let tenant = host.pool.ledger.tenant(scene.tenant.as_ref());
     for (index, loaded) in generation.asked(Hook::PreSend, None, entry.tenant.as_deref(), key(id)) {
         let before = scene.mark();
-        let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_ref());
+        let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_deref());
         let alone = loaded.breaker.is_open();
         let call = host.call(generation.number, loaded, Hook::PreSend, tenant);
         let answer = async {
@@ -98,7 +98,7 @@ pub(super) async fn pre_send(host: &Arc<Shared>, sendout: Sendout<'_>) -> SendVe
             Ok(sending)
         };
         let answer = call.noted(answer.await, None, Some(id));
-        Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::sending, scene.message.as_ref());
+        Trail::said(trail.as_mut(), shown, asked, answer.as_ref(), words::sending, scene.message.as_deref());
         let sending = match answer {
             Ok(sending) => sending,
             Err(fault) => {
@@ -113,7 +113,7 @@ pub(super) async fn pre_send(host: &Arc<Shared>, sendout: Sendout<'_>) -> SendVe
             break;
         }
     }
-    Trail::said(trail.as_mut(), shown_to_all, asked, Ok(&ruled.0), words::sending, scene.message.as_ref());
+    Trail::said(trail.as_mut(), shown_to_all, asked, Ok(&ruled.0), words::sending, scene.message.as_deref());
     if let Some(trail) = trail {
         // Attempts are hours apart: no order to keep.
         drop(host.follow(generation, *trail, None, scene.tenant.as_ref(), None));
@@ -168,7 +168,7 @@ pub(super) fn attempt_scene(
         Some(Progress::Pending { last: Some(last), .. }) => Some(last.reply.to_string()),
         _ => None,
     };
-    let message = content.map(|content| MessageScene {
+    let message = |content: &Content| MessageScene {
         id: entry.id,
         content: content.clone(),
         sender: entry.envelope.sender.clone(),
@@ -178,7 +178,8 @@ pub(super) fn attempt_scene(
         envelope: Vec::new(),
         tags: entry.tags.clone(),
         body: BodyScene::new(entry.envelope.body, None),
-    });
+    };
+    let message = content.map(|content| Box::new(message(content)));
     let delivery = DeliveryScene {
         id: entry.id,
         recipient: recipient.clone(),
@@ -189,5 +190,10 @@ pub(super) fn attempt_scene(
         campaign: placement.and_then(|placement| placement.campaign.clone()),
         priority: placement.map_or_else(Priority::default, |placement| placement.priority),
     };
-    Some(Scene { tenant: entry.tenant.as_deref().map(Into::into), session: None, message, delivery: Some(delivery) })
+    Some(Scene {
+        tenant: entry.tenant.as_deref().map(Into::into),
+        session: None,
+        message,
+        delivery: Some(Box::new(delivery)),
+    })
 }

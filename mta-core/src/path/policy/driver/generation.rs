@@ -138,7 +138,7 @@ impl Generation {
     }
 
     fn chain(&self, hook: Hook) -> &[usize] {
-        Hook::ALL.iter().zip(&self.chains).find(|(other, _)| **other == hook).map_or(&[], |(_, chain)| chain)
+        self.chains.get(hook as usize).map_or(&[], Vec::as_slice)
     }
 }
 

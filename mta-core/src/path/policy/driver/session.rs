@@ -158,15 +158,15 @@ impl Session {
     async fn ask_data(&mut self, submission: Submission<'_>) -> DataVerdict {
         let Self { host, scene: session, tenant, counted, asked, key, .. } = self;
         let Transaction { generation, live, trail } = asked.get_or_insert_with(|| Transaction::new(host));
-        let message = submitted(&submission);
+        let message = Box::new(submitted(&submission));
         let mut scene =
             Scene { session: Some(session.clone()), tenant: tenant.clone(), message: Some(message), delivery: None };
         let mut ruled = (Disposition::Next, None);
-        let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_ref());
+        let shown_to_all = Trail::shown(trail.as_deref(), None, scene.message.as_deref());
         for (index, loaded) in generation.asked(Hook::Data, Some(&session.listener), tenant.as_deref(), *key) {
             let Some(live) = live.get_mut(index) else { continue };
             let before = scene.mark();
-            let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_ref());
+            let shown = Trail::shown(trail.as_deref(), Some(index), scene.message.as_deref());
             let alone = loaded.breaker.is_open();
             let call = host.call(generation.number, loaded, Hook::Data, *counted);
             let answer = async {
@@ -180,7 +180,7 @@ impl Session {
                 Ok(disposition)
             };
             let answer = call.noted(answer.await, Some(session), Some(submission.id));
-            let message = scene.message.as_ref();
+            let message = scene.message.as_deref();
             Trail::said(trail.as_mut(), shown, || Ask::Data, answer.as_ref(), words::disposition, message);
             let disposition = match answer {
                 Ok(disposition) => disposition,
@@ -203,7 +203,7 @@ impl Session {
             || Ask::Data,
             Ok(&ruled.0),
             words::disposition,
-            scene.message.as_ref(),
+            scene.message.as_deref(),
         );
         // No hook of this transaction follows: its instances may serve others while this message is made durable.
         self.end();

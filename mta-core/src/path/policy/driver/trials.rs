@@ -271,7 +271,7 @@ pub(super) async fn ask(
         Ask::Route(delivery) | Ask::PreSend(delivery) => Some(delivery.clone()),
         Ask::Gate(_) | Ask::Data => None,
     };
-    let message = step.message.as_ref().map(MessageScene::twin);
+    let message = step.message.as_ref().map(|message| Box::new(message.twin()));
     let mut scene = Scene { tenant: tenant.cloned(), session: session.cloned(), message, delivery };
     let mark = scene.mark();
     let hooks = &loaded.code.hooks;

@@ -74,7 +74,7 @@ fn the_envelope_is_shown_as_edited() {
 
 #[test]
 fn what_is_rolled_back_was_never_there() {
-    let mut scene = Scene { message: Some(message("A: 1\r\n\r\n")), ..Scene::default() };
+    let mut scene = Scene { message: Some(Box::new(message("A: 1\r\n\r\n"))), ..Scene::default() };
     let mark = scene.mark();
     let message = scene.message.as_mut().expect("it is there");
     message.add_header("X", "1").expect("a field");
@@ -105,9 +105,9 @@ fn new_body(scene: &mut Scene) -> Option<Vec<u8>> {
 
 #[test]
 fn a_new_body_is_what_was_written_and_copied_in_that_order() {
-    let mut scene = Scene { message: Some(message("A: 1\r\n\r\n")), ..Scene::default() };
+    let mut scene = Scene { message: Some(Box::new(message("A: 1\r\n\r\n"))), ..Scene::default() };
     assert_eq!(new_body(&mut scene), None, "nothing was changed");
-    scene.message = Some(message("A: 1\r\n\r\n"));
+    scene.message = Some(Box::new(message("A: 1\r\n\r\n")));
     let memory = memory();
     let one = scene.message.as_mut().expect("it is there");
     one.write_body(b"<\r\n", &memory).expect("a line");
@@ -158,7 +158,7 @@ fn lines_and_octets_stay_as_mail_declared_them_rfc5321_2_3_8_and_rfc6152_3() {
 #[test]
 fn a_refused_piece_begins_no_new_body_and_limits_are_kept() {
     let memory = memory();
-    let mut scene = Scene { message: Some(message("A: 1\r\n\r\n")), ..Scene::default() };
+    let mut scene = Scene { message: Some(Box::new(message("A: 1\r\n\r\n"))), ..Scene::default() };
     let one = scene.message.as_mut().expect("it is there");
     one.body = BodyScene::new(BodyType::SevenBit, Some(12));
     assert_eq!(one.write_body(b"12345", &memory), Err(Refused::TooLarge), "the head has 8 octets");
@@ -181,7 +181,7 @@ fn a_refused_piece_begins_no_new_body_and_limits_are_kept() {
 #[test]
 fn a_rolled_back_body_was_never_there() {
     let memory = memory();
-    let mut scene = Scene { message: Some(message("A: 1\r\n\r\n")), ..Scene::default() };
+    let mut scene = Scene { message: Some(Box::new(message("A: 1\r\n\r\n"))), ..Scene::default() };
     scene.message.as_mut().expect("it is there").write_body(b"kept\r\n", &memory).expect("a line");
     scene.keep().expect("it ends with a line");
     let mark = scene.mark();
@@ -366,7 +366,7 @@ fn parts_are_looked_for_again_when_the_body_or_its_description_changed() {
     message.set_header("content-type", 0, Some("image/png")).expect("it is there");
     assert!(!known(&message));
     assert_eq!(look(&mut message), "image/png");
-    let mut scene = Scene { message: Some(message), ..Scene::default() };
+    let mut scene = Scene { message: Some(Box::new(message)), ..Scene::default() };
     scene.roll_back(crate::sandbox::scene::Mark::default());
     let message = scene.message.as_mut().expect("it is there");
     assert_eq!((known(message), look(message)), (false, "text/html".to_owned()));

@@ -33,12 +33,12 @@ impl From<Refused> for Error {
 
 impl Call {
     pub(super) fn message(&self) -> Result<&MessageScene, Error> {
-        self.scene.message.as_ref().ok_or(Error::NotHere)
+        self.scene.message.as_deref().ok_or(Error::NotHere)
     }
 
     /// The message, where something can become of a change.
     fn changeable(&mut self) -> Result<&mut MessageScene, Error> {
-        self.scene.message.as_mut().filter(|_| !self.reading).ok_or(Error::NotHere)
+        self.scene.message.as_deref_mut().filter(|_| !self.reading).ok_or(Error::NotHere)
     }
 
     /// The message, where the plugin may change that part of it and has edits left in this call.

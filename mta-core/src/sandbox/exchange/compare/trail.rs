@@ -19,9 +19,9 @@ pub(crate) enum Ask {
     /// `on-data`.
     Data,
     /// `on-route`.
-    Route(DeliveryScene),
+    Route(Box<DeliveryScene>),
     /// `on-pre-send`.
-    PreSend(DeliveryScene),
+    PreSend(Box<DeliveryScene>),
 }
 
 /// One call.
