@@ -15,7 +15,7 @@ impl wire::session::Host for Call {
             tenant: self.scene.tenant.as_deref().map(str::to_owned),
             peer_ip: session.peer.to_string(),
             helo: session.helo(),
-            tls_version: None,
+            tls_version: session.tls().map(|tls| tls.version.to_owned()),
             auth_user: None,
         })
     }
