@@ -108,13 +108,14 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 }
 
 /// Reads and checks the configuration, and loads its plugins as `serve` would: each is compiled, checked against its
-/// grants, configured and tested. No port is bound, the spool is not opened, and nothing is logged.
+/// grants, configured and tested. No port is bound, the spool is not opened, and nothing is logged. With it comes what
+/// the operator should know of the certificates.
 ///
 /// # Errors
 /// Lines for people: what is wrong with the file, or else with each plugin.
-pub fn check(file: &ConfigFile) -> Result<Config, String> {
+pub fn check(file: &ConfigFile) -> Result<(Config, Vec<String>), String> {
     let config = file.load()?;
-    Certificates::of(&config.listeners)?;
+    let warnings = Certificates::of(&config.listeners)?.warnings();
     let wrong = runtime()?.block_on(async {
         let host = host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None)?;
         let mut wrong = Vec::new();
@@ -129,7 +130,7 @@ pub fn check(file: &ConfigFile) -> Result<Config, String> {
         }
         Ok::<_, String>(wrong)
     })?;
-    if wrong.is_empty() { Ok(config) } else { Err(wrong.join("\n")) }
+    if wrong.is_empty() { Ok((config, warnings)) } else { Err(wrong.join("\n")) }
 }
 
 /// Rebuilds the spool's index from its journal, while no server runs.
