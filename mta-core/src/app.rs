@@ -30,6 +30,7 @@ use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
 use crate::edge::supplies::Shelf;
+use crate::edge::tls::{Keyring, Reading as Certificates};
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
 use crate::edge::world::dns::HickoryDns;
@@ -107,12 +108,14 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 }
 
 /// Reads and checks the configuration, and loads its plugins as `serve` would: each is compiled, checked against its
-/// grants, configured and tested. No port is bound, the spool is not opened, and nothing is logged.
+/// grants, configured and tested. No port is bound, the spool is not opened, and nothing is logged. With it comes what
+/// the operator should know of the certificates.
 ///
 /// # Errors
 /// Lines for people: what is wrong with the file, or else with each plugin.
-pub fn check(file: &ConfigFile) -> Result<Config, String> {
+pub fn check(file: &ConfigFile) -> Result<(Config, Vec<String>), String> {
     let config = file.load()?;
+    let warnings = Certificates::of(&config.listeners)?.warnings();
     let wrong = runtime()?.block_on(async {
         let host = host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None)?;
         let mut wrong = Vec::new();
@@ -127,7 +130,7 @@ pub fn check(file: &ConfigFile) -> Result<Config, String> {
         }
         Ok::<_, String>(wrong)
     })?;
-    if wrong.is_empty() { Ok(config) } else { Err(wrong.join("\n")) }
+    if wrong.is_empty() { Ok((config, warnings)) } else { Err(wrong.join("\n")) }
 }
 
 /// Rebuilds the spool's index from its journal, while no server runs.
@@ -216,10 +219,15 @@ impl Server {
         let suppressor = Arc::new(open_suppression(&config, &world).await?);
         let host = load_plugins(&config, &world, &shelf, &suppressor).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
+        let keyring = open_keyring(&config, &world, &mut beside)?;
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
-        let counting: Vec<Arc<dyn Measure>> =
-            vec![Arc::<Tally>::clone(log.tally()), Arc::<Suppressor>::clone(&suppressor), Arc::new(host.clone())];
+        let counting: Vec<Arc<dyn Measure>> = vec![
+            Arc::<Tally>::clone(log.tally()),
+            Arc::<Suppressor>::clone(&suppressor),
+            Arc::<Keyring>::clone(&keyring),
+            Arc::new(host.clone()),
+        ];
         let metrics = Arc::new(Metrics(counting));
         serve_metrics(&config, &*world.net, &*world.observe, &metrics, &mut beside)?;
 
@@ -237,20 +245,22 @@ impl Server {
         let (stop_queue, stopped) = watch::channel(false);
         let parts = queue_doors(&spool, &deliver, &policy, config.subscribe(), &world);
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
-        let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
+        let reloads =
+            Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&keyring), Arc::clone(&log)));
         let operations = operations(operate, &reloads, suppressor, &world, metrics);
         beside.spawn(async move { control.serve(Arc::new(operations)).await });
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let doors = Arc::new(Doors::new(
+        let doors = Doors::new(
             config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
             policy,
             Arc::clone(&world.observe),
             world.clock,
             world.dice,
-        ));
+        );
+        let doors = Arc::new(doors.with_tls(keyring));
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
@@ -358,6 +368,14 @@ async fn open_suppression(config: &Config, world: &World) -> Result<Suppressor, 
     let journal = open_journal(config, SUPPRESSION)?;
     let opened = Suppressor::open(journal, Arc::clone(&world.clock), Arc::clone(&world.observe)).await;
     opened.map_err(|fault| unread(config, SUPPRESSION, &fault))
+}
+
+/// The listeners' certificates, which are followed from here on.
+fn open_keyring(config: &Config, world: &World, beside: &mut JoinSet<()>) -> Result<Arc<Keyring>, String> {
+    let keyring = Arc::new(Keyring::default());
+    keyring.put(Certificates::of(&config.listeners)?, &*world.observe);
+    beside.spawn(Arc::clone(&keyring).watch(Arc::clone(&world.observe)));
+    Ok(keyring)
 }
 
 async fn load_plugins(

@@ -108,9 +108,7 @@ impl Mailwright {
             (started || log.ended == 2).then_some(started)
         });
         assert!(up == Some(true), "it did not start:\n{}", self.tail());
-        let listening = self.events("listening");
-        let address = listening.last().and_then(|event| event["address"].as_str()?.parse().ok());
-        self.address = address.expect("`listening` tells the address");
+        self.address = self.address_of("mx");
     }
 
     /// Overwrites the configuration file; [`reload`](Self::signal) with SIGHUP.
@@ -146,6 +144,17 @@ impl Mailwright {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the listener of this name serves.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn address_of(&self, listener: &str) -> SocketAddr {
+        let listening = self.events("listening");
+        let event = listening.iter().find(|event| event["listener"] == listener);
+        event.and_then(|event| event["address"].as_str()?.parse().ok()).expect("`listening` tells the address")
     }
 
     /// A connection that was greeted.

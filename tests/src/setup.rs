@@ -8,6 +8,7 @@ use std::path::Path;
 #[derive(Clone, Debug)]
 pub struct Setup {
     sections: Vec<(String, Vec<String>)>,
+    listener: String,
     tables: String,
 }
 
@@ -21,7 +22,7 @@ impl Setup {
     /// Quick retries, JSON logs with every event, and the disk's threshold low.
     #[must_use]
     pub fn new() -> Self {
-        let setup = Self { sections: Vec::new(), tables: String::new() };
+        let setup = Self { sections: Vec::new(), listener: String::new(), tables: String::new() };
         setup
             .set("relay", "networks = [\"127.0.0.0/8\"]")
             .set("relay", "domains = [\"example.test\"]")
@@ -80,6 +81,14 @@ impl Setup {
         ))
     }
 
+    /// One more key of the listener `mx`.
+    #[must_use]
+    pub fn listener(mut self, line: &str) -> Self {
+        self.listener += line;
+        self.listener.push('\n');
+        self
+    }
+
     /// Any `[[table]]`, as written.
     #[must_use]
     pub fn table(mut self, text: &str) -> Self {
@@ -92,7 +101,7 @@ impl Setup {
     #[must_use]
     pub fn toml(&self, data_dir: &Path) -> String {
         let mut text = format!("hostname = \"mx.example.test\"\ndata_dir = \"{}\"\n\n", data_dir.display());
-        text += "[[listener]]\nname = \"mx\"\nbind = \"127.0.0.1:0\"\n\n";
+        text += &format!("[[listener]]\nname = \"mx\"\nbind = \"127.0.0.1:0\"\n{}\n", self.listener);
         for (section, lines) in &self.sections {
             let _ = write!(text, "[{section}]\n{}\n\n", lines.join("\n"));
         }

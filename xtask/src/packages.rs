@@ -9,6 +9,9 @@ const WANTED: &[(&str, &str)] = &[
     ("smtp-source", "postfix"),
     ("smtp-sink", "postfix"),
     ("swaks", "swaks"),
+    // TLS for swaks is a library without a program; this file of it lies in the same place everywhere.
+    ("/usr/share/doc/libnet-ssleay-perl/copyright", "libnet-ssleay-perl"),
+    ("openssl", "openssl"),
     ("dovecot", "dovecot-core"),
     // Dovecot's LMTP server is a plugin of its master: not on the path.
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
@@ -126,7 +129,19 @@ mod tests {
         assert_eq!(missing(|program| program != "/usr/lib/dovecot/lmtp"), ["dovecot-lmtpd"]);
         assert_eq!(
             missing(|_| false),
-            ["clang", "dovecot-core", "dovecot-lmtpd", "lld", "npm", "postfix", "python3", "python3-pip", "swaks"]
+            [
+                "clang",
+                "dovecot-core",
+                "dovecot-lmtpd",
+                "libnet-ssleay-perl",
+                "lld",
+                "npm",
+                "openssl",
+                "postfix",
+                "python3",
+                "python3-pip",
+                "swaks"
+            ]
         );
     }
 

@@ -3,7 +3,8 @@
 use crate::base::event::Event;
 use crate::base::world::Observe;
 use crate::base::world::net::{Listener, Net};
-use crate::config::model::{self, Config, HttpListener};
+use crate::config::listener as model;
+use crate::config::model::{Config, HttpListener};
 use crate::edge::observe::exposition::Metrics;
 use crate::edge::observe::scrape;
 use crate::path::receive::doors::Doors;
@@ -12,14 +13,14 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// A listener's name, and its open port.
-pub(super) type Port = (Arc<str>, Box<dyn Listener>);
+/// A listener, and its open port.
+pub(super) type Port = (Arc<model::Listener>, Box<dyn Listener>);
 
 pub(super) fn bind(config: &Config, net: &dyn Net) -> Result<Vec<Port>, String> {
-    let bind = |listener: &model::Listener| {
+    let bind = |listener: &Arc<model::Listener>| {
         let port = net.listen(listener.bind);
         let port = port.map_err(|error| format!("listener `{}`: {}: {error}", listener.name, listener.bind))?;
-        Ok((Arc::clone(&listener.name), port))
+        Ok((Arc::clone(listener), port))
     };
     config.listeners.iter().map(bind).collect()
 }
@@ -56,9 +57,9 @@ pub(super) fn bind_public(config: &Config, net: &dyn Net) -> Result<Vec<PublicPo
 /// Serves SMTP at these ports.
 pub(super) fn serve_mail(ports: Vec<Port>, doors: &Arc<Doors>, phase: &watch::Sender<Phase>) -> JoinSet<()> {
     let mut listeners = JoinSet::new();
-    for (name, port) in ports {
-        receive::announce(&*port, &name, doors);
-        listeners.spawn(receive::serve(port, name, Arc::clone(doors), phase.subscribe()));
+    for (listener, port) in ports {
+        receive::announce(&*port, &listener.name, doors);
+        listeners.spawn(receive::serve(port, listener, Arc::clone(doors), phase.subscribe()));
     }
     listeners
 }

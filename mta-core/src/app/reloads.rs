@@ -10,7 +10,9 @@ use crate::edge::config_file::ConfigFile;
 use crate::edge::observe::EventLog;
 use crate::edge::plugins;
 use crate::edge::supplies::Shelf;
+use crate::edge::tls::{Keyring, Reading as Certificates};
 use crate::path::policy::Host;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{Mutex, watch};
@@ -23,6 +25,8 @@ pub(super) struct Reloads {
     host: Host,
     /// The files that plugins are supplied from.
     shelf: Arc<Shelf>,
+    /// The listeners' certificates.
+    keyring: Arc<Keyring>,
     log: Arc<EventLog>,
     /// One at a time, in the order in which they were asked for.
     turn: Mutex<()>,
@@ -34,9 +38,10 @@ impl Reloads {
         config: watch::Sender<Arc<Config>>,
         host: Host,
         shelf: Arc<Shelf>,
+        keyring: Arc<Keyring>,
         log: Arc<EventLog>,
     ) -> Self {
-        Self { file, config, host, shelf, log, turn: Mutex::new(()) }
+        Self { file, config, host, shelf, keyring, log, turn: Mutex::new(()) }
     }
 
     /// The configuration in force.
@@ -62,9 +67,9 @@ impl Reloads {
         let _turn = self.turn.lock().await;
         let next = self.file.load()?;
         let present = self.present();
-        if next.listeners != present.listeners || next.metrics != present.metrics {
+        if ports(&next) != ports(&present) || next.metrics != present.metrics {
             return Err(
-                "`listener` or `metrics` changed: ports are opened at the start alone; restart the server".to_owned()
+                "a `bind` of `listener`, or `metrics`, changed: ports are opened at the start alone; restart the server".to_owned()
             );
         }
         if next.http != present.http {
@@ -75,7 +80,12 @@ impl Reloads {
                 "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
             );
         }
+        // Certificates are put in force with the rest: their files are read first, so that a bad one refuses the reload.
+        let listeners = next.listeners.clone();
+        let certificates = tokio::task::spawn_blocking(move || Certificates::of(&listeners)).await;
+        let certificates = certificates.map_err(|error| error.to_string())??;
         self.load(&next).await?;
+        self.keyring.put(certificates, &*self.log);
         self.log.configure(&next.log);
         self.config.send_replace(Arc::new(next));
         Ok(())
@@ -103,6 +113,11 @@ impl Reloads {
         self.shelf.put(reading);
         Ok(())
     }
+}
+
+/// The ports that mail comes in by; what they are for may change while they are open.
+fn ports(config: &Config) -> Vec<(&str, SocketAddr)> {
+    config.listeners.iter().map(|listener| (&*listener.name, listener.bind)).collect()
 }
 
 impl OperatePlugins for Reloads {

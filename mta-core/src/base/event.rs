@@ -40,8 +40,23 @@ pub enum Event<'a> {
 
     /// Connections can't be accepted, so often in a row; the listener rests between its tries.
     AcceptFailed { listener: &'a str, failures: u32, why: &'a str },
+    /// A connection from a trusted proxy was closed: it did not say in time, or in words that we know, for whom it is.
+    ProxyRefused { listener: &'a str, peer: SocketAddr, why: &'a str },
     /// A session was let in.
     SessionOpened { session: &'a str, listener: &'a str, peer: SocketAddr },
+    /// A session is protected by TLS from here on; by whose certificate, where the client showed one.
+    TlsEstablished {
+        session: &'a str,
+        peer: SocketAddr,
+        version: &'a str,
+        cipher: &'a str,
+        server_name: Option<&'a str>,
+        resumed: bool,
+        client: Option<&'a str>,
+        verified: Option<bool>,
+    },
+    /// A TLS handshake failed, or was refused; the session ends.
+    TlsFailed { session: &'a str, listener: &'a str, peer: SocketAddr, why: &'a str },
     /// A session was refused by a limit or by policy.
     SessionRefused { session: &'a str, listener: &'a str, peer: SocketAddr, reply: &'a str, why: &'a str },
     /// A session ended.
@@ -164,6 +179,14 @@ pub enum Event<'a> {
     PluginsReloadRefused { why: &'a str },
     /// An operator had the generation before serve again.
     PluginsRolledBack { generation: u64, from: u64 },
+    /// A certificate of ours is in force.
+    CertificateLoaded { path: &'a str, names: &'a str, expires: &'a str },
+    /// It has expired, is not valid yet, or soon will not be.
+    CertificateExpiring { path: &'a str, expires: &'a str, why: &'a str },
+    /// Files of certificates have changed; what they say now is in force.
+    CertificatesReloaded { certificates: u64 },
+    /// They have changed and can't be used; what was before stays in force.
+    CertificatesRefused { why: &'a str },
     /// A newer version of a table's file is in force.
     TableReloaded { table: &'a str, path: &'a str, entries: u64 },
     /// A newer version of a table's file can't be read; the one before it stays in force.
@@ -275,7 +298,10 @@ kinds! {
     HttpAnswered "http-answered" Debug,
     HttpRefused "http-refused" Info,
     AcceptFailed "accept-failed" Error,
+    ProxyRefused "proxy-refused" Info,
     SessionOpened "session-opened" Debug,
+    TlsEstablished "tls-established" Debug,
+    TlsFailed "tls-failed" Info,
     SessionRefused "session-refused" Info,
     SessionClosed "session-closed" Debug,
     CommandRefused "command-refused" Debug,
@@ -312,6 +338,10 @@ kinds! {
     PluginsReloaded "plugins-reloaded" Info,
     PluginsReloadRefused "plugins-reload-refused" Warn,
     PluginsRolledBack "plugins-rolled-back" Warn,
+    CertificateLoaded "certificate-loaded" Info,
+    CertificateExpiring "certificate-expiring" Warn,
+    CertificatesReloaded "certificates-reloaded" Info,
+    CertificatesRefused "certificates-refused" Error,
     TableReloaded "table-reloaded" Info,
     TableRefused "table-refused" Warn,
     PluginLog "plugin-log" Info,

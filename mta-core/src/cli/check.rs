@@ -2,18 +2,21 @@
 
 use super::say;
 use mta_core::app;
+use mta_core::config::listener::{Kind, StartTls};
 use mta_core::config::model::{Config, Engine};
 use mta_core::edge::config_file::ConfigFile;
 use std::fmt::{Display, Write};
 
 /// Checks and summarises.
 pub(crate) fn check(file: &ConfigFile) -> Result<(), String> {
-    let config = app::check(file)?;
-    say(&format!("{}: ok\n{}", file.path.display(), summary(&config)))
+    let (config, warnings) = app::check(file)?;
+    let mut lines = summary(&config);
+    warnings.iter().for_each(|warning| lines.add("warning", warning));
+    say(&format!("{}: ok\n{}", file.path.display(), lines.0))
 }
 
 /// What an operator would want to see at a glance: who may send what where.
-fn summary(config: &Config) -> String {
+fn summary(config: &Config) -> Lines {
     let mut lines = Lines::default();
     lines.add("hostname", &config.hostname);
     lines.add("data", config.data_dir.display());
@@ -21,7 +24,14 @@ fn summary(config: &Config) -> String {
         lines.add("engine", "danger_memory: accepted mail is lost when the program ends");
     }
     for listener in &config.listeners {
-        lines.add("listen", format_args!("{} on {}", listener.name, listener.bind));
+        let tls = match (listener.kind, listener.starttls) {
+            (Kind::Submissions, _) => "TLS",
+            (_, StartTls::Required) => "STARTTLS required",
+            (_, StartTls::Offered) => "STARTTLS offered",
+            (_, StartTls::Off) => "no TLS",
+        };
+        let kind = listener.kind.name();
+        lines.add("listen", format_args!("{} on {}: {kind}, {tls}", listener.name, listener.bind));
     }
     let relay = &config.relay;
     lines.add(
@@ -50,7 +60,7 @@ fn summary(config: &Config) -> String {
     for plugin in &config.plugins {
         lines.add("plugin", format_args!("{} from {}", plugin.name, plugin.source));
     }
-    lines.0
+    lines
 }
 
 #[derive(Default)]
@@ -75,10 +85,10 @@ mod tests {
             [relay]\nnetworks = [\"0.0.0.0/0\"]\n[[route]]\nto = \"*.example.org\"\nlmtp = \"store:24\"\n";
         let config = parse("mx.toml", text, &[]).expect("a good file");
         assert_eq!(
-            summary(&config),
+            summary(&config).0,
             "  hostname  mx.example.org
   data      var
-  listen    mx on [::1]:25
+  listen    mx on [::1]:25: relay, no TLS
   relay     1 networks to anywhere, anyone to 0 domains
   warning   relay.networks lets the whole internet send anywhere: this is an open relay
   route     *.example.org by lmtp:store:24

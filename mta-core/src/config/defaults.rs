@@ -32,6 +32,9 @@ impl Default for Limits {
             header_bytes_max: 256 * KIB,
             received_hops_max: 50,
             content_memory_bytes_max: 64 * MIB,
+            proxy_header: Duration::from_secs(5),
+            // Some round trips and a millisecond of computing.
+            tls_handshake: Duration::from_secs(30),
             // RFC 5321 4.5.3.2.7.
             command_idle: 5 * MINUTE,
             data_idle: 5 * MINUTE,

@@ -1,5 +1,7 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
+use super::listener::{Listener, Tls};
+pub use super::network::Network;
 use super::places::Places;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
@@ -19,7 +21,9 @@ pub struct Config {
     /// Where the spool lives; relative paths are relative to the working directory.
     pub data_dir: PathBuf,
     /// Ports to serve.
-    pub listeners: Vec<Listener>,
+    pub listeners: Vec<Arc<Listener>>,
+    /// What holds for listeners that say nothing else; each has taken from it what it needs.
+    pub tls: Tls,
     /// Public HTTP ports to serve.
     pub http: Vec<HttpListener>,
     /// Who may send where.
@@ -48,15 +52,6 @@ pub struct Config {
     pub log: Log,
     /// Where metrics are read over HTTP; none: nowhere.
     pub metrics: Metrics,
-}
-
-/// A port to serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// Its name in logs.
-    pub name: Arc<str>,
-    /// Its address.
-    pub bind: SocketAddr,
 }
 
 /// `[[http]]`: a public HTTP port, where plugins answer at `/p/<plugin>/…`.
@@ -108,15 +103,6 @@ pub struct Relay {
     pub networks: Vec<Network>,
     /// Domain patterns accepted from anyone.
     pub domains: Vec<DomainPattern>,
-}
-
-/// An address block, as `192.0.2.0/24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// The base address; bits behind the prefix are zero.
-    pub base: IpAddr,
-    /// How many leading bits must be equal.
-    pub prefix: u8,
 }
 
 /// A pattern for domains: `example.org`, `*.example.org` or `*`, compared in lower case and in A-labels.
@@ -248,6 +234,10 @@ pub struct Limits {
     pub received_hops_max: usize,
     /// Content kept in memory by all sessions together, in octets; beyond, it goes to disk as it arrives.
     pub content_memory_bytes_max: usize,
+    /// From accept to the end of a trusted proxy's header.
+    pub proxy_header: Duration,
+    /// A TLS handshake.
+    pub tls_handshake: Duration,
     /// Between two commands (RFC 5321 4.5.3.2.7).
     pub command_idle: Duration,
     /// Between two pieces of content.

@@ -7,4 +7,5 @@ pub mod observe;
 pub mod plugins;
 pub mod store;
 pub mod supplies;
+pub mod tls;
 pub mod world;

@@ -2,7 +2,7 @@
 
 use super::backend;
 
-pub use crate::bindings::mailwright::plugin::session::{Error, Info, Note};
+pub use crate::bindings::mailwright::plugin::session::{Certificate, Error, Info, Note, TlsInfo};
 
 /// The session.
 ///
@@ -10,6 +10,15 @@ pub use crate::bindings::mailwright::plugin::session::{Error, Info, Note};
 /// `NotHere` where the hook has no session, as in `on_pre_send`.
 pub fn current() -> Result<Info, Error> {
     backend::session::current()
+}
+
+/// How TLS protects the session; none while it is in clear. A client's certificate is there if it showed one; whether it
+/// is worth anything, its `verified` says.
+///
+/// # Errors
+/// `NotHere` where the hook has no session.
+pub fn tls() -> Result<Option<TlsInfo>, Error> {
+    backend::session::tls()
 }
 
 /// A note. Notes outlive the instance: they last as long as the session, and are the plugin's own unless the key

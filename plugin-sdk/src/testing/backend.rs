@@ -59,10 +59,14 @@ pub(crate) mod patterns {
 
 pub(crate) mod session {
     //! The scene's session and notes.
-    use crate::session::{Error, Info, Note};
+    use crate::session::{Error, Info, Note, TlsInfo};
 
     pub(crate) fn current() -> Result<Info, Error> {
         super::scene(|scene| scene.session.clone()).ok_or(Error::NotHere)
+    }
+
+    pub(crate) fn tls() -> Result<Option<TlsInfo>, Error> {
+        super::scene(|scene| scene.session.as_ref().map(|_| scene.tls.clone())).ok_or(Error::NotHere)
     }
 
     pub(crate) fn get_note(key: &str) -> Result<Option<Note>, Error> {

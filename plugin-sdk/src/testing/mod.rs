@@ -21,6 +21,8 @@ pub use network::{Dns, Submitted, Web};
 pub struct Scene {
     /// The session; none answers `NotHere`.
     pub session: Option<session::Info>,
+    /// How TLS protects it; none: it is in clear.
+    pub tls: Option<session::TlsInfo>,
     /// The message; none answers `NotHere`.
     pub message: Option<Message>,
     /// The recipient on its way out; none answers `NotHere`.

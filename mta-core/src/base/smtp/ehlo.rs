@@ -14,16 +14,20 @@ pub struct Announced<'a> {
     pub messages_max: u32,
     /// `LIMITS RCPTMAX=` (RFC 9422 4.2).
     pub recipients_max: usize,
+    /// `STARTTLS` (RFC 3207).
+    pub starttls: bool,
 }
 
 impl Announced<'_> {
     /// Writes the whole reply.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        let starttls = if self.starttls { "250-STARTTLS\r\n" } else { "" };
         // RFC 2920, RFC 6152, RFC 6531, RFC 3030, RFC 2034, RFC 3461. Writing to a Vec can't fail.
         let _ = write!(
             out,
             "250-{}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n\
-             250-BINARYMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250 LIMITS MAILMAX={} RCPTMAX={}\r\n",
+             250-BINARYMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n{starttls}\
+             250 LIMITS MAILMAX={} RCPTMAX={}\r\n",
             self.hostname, self.message_bytes_max, self.messages_max, self.recipients_max
         );
     }
@@ -122,7 +126,13 @@ mod tests {
     /// The keywords of RFC 6152, RFC 6531, RFC 3030, RFC 3461 and their like.
     #[test]
     fn what_we_announce_is_what_a_client_reads_rfc5321_4_1_1_1() {
-        let ours = Announced { hostname: "mx.example", message_bytes_max: 1000, messages_max: 7, recipients_max: 100 };
+        let ours = Announced {
+            hostname: "mx.example",
+            message_bytes_max: 1000,
+            messages_max: 7,
+            recipients_max: 100,
+            starttls: true,
+        };
         let mut wire = Vec::new();
         ours.encode(&mut wire);
         let wanted = Capabilities {
@@ -135,6 +145,7 @@ mod tests {
             binary_mime: true,
             enhanced_status: true,
             dsn: true,
+            starttls: true,
             messages_max: Some(7),
             recipients_max: Some(100),
             ..Capabilities::default()

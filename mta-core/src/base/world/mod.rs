@@ -6,7 +6,9 @@ pub mod http;
 pub mod maildir;
 pub mod metrics;
 pub mod net;
+pub mod proxy;
 pub mod store;
+pub mod tls;
 
 use super::event::Event;
 use super::flow::Answer;

@@ -2,8 +2,10 @@
 
 use crate::base::flow::Answer;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use tokio::io::{AsyncRead, AsyncWrite};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connected byte stream.
 pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {
@@ -13,6 +15,42 @@ pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {
     /// This end.
     fn local(&self) -> SocketAddr;
 }
+
+/// Stands where a connection was taken away: it is at its end, and takes nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Gone;
+
+impl AsyncRead for Gone {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Gone {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Socket for Gone {
+    fn peer(&self) -> SocketAddr {
+        NOWHERE
+    }
+
+    fn local(&self) -> SocketAddr {
+        NOWHERE
+    }
+}
+
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// A bound port.
 pub trait Listener: Send {

@@ -47,6 +47,9 @@ pub fn keys() -> Vec<String> {
     [
         names("", sections::CONFIG),
         names("listener", sections::LISTENER),
+        names("listener.certificate", sections::CERTIFICATE),
+        names("tls", sections::TLS),
+        names("tls.certificate", sections::CERTIFICATE),
         names("http", sections::HTTP),
         names("relay", sections::RELAY),
         names("route", sections::ROUTE),
@@ -76,7 +79,18 @@ fn sections_with(key: &str) -> Vec<String> {
     let own =
         |path: String| path.rsplit_once('.').filter(|(_, name)| *name == key).map(|(section, _)| section.to_owned());
     let found = keys().into_iter().filter_map(own).map(|section| match section.as_str() {
-        "listener" | "http" | "tenant" | "route" | "pool" | "plugin" | "secret" | "table" => format!("[[{section}]]"),
+        "listener"
+        | "http"
+        | "tenant"
+        | "route"
+        | "pool"
+        | "plugin"
+        | "secret"
+        | "table"
+        | "listener.certificate"
+        | "tls.certificate" => {
+            format!("[[{section}]]")
+        }
         _ => format!("[{section}]"),
     });
     found.collect()

@@ -355,7 +355,11 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
-            section = heading.trim_matches('`').replace("plugin", "plugin.p").replace("http", "http.web");
+            section = heading
+                .trim_matches('`')
+                .replace("plugin", "plugin.p")
+                .replace("http", "http.web")
+                .replace("listener", "listener.mx");
         }
         let cells: Vec<&str> = line.split(" | ").collect();
         if let [key, default, _] = cells.as_slice()

@@ -25,7 +25,7 @@ pub struct Tally {
 /// A family that is made of counts of events: name, help, label, and each label's value with its event.
 type MadeOfEvents = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-const MADE_OF_EVENTS: [MadeOfEvents; 4] = [
+const MADE_OF_EVENTS: [MadeOfEvents; 5] = [
     (
         "mailwright_messages",
         "Messages that clients handed over, by what became of them then; notifications are our own.",
@@ -56,6 +56,12 @@ const MADE_OF_EVENTS: [MadeOfEvents; 4] = [
         "Sessions of clients.",
         "outcome",
         &[("opened", "session-opened"), ("refused", "session-refused")],
+    ),
+    (
+        "mailwright_tls_handshakes",
+        "TLS handshakes with clients.",
+        "outcome",
+        &[("done", "tls-established"), ("failed", "tls-failed")],
     ),
     (
         "mailwright_reloads",

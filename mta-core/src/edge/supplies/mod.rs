@@ -1,6 +1,6 @@
 //! What the operator supplies plugins with: read at the start and at each reload; tables also when their files change.
 
-mod file;
+pub(in crate::edge) mod file;
 mod secrets;
 mod tables;
 #[cfg(test)]

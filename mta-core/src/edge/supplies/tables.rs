@@ -5,8 +5,6 @@ use crate::base::event::Event;
 use crate::base::world::Observe;
 use crate::config::model;
 use crate::sandbox::{TABLE_BYTES_MAX, Table, TableSlot};
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,8 +21,8 @@ pub(super) struct TableFile {
     changing: Option<Version>,
 }
 
-/// What tells a file's versions apart; none when there is no file.
-type Version = Option<(u64, u64, u64, i64, i64)>;
+/// The file's; none when there is no file.
+type Version = Option<file::Version>;
 
 impl TableFile {
     /// Reads a table of the configuration. Its content is returned, and not in force yet: a slot of `before` keeps
@@ -41,7 +39,7 @@ impl TableFile {
 
     /// Looks whether the file has changed: its new version once it is complete, or why that can't be read.
     pub(super) fn look(&mut self) -> Option<Result<Arc<Table>, String>> {
-        let now = std::fs::metadata(&self.path).ok().map(|about| version(&about));
+        let now = file::version_of(&self.path);
         if now == self.seen || self.changing != Some(now) {
             self.changing = (now != self.seen).then_some(now);
             return None;
@@ -70,10 +68,6 @@ impl TableFile {
     }
 }
 
-fn version(about: &Metadata) -> (u64, u64, u64, i64, i64) {
-    (about.dev(), about.ino(), about.size(), about.mtime(), about.mtime_nsec())
-}
-
 fn read(path: &Path) -> Result<(Arc<Table>, Version), String> {
     let (opened, about) = file::open(path)?;
     let octets = file::content(opened, path, TABLE_BYTES_MAX)?;
@@ -82,5 +76,5 @@ fn read(path: &Path) -> Result<(Arc<Table>, Version), String> {
         return Err(format!("{shown} has more than {TABLE_BYTES_MAX} octets"));
     }
     let table = Table::parse(&octets).map_err(|bad| format!("{shown}: {bad}"))?;
-    Ok((Arc::new(table), Some(version(&about))))
+    Ok((Arc::new(table), Some(file::version(&about))))
 }

@@ -4,6 +4,7 @@
 use super::slots::Slots;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::world::tls::{NoTls, ServerTls};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Doors {
     pub config: watch::Receiver<Arc<Config>>,
     /// Where accepted mail goes.
     pub spool: Arc<dyn Spool>,
+    /// What protects connections.
+    pub tls: Arc<dyn ServerTls>,
     /// Who is asked.
     pub policy: Arc<dyn Policy>,
     /// Who is told.
@@ -43,7 +46,13 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// All doors of one server.
+    /// The same with TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: Arc<dyn ServerTls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// All doors of one server, which has no TLS.
     #[must_use]
     pub fn new(
         config: watch::Receiver<Arc<Config>>,
@@ -54,7 +63,8 @@ impl Doors {
         dice: Arc<dyn Dice>,
     ) -> Self {
         let content_memory = Arc::new(ContentMemory::default());
-        Self { config, spool, policy, observe, clock, dice, slots: Arc::default(), content_memory }
+        let tls = Arc::new(NoTls);
+        Self { config, spool, tls, policy, observe, clock, dice, slots: Arc::default(), content_memory }
     }
 }
 

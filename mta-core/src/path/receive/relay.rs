@@ -7,7 +7,12 @@ use std::net::IpAddr;
 
 /// Whether the client at `peer` may send to that recipient.
 pub(super) fn is_allowed(config: &Config, peer: IpAddr, to: &Address) -> bool {
-    is_accepted_from_anyone(config, to) || config.relay.networks.iter().any(|network| network.contains(peer))
+    is_accepted_from_anyone(config, to) || is_network(config, peer)
+}
+
+/// Whether the client is in a network that may send anywhere.
+pub(super) fn is_network(config: &Config, peer: IpAddr) -> bool {
+    config.relay.networks.iter().any(|network| network.contains(peer))
 }
 
 /// Our own domains, and postmaster here (RFC 5321 4.5.1: it must never be refused for policy's sake).

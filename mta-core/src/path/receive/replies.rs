@@ -17,6 +17,9 @@ pub(super) const HELP: Reply = reply(214, [2, 0, 0], "see RFC 5321");
 pub(super) const CANNOT_VERIFY: Reply = reply(252, [2, 0, 0], "cannot verify, but will accept and try to deliver");
 pub(super) const BYE: Reply = reply(221, [2, 0, 0], "bye");
 
+// RFC 2033 4.1.
+pub(super) const OF_SMTP: Reply = reply(500, [5, 5, 1], "this is LMTP: send LHLO");
+pub(super) const OF_LMTP: Reply = reply(500, [5, 5, 1], "command not recognized");
 pub(super) const NOT_IMPLEMENTED: Reply = reply(502, [5, 5, 1], "command not implemented");
 // RFC 5321 4.5.3.1.9.
 pub(super) const LINE_TOO_LONG: Reply = reply(500, [5, 5, 2], "line too long");
@@ -25,6 +28,7 @@ pub(super) const BARE_LINE_END: Reply = reply(500, [5, 5, 2], "only CRLF ends a 
 
 // RFC 5321 4.1.4.
 pub(super) const HELLO_FIRST: Reply = reply(503, [5, 5, 1], "send EHLO or HELO first");
+pub(super) const LHLO_FIRST: Reply = reply(503, [5, 5, 1], "send LHLO first");
 pub(super) const MAIL_FIRST: Reply = reply(503, [5, 5, 1], "send MAIL first");
 pub(super) const RCPT_FIRST: Reply = reply(503, [5, 5, 1], "send RCPT first");
 pub(super) const NESTED_MAIL: Reply = reply(503, [5, 5, 1], "a transaction is under way");
@@ -33,6 +37,15 @@ pub(super) const PARAMETERS_NEED_EHLO: Reply = reply(555, [5, 5, 4], "parameters
 // RFC 3030 2 and 3.
 pub(super) const CHUNKS_BEGUN: Reply = reply(503, [5, 5, 1], "content has begun with BDAT");
 pub(super) const BINARY_NEEDS_BDAT: Reply = reply(503, [5, 5, 1], "BODY=BINARYMIME needs BDAT");
+
+// RFC 3207 4 and 4.1.
+pub(super) const BEGIN_TLS: Reply = reply(220, [2, 0, 0], "begin TLS now");
+pub(super) const TLS_FIRST: Reply = reply(530, [5, 7, 0], "send STARTTLS first");
+pub(super) const TLS_UNDER_WAY: Reply = reply(503, [5, 5, 1], "TLS is under way already");
+pub(super) const TLS_NOT_NOW: Reply = reply(454, [4, 7, 0], "TLS is not available now");
+pub(super) const TLS_LAST: Reply = reply(503, [5, 5, 1], "nothing may follow STARTTLS before the handshake");
+// RFC 4954 6.
+pub(super) const AUTHENTICATION_REQUIRED: Reply = reply(530, [5, 7, 0], "authentication required");
 
 // RFC 5321 7.1 and 3.6.2.
 pub(super) const RELAY_DENIED: Reply = reply(550, [5, 7, 1], "relaying denied");

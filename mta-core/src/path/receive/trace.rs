@@ -4,6 +4,7 @@ use crate::base::mail::domain::Domain;
 use crate::base::mail::envelope::Envelope;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
+use crate::base::world::tls::TlsInfo;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -14,6 +15,10 @@ pub(super) struct Trace<'a> {
     pub(super) helo: &'a str,
     /// EHLO was used (RFC 3848).
     pub(super) extended: bool,
+    /// LMTP was spoken.
+    pub(super) lmtp: bool,
+    /// How the connection was protected.
+    pub(super) tls: Option<&'a TlsInfo>,
     pub(super) peer: IpAddr,
     pub(super) hostname: &'a str,
     pub(super) id: QueueId,
@@ -25,12 +30,7 @@ impl Trace<'_> {
     /// The whole field with its final CRLF. A recipient is named only when there is no other, because the field goes
     /// to all of them (RFC 5321 7.2).
     pub(super) fn field(&self) -> Box<str> {
-        // RFC 3848 and RFC 6531 4.3.
-        let protocol = match (self.envelope.smtputf8, self.extended) {
-            (true, _) => "UTF8SMTP",
-            (false, true) => "ESMTP",
-            (false, false) => "SMTP",
-        };
+        let protocol = self.protocol();
         let literal = Domain::Literal(self.peer.to_canonical());
         let mut field = String::with_capacity(224);
         // Writing to a String can't fail.
@@ -39,11 +39,29 @@ impl Trace<'_> {
             "Received: from {} ({literal})\r\n\tby {} with {protocol} id {}",
             self.helo, self.hostname, self.id
         );
+        if let Some(tls) = self.tls {
+            let _ = write!(field, "\r\n\t(using {tls})");
+        }
         if let [only] = &*self.envelope.recipients {
             let _ = write!(field, "\r\n\tfor <{}>", only.address);
         }
         let _ = write!(field, ";\r\n\t{}\r\n", self.at.rfc5322());
         field.into()
+    }
+
+    /// The name of the protocol in the registry of RFC 3848; S says that TLS was used. RFC 6531 4.3 has those for mail
+    /// beyond ASCII.
+    fn protocol(&self) -> String {
+        let name = match (self.envelope.smtputf8, self.lmtp, self.extended) {
+            (true, true, _) => "UTF8LMTP",
+            (true, false, _) => "UTF8SMTP",
+            (false, true, _) => "LMTP",
+            (false, false, true) => "ESMTP",
+            (false, false, false) => "SMTP",
+        };
+        // There is no SMTPS: TLS without EHLO is SMTP with a comment.
+        let secured = self.tls.is_some() && (self.extended || self.lmtp);
+        format!("{name}{}", if secured { "S" } else { "" })
     }
 }
 
@@ -69,6 +87,8 @@ mod tests {
         let trace = Trace {
             helo: "client.example",
             extended,
+            lmtp: false,
+            tls: None,
             peer: IpAddr::from([192, 0, 2, 1]),
             hostname: "mx.example",
             id: QueueId(1),

@@ -15,9 +15,23 @@ impl wire::session::Host for Call {
             tenant: self.scene.tenant.as_deref().map(str::to_owned),
             peer_ip: session.peer.to_string(),
             helo: session.helo(),
-            tls_version: None,
+            tls_version: session.tls().map(|tls| tls.version.to_owned()),
             auth_user: None,
         })
+    }
+
+    fn tls(&mut self) -> Result<Option<wire::session::TlsInfo>, wire::session::Error> {
+        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        Ok(session.tls().map(|tls| wire::session::TlsInfo {
+            version: tls.version.to_owned(),
+            cipher: tls.cipher.to_owned(),
+            server_name: tls.server_name.as_deref().map(str::to_owned),
+            client: tls.client.as_ref().map(|client| wire::session::Certificate {
+                subject: client.subject.to_string(),
+                sha256: client.sha256.to_string(),
+                verified: client.verified,
+            }),
+        }))
     }
 
     fn get_note(&mut self, key: String) -> Result<Option<wire::session::Note>, wire::session::Error> {

@@ -14,6 +14,7 @@ use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
 use crate::base::mail::header;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
+use crate::base::world::tls::TlsInfo;
 use body::{BodyScene, Ends};
 pub(crate) use refused::Refused;
 use std::borrow::Cow;
@@ -63,6 +64,7 @@ pub(crate) struct SessionScene {
 #[derive(Debug, Default)]
 struct Said {
     helo: Option<Box<str>>,
+    tls: Option<Arc<TlsInfo>>,
     notes: Notes,
     /// Those of shadows, whom nobody else hears.
     shadows: Notes,
@@ -142,7 +144,7 @@ impl Scene {
 
 impl SessionScene {
     pub(crate) fn new(id: Box<str>, listener: Arc<str>, peer: IpAddr, helo: Option<Box<str>>) -> Self {
-        Self { id, listener, peer, said: Mutex::new(Said { helo, notes: Vec::new(), shadows: Vec::new() }) }
+        Self { id, listener, peer, said: Mutex::new(Said { helo, ..Said::default() }) }
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.
@@ -152,6 +154,17 @@ impl SessionScene {
 
     pub(crate) fn set_helo(&self, name: &str) {
         self.said().helo = Some(name.into());
+    }
+
+    /// The connection is protected; what was said before is forgotten (RFC 3207 4.2), but not what was noted.
+    pub(crate) fn set_tls(&self, tls: &Arc<TlsInfo>) {
+        let mut said = self.said();
+        said.helo = None;
+        said.tls = Some(Arc::clone(tls));
+    }
+
+    pub(crate) fn tls(&self) -> Option<Arc<TlsInfo>> {
+        self.said().tls.clone()
     }
 
     pub(crate) fn helo(&self) -> Option<String> {

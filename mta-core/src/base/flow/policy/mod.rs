@@ -13,6 +13,7 @@ use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
+use crate::base::world::tls::TlsInfo;
 use public::{PublicAnswer, PublicRequest};
 use std::future::ready;
 use std::net::SocketAddr;
@@ -245,6 +246,8 @@ pub struct SessionInfo {
     pub peer: SocketAddr,
     /// The name given in EHLO or HELO, once there is one.
     pub helo: Option<Box<str>>,
+    /// How it is protected, where it is.
+    pub tls: Option<Arc<TlsInfo>>,
 }
 
 /// A message under decision at `on-data`.
@@ -351,6 +354,9 @@ pub trait Policy: Send + Sync {
 
 /// Policy's side of one SMTP session: keeps its notes, and its instances for as long as a transaction lives.
 pub trait SessionPolicy: Send {
+    /// The connection is protected from here on. What the client said of itself before is forgotten (RFC 3207 4.2).
+    fn secured(&mut self, tls: &Arc<TlsInfo>);
+
     /// The client named itself, and was let.
     fn named(&mut self, name: &str);
 

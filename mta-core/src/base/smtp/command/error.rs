@@ -15,6 +15,8 @@ pub enum CommandError {
     Ehlo,
     /// The same for HELO.
     Helo,
+    /// The same for LHLO.
+    Lhlo,
     /// The command takes none.
     UnexpectedArgument,
     /// The command needs one.
@@ -56,6 +58,7 @@ impl CommandError {
             Self::Unknown => (500, [5, 5, 1], "command not recognized"),
             Self::Ehlo => (501, [5, 5, 4], "usage: EHLO hostname"),
             Self::Helo => (501, [5, 5, 4], "usage: HELO hostname"),
+            Self::Lhlo => (501, [5, 5, 4], "usage: LHLO hostname"),
             Self::UnexpectedArgument => (501, [5, 5, 4], "the command takes no argument"),
             Self::MissingArgument => (501, [5, 5, 4], "the command needs an argument"),
             Self::MailSyntax => (501, [5, 5, 2], "usage: MAIL FROM:<address> [parameters]"),

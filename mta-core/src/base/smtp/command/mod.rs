@@ -19,6 +19,8 @@ pub enum Command {
     Ehlo(Box<str>),
     /// `HELO name` (RFC 5321 4.1.1.1).
     Helo(Box<str>),
+    /// `LHLO name` (RFC 2033 4.1): what LMTP has in place of both.
+    Lhlo(Box<str>),
     /// `MAIL FROM:` (RFC 5321 4.1.1.2).
     Mail(Mail),
     /// `RCPT TO:` (RFC 5321 4.1.1.3), with its DSN parameters (RFC 3461 4).
@@ -71,6 +73,7 @@ impl Command {
             4 if is("DATA") => alone(rest, Self::Data),
             4 if is("EHLO") => client_name(rest, CommandError::Ehlo).map(Self::Ehlo),
             4 if is("HELO") => client_name(rest, CommandError::Helo).map(Self::Helo),
+            4 if is("LHLO") => client_name(rest, CommandError::Lhlo).map(Self::Lhlo),
             4 if is("BDAT") => bdat(rest),
             4 if is("RSET") => alone(rest, Self::Rset),
             4 if is("QUIT") => alone(rest, Self::Quit),
@@ -91,6 +94,7 @@ impl Command {
         match self {
             Self::Ehlo(_) => "EHLO",
             Self::Helo(_) => "HELO",
+            Self::Lhlo(_) => "LHLO",
             Self::Mail(_) => "MAIL",
             Self::Rcpt(_) => "RCPT",
             Self::Data => "DATA",
@@ -110,9 +114,9 @@ impl Command {
 /// A verb of a refused line, if the line begins with a known one: what may be logged of it.
 #[must_use]
 pub fn verb_of(line: &[u8]) -> &'static str {
-    const VERBS: [&str; 14] = [
-        "EHLO", "HELO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "VRFY", "EXPN", "HELP", "QUIT", "STARTTLS",
-        "AUTH",
+    const VERBS: [&str; 15] = [
+        "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "VRFY", "EXPN", "HELP", "QUIT",
+        "STARTTLS", "AUTH",
     ];
     let verb = line.split(|octet| *octet == b' ').next().unwrap_or_default();
     VERBS.into_iter().find(|known| known.as_bytes().eq_ignore_ascii_case(verb)).unwrap_or("unknown")

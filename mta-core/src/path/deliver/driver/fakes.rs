@@ -110,6 +110,7 @@ impl World {
             hostname: "here.test".into(),
             data_dir: PathBuf::new(),
             listeners: Vec::new(),
+            tls: crate::config::listener::Tls::default(),
             http: Vec::new(),
             relay: Relay::default(),
             routes: Vec::new(),

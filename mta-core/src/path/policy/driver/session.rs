@@ -5,6 +5,7 @@ use super::shared::{Shared, kept};
 use crate::base::flow::Answer;
 use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Hook, SessionInfo, SessionPolicy, Submission};
 use crate::base::mail::edits::Edits;
+use crate::base::world::tls::TlsInfo;
 use crate::sandbox::exchange::compare::trail::{Ask, Trail};
 use crate::sandbox::exchange::compare::words;
 use crate::sandbox::exchange::{question::question, verdict};
@@ -49,6 +50,10 @@ impl Transaction {
 }
 
 impl SessionPolicy for Session {
+    fn secured(&mut self, tls: &Arc<TlsInfo>) {
+        self.scene.set_tls(tls);
+    }
+
     fn named(&mut self, name: &str) {
         self.scene.set_helo(name);
     }
@@ -93,6 +98,9 @@ impl SessionPolicy for Session {
 impl Session {
     pub(super) fn new(host: Arc<Shared>, info: SessionInfo) -> Self {
         let scene = SessionScene::new(info.id, info.listener, info.peer.ip().to_canonical(), info.helo);
+        if let Some(tls) = &info.tls {
+            scene.set_tls(tls);
+        }
         let key = key(&scene.id);
         let counted = Tenant::default();
         Self { host, scene: Arc::new(scene), tenant: None, counted, asked: None, key, following: None }

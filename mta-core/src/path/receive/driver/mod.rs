@@ -1,5 +1,6 @@
 //! The part of receive that waits: accept loops, and one task for each session.
 
+mod proxy;
 mod session;
 
 pub use super::doors::Phase;
@@ -9,11 +10,13 @@ pub(super) use session::run as task;
 
 use super::doors::Doors;
 use super::replies;
-use super::slots::NoSlot;
+use super::slots::{NoSlot, Slot};
 use crate::base::event::Event;
 use crate::base::smtp::reply::Reply;
 use crate::base::world::net::{Listener, Socket};
+use crate::config::listener::{self as model, Kind};
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -37,7 +40,7 @@ pub fn announce(listener: &dyn Listener, name: &str, doors: &Doors) {
 /// themselves, and [`drained`] waits for them.
 pub async fn serve(
     mut listener: Box<dyn Listener>,
-    name: Arc<str>,
+    known: Arc<model::Listener>,
     doors: Arc<Doors>,
     mut phase: watch::Receiver<Phase>,
 ) {
@@ -52,13 +55,13 @@ pub async fn serve(
         match accepted {
             Ok(socket) => {
                 failures = 0;
-                admit(socket, &name, &doors, &phase).await;
+                admit(socket, &known, &doors, &phase).await;
             }
             Err(why) => {
                 failures = failures.saturating_add(1);
                 if is_told(failures) {
                     let why = why.to_string();
-                    doors.observe.event(Event::AcceptFailed { listener: &name, failures, why: &why });
+                    doors.observe.event(Event::AcceptFailed { listener: &known.name, failures, why: &why });
                 }
                 if failures >= ACCEPT_FAILURES_TOLD {
                     let rested = doors.clock.sleep_until(doors.clock.now().mono + ACCEPT_AGAIN);
@@ -89,25 +92,72 @@ pub async fn drained(doors: &Doors, limit: Duration) -> usize {
 }
 
 /// Lets a connection in, or tells it why not; the latter costs no task.
-async fn admit(socket: Box<dyn Socket>, name: &Arc<str>, doors: &Arc<Doors>, phase: &watch::Receiver<Phase>) {
+async fn admit(
+    socket: Box<dyn Socket>,
+    known: &Arc<model::Listener>,
+    doors: &Arc<Doors>,
+    phase: &watch::Receiver<Phase>,
+) {
+    let (listener, sessions_max, per_peer_max) = {
+        let config = doors.config.borrow();
+        // A reload may have changed what the port is for.
+        let present = config.listeners.iter().find(|listener| listener.name == known.name);
+        let listener = Arc::clone(present.unwrap_or(known));
+        (listener, config.limits.sessions_max, config.limits.sessions_per_peer_max)
+    };
+    let peer = socket.peer();
+    let from_proxy = listener.proxy_from.iter().any(|network| network.contains(peer.ip()));
+    // A proxy is many clients: each is counted once it is known.
+    let per_peer_max = if from_proxy { usize::MAX } else { per_peer_max };
+    match doors.slots.take(peer.ip(), sessions_max, per_peer_max) {
+        Ok(slot) if from_proxy => {
+            tokio::spawn(proxied(socket, listener, Arc::clone(doors), phase.clone(), slot));
+        }
+        Ok(slot) => {
+            tokio::spawn(session::run(socket, peer, listener, Arc::clone(doors), phase.clone(), slot));
+        }
+        Err(no_slot) => refuse(socket, peer, no_slot, &listener, doors).await,
+    }
+}
+
+/// Learns from a proxy who the client is, and lets that in.
+async fn proxied(
+    mut socket: Box<dyn Socket>,
+    listener: Arc<model::Listener>,
+    doors: Arc<Doors>,
+    mut phase: watch::Receiver<Phase>,
+    slot: Slot,
+) {
+    let peer = match proxy::client(&mut socket, &doors, &mut phase).await {
+        Ok(peer) => peer,
+        Err(why) => {
+            let event = Event::ProxyRefused { listener: &listener.name, peer: socket.peer(), why: &why };
+            return doors.observe.event(event);
+        }
+    };
+    drop(slot);
     let (sessions_max, per_peer_max) = {
         let limits = &doors.config.borrow().limits;
         (limits.sessions_max, limits.sessions_per_peer_max)
     };
-    let peer = socket.peer();
-    let (reply, why) = match doors.slots.take(peer.ip(), sessions_max, per_peer_max) {
-        Ok(slot) => {
-            let task = session::run(socket, Arc::clone(name), Arc::clone(doors), phase.clone(), slot);
-            tokio::spawn(task);
-            return;
-        }
-        // RFC 5321 4.3.2: 421 instead of a greeting.
-        Err(NoSlot::Server) => (replies::SERVER_FULL, "session limit"),
-        Err(NoSlot::Peer) => (replies::PEER_FULL, "session limit of this address"),
+    match doors.slots.take(peer.ip(), sessions_max, per_peer_max) {
+        // Boxed: what waits here for a header is small.
+        Ok(slot) => Box::pin(session::run(socket, peer, listener, Arc::clone(&doors), phase, slot)).await,
+        Err(no_slot) => refuse(socket, peer, no_slot, &listener, &doors).await,
+    }
+}
+
+/// RFC 5321 4.3.2: 421 instead of a greeting; where TLS is to come first, not a word.
+async fn refuse(socket: Box<dyn Socket>, peer: SocketAddr, no_slot: NoSlot, listener: &model::Listener, doors: &Doors) {
+    let (reply, why) = match no_slot {
+        NoSlot::Server => (replies::SERVER_FULL, "session limit"),
+        NoSlot::Peer => (replies::PEER_FULL, "session limit of this address"),
     };
     let text = reply.to_string();
-    doors.observe.event(Event::SessionRefused { session: "-", listener: name, peer, reply: &text, why });
-    turn_away(socket, &reply).await;
+    doors.observe.event(Event::SessionRefused { session: "-", listener: &listener.name, peer, reply: &text, why });
+    if listener.kind != Kind::Submissions {
+        turn_away(socket, &reply).await;
+    }
 }
 
 /// One try to write, which a fresh connection always has room for; then the connection is closed.

@@ -7,13 +7,16 @@ use crate::base::flow::Answer;
 use crate::base::flow::policy::{Hook, SessionPolicy};
 use crate::base::flow::spool::Blob;
 use crate::base::time::Now;
-use crate::base::world::net::Socket;
+use crate::base::world::net::{Gone, Socket};
+use crate::base::world::tls::Secured;
+use crate::config::listener::Listener;
 use crate::path::receive::doors::{Doors, Phase};
 use crate::path::receive::session::{Effect, Session};
 use crate::path::receive::slots::Slot;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -31,16 +34,17 @@ thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
 }
 
-/// The session from its beginning to its end. `slot` is given back with it.
+/// The session of the client at `peer` from its beginning to its end. `slot` is given back with it.
 pub(in crate::path::receive) async fn run(
     socket: Box<dyn Socket>,
-    listener: Arc<str>,
+    peer: SocketAddr,
+    listener: Arc<Listener>,
     doors: Arc<Doors>,
     phase: watch::Receiver<Phase>,
     slot: Slot,
 ) {
     let now = doors.clock.now();
-    let mut machine = Session::new(Arc::clone(&doors), listener, socket.peer(), now);
+    let mut machine = Session::new(Arc::clone(&doors), listener, peer, now);
     machine.handle_open(now);
     let mut driver =
         Driver { doors, machine, socket, policy: None, blob: None, alarm: None, phase: next_phase(phase), _slot: slot };
@@ -126,6 +130,12 @@ impl Driver {
     async fn act(&mut self, effect: Effect) {
         match effect {
             Effect::Send(octets) => self.send(&octets).await,
+            Effect::StartTls => self.secure().await,
+            Effect::Secured => {
+                if let (Some(policy), Some(tls)) = (&mut self.policy, self.machine.tls()) {
+                    policy.secured(tls);
+                }
+            }
             Effect::AskGate | Effect::AskData => self.ask(&effect).await,
             Effect::Named => {
                 if let (Some(policy), Some(name)) = (&mut self.policy, self.machine.helo()) {
@@ -189,13 +199,57 @@ impl Driver {
         }
     }
 
+    /// The handshake, for as long as the machine waits for it.
+    async fn secure(&mut self) {
+        if self.machine.is_closed() {
+            return;
+        }
+        let socket = std::mem::replace(&mut self.socket, Box::new(Gone));
+        let mut handshake = self.doors.tls.accept(self.machine.listener(), socket);
+        let ended = poll_fn(|cx| {
+            if let Poll::Ready(ended) = handshake.as_mut().poll(cx) {
+                return Poll::Ready(Some(ended));
+            }
+            while let Poll::Ready(woken) = self.poll_phase(cx) {
+                if let Woken::Gone(why) = woken {
+                    let now = self.now();
+                    self.machine.handle_gone(why, now);
+                    return Poll::Ready(None);
+                }
+            }
+            while !self.machine.is_closed() {
+                ready!(self.poll_deadline(cx));
+            }
+            Poll::Ready(None)
+        })
+        .await;
+        let now = self.now();
+        match ended {
+            Some(Ok(Secured { socket, info })) => {
+                self.socket = socket;
+                self.machine.handle_secured(info, now);
+            }
+            Some(Err(why)) => self.machine.handle_unsecured(&why, now),
+            None => {}
+        }
+    }
+
     /// Writes all of it. A client that does not read is waited for as long as one that does not write.
     async fn send(&mut self, octets: &[u8]) {
         let mut written = 0;
         let mut until = None;
         let sent = poll_fn(|cx| {
-            while written < octets.len() {
-                match Pin::new(&mut self.socket).poll_write(cx, &octets[written..]) {
+            loop {
+                let socket = Pin::new(&mut self.socket);
+                // What is written to TLS lies there till it is flushed.
+                let is_written = written == octets.len();
+                let taken = if is_written {
+                    socket.poll_flush(cx).map_ok(|()| 0)
+                } else {
+                    socket.poll_write(cx, &octets[written..])
+                };
+                match taken {
+                    Poll::Ready(Ok(_)) if is_written => return Poll::Ready(Ok(())),
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err("connection lost")),
                     Poll::Ready(Ok(more)) => written += more,
                     Poll::Ready(Err(_)) => return Poll::Ready(Err("connection lost")),
@@ -210,7 +264,6 @@ impl Driver {
                     }
                 }
             }
-            Poll::Ready(Ok(()))
         })
         .await;
         if let Err(why) = sent {
@@ -222,9 +275,18 @@ impl Driver {
     /// Closes our side; with `linger` the client's octets are dropped until it closes too, or for a moment.
     async fn close(&mut self, linger: bool) {
         let until = self.now().mono + LINGER;
-        // Best effort, here and below: the client may have gone first.
-        let shut = poll_fn(|cx| Pin::new(&mut self.socket).poll_shutdown(cx)).await;
-        if !linger || shut.is_err() {
+        // Best effort, here and below: the client may have gone first. TLS says so that it ends, which takes room.
+        let shut = poll_fn(|cx| {
+            if let Poll::Ready(shut) = Pin::new(&mut self.socket).poll_shutdown(cx) {
+                return Poll::Ready(shut.is_ok());
+            }
+            while self.now().mono < until {
+                ready!(self.poll_alarm(cx, until));
+            }
+            Poll::Ready(false)
+        })
+        .await;
+        if !linger || !shut {
             return;
         }
         poll_fn(|cx| {
@@ -252,6 +314,21 @@ impl Driver {
 
     /// Waits for the client, for a timer, or for the end of the server.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
+        if let Poll::Ready(woken) = self.poll_phase(cx) {
+            return Poll::Ready(woken);
+        }
+        if let Poll::Ready(read) = self.poll_read(cx) {
+            return Poll::Ready(match read {
+                Ok(0) => Woken::Gone("closed by the client"),
+                Ok(_) => Woken::Fed,
+                Err(_) => Woken::Gone("connection lost"),
+            });
+        }
+        self.poll_deadline(cx).map(|()| Woken::Fed)
+    }
+
+    /// Tells the machine that the server goes down; ready when it does.
+    fn poll_phase(&mut self, cx: &mut Context<'_>) -> Poll<Woken> {
         if let Poll::Ready((phase, receiver)) = self.phase.as_mut().poll(cx) {
             self.phase = if phase == Phase::Draining { next_after_drain(receiver) } else { next_phase(receiver) };
             match phase {
@@ -266,19 +343,17 @@ impl Driver {
             // The new future must be polled, or nobody would wake us.
             cx.waker().wake_by_ref();
         }
-        if let Poll::Ready(read) = self.poll_read(cx) {
-            return Poll::Ready(match read {
-                Ok(0) => Woken::Gone("closed by the client"),
-                Ok(_) => Woken::Fed,
-                Err(_) => Woken::Gone("connection lost"),
-            });
-        }
+        Poll::Pending
+    }
+
+    /// Tells the machine that a timer has run out; ready when it has.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some(deadline) = self.machine.deadline() {
             ready!(self.poll_alarm(cx, deadline));
             let now = self.now();
             if now.mono >= deadline {
                 self.machine.handle_timeout(now);
-                return Poll::Ready(Woken::Fed);
+                return Poll::Ready(());
             }
         }
         Poll::Pending

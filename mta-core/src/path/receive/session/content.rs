@@ -7,6 +7,7 @@ use crate::base::mail::envelope::BodyType;
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::dot::{Decoded, DotDecoder};
 use crate::base::smtp::reply::Reply;
+use crate::config::listener::Kind;
 use crate::path::receive::collect::{Collector, ContentLimits, Refusal};
 use crate::path::receive::doors::Charge;
 use crate::path::receive::replies;
@@ -45,7 +46,7 @@ impl Session {
 
     fn bdat_refusal(&self) -> Option<Reply> {
         if self.helo.as_ref().is_none_or(|helo| !helo.extended) {
-            return Some(replies::HELLO_FIRST);
+            return Some(self.hello_first());
         }
         if self.transaction.is_none() {
             return Some(replies::MAIL_FIRST);
@@ -58,6 +59,8 @@ impl Session {
         let transaction = self.transaction.as_ref()?;
         match transaction.envelope.recipients.is_empty() {
             false => None,
+            // RFC 2033 4.2: it must be 503, whatever became of them.
+            true if self.listener.kind == Kind::Lmtp => Some(replies::RCPT_FIRST),
             true if transaction.refused_rcpt => Some(replies::NO_RECIPIENTS),
             true => Some(replies::RCPT_FIRST),
         }
@@ -99,7 +102,7 @@ impl Session {
         }
         self.spill();
         if ended {
-            self.content_ended();
+            self.content_ended(true);
         }
         ended
     }
@@ -144,11 +147,11 @@ impl Session {
             if transaction.envelope.body != BodyType::BinaryMime && transaction.line_ends.found_bare() {
                 collector.refuse(Refusal::BareLineEnd);
             }
-            return self.content_ended();
+            return self.content_ended(true);
         }
         // What is refused already need not wait for its last chunk; those that follow get 503.
         if collector.refusal().is_some() {
-            return self.content_ended();
+            return self.content_ended(false);
         }
         let text = format!("{} octets received", chunk.octets);
         self.say(&Reply { text: text.into(), ..replies::OK });

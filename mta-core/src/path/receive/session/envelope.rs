@@ -33,7 +33,7 @@ impl Session {
         let body = body.unwrap_or_default();
         let peer = self.peer.ip();
         let by_sender = || sender.as_ref().and_then(|sender| self.config.tenant_of_sender(peer, sender));
-        let tenant = self.config.tenant_of_client(&self.listener, peer).or_else(by_sender).cloned();
+        let tenant = self.config.tenant_of_client(&self.listener.name, peer).or_else(by_sender).cloned();
         self.transaction = Some(Box::new(Transaction {
             envelope: Envelope { sender, recipients: Vec::new(), body, smtputf8, ret, envid },
             tenant_known: tenant.is_some(),
@@ -47,6 +47,7 @@ impl Session {
             chunked: false,
             line_ends: LineEndCheck::default(),
             blob: false,
+            replies: 1,
             arrived: None,
             receipt: None,
         }));
@@ -94,7 +95,7 @@ impl Session {
     }
 
     fn mail_refusal(&self, mail: &Mail) -> Option<Reply> {
-        let Some(helo) = &self.helo else { return Some(replies::HELLO_FIRST) };
+        let Some(helo) = &self.helo else { return Some(self.hello_first()) };
         if self.transaction.is_some() {
             return Some(replies::NESTED_MAIL);
         }
@@ -170,7 +171,7 @@ impl Session {
     pub fn tenant(&self) -> Option<&Arc<str>> {
         match &self.transaction {
             Some(transaction) => transaction.tenant.as_ref(),
-            None => self.config.tenant_of_client(&self.listener, self.peer.ip()),
+            None => self.config.tenant_of_client(&self.listener.name, self.peer.ip()),
         }
     }
 
@@ -189,7 +190,7 @@ impl Session {
             Answer::Rcpt => transaction.and_then(|transaction| {
                 Some(Asked::Rcpt { sender: transaction.envelope.sender.as_ref(), to: transaction.asked.as_ref()? })
             }),
-            Answer::Blob | Answer::Data | Answer::Commit => None,
+            Answer::Handshake | Answer::Blob | Answer::Data | Answer::Commit => None,
         }
     }
 

@@ -8,6 +8,7 @@ use crate::base::flow::policy::{Gate, Hook};
 use crate::base::smtp::ehlo::Announced;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
+use crate::config::listener::Kind;
 use crate::path::receive::replies;
 
 impl Session {
@@ -15,13 +16,25 @@ impl Session {
     pub fn handle_open(&mut self, now: Now) {
         self.now = now;
         self.timers.start(Timer::Session, now.mono, self.config.limits.session_total);
-        self.doors.observe.event(Event::SessionOpened { session: &self.id, listener: &self.listener, peer: self.peer });
+        self.doors.observe.event(Event::SessionOpened {
+            session: &self.id,
+            listener: &self.listener.name,
+            peer: self.peer,
+        });
+        match self.listener.kind {
+            Kind::Submissions => self.begin_handshake(),
+            _ => self.welcome(),
+        }
+        self.settle();
+    }
+
+    /// Policy first, then the greeting.
+    pub(super) fn welcome(&mut self) {
         if self.doors.policy.has(Hook::Connect) {
             self.ask_gate(Answer::Connect);
         } else {
             self.greet();
         }
-        self.settle();
     }
 
     /// What `on-connect` said.
@@ -40,7 +53,7 @@ impl Session {
         let text = reply.to_string();
         self.doors.observe.event(Event::SessionRefused {
             session: &self.id,
-            listener: &self.listener,
+            listener: &self.listener.name,
             peer: self.peer,
             reply: &text,
             why: "policy",
@@ -51,11 +64,12 @@ impl Session {
     fn greet(&mut self) {
         self.state = State::Command;
         // RFC 5321 4.2: the greeting's text begins with the name; it has no status (RFC 2034 4).
-        let text = format!("{} ESMTP Mailwright", self.config.hostname);
+        let protocol = if self.listener.kind == Kind::Lmtp { "LMTP" } else { "ESMTP" };
+        let text = format!("{} {protocol} Mailwright", self.config.hostname);
         self.say(&Reply { code: 220, status: None, text: text.into() });
     }
 
-    /// EHLO and HELO.
+    /// EHLO, HELO and LHLO.
     pub(super) fn name(&mut self, helo: Helo) {
         if self.doors.policy.has(Hook::Helo) {
             self.naming = Some(helo);
@@ -69,7 +83,11 @@ impl Session {
     pub(super) fn helo_gate(&mut self, gate: Gate) {
         self.state = State::Command;
         let Some(helo) = self.naming.take() else { return };
-        let verb = if helo.extended { "EHLO" } else { "HELO" };
+        let verb = match (self.listener.kind, helo.extended) {
+            (Kind::Lmtp, _) => "LHLO",
+            (_, true) => "EHLO",
+            (_, false) => "HELO",
+        };
         if !self.turn_down(verb, gate) {
             self.named(helo);
         }
@@ -97,6 +115,7 @@ impl Session {
             message_bytes_max: limits.message_bytes_max,
             messages_max: limits.messages_per_session_max,
             recipients_max: limits.recipients_per_message_max,
+            starttls: self.offers_tls(),
         };
         announced.encode(&mut self.out);
     }

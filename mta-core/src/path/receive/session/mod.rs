@@ -10,6 +10,7 @@ mod greeting;
 mod outcome;
 mod state;
 mod timers;
+mod tls;
 
 use super::doors::Doors;
 use super::replies;
@@ -21,6 +22,8 @@ use crate::base::smtp::command::{Command, verb_of};
 use crate::base::smtp::line::{Line, LineFramer};
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
+use crate::base::world::tls::TlsInfo;
+use crate::config::listener::Listener;
 use crate::config::model::Config;
 use bytes::Bytes;
 use state::{Answer, Counts, Helo, State, Transaction};
@@ -43,6 +46,11 @@ pub enum Effect {
     AskGate,
     /// Ask `on-data` about [`Session::submission`]: [`Session::handle_data_verdict`].
     AskData,
+    /// Take the connection over to TLS: [`Session::handle_secured`], or [`Session::handle_unsecured`] if that fails.
+    /// Nothing else may be read or written before.
+    StartTls,
+    /// The connection is protected, and what was said before is forgotten: tell policy [`Session::tls`].
+    Secured,
     /// The client named itself: tell policy [`Session::helo`].
     Named,
     /// The transaction ended, and policy was asked in it: tell it so.
@@ -70,7 +78,7 @@ pub struct Session {
     doors: Arc<Doors>,
     /// As it stood at the last MAIL.
     config: Arc<Config>,
-    listener: Arc<str>,
+    listener: Arc<Listener>,
     peer: SocketAddr,
     id: Box<str>,
     state: State,
@@ -80,6 +88,8 @@ pub struct Session {
     /// Replies not sent yet.
     out: Vec<u8>,
     effects: VecDeque<Effect>,
+    /// How the connection is protected; none: it is not.
+    tls: Option<Arc<TlsInfo>>,
     helo: Option<Helo>,
     /// The name that a hook decides on.
     naming: Option<Helo>,
@@ -95,7 +105,7 @@ pub struct Session {
 impl Session {
     /// A session that was let in. Call [`handle_open`](Self::handle_open) first.
     #[must_use]
-    pub fn new(doors: Arc<Doors>, listener: Arc<str>, peer: SocketAddr, now: Now) -> Self {
+    pub fn new(doors: Arc<Doors>, listener: Arc<Listener>, peer: SocketAddr, now: Now) -> Self {
         let config = Arc::clone(&doors.config.borrow());
         let id = format!("{:016x}", doors.dice.roll()).into();
         Self {
@@ -109,6 +119,7 @@ impl Session {
             pending: Vec::new(),
             out: Vec::new(),
             effects: VecDeque::new(),
+            tls: None,
             helo: None,
             naming: None,
             transaction: None,
@@ -145,9 +156,10 @@ impl Session {
     pub fn info(&self) -> SessionInfo {
         SessionInfo {
             id: self.id.clone(),
-            listener: Arc::clone(&self.listener),
+            listener: Arc::clone(&self.listener.name),
             peer: self.peer,
             helo: self.helo().map(Into::into),
+            tls: self.tls.clone(),
         }
     }
 
@@ -181,10 +193,14 @@ impl Session {
     /// A timer may have run out.
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = now;
-        if self.is_closed() || self.is_waiting() {
+        let handshake = matches!(self.state, State::Waiting(Answer::Handshake));
+        if self.is_closed() || (self.is_waiting() && !handshake) {
             return;
         }
         match self.timers.expired(now.mono) {
+            // There is nobody to tell: the connection is neither in clear nor protected.
+            Some(Timer::Session) if handshake => self.close("session time limit"),
+            Some(Timer::Handshake) => self.handle_unsecured("the handshake took too long", now),
             Some(Timer::Session) => self.leave(&replies::SESSION_TOO_LONG, "session time limit"),
             Some(Timer::Data) => self.leave(&replies::TIMEOUT, "content time limit"),
             Some(Timer::Idle) => self.leave(&replies::TIMEOUT, "idle"),
@@ -259,6 +275,7 @@ impl Session {
             return true;
         }
         match parsed {
+            Ok(Command::StartTls) => self.start_tls(!input.is_empty()),
             Ok(command) => self.command(command),
             Err((verb, reply, loses_track)) => {
                 self.refuse(verb, &reply);
@@ -273,8 +290,11 @@ impl Session {
     /// What each command does; its file tells.
     fn command(&mut self, command: Command) {
         let verb = command.verb();
+        if let Some(reply) = self.refusal_by_kind(&command) {
+            return self.refuse(verb, &reply);
+        }
         match command {
-            Command::Ehlo(name) => self.name(Helo { name, extended: true }),
+            Command::Ehlo(name) | Command::Lhlo(name) => self.name(Helo { name, extended: true }),
             Command::Helo(name) => self.name(Helo { name, extended: false }),
             Command::Mail(mail) => self.mail(mail),
             Command::Rcpt(recipient) => self.rcpt(recipient),
@@ -291,7 +311,7 @@ impl Session {
                 self.say(&replies::BYE);
                 self.close("quit");
             }
-            // RFC 5321 3.5.2 lets EXPN be left out; the other two are not announced (RFC 3207 4, RFC 4954 4).
+            // RFC 5321 3.5.2 lets EXPN be left out; AUTH is not announced (RFC 4954 4).
             Command::Expn | Command::StartTls | Command::Auth => self.refuse(verb, &replies::NOT_IMPLEMENTED),
         }
     }

@@ -15,17 +15,22 @@ use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::header;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
+use crate::config::listener::Kind;
 use crate::path::receive::collect::{Collected, Collector, Refusal};
 use crate::path::receive::replies;
 use crate::path::receive::trace::Trace;
 use std::sync::Arc;
 
 impl Session {
-    /// The last octet of the content was read.
-    pub(super) fn content_ended(&mut self) {
+    /// The last octet of the content was read, or (`last` is false) of a chunk that others were to follow.
+    pub(super) fn content_ended(&mut self, last: bool) {
         self.timers.stop(Timer::Data);
         self.state = State::Command;
         let Some(transaction) = &mut self.transaction else { return };
+        // RFC 2033 4.2: each recipient has an answer of its own, by the recipients that the client knows.
+        if last && self.listener.kind == Kind::Lmtp {
+            transaction.replies = transaction.envelope.recipients.len();
+        }
         match transaction.collector.as_mut().map(Collector::finish) {
             None => {}
             Some(Err(refusal)) => self.refuse_message(&reply_of(&refusal), None),
@@ -165,8 +170,7 @@ impl Session {
             self.doors.observe.event(Event::MessageDiscarded { session: &self.id, id: transaction.id, plugin, reason });
         }
         self.counts.messages = self.counts.messages.saturating_add(1);
-        self.end_transaction();
-        self.say(&replies::DISCARDED);
+        self.answer_message(&replies::DISCARDED);
     }
 
     /// Hands the message to the spool; nothing is answered before it is durable.
@@ -177,6 +181,8 @@ impl Session {
         let trace = Trace {
             helo: &helo.name,
             extended: helo.extended,
+            lmtp: self.listener.kind == Kind::Lmtp,
+            tls: self.tls.as_deref(),
             peer: self.peer.ip(),
             hostname: &self.config.hostname,
             id: transaction.id,
@@ -253,9 +259,18 @@ impl Session {
                 self.doors.observe.event(Event::MessageHeld { id, plugin, reason });
             }
         }
-        self.end_transaction();
         let text = format!("queued as {id}");
-        self.say(&Reply { text: text.into(), ..replies::OK });
+        self.answer_message(&Reply { text: text.into(), ..replies::OK });
+    }
+
+    /// The answer to a message, as often as it is due. All recipients share what becomes of it here: it is queued for all
+    /// or for none.
+    fn answer_message(&mut self, reply: &Reply) {
+        let replies = self.transaction.as_ref().map_or(1, |transaction| transaction.replies);
+        self.end_transaction();
+        for _ in 0..replies {
+            self.say(reply);
+        }
     }
 
     /// The message is refused after its content came.
@@ -279,8 +294,7 @@ impl Session {
                 plugin,
             });
         }
-        self.end_transaction();
-        self.say(reply);
+        self.answer_message(reply);
         if reply.code == replies::GOING_DOWN.code {
             return self.close("the server is going down");
         }

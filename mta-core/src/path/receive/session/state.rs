@@ -27,6 +27,7 @@ pub(super) enum State {
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
+    Handshake,
     Connect,
     Helo,
     Mail,
@@ -77,6 +78,8 @@ pub(super) struct Transaction {
     pub(super) line_ends: LineEndCheck,
     /// A blob was opened.
     pub(super) blob: bool,
+    /// How many replies its end will have: one, but for LMTP (RFC 2033 4.2).
+    pub(super) replies: usize,
     /// The whole content, while it is decided on.
     pub(super) arrived: Option<Arrived>,
     /// What will be told once it is durable.

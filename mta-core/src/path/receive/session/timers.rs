@@ -11,17 +11,19 @@ pub(super) enum Timer {
     Data,
     /// The session takes too long in all.
     Session,
+    /// A TLS handshake takes too long.
+    Handshake,
 }
 
 /// When each runs out; stopped ones never do.
 #[derive(Debug)]
 pub(super) struct Timers {
-    at: [Option<Instant>; 3],
+    at: [Option<Instant>; 4],
 }
 
 impl Timers {
     pub(super) fn new() -> Self {
-        Self { at: [None; 3] }
+        Self { at: [None; 4] }
     }
 
     pub(super) fn start(&mut self, timer: Timer, now: Instant, after: Duration) {
@@ -40,7 +42,7 @@ impl Timers {
 
     /// One that has run out; it is stopped.
     pub(super) fn expired(&mut self, now: Instant) -> Option<Timer> {
-        let timer = [Timer::Session, Timer::Data, Timer::Idle]
+        let timer = [Timer::Session, Timer::Data, Timer::Handshake, Timer::Idle]
             .into_iter()
             .find(|timer| self.at[*timer as usize].is_some_and(|at| at <= now))?;
         self.stop(timer);

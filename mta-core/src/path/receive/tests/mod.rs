@@ -5,6 +5,7 @@ mod policy;
 mod protocol;
 mod sockets;
 mod splits;
+mod tls;
 mod world;
 
 use super::session::{Effect, Session};
@@ -65,7 +66,8 @@ impl Bench {
     fn in_world(world: World, peer: &str) -> Self {
         let now = Now { mono: Instant::now(), wall: UnixMillis(1_700_000_000_000) };
         let peer = peer.parse().expect("an address");
-        let session = Session::new(Arc::clone(&world.doors), "mx".into(), peer, now);
+        let listener = Arc::clone(&world.doors.config.borrow().listeners[0]);
+        let session = Session::new(Arc::clone(&world.doors), listener, peer, now);
         let mut bench = Self { world, session, now, policy: None, blob: None, writes: Vec::new(), closed: false };
         bench.session.handle_open(now);
         bench.run();
@@ -125,6 +127,13 @@ impl Bench {
                 let verdict = policy.data(submission).now_or_never().expect("ready");
                 session.handle_data_verdict(verdict, now);
             }
+            // What happens to the handshake is the test's to say; one that nothing is said of goes on.
+            Effect::StartTls => match self.world.tls.answer.lock().expect("no panic").clone() {
+                Some(Ok(info)) => session.handle_secured(info, now),
+                Some(Err(why)) => session.handle_unsecured(&why, now),
+                None => {}
+            },
+            Effect::Secured => policy.secured(session.tls().expect("it is protected")),
             Effect::Named => policy.named(session.helo().expect("a name")),
             Effect::TransactionEnded => policy.transaction_ended(),
             Effect::OpenBlob(_) => match self.world.spool.open() {

@@ -1,10 +1,11 @@
 //! The driver on real sockets: limits at the door, a message, large content, and the end of the server.
 
-use super::world::{World, config};
+use super::world::{World, config, mx};
 use crate::base::fixtures::Wire;
 use crate::base::flow::Answer;
-use crate::base::world::net::{Listener, Socket};
-use crate::config::model::Config;
+use crate::base::world::net::{self, Socket};
+use crate::config::listener::{Kind, Listener, StartTls};
+use crate::config::model::{Config, Network};
 use crate::path::receive::driver::{Phase, drained, serve};
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use tokio::sync::watch;
 
 struct TestListener(TcpListener);
 
-impl Listener for TestListener {
+impl net::Listener for TestListener {
     fn accept(&mut self) -> Answer<'_, io::Result<Box<dyn Socket>>> {
         Box::pin(async {
             let (stream, peer) = self.0.accept().await?;
@@ -46,7 +47,7 @@ impl Served {
         let at = listener.local_addr().expect("a bound port");
         let phase = watch::Sender::new(Phase::Serving);
         let doors = Arc::clone(&world.doors);
-        let accepting = tokio::spawn(serve(Box::new(TestListener(listener)), "mx".into(), doors, phase.subscribe()));
+        let accepting = tokio::spawn(serve(Box::new(TestListener(listener)), mx(), doors, phase.subscribe()));
         Self { world, at, phase, accepting }
     }
 
@@ -125,7 +126,7 @@ struct FailingListener {
     tried: watch::Sender<u32>,
 }
 
-impl Listener for FailingListener {
+impl net::Listener for FailingListener {
     fn accept(&mut self) -> Answer<'_, io::Result<Box<dyn Socket>>> {
         self.tried.send_modify(|tried| *tried += 1);
         let tried = *self.tried.borrow();
@@ -151,12 +152,12 @@ async fn failures_to_accept_are_told_and_rested_after_and_do_not_end_the_listene
     let port = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let at = port.local_addr().expect("a bound port");
     let mut client = Client(BufReader::new(TcpStream::connect(at).await.expect("connected")));
-    let socket = TestListener(port).accept().await.expect("accepted");
+    let socket = net::Listener::accept(&mut TestListener(port)).await.expect("accepted");
     let tried = watch::Sender::new(0);
     let listener = FailingListener { failures: 21, socket: Some(socket), tried: tried.clone() };
     let phase = watch::Sender::new(Phase::Serving);
     let began = std::time::Instant::now();
-    let serving = tokio::spawn(serve(Box::new(listener), "mx".into(), Arc::clone(&world.doors), phase.subscribe()));
+    let serving = tokio::spawn(serve(Box::new(listener), mx(), Arc::clone(&world.doors), phase.subscribe()));
     assert!(client.reply().await.starts_with("220 "));
     // The tenth failure and each one after it is followed by a rest of a tenth of a second.
     assert!(began.elapsed() >= Duration::from_millis(1200), "{:?}", began.elapsed());
@@ -174,7 +175,7 @@ async fn a_listener_that_rests_still_ends_with_the_server() {
     let tried = watch::Sender::new(0);
     let listener = FailingListener { failures: u32::MAX, socket: None, tried: tried.clone() };
     let phase = watch::Sender::new(Phase::Serving);
-    let serving = tokio::spawn(serve(Box::new(listener), "mx".into(), Arc::clone(&world.doors), phase.subscribe()));
+    let serving = tokio::spawn(serve(Box::new(listener), mx(), Arc::clone(&world.doors), phase.subscribe()));
     tried.subscribe().wait_for(|tried| *tried >= 10).await.expect("it tries");
     phase.send_replace(Phase::Draining);
     serving.await.expect("it ends");
@@ -255,6 +256,106 @@ async fn who_is_told_off_in_the_middle_of_writing_hears_why() {
     assert_eq!(drained(&served.world.doors, Duration::from_secs(60)).await, 0);
 }
 
+#[tokio::test]
+async fn a_handshake_that_does_not_end_is_ended_and_gives_its_place_back() {
+    let mut listener = Listener::clone(&mx());
+    listener.kind = Kind::Submissions;
+    let mut config = Config { listeners: vec![Arc::new(listener)], ..config() };
+    config.limits.tls_handshake = Duration::from_millis(50);
+    let served = Served::start(config).await;
+    *served.world.tls.answer.lock().expect("no panic") = None;
+    let mut client = served.client().await;
+    assert_eq!(client.rest().await, "", "not a word in clear");
+    assert_eq!(drained(&served.world.doors, Duration::from_secs(60)).await, 0);
+    assert!(served.world.heard.has("tls-failed", "took too long"));
+
+    *served.world.tls.answer.lock().expect("no panic") = None;
+    let mut config = Config::clone(&served.world.config.borrow());
+    config.limits.tls_handshake = Duration::from_secs(60);
+    served.world.config.send_replace(Arc::new(config));
+    let mut cut = served.client().await;
+    let mut open = served.world.doors.slots.watch();
+    open.wait_for(|open| *open == 1).await.expect("it was let in");
+    served.phase.send_replace(Phase::Draining);
+    served.phase.send_replace(Phase::Cutting);
+    assert_eq!(cut.rest().await, "");
+    assert_eq!(drained(&served.world.doors, Duration::from_secs(60)).await, 0);
+}
+
+#[tokio::test]
+async fn the_driver_takes_the_connection_over_and_goes_on() {
+    let mut listener = Listener::clone(&mx());
+    listener.starttls = StartTls::Offered;
+    let served = Served::start(Config { listeners: vec![Arc::new(listener)], ..config() }).await;
+    let mut client = served.client().await;
+    client.reply().await;
+    client.ask("EHLO before.example").await;
+    assert_eq!(client.ask("STARTTLS").await, "220 2.0.0 begin TLS now");
+    assert_eq!(client.ask("MAIL FROM:<a@b.example>").await, "503 5.5.1 send EHLO or HELO first");
+    client.ask("EHLO c.example").await;
+    client.ask("MAIL FROM:<a@b.example>").await;
+    client.ask("RCPT TO:<x@here.example>").await;
+    client.ask("DATA").await;
+    assert!(client.ask("A: b\r\n\r\nbody\r\n.").await.starts_with("250 "));
+    let asked = served.world.policy.asked.lock().expect("no panic").join(", ");
+    assert!(asked.is_empty() || asked.contains("secured TLSv1.3"), "{asked}");
+}
+
+/// A server behind a proxy on loopback, from which one address may have one session.
+async fn behind_a_proxy() -> Served {
+    let mut listener = Listener::clone(&mx());
+    listener.proxy_from = vec![Network { base: [127, 0, 0, 0].into(), prefix: 8 }];
+    let mut config = Config { listeners: vec![Arc::new(listener)], ..config() };
+    config.limits.sessions_per_peer_max = 1;
+    config.limits.proxy_header = Duration::from_millis(200);
+    Served::start(config).await
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_says_who_the_client_is() {
+    let served = behind_a_proxy().await;
+    let (mut inside, mut other) = (served.client().await, served.client().await);
+    inside.write("PROXY TCP4 192.0.2.7 198.51.100.1 4000 25\r\nEHLO c.example\r\n").await;
+    assert!(inside.reply().await.starts_with("220 "));
+    inside.reply().await;
+    inside.ask("MAIL FROM:<a@b.example>").await;
+    assert_eq!(inside.ask("RCPT TO:<x@there.example>").await, "250 2.1.5 recipient ok", "192.0.2.0/24 may relay");
+    other.write("PROXY TCP4 198.51.100.7 198.51.100.1 4000 25\r\n").await;
+    assert!(other.reply().await.starts_with("220 "));
+    other.ask("EHLO c.example").await;
+    other.ask("MAIL FROM:<a@b.example>").await;
+    assert_eq!(other.ask("RCPT TO:<x@there.example>").await, "550 5.7.1 relaying denied");
+    assert!(served.world.heard.has("session-opened", "192.0.2.7:4000"));
+    let mut again = served.client().await;
+    again.write("PROXY TCP4 192.0.2.7 198.51.100.1 4001 25\r\n").await;
+    assert_eq!(
+        again.rest().await,
+        "421 4.7.0 too many sessions from your address\r\n",
+        "the client's, not the proxy's"
+    );
+    let mut check = served.client().await;
+    check.write(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0").await;
+    assert!(check.reply().await.starts_with("220 "), "LOCAL is the proxy's own");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_must_say_it_and_in_time() {
+    let served = behind_a_proxy().await;
+    let mut silent = served.client().await;
+    assert_eq!(silent.rest().await, "");
+    assert!(served.world.heard.has("proxy-refused", "did not come in time"));
+    let mut plain = served.client().await;
+    plain.write("NOOP 12345678\r\n").await;
+    plain.rest().await;
+    assert!(served.world.heard.has("proxy-refused", "does not begin with the PROXY protocol"));
+    assert_eq!(drained(&served.world.doors, Duration::from_secs(60)).await, 0);
+    let open = Served::start(config()).await;
+    let mut client = open.client().await;
+    client.reply().await;
+    let answer = client.ask("PROXY TCP4 192.0.2.7 198.51.100.1 4000 25").await;
+    assert_eq!(answer, "500 5.5.1 command not recognized", "who is not trusted is not believed");
+}
+
 /// Five thousand idle sessions are to need less than 40 KiB each in all; ours is the smaller part.
 #[tokio::test]
 async fn a_session_is_small() {
@@ -265,7 +366,7 @@ async fn a_session_is_small() {
     let at = listener.local_addr().expect("a bound port");
     let stream = TcpStream::connect(at).await.expect("connected");
     let socket = Box::new(Wire { stream, peer: at, local: at });
-    let task = crate::path::receive::driver::task(socket, "mx".into(), Arc::clone(&world.doors), phases, slot);
+    let task = crate::path::receive::driver::task(socket, at, mx(), Arc::clone(&world.doors), phases, slot);
     let bytes = size_of_val(&task);
     assert!(bytes < 3 * 1024, "{bytes}");
 }

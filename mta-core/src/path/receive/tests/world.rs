@@ -17,11 +17,15 @@ use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
+use crate::base::world::net::Socket;
+use crate::base::world::tls::{Secured, ServerTls, TlsInfo};
 use crate::base::world::{Clock, Dice, Observe};
+use crate::config::listener::{Listener, Tls};
 use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Metrics, Network, Queue, Relay, Storage};
 use crate::path::receive::doors::Doors;
 use bytes::Bytes;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::sync::watch;
@@ -32,7 +36,8 @@ pub(super) fn config() -> Config {
     Config {
         hostname: "mx.example".into(),
         data_dir: "unused".into(),
-        listeners: Vec::new(),
+        listeners: vec![mx()],
+        tls: Tls::default(),
         http: Vec::new(),
         relay: Relay { networks: vec![network], domains: vec![DomainPattern::new("here.example")] },
         routes: Vec::new(),
@@ -50,12 +55,18 @@ pub(super) fn config() -> Config {
     }
 }
 
+/// The only port there is.
+pub(super) fn mx() -> Arc<Listener> {
+    Arc::new(Listener::new("mx", SocketAddr::from(([127, 0, 0, 1], 25))))
+}
+
 /// Everything behind the doors, in the tests' hands.
 pub(super) struct World {
     pub(super) config: watch::Sender<Arc<Config>>,
     pub(super) doors: Arc<Doors>,
     pub(super) spool: Arc<TestSpool>,
     pub(super) policy: Arc<TestPolicy>,
+    pub(super) tls: Arc<TestTls>,
     pub(super) heard: Arc<Heard>,
 }
 
@@ -63,6 +74,7 @@ impl World {
     pub(super) fn new(config: Config) -> Self {
         let spool = Arc::new(TestSpool::default());
         let policy = Arc::new(TestPolicy::default());
+        let tls = Arc::new(TestTls::default());
         let heard = Arc::new(Heard::default());
         let config = watch::Sender::new(Arc::new(config));
         let doors = Doors::new(
@@ -73,7 +85,43 @@ impl World {
             Arc::new(RealClock),
             Arc::new(CountingDice::default()),
         );
-        Self { config, doors: Arc::new(doors), spool, policy, heard }
+        let doors = Arc::new(doors.with_tls(Arc::clone(&tls) as Arc<dyn ServerTls>));
+        Self { config, doors, spool, policy, tls, heard }
+    }
+}
+
+/// How every handshake ends, as it is told.
+pub(super) struct TestTls {
+    pub(super) ready: AtomicBool,
+    pub(super) answer: Mutex<Option<Result<TlsInfo, String>>>,
+}
+
+impl Default for TestTls {
+    fn default() -> Self {
+        let info = TlsInfo {
+            version: "TLSv1.3",
+            cipher: "TLS_AES_256_GCM_SHA384",
+            server_name: None,
+            resumed: false,
+            client: None,
+        };
+        Self { ready: true.into(), answer: Mutex::new(Some(Ok(info))) }
+    }
+}
+
+impl ServerTls for TestTls {
+    fn is_ready(&self, _listener: &str) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    fn accept(&self, _listener: &str, socket: Box<dyn Socket>) -> Answer<'static, Result<Secured, String>> {
+        let answer = self.answer.lock().expect("no panic").clone();
+        Box::pin(async move {
+            match answer {
+                Some(answer) => answer.map(|info| Secured { socket, info }),
+                None => std::future::pending().await,
+            }
+        })
     }
 }
 
@@ -255,6 +303,10 @@ impl Policy for TestPolicy {
 }
 
 impl SessionPolicy for TestSession {
+    fn secured(&mut self, tls: &Arc<TlsInfo>) {
+        self.note(format!("secured {}", tls.version));
+    }
+
     fn named(&mut self, name: &str) {
         self.note(format!("helo {name}"));
     }

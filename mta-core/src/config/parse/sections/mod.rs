@@ -1,16 +1,22 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
-use super::super::model::{
-    ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Mode,
-    Plugin, Pool, Queue, Relay, Route, Storage,
-};
-use super::scalar::{self, NAME, NETWORK, PATTERN};
-use super::section::{Key, Value, Words, duplicates, put};
-use super::supplies;
-use super::tree::Data;
+mod listener;
+mod public;
+
+pub(in crate::config::parse) use listener::{CERTIFICATE, LISTENER, TLS};
+pub(in crate::config::parse) use public::HTTP;
+
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
-use std::net::SocketAddr;
+use crate::config::listener::Tls;
+use crate::config::model::{
+    ClientTimeouts, Config, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Metrics, Mode, Plugin, Pool, Queue,
+    Relay, Route, Storage,
+};
+use crate::config::parse::scalar::{self, NAME, NETWORK, PATTERN};
+use crate::config::parse::section::{Key, Value, Words, duplicates, put};
+use crate::config::parse::supplies;
+use crate::config::parse::tree::Data;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,11 +33,12 @@ const HOSTNAME: &str = "this server's full host name, as \"mx.example.org\"";
 const PATIENCE: RangeInclusive<Duration> = SECOND..=DAY;
 
 /// A configuration in which nothing has been set.
-pub(super) fn unset() -> Config {
+pub(in crate::config::parse) fn unset() -> Config {
     Config {
         hostname: "".into(),
         data_dir: PathBuf::new(),
         listeners: Vec::new(),
+        tls: Tls::default(),
         http: Vec::new(),
         relay: Relay::default(),
         routes: Vec::new(),
@@ -50,7 +57,7 @@ pub(super) fn unset() -> Config {
 }
 
 /// The whole file.
-pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
+pub(in crate::config::parse) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
     root.table(config, CONFIG);
     root.require("hostname", HOSTNAME);
     root.require("data_dir", DATA_DIR);
@@ -73,6 +80,7 @@ pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
             *path = config.data_dir.join(&*path);
         }
     }
+    listener::agree(config, root);
     agreement(config, root);
 }
 
@@ -154,11 +162,17 @@ fn names_are_unique(root: &mut Value<'_, '_>, section: &str) {
 
 const DATA_DIR: &str = "the directory of the spool, as \"/var/lib/mailwright\"";
 
-pub(super) const CONFIG: &[Key<Config>] = &[
+pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
     Key { name: "hostname", read: |c, v| put(&mut c.hostname, v.text(HOSTNAME, scalar::host_name).map(Into::into)) },
     Key { name: "data_dir", read: |c, v| put(&mut c.data_dir, v.text(DATA_DIR, directory)) },
-    Key { name: "listener", read: |c, v| put(&mut c.listeners, v.list("a [[listener]] table", listener)) },
-    Key { name: "http", read: |c, v| put(&mut c.http, v.list("an [[http]] table", http)) },
+    Key { name: "listener", read: |c, v| put(&mut c.listeners, v.list("a [[listener]] table", listener::listener)) },
+    Key {
+        name: "tls",
+        read: |c, v| {
+            v.table(&mut c.tls, TLS);
+        },
+    },
+    Key { name: "http", read: |c, v| put(&mut c.http, v.list("an [[http]] table", public::http)) },
     Key {
         name: "relay",
         read: |c, v| {
@@ -193,8 +207,14 @@ pub(super) const CONFIG: &[Key<Config>] = &[
     },
     Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },
     Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
-    Key { name: "tenant", read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", super::tenant::tenant)) },
-    Key { name: "plugin", read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", super::plugin::plugin)) },
+    Key {
+        name: "tenant",
+        read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", crate::config::parse::tenant::tenant)),
+    },
+    Key {
+        name: "plugin",
+        read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", crate::config::parse::plugin::plugin)),
+    },
     Key {
         name: "log",
         read: |c, v| {
@@ -213,74 +233,15 @@ fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text.into()) }
 }
 
-pub(super) const LISTENER: &[Key<Draft>] = &[
-    Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
-    Key {
-        name: "bind",
-        read: |d, v| {
-            d.bind = v.text("an address with its port, as \"127.0.0.1:2525\" or \"[::]:25\"", scalar::bind_address);
-        },
-    },
-];
-
-/// A listener or a route before it is known to be whole.
+/// A route before it is known to be whole.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(in crate::config::parse) struct Draft {
     name: Option<std::sync::Arc<str>>,
-    bind: Option<SocketAddr>,
-    to: Option<super::super::model::DomainPattern>,
+    to: Option<crate::config::model::DomainPattern>,
     via: Option<NextHop>,
 }
 
-fn listener(value: &mut Value<'_, '_>) -> Option<Listener> {
-    let mut draft = Draft::default();
-    if value.table(&mut draft, LISTENER) {
-        value.require("name", NAME);
-        value.require("bind", "an address with its port, as \"127.0.0.1:2525\"");
-    }
-    Some(Listener { name: draft.name?, bind: draft.bind? })
-}
-
-const HTTP_ADDRESS: &str = "an address with its port, as \"127.0.0.1:8080\" or \"[::]:80\"";
-
-/// An `[[http]]` before it is known to be whole.
-pub(super) type HttpDraft = (Draft, HttpListener);
-
-pub(super) const HTTP: &[Key<HttpDraft>] = &[
-    Key { name: "name", read: |d, v| d.0.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
-    Key { name: "bind", read: |d, v| d.0.bind = v.text(HTTP_ADDRESS, scalar::bind_address) },
-    Key {
-        name: "trusted_proxies",
-        read: |d, v| {
-            put(&mut d.1.trusted_proxies, v.list("a list of networks", |item| item.text(NETWORK, scalar::network)));
-        },
-    },
-    Key { name: "connections_max", read: |d, v| put(&mut d.1.connections_max, v.count(1..=100_000)) },
-    Key { name: "connections_per_peer_max", read: |d, v| put(&mut d.1.connections_per_peer_max, v.count(1..=100_000)) },
-    Key { name: "requests_max", read: |d, v| put(&mut d.1.requests_max, v.count(1..=5000)) },
-    Key {
-        name: "requests_per_connection_max",
-        read: |d, v| put(&mut d.1.requests_per_connection_max, v.count(1..=1_000_000)),
-    },
-    Key { name: "head_bytes_max", read: |d, v| put(&mut d.1.head_bytes_max, v.size(8 * KIB..=MIB)) },
-    Key { name: "body_bytes_max", read: |d, v| put(&mut d.1.body_bytes_max, v.size(0..=4 * MIB)) },
-    Key { name: "head_wait", read: |d, v| put(&mut d.1.head_wait, v.duration(SECOND..=HOUR)) },
-    Key { name: "body_total", read: |d, v| put(&mut d.1.body_total, v.duration(SECOND..=HOUR)) },
-    Key { name: "connection_total", read: |d, v| put(&mut d.1.connection_total, v.duration(SECOND..=DAY)) },
-];
-
-fn http(value: &mut Value<'_, '_>) -> Option<HttpListener> {
-    let unbound = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut draft = (Draft::default(), HttpListener::new("".into(), unbound));
-    if value.table(&mut draft, HTTP) {
-        value.require("name", NAME);
-        value.require("bind", HTTP_ADDRESS);
-    }
-    let (Draft { name, bind, .. }, http) = draft;
-    Some(HttpListener { name: name?, bind: bind?, ..http })
-}
-
-pub(super) const RELAY: &[Key<Relay>] = &[
+pub(in crate::config::parse) const RELAY: &[Key<Relay>] = &[
     Key {
         name: "networks",
         read: |r, v| {
@@ -298,7 +259,7 @@ pub(super) const RELAY: &[Key<Relay>] = &[
 const ENDPOINT: &str = "a host and port, as \"127.0.0.1:2526\", \"relay.example.org:25\" or \"[::1]:24\"";
 const WAYS: &str = "exactly one of smarthost, lmtp and maildir";
 
-pub(super) const ROUTE: &[Key<Draft>] = &[
+pub(in crate::config::parse) const ROUTE: &[Key<Draft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "to", read: |d, v| d.to = v.text(PATTERN, scalar::domain_pattern) },
     Key { name: "smarthost", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Smarthost) },
@@ -327,12 +288,12 @@ const SOURCES: &str = "a list of addresses of this machine, as [\"192.0.2.25\", 
 
 /// A pool before it is known to be whole.
 #[derive(Default)]
-pub(super) struct PoolDraft {
+pub(in crate::config::parse) struct PoolDraft {
     name: Option<std::sync::Arc<str>>,
     addresses: Vec<std::net::IpAddr>,
 }
 
-pub(super) const POOL: &[Key<PoolDraft>] = &[
+pub(in crate::config::parse) const POOL: &[Key<PoolDraft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key {
         name: "addresses",
@@ -358,7 +319,7 @@ fn pool(value: &mut Value<'_, '_>) -> Option<Pool> {
     Some(Pool { name: draft.name?, addresses: draft.addresses })
 }
 
-pub(super) const DELIVERY: &[Key<Delivery>] = &[
+pub(in crate::config::parse) const DELIVERY: &[Key<Delivery>] = &[
     Key { name: "paused", read: |d, v| put(&mut d.paused, v.truth()) },
     Key { name: "attempts_max", read: |d, v| put(&mut d.attempts_max, v.count(1..=100_000)) },
     Key {
@@ -394,7 +355,7 @@ pub(super) const DELIVERY: &[Key<Delivery>] = &[
     },
 ];
 
-pub(super) const TIMEOUTS: &[Key<ClientTimeouts>] = &[
+pub(in crate::config::parse) const TIMEOUTS: &[Key<ClientTimeouts>] = &[
     Key { name: "connect", read: |t, v| put(&mut t.connect, v.duration(PATIENCE)) },
     Key { name: "greeting", read: |t, v| put(&mut t.greeting, v.duration(PATIENCE)) },
     Key { name: "command", read: |t, v| put(&mut t.command, v.duration(PATIENCE)) },
@@ -406,7 +367,7 @@ pub(super) const TIMEOUTS: &[Key<ClientTimeouts>] = &[
 /// Shorter waits than this between attempts are an attack on the next hop.
 const RETRY: RangeInclusive<Duration> = SECOND..=Duration::from_secs(30 * 86_400);
 
-pub(super) const QUEUE: &[Key<Queue>] = &[
+pub(in crate::config::parse) const QUEUE: &[Key<Queue>] = &[
     Key {
         name: "retry",
         read: |q, v| match v.list("a list of durations, as [\"1m\", \"5m\", \"1h\"]", |item| item.duration(RETRY)) {
@@ -426,7 +387,7 @@ pub(super) const QUEUE: &[Key<Queue>] = &[
     },
 ];
 
-pub(super) const STORAGE: &[Key<Storage>] = &[
+pub(in crate::config::parse) const STORAGE: &[Key<Storage>] = &[
     Key {
         name: "engine",
         read: |s, v| put(&mut s.engine, v.word(&[("sled", Engine::Sled), ("danger_memory", Engine::Memory)])),
@@ -437,7 +398,7 @@ pub(super) const STORAGE: &[Key<Storage>] = &[
     Key { name: "blob_bytes_min", read: |s, v| put(&mut s.blob_bytes_min, v.size(4 * KIB..=GIB)) },
 ];
 
-pub(super) const LIMITS: &[Key<Limits>] = &[
+pub(in crate::config::parse) const LIMITS: &[Key<Limits>] = &[
     Key { name: "sessions_max", read: |l, v| put(&mut l.sessions_max, v.count(1..=1_000_000)) },
     Key { name: "sessions_per_peer_max", read: |l, v| put(&mut l.sessions_per_peer_max, v.count(1..=1_000_000)) },
     // RFC 5321 4.5.3.1.4: at least 512.
@@ -465,6 +426,8 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
         name: "content_memory_bytes_max",
         read: |l, v| put(&mut l.content_memory_bytes_max, v.size(MIB..=1024 * GIB)),
     },
+    Key { name: "proxy_header", read: |l, v| put(&mut l.proxy_header, v.duration(PATIENCE)) },
+    Key { name: "tls_handshake", read: |l, v| put(&mut l.tls_handshake, v.duration(PATIENCE)) },
     Key { name: "command_idle", read: |l, v| put(&mut l.command_idle, v.duration(PATIENCE)) },
     Key { name: "data_idle", read: |l, v| put(&mut l.data_idle, v.duration(PATIENCE)) },
     Key { name: "data_total", read: |l, v| put(&mut l.data_total, v.duration(PATIENCE)) },
@@ -475,7 +438,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
 const LEVELS: &Words<Level> =
     &[("error", Level::Error), ("warn", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
 
-pub(super) const LOG: &[Key<Log>] = &[
+pub(in crate::config::parse) const LOG: &[Key<Log>] = &[
     Key {
         name: "format",
         read: |l, v| put(&mut l.format, v.word(&[("text", LogFormat::Text), ("json", LogFormat::Json)])),
@@ -487,7 +450,7 @@ pub(super) const LOG: &[Key<Log>] = &[
     },
 ];
 
-pub(super) const METRICS: &[Key<Metrics>] = &[Key {
+pub(in crate::config::parse) const METRICS: &[Key<Metrics>] = &[Key {
     name: "bind",
     read: |m, v| m.bind = v.text("an address with its port, as \"127.0.0.1:9925\"", scalar::bind_address),
 }];

@@ -1,0 +1,71 @@
+//! TLS round a client's connection, as the stages see it (RFC 3207, RFC 8314).
+
+use super::net::Socket;
+use crate::base::flow::Answer;
+use std::fmt;
+use std::future::ready;
+
+/// How a connection is protected. Texts that a peer chose are printable and short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsInfo {
+    /// As `TLSv1.3`.
+    pub version: &'static str,
+    /// The cipher suite by its name in the registry, as `TLS_AES_256_GCM_SHA384`.
+    pub cipher: &'static str,
+    /// The name of ours that the client asked for.
+    pub server_name: Option<Box<str>>,
+    /// A session of before was gone on with.
+    pub resumed: bool,
+    /// The certificate that the client showed; it has its key.
+    pub client: Option<PeerCertificate>,
+}
+
+/// A certificate that a peer showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// Whom it is about, as it says itself.
+    pub subject: Box<str>,
+    /// The sha256 of the certificate, in lower-case hexadecimal.
+    pub sha256: Box<str>,
+    /// It leads to a root that the operator trusts, and is valid now. Without this it is a key with a nice name.
+    pub verified: bool,
+}
+
+impl fmt::Display for TlsInfo {
+    /// As in a trace header: `TLSv1.3 with cipher TLS_AES_256_GCM_SHA384`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with cipher {}", self.version, self.cipher)
+    }
+}
+
+/// A connection that is protected.
+pub struct Secured {
+    /// What is read and written here is in clear on this side alone.
+    pub socket: Box<dyn Socket>,
+    /// How.
+    pub info: TlsInfo,
+}
+
+/// The server's side of TLS, for each listener with its own certificates.
+pub trait ServerTls: Send + Sync {
+    /// Whether this listener has certificates now.
+    fn is_ready(&self, listener: &str) -> bool;
+
+    /// The handshake. The caller sets the time limit; a connection of which nothing came is closed with the answer. An
+    /// error is in words for the log.
+    fn accept(&self, listener: &str, socket: Box<dyn Socket>) -> Answer<'static, Result<Secured, String>>;
+}
+
+/// No certificates, so no TLS.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTls;
+
+impl ServerTls for NoTls {
+    fn is_ready(&self, _listener: &str) -> bool {
+        false
+    }
+
+    fn accept(&self, _listener: &str, _socket: Box<dyn Socket>) -> Answer<'static, Result<Secured, String>> {
+        Box::pin(ready(Err("there is no certificate".to_owned())))
+    }
+}

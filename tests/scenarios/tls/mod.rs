@@ -1,0 +1,6 @@
+//! TLS with other people's programs.
+
+mod certificates_are_renewed_while_mail_flows;
+mod clients_speak_tls;
+mod nothing_in_clear_gets_inside;
+mod proxies_say_who_the_client_is;
