@@ -146,6 +146,7 @@ impl Mail {
             listener: "mx".into(),
             peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)),
             helo: None,
+            user: None,
         })
     }
 

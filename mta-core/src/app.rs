@@ -13,6 +13,7 @@ use crate::base::flow::operator::Operate;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::sasl::stored::Verifier;
 use crate::base::world::dns::Dns;
 use crate::base::world::metrics::Measure;
 use crate::base::world::net::Net;
@@ -38,6 +39,7 @@ use crate::edge::world::maildir::FileMaildirs;
 use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::edge::world::ticker;
+use crate::path::auth::driver::{Authenticator, Users};
 use crate::path::deliver::driver::{Deliverer, Parts};
 use crate::path::policy::{Host, HostSettings};
 use crate::path::queue::driver as queue;
@@ -216,6 +218,7 @@ impl Server {
         let suppressor = Arc::new(open_suppression(&config, &world).await?);
         let host = load_plugins(&config, &world, &shelf, &suppressor).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
+        let shelf_users = shelf.users();
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let counting: Vec<Arc<dyn Measure>> =
@@ -243,14 +246,16 @@ impl Server {
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let doors = Arc::new(Doors::new(
+        let users = authenticator(shelf_users, config.subscribe(), &world)?;
+        let doors = Doors::new(
             config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
             policy,
             Arc::clone(&world.observe),
             world.clock,
             world.dice,
-        ));
+        );
+        let doors = Arc::new(doors.with_users(users));
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
@@ -393,6 +398,17 @@ fn host(
     let host = Host::new(HostSettings { journal, suppress, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
+}
+
+/// Who knows the users, and checks what clients say.
+fn authenticator(
+    users: Arc<Users>,
+    config: watch::Receiver<Arc<Config>>,
+    world: &World,
+) -> Result<Arc<Authenticator>, String> {
+    let authenticator =
+        Authenticator::new(users, config, Arc::clone(&world.clock), &*world.dice, Arc::new(Verifier::fits));
+    authenticator.map(Arc::new).map_err(|error| format!("no randomness: {error}"))
 }
 
 fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dyn Policy>) -> Arc<Deliverer> {

@@ -6,4 +6,5 @@ mod plugins;
 mod program;
 mod queue;
 mod receive;
+mod submit;
 mod trials;

@@ -1,5 +1,6 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
+use super::auth::{Auth, AuthOffer};
 use super::places::Places;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
@@ -24,6 +25,8 @@ pub struct Config {
     pub http: Vec<HttpListener>,
     /// Who may send where.
     pub relay: Relay,
+    /// Where users are known from.
+    pub auth: Auth,
     /// Ways out; the first match wins.
     pub routes: Vec<Route>,
     /// Addresses that connections may come from.
@@ -57,6 +60,8 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Its address.
     pub bind: SocketAddr,
+    /// Whether its clients may authenticate.
+    pub auth: AuthOffer,
 }
 
 /// `[[http]]`: a public HTTP port, where plugins answer at `/p/<plugin>/…`.

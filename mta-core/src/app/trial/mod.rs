@@ -144,6 +144,7 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
             listener: case.session.listener.as_str().into(),
             peer: case.session.peer,
             helo: None,
+            user: None,
         };
         let mut session = host.session(info);
         let limit = config.limits.message_bytes_max;

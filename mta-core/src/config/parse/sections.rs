@@ -1,5 +1,6 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
+use super::super::auth::{Auth, AuthOffer};
 use super::super::model::{
     ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Mode,
     Plugin, Pool, Queue, Relay, Route, Storage,
@@ -8,6 +9,7 @@ use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
 use super::supplies;
 use super::tree::Data;
+use super::users;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use std::net::SocketAddr;
@@ -34,6 +36,7 @@ pub(super) fn unset() -> Config {
         listeners: Vec::new(),
         http: Vec::new(),
         relay: Relay::default(),
+        auth: Auth::default(),
         routes: Vec::new(),
         pools: Vec::new(),
         delivery: Delivery::default(),
@@ -82,6 +85,7 @@ fn agreement(config: &Config, root: &mut Value<'_, '_>) {
         return;
     }
     supplies::are_there(config, root);
+    users::agree(config, root);
     if config.limits.header_bytes_max as u64 > config.limits.message_bytes_max {
         let most = scalar::shown_size(config.limits.message_bytes_max.into());
         let what =
@@ -165,6 +169,7 @@ pub(super) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.relay, RELAY);
         },
     },
+    Key { name: "auth", read: users::auth },
     Key { name: "route", read: |c, v| put(&mut c.routes, v.list("a [[route]] table", route)) },
     Key { name: "pool", read: |c, v| put(&mut c.pools, v.list("a [[pool]] table", pool)) },
     Key {
@@ -193,7 +198,7 @@ pub(super) const CONFIG: &[Key<Config>] = &[
     },
     Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },
     Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
-    Key { name: "tenant", read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", super::tenant::tenant)) },
+    Key { name: "tenant", read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", users::tenant)) },
     Key { name: "plugin", read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", super::plugin::plugin)) },
     Key {
         name: "log",
@@ -221,6 +226,7 @@ pub(super) const LISTENER: &[Key<Draft>] = &[
             d.bind = v.text("an address with its port, as \"127.0.0.1:2525\" or \"[::]:25\"", scalar::bind_address);
         },
     },
+    Key { name: "auth", read: |d, v| put(&mut d.auth, v.word(users::OFFERS)) },
 ];
 
 /// A listener or a route before it is known to be whole.
@@ -230,6 +236,7 @@ pub(super) struct Draft {
     bind: Option<SocketAddr>,
     to: Option<super::super::model::DomainPattern>,
     via: Option<NextHop>,
+    auth: AuthOffer,
 }
 
 fn listener(value: &mut Value<'_, '_>) -> Option<Listener> {
@@ -238,7 +245,7 @@ fn listener(value: &mut Value<'_, '_>) -> Option<Listener> {
         value.require("name", NAME);
         value.require("bind", "an address with its port, as \"127.0.0.1:2525\"");
     }
-    Some(Listener { name: draft.name?, bind: draft.bind? })
+    Some(Listener { name: draft.name?, bind: draft.bind?, auth: draft.auth })
 }
 
 const HTTP_ADDRESS: &str = "an address with its port, as \"127.0.0.1:8080\" or \"[::]:80\"";

@@ -4,6 +4,7 @@ use super::*;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
+use crate::config::auth::AuthOffer;
 use crate::config::model::{Engine, LogFormat, Mode, OnFailure, PluginSource};
 use proptest::prelude::*;
 use std::path::Path;
@@ -355,7 +356,11 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
-            section = heading.trim_matches('`').replace("plugin", "plugin.p").replace("http", "http.web");
+            section = heading
+                .trim_matches('`')
+                .replace("plugin", "plugin.p")
+                .replace("http", "http.web")
+                .replace("listener", "listener.mx");
         }
         let cells: Vec<&str> = line.split(" | ").collect();
         if let [key, default, _] = cells.as_slice()
@@ -458,4 +463,21 @@ tenants = ["acme"]
     assert!(told.contains("mx.toml:10") && told.contains("there is none"), "{told}");
     let told = wrong("[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\nhooks = [\"rcp\"]\n");
     assert!(told.contains("expected a hook") && told.contains("rcpt"), "{told}");
+}
+
+#[test]
+fn nothing_is_offered_that_nobody_could_use() {
+    let users = "[auth]\nusers = \"users\"\n";
+    let config =
+        read(&format!("auth = \"danger_plaintext\"\n{users}[[tenant]]\nname = \"acme\"\n")).expect("it is sound");
+    assert_eq!((config.auth_offer("mx"), config.auth_offer("other")), (AuthOffer::DangerPlaintext, AuthOffer::Private));
+    let told = wrong("auth = \"danger_plaintext\"\n");
+    assert!(told.contains("mx.toml:7") && told.contains("expected auth.users"), "{told}");
+    let told = wrong("auth = \"plaintext\"\n");
+    assert!(told.contains("expected `off`, `private` or `danger_plaintext`"), "{told}");
+    let told = wrong("[auth]\nusers = \"\"\nfailures_max = 0\n");
+    assert!(
+        told.contains("auth.users: expected the path of the file of users") && told.contains("auth.failures_max"),
+        "{told}"
+    );
 }

@@ -1,30 +1,20 @@
 //! The files of tables: read at the start and at each reload, and looked at every few seconds between.
 
-use super::file;
+use super::file::{self, Followed, Version};
 use crate::base::event::Event;
 use crate::base::world::Observe;
 use crate::config::model;
 use crate::sandbox::{TABLE_BYTES_MAX, Table, TableSlot};
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A table and its file.
 #[derive(Clone)]
 pub(super) struct TableFile {
     pub(super) name: Arc<str>,
-    path: PathBuf,
     pub(super) slot: Arc<TableSlot>,
-    /// The version that was read last, or refused.
-    seen: Version,
-    /// A newer one, at the last look: it is read when it has not changed till the next, so that a file which is being
-    /// written is not taken for a shorter one.
-    changing: Option<Version>,
+    file: Followed,
 }
-
-/// What tells a file's versions apart; none when there is no file.
-type Version = Option<(u64, u64, u64, i64, i64)>;
 
 impl TableFile {
     /// Reads a table of the configuration. Its content is returned, and not in force yet: a slot of `before` keeps
@@ -36,29 +26,17 @@ impl TableFile {
         let (content, seen) = read(&table.file)?;
         let known = before.iter().find(|file| file.name == table.name);
         let slot = known.map_or_else(|| Arc::new(TableSlot::default()), |file| file.slot.clone());
-        Ok((Self { name: table.name.clone(), path: table.file.clone(), slot, seen, changing: None }, content))
+        Ok((Self { name: table.name.clone(), slot, file: Followed::new(table.file.clone(), seen) }, content))
     }
 
     /// Looks whether the file has changed: its new version once it is complete, or why that can't be read.
     pub(super) fn look(&mut self) -> Option<Result<Arc<Table>, String>> {
-        let now = std::fs::metadata(&self.path).ok().map(|about| version(&about));
-        if now == self.seen || self.changing != Some(now) {
-            self.changing = (now != self.seen).then_some(now);
-            return None;
-        }
-        let found = read(&self.path);
-        if matches!(&found, Ok((_, read)) if *read != now) {
-            // It changes while it is read.
-            return None;
-        }
-        self.changing = None;
-        self.seen = now;
-        Some(found.map(|(content, _)| content))
+        self.file.look(read)
     }
 
     /// Puts a new version in force, or tells why not.
     pub(super) fn take(&self, found: Result<Arc<Table>, String>, observe: &dyn Observe) {
-        let (table, path) = (&*self.name, self.path.display().to_string());
+        let (table, path) = (&*self.name, self.file.path.display().to_string());
         match found {
             Ok(content) => {
                 let entries = content.entries() as u64;
@@ -70,10 +48,6 @@ impl TableFile {
     }
 }
 
-fn version(about: &Metadata) -> (u64, u64, u64, i64, i64) {
-    (about.dev(), about.ino(), about.size(), about.mtime(), about.mtime_nsec())
-}
-
 fn read(path: &Path) -> Result<(Arc<Table>, Version), String> {
     let (opened, about) = file::open(path)?;
     let octets = file::content(opened, path, TABLE_BYTES_MAX)?;
@@ -82,5 +56,5 @@ fn read(path: &Path) -> Result<(Arc<Table>, Version), String> {
         return Err(format!("{shown} has more than {TABLE_BYTES_MAX} octets"));
     }
     let table = Table::parse(&octets).map_err(|bad| format!("{shown}: {bad}"))?;
-    Ok((Arc::new(table), Some(version(&about))))
+    Ok((Arc::new(table), file::version(&about)))
 }

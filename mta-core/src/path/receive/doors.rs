@@ -4,6 +4,7 @@
 use super::slots::Slots;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::sasl::door::{Authenticate, Nobody};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub struct Doors {
     pub spool: Arc<dyn Spool>,
     /// Who is asked.
     pub policy: Arc<dyn Policy>,
+    /// Who knows the users.
+    pub auth: Arc<dyn Authenticate>,
     /// Who is told.
     pub observe: Arc<dyn Observe>,
     /// Time.
@@ -54,7 +57,14 @@ impl Doors {
         dice: Arc<dyn Dice>,
     ) -> Self {
         let content_memory = Arc::new(ContentMemory::default());
-        Self { config, spool, policy, observe, clock, dice, slots: Arc::default(), content_memory }
+        let auth = Arc::new(Nobody);
+        Self { config, spool, policy, auth, observe, clock, dice, slots: Arc::default(), content_memory }
+    }
+
+    /// The same, with users who may authenticate.
+    #[must_use]
+    pub fn with_users(self, auth: Arc<dyn Authenticate>) -> Self {
+        Self { auth, ..self }
     }
 }
 

@@ -14,6 +14,10 @@ pub(super) struct Trace<'a> {
     pub(super) helo: &'a str,
     /// EHLO was used (RFC 3848).
     pub(super) extended: bool,
+    /// It has shown who it is (RFC 4954 7, RFC 3848).
+    pub(super) authenticated: bool,
+    /// Where it is is nobody's business.
+    pub(super) hidden: bool,
     pub(super) peer: IpAddr,
     pub(super) hostname: &'a str,
     pub(super) id: QueueId,
@@ -31,13 +35,18 @@ impl Trace<'_> {
             (false, true) => "ESMTP",
             (false, false) => "SMTP",
         };
-        let literal = Domain::Literal(self.peer.to_canonical());
+        let authenticated = if self.authenticated { "A" } else { "" };
+        let (helo, literal) = match self.hidden {
+            false => (self.helo, Domain::Literal(self.peer.to_canonical()).to_string()),
+            // RFC 5321 4.4 wants a name here: ours is true, since the message begins with us.
+            true => (self.hostname, "authenticated".to_owned()),
+        };
         let mut field = String::with_capacity(224);
         // Writing to a String can't fail.
         let _ = write!(
             field,
-            "Received: from {} ({literal})\r\n\tby {} with {protocol} id {}",
-            self.helo, self.hostname, self.id
+            "Received: from {} ({literal})\r\n\tby {} with {protocol}{authenticated} id {}",
+            helo, self.hostname, self.id
         );
         if let [only] = &*self.envelope.recipients {
             let _ = write!(field, "\r\n\tfor <{}>", only.address);
@@ -69,6 +78,8 @@ mod tests {
         let trace = Trace {
             helo: "client.example",
             extended,
+            authenticated: false,
+            hidden: false,
             peer: IpAddr::from([192, 0, 2, 1]),
             hostname: "mx.example",
             id: QueueId(1),

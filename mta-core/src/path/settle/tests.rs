@@ -29,6 +29,7 @@ pub(super) fn settler() -> Settler {
         listeners: Vec::new(),
         http: Vec::new(),
         relay: Relay::default(),
+        auth: Default::default(),
         routes: Vec::new(),
         delivery: Default::default(),
         queue: Queue { jitter_percent: 0, ..Queue::default() },

@@ -62,6 +62,7 @@ pub(crate) struct SessionScene {
 #[derive(Debug, Default)]
 struct Said {
     helo: Option<Box<str>>,
+    user: Option<Box<str>>,
     notes: Notes,
     /// Those of shadows, whom nobody else hears.
     shadows: Notes,
@@ -141,7 +142,7 @@ impl Scene {
 
 impl SessionScene {
     pub(crate) fn new(id: Box<str>, listener: Arc<str>, peer: IpAddr, helo: Option<Box<str>>) -> Self {
-        Self { id, listener, peer, said: Mutex::new(Said { helo, notes: Vec::new(), shadows: Vec::new() }) }
+        Self { id, listener, peer, said: Mutex::new(Said { helo, user: None, notes: Vec::new(), shadows: Vec::new() }) }
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.
@@ -155,6 +156,14 @@ impl SessionScene {
 
     pub(crate) fn helo(&self) -> Option<String> {
         self.said().helo.as_deref().map(str::to_owned)
+    }
+
+    pub(crate) fn set_user(&self, name: &str) {
+        self.said().user = Some(name.into());
+    }
+
+    pub(crate) fn user(&self) -> Option<String> {
+        self.said().user.as_deref().map(str::to_owned)
     }
 
     /// A note of the plugin, or a common one. A shadow hears what others said in common, but where it spoke itself.

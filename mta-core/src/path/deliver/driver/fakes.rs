@@ -112,6 +112,7 @@ impl World {
             listeners: Vec::new(),
             http: Vec::new(),
             relay: Relay::default(),
+            auth: Default::default(),
             routes: Vec::new(),
             delivery,
             queue: Queue::default(),

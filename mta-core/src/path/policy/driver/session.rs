@@ -53,6 +53,10 @@ impl SessionPolicy for Session {
         self.scene.set_helo(name);
     }
 
+    fn authenticated(&mut self, user: &str) {
+        self.scene.set_user(user);
+    }
+
     fn belongs_to(&mut self, tenant: Option<&Arc<str>>) {
         if self.tenant.as_ref() != tenant {
             self.tenant = tenant.cloned();
@@ -93,6 +97,7 @@ impl SessionPolicy for Session {
 impl Session {
     pub(super) fn new(host: Arc<Shared>, info: SessionInfo) -> Self {
         let scene = SessionScene::new(info.id, info.listener, info.peer.ip().to_canonical(), info.helo);
+        info.user.iter().for_each(|user| scene.set_user(user));
         let key = key(&scene.id);
         let counted = Tenant::default();
         Self { host, scene: Arc::new(scene), tenant: None, counted, asked: None, key, following: None }

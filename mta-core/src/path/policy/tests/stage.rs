@@ -154,6 +154,7 @@ impl Stage {
             listener: "mx".into(),
             peer: "192.0.2.7:4711".parse().expect("a literal"),
             helo: None,
+            user: None,
         })
     }
 }

@@ -41,6 +41,7 @@ pub(super) fn config() -> Config {
         listeners: Vec::new(),
         http: Vec::new(),
         relay: Relay::default(),
+        auth: Default::default(),
         routes: Vec::new(),
         delivery: Default::default(),
         queue: Queue { jitter_percent: 0, ..Queue::default() },

@@ -4,11 +4,13 @@
 //! (RFC 2920 3.2). Input that comes behind a command whose answer must be waited for (a hook, the commit) stays in
 //! order and is gone on with afterwards.
 
+mod auth;
 mod content;
 mod envelope;
 mod greeting;
 mod outcome;
 mod state;
+mod submission;
 mod timers;
 
 use super::doors::Doors;
@@ -17,13 +19,14 @@ use crate::base::event::Event;
 use crate::base::flow::offer::Offer;
 use crate::base::flow::policy::SessionInfo;
 use crate::base::mail::id::QueueId;
+use crate::base::sasl::door::User;
 use crate::base::smtp::command::{Command, verb_of};
 use crate::base::smtp::line::{Line, LineFramer};
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::config::model::Config;
 use bytes::Bytes;
-use state::{Answer, Counts, Helo, State, Transaction};
+use state::{Answer, Counts, Dialogue, Helo, State, Transaction};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -43,6 +46,10 @@ pub enum Effect {
     AskGate,
     /// Ask `on-data` about [`Session::submission`]: [`Session::handle_data_verdict`].
     AskData,
+    /// Check [`Session::claim`]: [`Session::handle_checked`].
+    CheckPassword,
+    /// The client has shown who it is: tell policy [`Session::user`].
+    Authenticated,
     /// The client named itself: tell policy [`Session::helo`].
     Named,
     /// The transaction ended, and policy was asked in it: tell it so.
@@ -83,6 +90,10 @@ pub struct Session {
     helo: Option<Helo>,
     /// The name that a hook decides on.
     naming: Option<Helo>,
+    /// The exchange by which it shows who it is.
+    dialogue: Option<Box<Dialogue>>,
+    /// Who it has shown to be.
+    user: Option<Arc<User>>,
     transaction: Option<Box<Transaction>>,
     timers: Timers,
     counts: Counts,
@@ -111,6 +122,8 @@ impl Session {
             effects: VecDeque::new(),
             helo: None,
             naming: None,
+            dialogue: None,
+            user: None,
             transaction: None,
             timers: Timers::new(),
             counts: Counts::default(),
@@ -148,6 +161,7 @@ impl Session {
             listener: Arc::clone(&self.listener),
             peer: self.peer,
             helo: self.helo().map(Into::into),
+            user: self.user().map(Into::into),
         }
     }
 
@@ -155,6 +169,12 @@ impl Session {
     #[must_use]
     pub fn helo(&self) -> Option<&str> {
         self.helo.as_ref().map(|helo| &*helo.name)
+    }
+
+    /// Who the client has shown to be.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_ref().map(|user| &*user.name)
     }
 
     /// Octets from the client.
@@ -227,6 +247,11 @@ impl Session {
                         break;
                     }
                 }
+                State::Auth => {
+                    if !self.auth_line(&mut input) {
+                        break;
+                    }
+                }
                 State::Data(_) | State::Chunk(_) => {
                     if !self.content(&mut input) {
                         break;
@@ -291,8 +316,9 @@ impl Session {
                 self.say(&replies::BYE);
                 self.close("quit");
             }
-            // RFC 5321 3.5.2 lets EXPN be left out; the other two are not announced (RFC 3207 4, RFC 4954 4).
-            Command::Expn | Command::StartTls | Command::Auth => self.refuse(verb, &replies::NOT_IMPLEMENTED),
+            Command::Auth { mechanism, initial } => self.auth(mechanism, initial.as_ref()),
+            // RFC 5321 3.5.2 lets EXPN be left out; the other is not announced (RFC 3207 4).
+            Command::Expn | Command::StartTls => self.refuse(verb, &replies::NOT_IMPLEMENTED),
         }
     }
 
@@ -370,7 +396,7 @@ impl Session {
             State::Command if self.draining && self.transaction.is_none() => {
                 return self.leave(&replies::GOING_DOWN, "the server is going down");
             }
-            State::Command => self.timers.start(Timer::Idle, self.now.mono, limits.command_idle),
+            State::Command | State::Auth => self.timers.start(Timer::Idle, self.now.mono, limits.command_idle),
             State::Data(_) | State::Chunk(_) => self.timers.start(Timer::Idle, self.now.mono, limits.data_idle),
         }
         self.flush();

@@ -1,6 +1,7 @@
 //! The content is here: what becomes of the message, and what is answered (RFC 5321 4.2.5, 6.1).
 
 use super::state::{Answer, Arrived, Form, Receipt, State};
+use super::submission;
 use super::timers::Timer;
 use super::{Effect, Session};
 use crate::base::event::Event;
@@ -170,13 +171,18 @@ impl Session {
     }
 
     /// Hands the message to the spool; nothing is answered before it is durable.
-    fn offer(&mut self, edits: Edits, tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
+    fn offer(&mut self, mut edits: Edits, tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
         let (Some(transaction), Some(helo)) = (&mut self.transaction, &self.helo) else { return };
         let Some(Arrived { content, form }) = transaction.arrived.take() else { return };
         let at = self.now.wall;
+        if self.user.is_some() {
+            submission::complete(&content.head, &mut edits, transaction.id, &self.config.hostname, at);
+        }
         let trace = Trace {
             helo: &helo.name,
             extended: helo.extended,
+            authenticated: self.user.is_some(),
+            hidden: self.user.is_some() && self.config.auth.hide_client,
             peer: self.peer.ip(),
             hostname: &self.config.hostname,
             id: transaction.id,
@@ -248,6 +254,7 @@ impl Session {
                 recipients: receipt.recipients,
                 bytes: receipt.bytes,
                 peer: self.peer,
+                user: self.user.as_ref().map(|user| &*user.name),
             });
             if let Some((plugin, reason)) = &receipt.held {
                 self.doors.observe.event(Event::MessageHeld { id, plugin, reason });

@@ -1,5 +1,6 @@
 //! Sessions as transcripts: what the client wrote, and what it was answered, on a clock that stands still.
 
+mod auth;
 mod limits;
 mod policy;
 mod protocol;
@@ -125,6 +126,12 @@ impl Bench {
                 let verdict = policy.data(submission).now_or_never().expect("ready");
                 session.handle_data_verdict(verdict, now);
             }
+            Effect::CheckPassword => {
+                let (name, password) = session.claim().expect("there is a password");
+                let checked = self.world.doors.auth.check(session.info().peer.ip(), &name, password);
+                session.handle_checked(checked.now_or_never().expect("ready"), now);
+            }
+            Effect::Authenticated => policy.authenticated(session.user().expect("a user")),
             Effect::Named => policy.named(session.helo().expect("a name")),
             Effect::TransactionEnded => policy.transaction_ended(),
             Effect::OpenBlob(_) => match self.world.spool.open() {
