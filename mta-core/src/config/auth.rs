@@ -20,6 +20,8 @@ pub struct Auth {
     pub failures_per_user_max: u32,
     /// The longest wait.
     pub failure_wait_max: Duration,
+    /// The addresses of From must be the user's own too.
+    pub check_from: bool,
     /// Received fields don't say where authenticated clients are.
     pub hide_client: bool,
 }
@@ -46,6 +48,7 @@ impl Default for Auth {
             failures_per_peer_max: 10,
             failures_per_user_max: 20,
             failure_wait_max: Duration::from_secs(300),
+            check_from: true,
             hide_client: false,
         }
     }

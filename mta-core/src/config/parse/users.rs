@@ -51,6 +51,7 @@ pub(super) const AUTH: &[Key<Auth>] = &[
     Key { name: "failures_per_peer_max", read: |a, v| put(&mut a.failures_per_peer_max, v.count(1..=100_000)) },
     Key { name: "failures_per_user_max", read: |a, v| put(&mut a.failures_per_user_max, v.count(1..=100_000)) },
     Key { name: "failure_wait_max", read: |a, v| put(&mut a.failure_wait_max, v.duration(SECOND..=3600 * SECOND)) },
+    Key { name: "check_from", read: |a, v| put(&mut a.check_from, v.truth()) },
     Key { name: "hide_client", read: |a, v| put(&mut a.hide_client, v.truth()) },
 ];
 

@@ -49,6 +49,7 @@ pub(super) const AUTH_NOT_OFFERED: Reply = reply(555, [5, 5, 4], "AUTH is not of
 pub(super) const TOO_MANY_AUTH_FAILURES: Reply = reply(421, [4, 7, 0], "too many authentication failures");
 // RFC 6409 6.1.
 pub(super) const SENDER_NOT_YOURS: Reply = reply(550, [5, 7, 1], "you may not send as this address");
+pub(super) const FROM_NOT_YOURS: Reply = reply(550, [5, 7, 1], "the From field names an address that is not yours");
 
 // RFC 5321 7.1 and 3.6.2.
 pub(super) const RELAY_DENIED: Reply = reply(550, [5, 7, 1], "relaying denied");

@@ -82,6 +82,9 @@ impl Session {
 
     /// Asks `on-data`, where there is one.
     fn decide(&mut self) {
+        if self.has_foreign_author() {
+            return self.refuse_message(&replies::FROM_NOT_YOURS, None);
+        }
         if !self.doors.policy.has(Hook::Data) {
             return self.offer(Edits::default(), Vec::new(), None);
         }
@@ -90,6 +93,13 @@ impl Session {
         }
         self.effects.push_back(Effect::AskData);
         self.state = State::Waiting(Answer::Data);
+    }
+
+    /// A user writes as somebody else.
+    fn has_foreign_author(&self) -> bool {
+        let Some(user) = self.user.as_ref().filter(|_| self.config.auth.check_from) else { return false };
+        let arrived = self.transaction.as_ref().and_then(|transaction| transaction.arrived.as_ref());
+        arrived.is_some_and(|arrived| !submission::is_from(&arrived.content.head, user))
     }
 
     /// The message that `on-data` is asked about.

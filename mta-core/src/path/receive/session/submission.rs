@@ -1,13 +1,35 @@
-//! What a submitted message lacks is added, and what is nobody's business goes (RFC 6409 8).
+//! Whom a submitted message says it is from; what it lacks is added, and what is nobody's business goes (RFC 6409 8).
 
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::header::{self, Field};
 use crate::base::mail::id::QueueId;
 use crate::base::mail::render::EditedHead;
+use crate::base::sasl::door::User;
+use crate::base::sasl::sender::SenderPattern;
 use crate::base::time::UnixMillis;
+use mail_parser::{HeaderName, MessageParser};
 
 /// Fields that name recipients whom the others are not to see (RFC 5322 3.6.3 and 3.6.6).
 const BLIND: [&str; 2] = ["Bcc", "Resent-Bcc"];
+
+/// Whether the authors that the message names are all the user's own (RFC 5322 3.6.2). A field that names nobody who can be
+/// read names nobody of the user's; a message without one names nobody.
+pub(super) fn is_from(head: &[u8], user: &User) -> bool {
+    if user.senders.contains(&SenderPattern::Any) {
+        return true;
+    }
+    let parser = MessageParser::new().header_address(HeaderName::From);
+    let is_own = |text: Option<&str>| {
+        text.and_then(|text| text.parse().ok()).is_some_and(|address| user.may_send_as(Some(&address)))
+    };
+    let mut fields = header::fields(head).filter(|field| field.name.eq_ignore_ascii_case("From"));
+    fields.all(|field| {
+        let whole = [b"From:", field.value, b"\r\n\r\n"].concat();
+        let message = parser.parse_headers(&whole);
+        let Some(authors) = message.as_ref().and_then(|message| message.from()) else { return false };
+        authors.first().is_some() && authors.iter().all(|author| is_own(author.address()))
+    })
+}
 
 /// Edits behind those of policy, whose work they see: a date and a message identifier where there is none (RFC 6409 8.2
 /// and 8.3), and no blind copies.
@@ -45,6 +67,40 @@ mod tests {
         let content = Content { head: Bytes::copy_from_slice(head.as_bytes()), body: Body::Memory(Bytes::new()) };
         let rendered = render(&[], &content, edits.headers.iter());
         String::from_utf8(rendered.head.concat()).expect("ASCII")
+    }
+
+    #[test]
+    fn every_author_is_the_users_own_rfc5322_3_6_2() {
+        let user = |pattern: &str| User {
+            name: "ann".into(),
+            tenant: None,
+            senders: vec![SenderPattern::parse(pattern).expect("a pattern")],
+        };
+        let own = |head: &str| is_from(head.as_bytes(), &user("@ann.example"));
+        for head in [
+            "To: b@c\r\n\r\n",
+            "From: a@ann.example\r\n\r\n",
+            "FROM: \"Boss <boss@other.example>\" <A@Ann.Example>\r\n\r\n",
+            "From: A (boss@other.example)\r\n <a@ann.example>, b@ann.example\r\n\r\n",
+            "From: us: a@ann.example, b@ann.example;\r\n\r\n",
+        ] {
+            assert!(own(head), "{head}");
+        }
+        for head in [
+            "From: boss@other.example\r\n\r\n",
+            "From: a@ann.example, boss@other.example\r\n\r\n",
+            "From: a@ann.example\r\nfrom: boss@other.example\r\n\r\n",
+            "From: us: a@ann.example;, boss@other.example\r\n\r\n",
+            "From : boss@other.example\r\n\r\n",
+            "From: \"a@ann.example\" <boss@other.example>\r\n\r\n",
+            "From: a@ann.example <boss@other.example>\r\n\r\n",
+            "From: nobody\r\n\r\n",
+            "From:\r\n\r\n",
+            "From: us:;\r\n\r\n",
+        ] {
+            assert!(!own(head), "{head}");
+        }
+        assert!(is_from(b"From: boss@other.example\r\n\r\n", &user("*")));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::config::auth::AuthOffer;
 use crate::config::model::{Listener, Tenant};
+use proptest::prelude::*;
 use std::future::ready;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -271,6 +272,9 @@ fn who_is_let_in_may_send_anywhere_as_itself_rfc6409_6_1() {
     assert_eq!(entry.tenant.as_deref(), Some("acme"));
     drop(kept);
     assert!(bench.world.heard.has("accepted", "\"user\":\"ann@example.org\""));
+    bench.say("MAIL FROM:<ann@example.org>\r\nRCPT TO:<x@there.example>\r\nDATA\r\n");
+    let refused = "550 5.7.1 the From field names an address that is not yours\r\n";
+    assert_eq!(bench.say("From: Boss <boss@there.example>\r\n\r\nhello\r\n.\r\n"), refused);
     let mut stranger = self::bench();
     stranger.say("MAIL FROM:<ann@example.org>\r\n");
     assert_eq!(stranger.say("RCPT TO:<x@there.example>\r\n"), "550 5.7.1 relaying denied\r\n");
@@ -301,6 +305,48 @@ fn a_users_mail_is_its_tenants() {
         }];
     });
     assert_eq!(bench.session.tenant().map(|tenant| &**tenant), Some("acme"));
+}
+
+/// One thing that a client may write in and around an exchange.
+fn piece() -> impl Strategy<Value = String> {
+    let fixed = [
+        "AUTH PLAIN\r\n".to_owned(),
+        "AUTH LOGIN\r\n".to_owned(),
+        "AUTH SCRAM-SHA-256 biwsbj1hbm4scj14\r\n".to_owned(),
+        format!("AUTH PLAIN {}\r\n", plain("|ann@example.org|pencil")),
+        format!("{}\r\n", plain("|ann@example.org|pencil")),
+        format!("{}\r\n", plain("ann@example.org")),
+        format!("{}\r\n", plain("pencil")),
+        "*\r\n".to_owned(),
+        "\r\n".to_owned(),
+        "MAIL FROM:<ann@example.org>\r\n".to_owned(),
+        "RSET\r\n".to_owned(),
+        "A\nB\r\n".to_owned(),
+    ];
+    prop_oneof![8 => proptest::sample::select(fixed.to_vec()), 1 => "[A-Z=*\r\n]{0,9}"]
+}
+
+proptest! {
+    #[test]
+    fn any_split_of_an_exchange_gives_the_same_transcript(
+        script in proptest::collection::vec(piece(), 1..10),
+        cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..12),
+    ) {
+        let script = format!("EHLO c.example\r\n{}", script.concat());
+        let octets = script.as_bytes();
+        let transcript = |cuts: &[usize]| {
+            let mut bench = Bench::in_world(world(AuthOffer::DangerPlaintext, PASSWORDS, None).0, OUTSIDE);
+            let mut from = 0;
+            for cut in cuts {
+                bench.say(&octets[std::mem::replace(&mut from, *cut)..*cut]);
+            }
+            (bench.writes.concat(), bench.closed, bench.session.user().map(str::to_owned))
+        };
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(octets.len())).collect();
+        cuts.sort_unstable();
+        cuts.push(octets.len());
+        prop_assert_eq!(transcript(&cuts), transcript(&[octets.len()]));
+    }
 }
 
 fn asked(gate: Gate) -> (Bench, Arc<Mutex<Vec<String>>>) {
