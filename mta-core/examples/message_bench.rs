@@ -85,8 +85,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 async fn measure(host: &Host, content: &Content) -> Result<(f64, f64), Box<dyn Error>> {
     let envelope = guest::envelope()?;
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4711));
-    let mut session =
-        host.session(SessionInfo { id: "bench".into(), listener: "mx".into(), peer, helo: None, tls: None });
+    let mut session = host.session(SessionInfo {
+        id: "bench".into(),
+        listener: "mx".into(),
+        peer,
+        helo: None,
+        user: None,
+        tls: None,
+    });
     let mut times = Vec::with_capacity(CALLS_MAX);
     let began = Instant::now();
     while times.len() < CALLS_MAX && (began.elapsed() < LINE_TIME || times.len() < 5) {

@@ -147,6 +147,7 @@ impl Mail {
             peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)),
             helo: None,
             tls: None,
+            user: None,
         })
     }
 

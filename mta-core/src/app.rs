@@ -13,6 +13,7 @@ use crate::base::flow::operator::Operate;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::sasl::stored::Verifier;
 use crate::base::world::dns::Dns;
 use crate::base::world::metrics::Measure;
 use crate::base::world::net::Net;
@@ -39,6 +40,7 @@ use crate::edge::world::maildir::FileMaildirs;
 use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::edge::world::ticker;
+use crate::path::auth::driver::{Authenticator, Users};
 use crate::path::deliver::driver::{Deliverer, Parts};
 use crate::path::policy::{Host, HostSettings};
 use crate::path::queue::driver as queue;
@@ -220,6 +222,7 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf, &suppressor).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
+        let shelf_users = shelf.users();
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let counting: Vec<Arc<dyn Measure>> = vec![
@@ -252,6 +255,7 @@ impl Server {
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
+        let users = authenticator(shelf_users, config.subscribe(), &world)?;
         let doors = Doors::new(
             config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
@@ -260,7 +264,7 @@ impl Server {
             world.clock,
             world.dice,
         );
-        let doors = Arc::new(doors.with_tls(keyring));
+        let doors = Arc::new(doors.with_tls(keyring).with_users(users));
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
@@ -411,6 +415,17 @@ fn host(
     let host = Host::new(HostSettings { journal, suppress, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
+}
+
+/// Who knows the users, and checks what clients say.
+fn authenticator(
+    users: Arc<Users>,
+    config: watch::Receiver<Arc<Config>>,
+    world: &World,
+) -> Result<Arc<Authenticator>, String> {
+    let authenticator =
+        Authenticator::new(users, config, Arc::clone(&world.clock), &*world.dice, Arc::new(Verifier::fits));
+    authenticator.map(Arc::new).map_err(|error| format!("no randomness: {error}"))
 }
 
 fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dyn Policy>) -> Arc<Deliverer> {

@@ -6,7 +6,7 @@ pub use on_outcome::exports::mailwright::plugin::on_outcome::Outcome;
 pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Sending;
 pub use on_route::exports::mailwright::plugin::on_route::{Route, Routing};
 
-/// How one AUTH command ended (RFC 4954). The server of this version has no AUTH, so nothing asks it there.
+/// How one AUTH command ended (RFC 4954).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Auth {
     /// The mechanism, as `PLAIN`.

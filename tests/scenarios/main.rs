@@ -6,5 +6,6 @@ mod plugins;
 mod program;
 mod queue;
 mod receive;
+mod submit;
 mod tls;
 mod trials;

@@ -5,7 +5,7 @@ use crate::setup::Setup;
 use crate::{PATIENCE, Watched};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -253,6 +253,21 @@ impl Mailwright {
         let mut command = Command::new(binary());
         command.args(words).arg("--config").arg(self.config()).current_dir(self.dir());
         crate::peers::run(command)
+    }
+
+    /// The same, with this on its standard input.
+    ///
+    /// # Panics
+    /// When it can't be started.
+    #[must_use]
+    pub fn cli_told(&self, words: &[&str], input: &str) -> Output {
+        let mut command = Command::new(binary());
+        command.args(words).arg("--config").arg(self.config()).current_dir(self.dir());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program can be started");
+        // One that does not want to hear it closes its end.
+        let _ = child.stdin.take().expect("stdin is piped").write_all(input.as_bytes());
+        child.wait_with_output().expect("a child can be waited for")
     }
 
     /// `queue list --json`, parsed.

@@ -64,8 +64,20 @@ pub enum Event<'a> {
     /// A command was answered with 4xx or 5xx.
     CommandRefused { session: &'a str, peer: SocketAddr, verb: &'a str, reply: &'a str },
 
+    /// A client has shown who it is.
+    AuthSucceeded { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: &'a str },
+    /// A client could not, or was not let; the user is named where there is such a one.
+    AuthFailed { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: Option<&'a str>, why: &'a str },
     /// A message is durable and its 250 is on the way.
-    Accepted { session: &'a str, id: QueueId, sender: &'a str, recipients: u32, bytes: u64, peer: SocketAddr },
+    Accepted {
+        session: &'a str,
+        id: QueueId,
+        sender: &'a str,
+        recipients: u32,
+        bytes: u64,
+        peer: SocketAddr,
+        user: Option<&'a str>,
+    },
     /// A message was refused after its content had come.
     MessageRefused {
         session: &'a str,
@@ -191,6 +203,10 @@ pub enum Event<'a> {
     TableReloaded { table: &'a str, path: &'a str, entries: u64 },
     /// A newer version of a table's file can't be read; the one before it stays in force.
     TableRefused { table: &'a str, path: &'a str, why: &'a str },
+    /// The file of users has a newer version, and it is in force.
+    UsersReloaded { path: &'a str, users: u64 },
+    /// It has one that can't be read; the one before it stays in force.
+    UsersRefused { path: &'a str, why: &'a str },
     /// A plugin said something through its `log` grant.
     PluginLog {
         plugin: &'a str,
@@ -305,6 +321,8 @@ kinds! {
     SessionRefused "session-refused" Info,
     SessionClosed "session-closed" Debug,
     CommandRefused "command-refused" Debug,
+    AuthSucceeded "auth-succeeded" Info,
+    AuthFailed "auth-failed" Info,
     Accepted "accepted" Info,
     MessageRefused "message-refused" Info,
     Submitted "submitted" Info,
@@ -344,6 +362,8 @@ kinds! {
     CertificatesRefused "certificates-refused" Error,
     TableReloaded "table-reloaded" Info,
     TableRefused "table-refused" Warn,
+    UsersReloaded "users-reloaded" Info,
+    UsersRefused "users-refused" Warn,
     PluginLog "plugin-log" Info,
     PluginCalled "plugin-called" Info,
     PluginFault "plugin-fault" Warn,

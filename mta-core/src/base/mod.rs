@@ -2,11 +2,13 @@
 
 pub mod event;
 pub mod fault;
-#[cfg(test)]
-pub(crate) mod fixtures;
 pub mod flow;
 pub mod mail;
 pub mod mime;
+pub mod sasl;
 pub mod smtp;
 pub mod time;
 pub mod world;
+
+#[cfg(test)]
+pub(crate) use world::fixtures;

@@ -6,6 +6,7 @@ pub(crate) mod plugin;
 pub(crate) mod queue;
 pub(crate) mod show;
 pub(crate) mod suppression;
+pub(crate) mod user;
 
 use clap::{Args, Parser, Subcommand};
 use config_args::ConfigArgs;
@@ -14,6 +15,7 @@ use mta_core::base::mail::id::QueueId;
 use plugin::command::PluginCommand;
 use std::io::{self, Write};
 use suppression::command::SuppressionCommand;
+use user::command::UserCommand;
 
 /// A mail transfer agent programmed with sandboxed WebAssembly plugins.
 #[derive(Debug, Parser)]
@@ -43,6 +45,11 @@ pub(crate) enum Command {
     Suppression {
         #[command(subcommand)]
         command: SuppressionCommand,
+    },
+    /// See and change who may authenticate: the file of users that the server follows.
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
     },
     /// Write, build and inspect plugins; see and change which ones the running server asks.
     Plugin {

@@ -1,5 +1,6 @@
 //! `[[listener]]` and `[tls]`: ports that mail comes in by, what they are for, and how they are protected.
 
+use super::auth::AuthOffer;
 use super::network::Network;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ pub struct Listener {
     pub client_ca: Option<PathBuf>,
     /// The lowest version that it speaks.
     pub version_min: TlsVersion,
+    /// Whether its clients may authenticate.
+    pub auth: AuthOffer,
     /// Networks of proxies: who connects from there says first whom it speaks for.
     pub proxy_from: Vec<Network>,
 }
@@ -112,6 +115,7 @@ impl Listener {
             certificates: Vec::new(),
             client_ca: None,
             version_min: TlsVersion::default(),
+            auth: AuthOffer::default(),
             proxy_from: Vec::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! TOML as written, checked, then typed: what comes out of here needs no further checks.
 
+pub mod auth;
 mod defaults;
 pub mod listener;
 mod matching;

@@ -1,5 +1,6 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
+use super::auth::Auth;
 use super::listener::{Listener, Tls};
 pub use super::network::Network;
 use super::places::Places;
@@ -28,6 +29,8 @@ pub struct Config {
     pub http: Vec<HttpListener>,
     /// Who may send where.
     pub relay: Relay,
+    /// Where users are known from.
+    pub auth: Auth,
     /// Ways out; the first match wins.
     pub routes: Vec<Route>,
     /// Addresses that connections may come from.

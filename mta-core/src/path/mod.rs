@@ -1,5 +1,6 @@
 //! The life of a message: seven stages, none of which imports another.
 
+pub mod auth;
 pub mod deliver;
 pub mod policy;
 pub mod queue;

@@ -139,6 +139,7 @@ fn recorded(case: &Case, message: Option<&[u8]>, size_bytes_max: u64) -> Result<
         listener: case.session.listener.clone(),
         peer: case.session.peer.ip(),
         helo: Some(case.session.helo.clone()),
+        user: None,
     };
     let call = |asked, message| RecordedCall { asked, message, said: Said::next() };
     let of = |session: Option<&RecordedSession>, calls| Recorded { session: session.cloned(), tenant: None, calls };

@@ -145,6 +145,7 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
             peer: case.session.peer,
             helo: None,
             tls: None,
+            user: None,
         };
         let mut session = host.session(info);
         let limit = config.limits.message_bytes_max;

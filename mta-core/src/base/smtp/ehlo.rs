@@ -1,6 +1,7 @@
 //! The reply to EHLO: ours, and what a remote's says it can (RFC 5321 4.1.1.1).
 
 use super::remote::RemoteReply;
+use crate::base::sasl::Mechanism;
 use std::io::Write as _;
 
 /// What our own EHLO reply announces beyond the fixed keywords.
@@ -10,6 +11,8 @@ pub struct Announced<'a> {
     pub hostname: &'a str,
     /// `SIZE` (RFC 1870), in octets.
     pub message_bytes_max: u64,
+    /// `AUTH` (RFC 4954 3), where there are any.
+    pub mechanisms: &'a [Mechanism],
     /// `LIMITS MAILMAX=` (RFC 9422 4.1).
     pub messages_max: u32,
     /// `LIMITS RCPTMAX=` (RFC 9422 4.2).
@@ -26,10 +29,14 @@ impl Announced<'_> {
         let _ = write!(
             out,
             "250-{}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n\
-             250-BINARYMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n{starttls}\
-             250 LIMITS MAILMAX={} RCPTMAX={}\r\n",
-            self.hostname, self.message_bytes_max, self.messages_max, self.recipients_max
+             250-BINARYMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n{starttls}",
+            self.hostname, self.message_bytes_max
         );
+        if !self.mechanisms.is_empty() {
+            let names: Vec<&str> = self.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
+            let _ = write!(out, "250-AUTH {}\r\n", names.join(" "));
+        }
+        let _ = write!(out, "250 LIMITS MAILMAX={} RCPTMAX={}\r\n", self.messages_max, self.recipients_max);
     }
 }
 
@@ -126,9 +133,11 @@ mod tests {
     /// The keywords of RFC 6152, RFC 6531, RFC 3030, RFC 3461 and their like.
     #[test]
     fn what_we_announce_is_what_a_client_reads_rfc5321_4_1_1_1() {
+        let mechanisms = &[Mechanism::ScramSha256, Mechanism::Plain];
         let ours = Announced {
             hostname: "mx.example",
             message_bytes_max: 1000,
+            mechanisms,
             messages_max: 7,
             recipients_max: 100,
             starttls: true,
@@ -146,9 +155,10 @@ mod tests {
             enhanced_status: true,
             dsn: true,
             starttls: true,
+            // RFC 4954 3.
+            auth: vec!["SCRAM-SHA-256".into(), "PLAIN".into()],
             messages_max: Some(7),
             recipients_max: Some(100),
-            ..Capabilities::default()
         };
         assert_eq!(parse(&wire), wanted);
     }

@@ -50,6 +50,10 @@ pub fn mail(mail: &Mail, out: &mut Vec<u8>) {
         out.extend_from_slice(b" ENVID=");
         xtext::encode(envid, out);
     }
+    // RFC 4954 5: nobody vouches for who wrote it.
+    if mail.auth {
+        out.extend_from_slice(b" AUTH=<>");
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -166,13 +170,13 @@ mod tests {
     proptest! {
         #[test]
         fn mail_is_read_as_it_was_meant(
-            size: Option<u64>, body in 0_u8..4, smtputf8: bool, ret: Option<bool>, envid in proptest::option::of("[ -~]{1,30}"),
+            size: Option<u64>, body in 0_u8..4, smtputf8: bool, ret: Option<bool>, auth: bool, envid in proptest::option::of("[ -~]{1,30}"),
         ) {
             let body = [None, Some(BodyType::SevenBit), Some(BodyType::EightBitMime), Some(BodyType::BinaryMime)]
                 [usize::from(body)];
             let ret = ret.map(|full| if full { Ret::Full } else { Ret::Hdrs });
             let sender = "\"a b>\"@example.org".parse().ok();
-            let meant = Mail { sender, size, body, smtputf8, ret, envid: envid.map(Into::into) };
+            let meant = Mail { sender, size, body, smtputf8, ret, envid: envid.map(Into::into), auth };
             let mut wire = Vec::new();
             mail(&meant, &mut wire);
             prop_assert_eq!(read(&wire), Command::Mail(meant));

@@ -2,6 +2,8 @@
 //! `edge::store`; tests bring their own.
 
 pub mod dns;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod http;
 pub mod maildir;
 pub mod metrics;

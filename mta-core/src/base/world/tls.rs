@@ -16,6 +16,8 @@ pub struct TlsInfo {
     pub server_name: Option<Box<str>>,
     /// A session of before was gone on with.
     pub resumed: bool,
+    /// What this connection alone exports under the name of channel bindings (RFC 9266 2): TLS 1.3 has it.
+    pub exporter: Option<[u8; 32]>,
     /// The certificate that the client showed; it has its key.
     pub client: Option<PeerCertificate>,
 }

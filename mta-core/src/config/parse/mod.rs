@@ -6,10 +6,10 @@ pub(in crate::config) mod scalar;
 mod section;
 mod sections;
 mod supplies;
-mod tenant;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod users;
 
 pub use problem::Problems;
 
@@ -52,6 +52,7 @@ pub fn keys() -> Vec<String> {
         names("tls.certificate", sections::CERTIFICATE),
         names("http", sections::HTTP),
         names("relay", sections::RELAY),
+        names("auth", users::AUTH),
         names("route", sections::ROUTE),
         names("pool", sections::POOL),
         names("delivery", sections::DELIVERY),
@@ -61,7 +62,7 @@ pub fn keys() -> Vec<String> {
         names("limits", sections::LIMITS),
         names("secret", supplies::SECRET),
         names("table", supplies::TABLE),
-        names("tenant", tenant::TENANT),
+        names("tenant", users::TENANT),
         names("plugin", plugin::PLUGIN),
         names("plugin.mode", plugin::MODE),
         names("plugin.budget", plugin::BUDGET),

@@ -4,6 +4,7 @@ use super::*;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
+use crate::config::auth::AuthOffer;
 use crate::config::model::{Engine, LogFormat, Mode, OnFailure, PluginSource};
 use proptest::prelude::*;
 use std::path::Path;
@@ -462,4 +463,21 @@ tenants = ["acme"]
     assert!(told.contains("mx.toml:10") && told.contains("there is none"), "{told}");
     let told = wrong("[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\nhooks = [\"rcp\"]\n");
     assert!(told.contains("expected a hook") && told.contains("rcpt"), "{told}");
+}
+
+#[test]
+fn nothing_is_offered_that_nobody_could_use() {
+    let users = "[auth]\nusers = \"users\"\n";
+    let config =
+        read(&format!("auth = \"danger_plaintext\"\n{users}[[tenant]]\nname = \"acme\"\n")).expect("it is sound");
+    assert_eq!(config.listeners[0].auth, AuthOffer::DangerPlaintext);
+    let told = wrong("auth = \"danger_plaintext\"\n");
+    assert!(told.contains("mx.toml:7") && told.contains("expected auth.users"), "{told}");
+    let told = wrong("auth = \"plaintext\"\n");
+    assert!(told.contains("expected `off`, `private` or `danger_plaintext`"), "{told}");
+    let told = wrong("[auth]\nusers = \"\"\nfailures_max = 0\n");
+    assert!(
+        told.contains("auth.users: expected the path of the file of users") && told.contains("auth.failures_max"),
+        "{told}"
+    );
 }

@@ -25,7 +25,7 @@ pub struct Tally {
 /// A family that is made of counts of events: name, help, label, and each label's value with its event.
 type MadeOfEvents = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-const MADE_OF_EVENTS: [MadeOfEvents; 5] = [
+const MADE_OF_EVENTS: [MadeOfEvents; 6] = [
     (
         "mailwright_messages",
         "Messages that clients handed over, by what became of them then; notifications are our own.",
@@ -62,6 +62,12 @@ const MADE_OF_EVENTS: [MadeOfEvents; 5] = [
         "TLS handshakes with clients.",
         "outcome",
         &[("done", "tls-established"), ("failed", "tls-failed")],
+    ),
+    (
+        "mailwright_authentications",
+        "AUTH exchanges that came to an end.",
+        "outcome",
+        &[("succeeded", "auth-succeeded"), ("failed", "auth-failed")],
     ),
     (
         "mailwright_reloads",
@@ -187,7 +193,7 @@ mod tests {
         let id = QueueId(1);
         let peer = "192.0.2.1:1".parse().expect("a literal");
         for _ in 0..2 {
-            tally.count(&Event::Accepted { session: "s", id, sender: "", recipients: 1, bytes: 500, peer });
+            tally.count(&Event::Accepted { session: "s", id, sender: "", recipients: 1, bytes: 500, peer, user: None });
         }
         tally.count(&Event::NotificationQueued { id, about: id, kind: "failed", to: "" });
         tally.count(&Event::Finished { id });

@@ -34,7 +34,7 @@ fn config(format: LogFormat, level: Level) -> Log {
 
 fn accepted(sender: &str) -> Event<'_> {
     let peer = "192.0.2.1:40000".parse().expect("a literal");
-    Event::Accepted { session: "s1", id: QueueId(1), sender, recipients: 2, bytes: 4096, peer }
+    Event::Accepted { session: "s1", id: QueueId(1), sender, recipients: 2, bytes: 4096, peer, user: None }
 }
 
 const SECOND: Duration = Duration::from_secs(1);

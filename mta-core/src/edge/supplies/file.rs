@@ -1,10 +1,69 @@
-//! Plain files, read within a limit.
+//! Plain files, read within a limit and followed while they change.
 
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// What tells a file's versions apart; none when there is no file.
+pub(in crate::edge) type Version = Option<(u64, u64, u64, i64, i64)>;
+
+/// The version of a file that is there.
+pub(super) fn version(about: &Metadata) -> Version {
+    Some((about.dev(), about.ino(), about.size(), about.mtime(), about.mtime_nsec()))
+}
+
+/// A file that is looked at again and again.
+#[derive(Clone)]
+pub(super) struct Followed {
+    pub(super) path: PathBuf,
+    /// The version that was read last, or refused.
+    seen: Version,
+    /// A newer one, at the last look: it is read when it has not changed till the next, so that a file which is being
+    /// written is not taken for a shorter one.
+    changing: Option<Version>,
+}
+
+impl Followed {
+    /// A file of which this version has been read.
+    pub(super) fn new(path: PathBuf, seen: Version) -> Self {
+        Self { path, seen, changing: None }
+    }
+
+    /// Looks whether the file has changed: its new version, read once it is complete, or why that can't be read.
+    pub(super) fn look<T>(
+        &mut self,
+        read: impl FnOnce(&Path) -> Result<(T, Version), String>,
+    ) -> Option<Result<T, String>> {
+        let now = version_of(&self.path);
+        if now == self.seen || self.changing != Some(now) {
+            self.changing = (now != self.seen).then_some(now);
+            return None;
+        }
+        let found = read(&self.path);
+        if matches!(&found, Ok((_, read)) if *read != now) {
+            // It changes while it is read.
+            return None;
+        }
+        self.changing = None;
+        self.seen = now;
+        Some(found.map(|(content, _)| content))
+    }
+}
+
+/// What the owner's group and all others may not do with a file that has secrets: read or write it.
+const OTHERS: u32 = 0o066;
+
+/// Whether a file is its owner's alone.
+pub(super) fn is_private(about: &Metadata, path: &Path) -> Result<(), String> {
+    let mode = about.mode() & 0o7777;
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(format!("{shown} may be read or written by others (its mode is {mode:04o}): chmod 600 {shown}"))
+}
 
 /// Opens a plain file. Others (pipes, devices) may never end, and opening a pipe would wait for its writer.
 pub(in crate::edge) fn open(path: &Path) -> Result<(File, Metadata), String> {
@@ -26,15 +85,7 @@ pub(in crate::edge) fn content(file: File, path: &Path, bytes_max: usize) -> Res
     Ok(octets)
 }
 
-/// What tells a file's versions apart.
-pub(in crate::edge) type Version = (u64, u64, u64, i64, i64);
-
-/// The version of an open file.
-pub(in crate::edge) fn version(about: &Metadata) -> Version {
-    (about.dev(), about.ino(), about.size(), about.mtime(), about.mtime_nsec())
-}
-
 /// The present version; none where there is no file.
-pub(in crate::edge) fn version_of(path: &Path) -> Option<Version> {
-    std::fs::metadata(path).ok().map(|about| version(&about))
+pub(in crate::edge) fn version_of(path: &Path) -> Version {
+    std::fs::metadata(path).ok().and_then(|about| version(&about))
 }

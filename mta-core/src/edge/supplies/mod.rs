@@ -1,25 +1,33 @@
-//! What the operator supplies plugins with: read at the start and at each reload; tables also when their files change.
+//! What the operator supplies plugins with, and the users: read at the start and at each reload; tables and users also
+//! when their files change.
 
 pub(in crate::edge) mod file;
 mod secrets;
 mod tables;
 #[cfg(test)]
 mod tables_tests;
+mod users;
+#[cfg(test)]
+mod users_tests;
 
 use crate::base::world::Observe;
 use crate::config::model::Config;
+use crate::path::auth::accounts::Accounts;
+use crate::path::auth::driver::Users;
 use crate::sandbox::{Supplies, Table};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tables::TableFile;
+use users::UsersFile;
 
-/// How often the files of tables are looked at.
+/// How often the files of tables and of users are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// What is in force of the files.
 #[derive(Default)]
 pub struct Shelf {
     in_force: Mutex<InForce>,
+    users: Arc<Users>,
 }
 
 #[derive(Default)]
@@ -27,6 +35,7 @@ struct InForce {
     /// How often something was put here.
     generation: u64,
     tables: Vec<TableFile>,
+    users: Option<UsersFile>,
 }
 
 /// What was read, and is not in force yet.
@@ -34,6 +43,7 @@ pub struct Reading {
     /// For the plugins to be loaded with.
     pub supplies: Supplies,
     tables: Vec<(TableFile, Arc<Table>)>,
+    users: (Option<UsersFile>, Arc<Accounts>),
 }
 
 impl Shelf {
@@ -44,7 +54,12 @@ impl Shelf {
     /// A line for each that can't be had; nothing is changed.
     pub fn read(&self, config: &Config) -> Result<Reading, String> {
         let before = self.in_force().tables.clone();
-        let (mut wrong, mut reading) = (Vec::new(), Reading { supplies: Supplies::default(), tables: Vec::new() });
+        let nothing = Reading { supplies: Supplies::default(), tables: Vec::new(), users: Default::default() };
+        let (mut wrong, mut reading) = (Vec::new(), nothing);
+        match UsersFile::read(config) {
+            Ok(users) => reading.users = users,
+            Err(why) => wrong.push(format!("auth.users: {why}")),
+        }
         for secret in &config.secrets {
             match secrets::read(&secret.source) {
                 Ok(value) => reading.supplies.secrets.push((secret.name.clone(), value)),
@@ -75,13 +90,23 @@ impl Shelf {
             file
         });
         in_force.tables = taken.collect();
+        let (file, users) = reading.users;
+        in_force.users = file;
+        self.users.store(users);
     }
 
-    /// Looks at the files of tables, for as long as it is polled.
+    /// The users in force, now and later.
+    #[must_use]
+    pub fn users(&self) -> Arc<Users> {
+        Arc::clone(&self.users)
+    }
+
+    /// Looks at the files of tables and of users, for as long as it is polled.
     pub async fn watch(self: Arc<Self>, observe: Arc<dyn Observe>) {
         loop {
             tokio::time::sleep(LOOK).await;
-            if self.in_force().tables.is_empty() {
+            let has_files = |in_force: &InForce| in_force.users.is_some() || !in_force.tables.is_empty();
+            if !has_files(&self.in_force()) {
                 continue;
             }
             let (shelf, observe) = (Arc::clone(&self), Arc::clone(&observe));
@@ -94,11 +119,12 @@ impl Shelf {
 
     /// Looks once. A reload meanwhile wins: it has read the files later.
     fn look(&self, observe: &dyn Observe) {
-        let (generation, mut files) = {
+        let (generation, mut files, mut users) = {
             let in_force = self.in_force();
-            (in_force.generation, in_force.tables.clone())
+            (in_force.generation, in_force.tables.clone(), in_force.users.clone())
         };
         let found: Vec<_> = files.iter_mut().map(TableFile::look).collect();
+        let found_users = users.as_mut().and_then(UsersFile::look);
         let mut in_force = self.in_force();
         if in_force.generation != generation {
             return;
@@ -107,6 +133,10 @@ impl Shelf {
             found.into_iter().for_each(|found| file.take(found, observe));
         }
         in_force.tables = files;
+        if let (Some(file), Some(found)) = (&users, found_users) {
+            file.take(found, observe).into_iter().for_each(|accounts| self.users.store(accounts));
+        }
+        in_force.users = users;
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.

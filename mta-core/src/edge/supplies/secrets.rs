@@ -4,12 +4,8 @@ use super::file;
 use crate::config::model::SecretSource;
 use crate::sandbox::{SECRET_BYTES_MAX, Secret};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-
-/// What the owner's group and all others may not do with a secret's file: read or write it.
-const OTHERS: u32 = 0o066;
 
 /// Reads a secret.
 ///
@@ -28,11 +24,7 @@ pub(super) fn read(source: &SecretSource) -> Result<Arc<Secret>, String> {
 
 fn from_file(path: &Path) -> Result<Vec<u8>, String> {
     let (opened, about) = file::open(path)?;
-    let mode = about.mode() & 0o7777;
-    if mode & OTHERS != 0 {
-        let shown = path.display();
-        return Err(format!("{shown} may be read or written by others (its mode is {mode:04o}): chmod 600 {shown}"));
-    }
+    file::is_private(&about, path)?;
     file::content(opened, path, SECRET_BYTES_MAX)
 }
 

@@ -1,28 +1,20 @@
 //! The files of tables: read at the start and at each reload, and looked at every few seconds between.
 
-use super::file;
+use super::file::{self, Followed, Version};
 use crate::base::event::Event;
 use crate::base::world::Observe;
 use crate::config::model;
 use crate::sandbox::{TABLE_BYTES_MAX, Table, TableSlot};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// A table and its file.
 #[derive(Clone)]
 pub(super) struct TableFile {
     pub(super) name: Arc<str>,
-    path: PathBuf,
     pub(super) slot: Arc<TableSlot>,
-    /// The version that was read last, or refused.
-    seen: Version,
-    /// A newer one, at the last look: it is read when it has not changed till the next, so that a file which is being
-    /// written is not taken for a shorter one.
-    changing: Option<Version>,
+    file: Followed,
 }
-
-/// The file's; none when there is no file.
-type Version = Option<file::Version>;
 
 impl TableFile {
     /// Reads a table of the configuration. Its content is returned, and not in force yet: a slot of `before` keeps
@@ -34,29 +26,17 @@ impl TableFile {
         let (content, seen) = read(&table.file)?;
         let known = before.iter().find(|file| file.name == table.name);
         let slot = known.map_or_else(|| Arc::new(TableSlot::default()), |file| file.slot.clone());
-        Ok((Self { name: table.name.clone(), path: table.file.clone(), slot, seen, changing: None }, content))
+        Ok((Self { name: table.name.clone(), slot, file: Followed::new(table.file.clone(), seen) }, content))
     }
 
     /// Looks whether the file has changed: its new version once it is complete, or why that can't be read.
     pub(super) fn look(&mut self) -> Option<Result<Arc<Table>, String>> {
-        let now = file::version_of(&self.path);
-        if now == self.seen || self.changing != Some(now) {
-            self.changing = (now != self.seen).then_some(now);
-            return None;
-        }
-        let found = read(&self.path);
-        if matches!(&found, Ok((_, read)) if *read != now) {
-            // It changes while it is read.
-            return None;
-        }
-        self.changing = None;
-        self.seen = now;
-        Some(found.map(|(content, _)| content))
+        self.file.look(read)
     }
 
     /// Puts a new version in force, or tells why not.
     pub(super) fn take(&self, found: Result<Arc<Table>, String>, observe: &dyn Observe) {
-        let (table, path) = (&*self.name, self.path.display().to_string());
+        let (table, path) = (&*self.name, self.file.path.display().to_string());
         match found {
             Ok(content) => {
                 let entries = content.entries() as u64;
@@ -76,5 +56,5 @@ fn read(path: &Path) -> Result<(Arc<Table>, Version), String> {
         return Err(format!("{shown} has more than {TABLE_BYTES_MAX} octets"));
     }
     let table = Table::parse(&octets).map_err(|bad| format!("{shown}: {bad}"))?;
-    Ok((Arc::new(table), Some(file::version(&about))))
+    Ok((Arc::new(table), file::version(&about)))
 }

@@ -49,7 +49,7 @@ struct InForce {
 }
 
 /// Files with their versions; none where there is no file.
-type Seen = Vec<(PathBuf, Option<Version>)>;
+type Seen = Vec<(PathBuf, Version)>;
 
 /// What was read, and is not in force yet.
 #[derive(Default)]

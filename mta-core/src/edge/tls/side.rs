@@ -19,6 +19,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
     CipherSuite, CommonState, Error, HandshakeKind, InvalidMessage, ProtocolVersion, RootCertStore, ServerConfig,
+    ServerConnection,
 };
 use tokio_rustls::server::TlsStream;
 
@@ -71,6 +72,7 @@ impl Side {
         let (_, connection) = stream.get_ref();
         let info = TlsInfo {
             server_name: connection.server_name().map(Into::into),
+            exporter: exporter(connection),
             client: match (&self.clients, connection.peer_certificates()) {
                 (Some(clients), Some(shown)) => clients.judge(shown),
                 _ => None,
@@ -79,6 +81,14 @@ impl Side {
         };
         Ok(Secured { socket: Box::new(Protected { stream, peer, local }), info })
     }
+}
+
+/// Keying material to know the connection again by. TLS 1.2 has it only with an extension of which we are not told.
+fn exporter(connection: &ServerConnection) -> Option<[u8; 32]> {
+    let is_13 = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    // RFC 9266 2: no context.
+    let exported = || connection.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", None).ok();
+    is_13.then(exported).flatten()
 }
 
 /// What both sides know of a connection whose handshake is done.
@@ -96,7 +106,7 @@ fn info(connection: &CommonState) -> TlsInfo {
         suite => suite.and_then(|suite| suite.as_str()).unwrap_or("unknown"),
     };
     let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
-    TlsInfo { version, cipher, server_name: None, resumed, client: None }
+    TlsInfo { version, cipher, server_name: None, resumed, exporter: None, client: None }
 }
 
 /// Why a handshake failed, for the log.

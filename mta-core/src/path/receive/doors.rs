@@ -4,6 +4,7 @@
 use super::slots::Slots;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::sasl::door::{Authenticate, Nobody};
 use crate::base::world::tls::{NoTls, ServerTls};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
@@ -33,6 +34,8 @@ pub struct Doors {
     pub tls: Arc<dyn ServerTls>,
     /// Who is asked.
     pub policy: Arc<dyn Policy>,
+    /// Who knows the users.
+    pub auth: Arc<dyn Authenticate>,
     /// Who is told.
     pub observe: Arc<dyn Observe>,
     /// Time.
@@ -63,8 +66,14 @@ impl Doors {
         dice: Arc<dyn Dice>,
     ) -> Self {
         let content_memory = Arc::new(ContentMemory::default());
-        let tls = Arc::new(NoTls);
-        Self { config, spool, tls, policy, observe, clock, dice, slots: Arc::default(), content_memory }
+        let (tls, auth) = (Arc::new(NoTls), Arc::new(Nobody));
+        Self { config, spool, tls, policy, auth, observe, clock, dice, slots: Arc::default(), content_memory }
+    }
+
+    /// The same, with users who may authenticate.
+    #[must_use]
+    pub fn with_users(self, auth: Arc<dyn Authenticate>) -> Self {
+        Self { auth, ..self }
     }
 }
 

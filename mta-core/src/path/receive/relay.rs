@@ -5,18 +5,13 @@ use crate::base::mail::domain::Domain;
 use crate::config::model::Config;
 use std::net::IpAddr;
 
-/// Whether the client at `peer` may send to that recipient.
-pub(super) fn is_allowed(config: &Config, peer: IpAddr, to: &Address) -> bool {
-    is_accepted_from_anyone(config, to) || is_network(config, peer)
-}
-
-/// Whether the client is in a network that may send anywhere.
-pub(super) fn is_network(config: &Config, peer: IpAddr) -> bool {
+/// Whether the client at `peer` may send anywhere.
+pub(super) fn is_inside(config: &Config, peer: IpAddr) -> bool {
     config.relay.networks.iter().any(|network| network.contains(peer))
 }
 
 /// Our own domains, and postmaster here (RFC 5321 4.5.1: it must never be refused for policy's sake).
-fn is_accepted_from_anyone(config: &Config, to: &Address) -> bool {
+pub(super) fn is_accepted_from_anyone(config: &Config, to: &Address) -> bool {
     let Some(domain) = to.domain() else { return true };
     let ours = matches!(domain, Domain::Name(name) if name.eq_ignore_ascii_case(&config.hostname));
     (ours && to.local().eq_ignore_ascii_case("postmaster"))

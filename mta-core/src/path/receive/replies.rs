@@ -46,6 +46,22 @@ pub(super) const TLS_NOT_NOW: Reply = reply(454, [4, 7, 0], "TLS is not availabl
 pub(super) const TLS_LAST: Reply = reply(503, [5, 5, 1], "nothing may follow STARTTLS before the handshake");
 // RFC 4954 6.
 pub(super) const AUTHENTICATION_REQUIRED: Reply = reply(530, [5, 7, 0], "authentication required");
+// RFC 4954 4 and, for the statuses, RFC 4954 6.
+pub(super) const AUTHENTICATED: Reply = reply(235, [2, 7, 0], "authentication succeeded");
+pub(super) const WRONG_CREDENTIALS: Reply = reply(535, [5, 7, 8], "authentication credentials invalid");
+pub(super) const AUTH_LATER: Reply = reply(454, [4, 7, 0], "temporary authentication failure, try again later");
+pub(super) const AUTH_CANCELLED: Reply = reply(501, [5, 7, 0], "authentication cancelled");
+pub(super) const AUTH_MALFORMED: Reply = reply(501, [5, 5, 2], "malformed authentication response");
+pub(super) const AUTH_LINE_TOO_LONG: Reply = reply(500, [5, 5, 6], "authentication exchange line is too long");
+pub(super) const AUTH_TWICE: Reply = reply(503, [5, 5, 1], "already authenticated");
+pub(super) const AUTH_IN_TRANSACTION: Reply = reply(503, [5, 5, 1], "AUTH is not allowed in a transaction");
+pub(super) const UNKNOWN_MECHANISM: Reply = reply(504, [5, 5, 4], "unrecognized authentication mechanism");
+pub(super) const AUTH_NEEDS_TLS: Reply = reply(538, [5, 7, 11], "encryption required for authentication");
+pub(super) const AUTH_NOT_OFFERED: Reply = reply(555, [5, 5, 4], "AUTH is not offered");
+pub(super) const TOO_MANY_AUTH_FAILURES: Reply = reply(421, [4, 7, 0], "too many authentication failures");
+// RFC 6409 6.1.
+pub(super) const SENDER_NOT_YOURS: Reply = reply(550, [5, 7, 1], "you may not send as this address");
+pub(super) const FROM_NOT_YOURS: Reply = reply(550, [5, 7, 1], "the From field names an address that is not yours");
 
 // RFC 5321 7.1 and 3.6.2.
 pub(super) const RELAY_DENIED: Reply = reply(550, [5, 7, 1], "relaying denied");

@@ -19,6 +19,10 @@ pub(super) struct Trace<'a> {
     pub(super) lmtp: bool,
     /// How the connection was protected.
     pub(super) tls: Option<&'a TlsInfo>,
+    /// It has shown who it is (RFC 4954 7, RFC 3848).
+    pub(super) authenticated: bool,
+    /// Where it is is nobody's business.
+    pub(super) hidden: bool,
     pub(super) peer: IpAddr,
     pub(super) hostname: &'a str,
     pub(super) id: QueueId,
@@ -31,13 +35,17 @@ impl Trace<'_> {
     /// to all of them (RFC 5321 7.2).
     pub(super) fn field(&self) -> Box<str> {
         let protocol = self.protocol();
-        let literal = Domain::Literal(self.peer.to_canonical());
+        let (helo, literal) = match self.hidden {
+            false => (self.helo, Domain::Literal(self.peer.to_canonical()).to_string()),
+            // RFC 5321 4.4 wants a name here: ours is true, since the message begins with us.
+            true => (self.hostname, "authenticated".to_owned()),
+        };
         let mut field = String::with_capacity(224);
         // Writing to a String can't fail.
         let _ = write!(
             field,
             "Received: from {} ({literal})\r\n\tby {} with {protocol} id {}",
-            self.helo, self.hostname, self.id
+            helo, self.hostname, self.id
         );
         if let Some(tls) = self.tls {
             let _ = write!(field, "\r\n\t(using {tls})");
@@ -49,7 +57,7 @@ impl Trace<'_> {
         field.into()
     }
 
-    /// The name of the protocol in the registry of RFC 3848; S says that TLS was used. RFC 6531 4.3 has those for mail
+    /// The name of the protocol in the registry of RFC 3848; S says that TLS was used, A that the client has shown who it is. RFC 6531 4.3 has those for mail
     /// beyond ASCII.
     fn protocol(&self) -> String {
         let name = match (self.envelope.smtputf8, self.lmtp, self.extended) {
@@ -61,7 +69,7 @@ impl Trace<'_> {
         };
         // There is no SMTPS: TLS without EHLO is SMTP with a comment.
         let secured = self.tls.is_some() && (self.extended || self.lmtp);
-        format!("{name}{}", if secured { "S" } else { "" })
+        format!("{name}{}{}", if secured { "S" } else { "" }, if self.authenticated { "A" } else { "" })
     }
 }
 
@@ -89,6 +97,8 @@ mod tests {
             extended,
             lmtp: false,
             tls: None,
+            authenticated: false,
+            hidden: false,
             peer: IpAddr::from([192, 0, 2, 1]),
             hostname: "mx.example",
             id: QueueId(1),

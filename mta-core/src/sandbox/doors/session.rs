@@ -16,7 +16,7 @@ impl wire::session::Host for Call {
             peer_ip: session.peer.to_string(),
             helo: session.helo(),
             tls_version: session.tls().map(|tls| tls.version.to_owned()),
-            auth_user: None,
+            auth_user: session.user(),
         })
     }
 

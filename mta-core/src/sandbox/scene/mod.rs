@@ -65,6 +65,7 @@ pub(crate) struct SessionScene {
 struct Said {
     helo: Option<Box<str>>,
     tls: Option<Arc<TlsInfo>>,
+    user: Option<Box<str>>,
     notes: Notes,
     /// Those of shadows, whom nobody else hears.
     shadows: Notes,
@@ -160,6 +161,7 @@ impl SessionScene {
     pub(crate) fn set_tls(&self, tls: &Arc<TlsInfo>) {
         let mut said = self.said();
         said.helo = None;
+        said.user = None;
         said.tls = Some(Arc::clone(tls));
     }
 
@@ -169,6 +171,14 @@ impl SessionScene {
 
     pub(crate) fn helo(&self) -> Option<String> {
         self.said().helo.as_deref().map(str::to_owned)
+    }
+
+    pub(crate) fn set_user(&self, name: &str) {
+        self.said().user = Some(name.into());
+    }
+
+    pub(crate) fn user(&self) -> Option<String> {
+        self.said().user.as_deref().map(str::to_owned)
     }
 
     /// A note of the plugin, or a common one. A shadow hears what others said in common, but where it spoke itself.

@@ -10,6 +10,7 @@ use std::fmt;
 
 /// Folders whose branches are a protocol's.
 const PROTOCOL: &[&str] = &[
+    "mta-core/src/base/sasl/",
     "mta-core/src/base/smtp/",
     "mta-core/src/path/receive/",
     "mta-core/src/path/deliver/",

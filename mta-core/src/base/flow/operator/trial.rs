@@ -87,6 +87,9 @@ pub struct RecordedSession {
     pub peer: IpAddr,
     /// The name that it gave, when the transaction ended.
     pub helo: Option<String>,
+    /// The user that it had authenticated as by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 /// One hook call.

@@ -111,11 +111,11 @@ pub enum Asked<'a> {
     Connect,
     /// `on-helo`: the name that it gives (RFC 5321 4.1.1.1).
     Helo(&'a str),
-    /// `on-auth`: how an AUTH command ended (RFC 4954 4). No session asks it yet: there is no AUTH.
+    /// `on-auth`: how an AUTH command ended (RFC 4954 4).
     Auth {
         /// The mechanism, as `PLAIN`.
         mechanism: &'a str,
-        /// Who the client says it is.
+        /// Who the client says it is; as users' names are compared.
         user: &'a str,
         /// Whether it could show it.
         succeeded: bool,
@@ -248,6 +248,8 @@ pub struct SessionInfo {
     pub helo: Option<Box<str>>,
     /// How it is protected, where it is.
     pub tls: Option<Arc<TlsInfo>>,
+    /// The user that it authenticated as, once it did.
+    pub user: Option<Box<str>>,
 }
 
 /// A message under decision at `on-data`.
@@ -359,6 +361,9 @@ pub trait SessionPolicy: Send {
 
     /// The client named itself, and was let.
     fn named(&mut self, name: &str);
+
+    /// The client has shown that it is this user.
+    fn authenticated(&mut self, user: &str);
 
     /// From here on it is asked about mail of this tenant; none: of nobody in particular.
     fn belongs_to(&mut self, tenant: Option<&Arc<str>>);

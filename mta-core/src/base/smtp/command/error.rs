@@ -39,6 +39,8 @@ pub enum CommandError {
     RepeatedParameter,
     /// A parameter whose value is not what its RFC says; the parameter's name.
     Parameter(&'static str),
+    /// `AUTH mechanism [initial-response]` was not written so.
+    Auth,
     /// BDAT's size or its last word: how many octets follow can't be known.
     Bdat,
 }
@@ -73,6 +75,7 @@ impl CommandError {
             Self::UnknownParameter => (555, [5, 5, 4], "parameter not recognized"),
             Self::RepeatedParameter => (501, [5, 5, 4], "a parameter is given twice"),
             Self::Parameter(name) => return parameter(name),
+            Self::Auth => (501, [5, 5, 4], "usage: AUTH mechanism [initial-response]"),
             Self::Bdat => (501, [5, 5, 4], "usage: BDAT octets [LAST]"),
         };
         Reply::new(code, EnhancedStatus::new(status[0], status[1].into(), status[2].into()), text)

@@ -11,6 +11,7 @@ pub use params::Mail;
 pub(super) use params::ORCPT_BYTES_MAX;
 
 use crate::base::mail::envelope::Recipient;
+use crate::base::sasl::{Hidden, Mechanism};
 
 /// A well-formed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,13 @@ pub enum Command {
     Quit,
     /// `STARTTLS` (RFC 3207 4).
     StartTls,
-    /// `AUTH` (RFC 4954 4); its arguments are not kept.
-    Auth,
+    /// `AUTH mechanism [initial-response]` (RFC 4954 4).
+    Auth {
+        /// None: it is none of ours.
+        mechanism: Option<Mechanism>,
+        /// As it came: base64, or `=`. It may have a password in it.
+        initial: Option<Hidden>,
+    },
 }
 
 impl Command {
@@ -82,7 +88,7 @@ impl Command {
             4 if is("HELP") => Ok(Self::Help),
             4 if is("VRFY") => with_argument(rest, Self::Vrfy),
             4 if is("EXPN") => with_argument(rest, Self::Expn),
-            4 if is("AUTH") => with_argument(rest, Self::Auth),
+            4 if is("AUTH") => auth(rest),
             8 if is("STARTTLS") => alone(rest, Self::StartTls),
             _ => Err(CommandError::Unknown),
         }
@@ -106,7 +112,7 @@ impl Command {
             Self::Help => "HELP",
             Self::Quit => "QUIT",
             Self::StartTls => "STARTTLS",
-            Self::Auth => "AUTH",
+            Self::Auth { .. } => "AUTH",
         }
     }
 }
@@ -128,6 +134,17 @@ fn alone(rest: &str, command: Command) -> Result<Command, CommandError> {
 
 fn with_argument(rest: &str, command: Command) -> Result<Command, CommandError> {
     if rest.is_empty() { Err(CommandError::MissingArgument) } else { Ok(command) }
+}
+
+/// `sasl-mech [SP initial-response]` (RFC 4954 4 and 8).
+fn auth(rest: &str) -> Result<Command, CommandError> {
+    let (name, initial) = rest.split_once(' ').map_or((rest, None), |(name, initial)| (name, Some(initial)));
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let wrong = name.is_empty() || name.len() > 20 || !name.chars().all(fits);
+    if wrong || initial.is_some_and(|initial| initial.is_empty() || initial.contains(' ')) {
+        return Err(CommandError::Auth);
+    }
+    Ok(Command::Auth { mechanism: Mechanism::named(name), initial: initial.map(Hidden::new) })
 }
 
 /// The client's name. RFC 5321 4.1.4 forbids to refuse mail because the name is wrong, and many are; so whatever has

@@ -27,6 +27,8 @@ pub struct Mail {
     pub ret: Option<Ret>,
     /// `ENVID=`, decoded (RFC 3461 4.4).
     pub envid: Option<Box<str>>,
+    /// `AUTH=` was there (RFC 4954 5). Who it names is not kept: we believe nobody who says so, and pass it on to nobody.
+    pub auth: bool,
 }
 
 impl Mail {
@@ -44,7 +46,7 @@ impl Mail {
 
 /// Reads MAIL's parameters into `mail`.
 fn mail_params(text: &str, mail: &mut Mail) -> Result<(), CommandError> {
-    let mut seen = [false; 5];
+    let mut seen = [false; 6];
     for param in params(text) {
         let (name, value) = split(param)?;
         let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -65,6 +67,9 @@ fn mail_params(text: &str, mail: &mut Mail) -> Result<(), CommandError> {
         } else if is("ENVID") {
             mail.envid = Some(value.and_then(envid).ok_or_else(wrong("ENVID"))?);
             4
+        } else if is("AUTH") {
+            mail.auth = value.is_some_and(auth) || Err(CommandError::Parameter("AUTH"))?;
+            5
         } else {
             return Err(CommandError::UnknownParameter);
         };
@@ -145,6 +150,11 @@ fn ret(value: &str) -> Option<Ret> {
 fn envid(value: &str) -> Option<Box<str>> {
     let fits = !value.is_empty() && value.len() <= ENVID_BYTES_MAX;
     fits.then(|| xtext::decode(value)).flatten().map(Into::into)
+}
+
+/// `<>` or a mailbox, in xtext (RFC 4954 5).
+fn auth(value: &str) -> bool {
+    xtext::decode(value).is_some_and(|value| value == "<>" || value.parse::<Address>().is_ok())
 }
 
 /// `NEVER`, or some of `SUCCESS`, `FAILURE` and `DELAY` (RFC 3461 4.1).

@@ -34,7 +34,7 @@ fn verbs_have_no_case_rfc5321_2_4() {
     assert_eq!(parse("qUiT"), Ok(Command::Quit));
     assert_eq!(parse("data"), Ok(Command::Data));
     assert_eq!(parse("starttls"), Ok(Command::StartTls));
-    assert_eq!(parse("auth plain"), Ok(Command::Auth));
+    assert_eq!(parse("auth plain"), Ok(auth(Some(Mechanism::Plain), None)));
     assert_eq!(parse("NOOP anything at all"), Ok(Command::Noop));
     assert_eq!(parse("rset  "), Ok(Command::Rset));
 }
@@ -55,7 +55,20 @@ fn arguments_are_there_where_they_must_be_rfc5321_4_3_2() {
     assert_eq!(code("QUIT now"), (501, "5.5.4".into()));
     assert_eq!(code("VRFY"), (501, "5.5.4".into()));
     assert_eq!(parse("VRFY someone"), Ok(Command::Vrfy));
-    assert_eq!(parse("AUTH PLAIN AGE="), Ok(Command::Auth));
+}
+
+fn auth(mechanism: Option<Mechanism>, initial: Option<&str>) -> Command {
+    Command::Auth { mechanism, initial: initial.map(Hidden::new) }
+}
+
+#[test]
+fn auth_names_a_mechanism_rfc4954_4_and_8() {
+    assert_eq!(parse("AUTH PLAIN AGE="), Ok(auth(Some(Mechanism::Plain), Some("AGE="))));
+    assert_eq!(parse("AUTH XYZZY ="), Ok(auth(None, Some("="))));
+    assert!(!format!("{:?}", parse("AUTH PLAIN AGE=")).contains("AGE"));
+    for wrong in ["AUTH ", "AUTH  PLAIN", "AUTH PLAIN  x", "AUTH PLAIN x y", "AUTH A+B", "AUTH ABCDEFGHIJKLMNOPQRSTU"] {
+        assert_eq!(parse(wrong), Err(CommandError::Auth), "{wrong}");
+    }
 }
 
 #[test]
@@ -79,8 +92,16 @@ fn mail_has_a_path_and_parameters_rfc5321_4_1_1_2() {
         smtputf8: true,
         ret: Some(Ret::Hdrs),
         envid: Some("x+y".into()),
+        auth: false,
     };
     assert_eq!(all, wanted);
+    // RFC 4954 5.
+    for value in ["<>", "e+3Dmc2@example.com"] {
+        assert!(mail(&format!("MAIL FROM:<a@b.c> AUTH={value}")).auth, "{value}");
+    }
+    for wrong in ["AUTH", "AUTH=", "AUTH=e=mc2@example.com", "AUTH=ann"] {
+        assert_eq!(code(&format!("MAIL FROM:<a@b.c> {wrong}")), (501, "5.5.4".into()), "{wrong}");
+    }
     assert_eq!(mail("mail from:<>"), Mail::default());
     assert_eq!(mail("MAIL FROM: <a@b.c>").sender, "a@b.c".parse().ok());
     for line in ["MAIL", "MAIL FROM", "MAIL FROM:", "MAIL FROM:a@b.c", "MAIL FROM:<a@b.c", "MAIL FROM:<a@b>X=1"] {

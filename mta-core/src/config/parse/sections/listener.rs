@@ -1,10 +1,12 @@
 //! `[[listener]]` and `[tls]`: the ports that mail comes in by, and that what they need of TLS is there.
 
+use crate::config::auth::AuthOffer;
 use crate::config::listener::{CertificateFiles, Kind, Listener, StartTls, Tls, TlsVersion};
 use crate::config::model::Config;
 use crate::config::parse::scalar::{self, NAME, NETWORK};
 use crate::config::parse::section::{Key, Value, Words, put};
 use crate::config::parse::tree::Data;
+use crate::config::parse::users;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +35,7 @@ pub(in crate::config::parse) struct Draft {
     kind: Kind,
     starttls: Option<StartTls>,
     tls: Tls,
+    auth: AuthOffer,
     proxy_from: Vec<crate::config::model::Network>,
 }
 
@@ -40,6 +43,7 @@ pub(in crate::config::parse) const LISTENER: &[Key<Draft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "bind", read: |d, v| d.bind = v.text(ADDRESS, scalar::bind_address) },
     Key { name: "kind", read: |d, v| put(&mut d.kind, v.word(KINDS)) },
+    Key { name: "auth", read: |d, v| put(&mut d.auth, v.word(users::OFFERS)) },
     Key { name: "starttls", read: |d, v| d.starttls = v.word(STARTTLS) },
     Key { name: "certificate", read: |d, v| put(&mut d.tls.certificates, v.list(CERTIFICATES, certificate)) },
     Key { name: "client_ca", read: |d, v| d.tls.client_ca = v.text(PEM, file) },
@@ -85,11 +89,11 @@ pub(super) fn listener(value: &mut Value<'_, '_>) -> Option<Arc<Listener>> {
         value.require("name", NAME);
         value.require("bind", ADDRESS);
     }
-    let Draft { name, bind, kind, starttls, tls, proxy_from } = draft;
+    let Draft { name, bind, kind, starttls, tls, auth, proxy_from } = draft;
     let Tls { certificates, client_ca, version_min } = tls;
     let starttls = starttls.unwrap_or(StartTls::Off);
     let (name, bind) = (name?, bind?);
-    Some(Arc::new(Listener { name, bind, kind, starttls, certificates, client_ca, version_min, proxy_from }))
+    Some(Arc::new(Listener { name, bind, kind, starttls, certificates, client_ca, version_min, auth, proxy_from }))
 }
 
 /// Gives each listener its part of `[tls]`, and tells those that lack what their kind needs.

@@ -8,6 +8,7 @@ pub(in crate::config::parse) use public::HTTP;
 
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
+use crate::config::auth::Auth;
 use crate::config::listener::Tls;
 use crate::config::model::{
     ClientTimeouts, Config, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Metrics, Mode, Plugin, Pool, Queue,
@@ -17,6 +18,7 @@ use crate::config::parse::scalar::{self, NAME, NETWORK, PATTERN};
 use crate::config::parse::section::{Key, Value, Words, duplicates, put};
 use crate::config::parse::supplies;
 use crate::config::parse::tree::Data;
+use crate::config::parse::users;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,6 +43,7 @@ pub(in crate::config::parse) fn unset() -> Config {
         tls: Tls::default(),
         http: Vec::new(),
         relay: Relay::default(),
+        auth: Auth::default(),
         routes: Vec::new(),
         pools: Vec::new(),
         delivery: Delivery::default(),
@@ -90,6 +93,7 @@ fn agreement(config: &Config, root: &mut Value<'_, '_>) {
         return;
     }
     supplies::are_there(config, root);
+    users::agree(config, root);
     if config.limits.header_bytes_max as u64 > config.limits.message_bytes_max {
         let most = scalar::shown_size(config.limits.message_bytes_max.into());
         let what =
@@ -179,6 +183,7 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.relay, RELAY);
         },
     },
+    Key { name: "auth", read: users::auth },
     Key { name: "route", read: |c, v| put(&mut c.routes, v.list("a [[route]] table", route)) },
     Key { name: "pool", read: |c, v| put(&mut c.pools, v.list("a [[pool]] table", pool)) },
     Key {
@@ -207,10 +212,7 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
     },
     Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },
     Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
-    Key {
-        name: "tenant",
-        read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", crate::config::parse::tenant::tenant)),
-    },
+    Key { name: "tenant", read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", users::tenant)) },
     Key {
         name: "plugin",
         read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", crate::config::parse::plugin::plugin)),

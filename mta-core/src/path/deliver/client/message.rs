@@ -114,6 +114,7 @@ impl Message {
             smtputf8: can.smtputf8 && self.needs_utf8(),
             ret: envelope.ret.filter(|_| can.dsn),
             envid: envelope.envid.clone().filter(|_| can.dsn),
+            auth: false,
         }
     }
 

@@ -113,6 +113,7 @@ impl World {
             tls: crate::config::listener::Tls::default(),
             http: Vec::new(),
             relay: Relay::default(),
+            auth: Default::default(),
             routes: Vec::new(),
             delivery,
             queue: Queue::default(),

@@ -222,7 +222,7 @@ impl Rehearsal {
         if self.sessions.len() >= SESSIONS_MAX {
             self.sessions.clear();
         }
-        let RecordedSession { id, listener, peer, helo } = session;
+        let RecordedSession { id, listener, peer, helo, user } = session;
         let make = || {
             let helo = helo.as_deref().map(Into::into);
             Arc::new(SessionScene::new(id.as_str().into(), listener.as_str().into(), *peer, helo))
@@ -231,6 +231,7 @@ impl Rehearsal {
         if let Some(helo) = helo {
             scene.set_helo(helo);
         }
+        user.iter().for_each(|user| scene.set_user(user));
         scene
     }
 }

@@ -58,6 +58,10 @@ impl SessionPolicy for Session {
         self.scene.set_helo(name);
     }
 
+    fn authenticated(&mut self, user: &str) {
+        self.scene.set_user(user);
+    }
+
     fn belongs_to(&mut self, tenant: Option<&Arc<str>>) {
         if self.tenant.as_ref() != tenant {
             self.tenant = tenant.cloned();
@@ -101,6 +105,7 @@ impl Session {
         if let Some(tls) = &info.tls {
             scene.set_tls(tls);
         }
+        info.user.iter().for_each(|user| scene.set_user(user));
         let key = key(&scene.id);
         let counted = Tenant::default();
         Self { host, scene: Arc::new(scene), tenant: None, counted, asked: None, key, following: None }

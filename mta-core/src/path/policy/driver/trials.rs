@@ -215,6 +215,7 @@ impl Done {
             listener: session.listener.to_string(),
             peer: session.peer,
             helo: session.helo(),
+            user: session.user(),
         });
         let mut recorded = Recorded {
             session,

@@ -390,7 +390,14 @@ async fn a_canary_decides_its_share_of_whole_transactions_in_the_place_of_the_ot
     let mut decided = 0;
     for number in 0..200 {
         let peer = "192.0.2.7:4711".parse().expect("a literal");
-        let info = SessionInfo { id: format!("s{number}").into(), listener: "mx".into(), peer, helo: None, tls: None };
+        let info = SessionInfo {
+            id: format!("s{number}").into(),
+            listener: "mx".into(),
+            peer,
+            helo: None,
+            user: None,
+            tls: None,
+        };
         let mut session = stage.host.session(info);
         let Gate::Reject(rcpt) = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await
         else {

@@ -25,6 +25,7 @@ pub(super) const COPY_BODY: Import = ("message", "copy-body", "(param i64 i64 i3
 pub(super) const SET_TAG: Import = ("message", "set-tag", "(param i32 i32 i32 i32 i32)");
 pub(super) const GET_NOTE: Import = ("session", "get-note", "(param i32 i32 i32)");
 pub(super) const SET_NOTE: Import = ("session", "set-note", "(param i32 i32 i32 i64 i32 i32)");
+pub(super) const SESSION: Import = ("session", "current", "(param i32)");
 pub(super) const CURRENT: Import = ("delivery", "current", "(param i32)");
 pub(super) const LOG: Import = ("log", "write", "(param i32 i32 i32 i32 i32)");
 pub(super) const CLOCK: Import = ("clock", "now-ms", "(result i64)");

@@ -155,6 +155,7 @@ impl Stage {
             peer: "192.0.2.7:4711".parse().expect("a literal"),
             helo: None,
             tls: None,
+            user: None,
         })
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn config() -> Config {
         tls: crate::config::listener::Tls::default(),
         http: Vec::new(),
         relay: Relay::default(),
+        auth: Default::default(),
         routes: Vec::new(),
         delivery: Default::default(),
         queue: Queue { jitter_percent: 0, ..Queue::default() },

@@ -137,6 +137,18 @@ impl Driver {
                 }
             }
             Effect::AskGate | Effect::AskData => self.ask(&effect).await,
+            Effect::CheckPassword => {
+                let Some((name, password)) = self.machine.claim() else { return };
+                let peer = self.socket.peer().ip();
+                let checked = self.doors.auth.check(peer, &name, password).await;
+                let now = self.now();
+                self.machine.handle_checked(checked, now);
+            }
+            Effect::Authenticated => {
+                if let (Some(policy), Some(user)) = (&mut self.policy, self.machine.user()) {
+                    policy.authenticated(user);
+                }
+            }
             Effect::Named => {
                 if let (Some(policy), Some(name)) = (&mut self.policy, self.machine.helo()) {
                     policy.named(name);

@@ -29,11 +29,10 @@ impl Session {
         if let Some(reply) = self.mail_refusal(&mail) {
             return self.refuse("MAIL", &reply);
         }
-        let Mail { sender, size, body, smtputf8, ret, envid } = mail;
+        let Mail { sender, size, body, smtputf8, ret, envid, auth: _ } = mail;
         let body = body.unwrap_or_default();
-        let peer = self.peer.ip();
-        let by_sender = || sender.as_ref().and_then(|sender| self.config.tenant_of_sender(peer, sender));
-        let tenant = self.config.tenant_of_client(&self.listener.name, peer).or_else(by_sender).cloned();
+        let by_sender = || sender.as_ref().and_then(|s| self.config.tenant_of_sender(self.may_relay(), s));
+        let tenant = self.tenant_of_client().or_else(by_sender).cloned();
         self.transaction = Some(Box::new(Transaction {
             envelope: Envelope { sender, recipients: Vec::new(), body, smtputf8, ret, envid },
             tenant_known: tenant.is_some(),
@@ -105,6 +104,9 @@ impl Session {
         if !helo.extended && has_parameters {
             return Some(replies::PARAMETERS_NEED_EHLO);
         }
+        if let Some(reply) = self.sender_refusal(mail) {
+            return Some(reply);
+        }
         // RFC 1870 6.1: refused here, it costs nobody the transfer.
         if mail.size.is_some_and(|size| size > self.config.limits.message_bytes_max) {
             return Some(replies::TOO_LARGE);
@@ -151,8 +153,13 @@ impl Session {
         if transaction.envelope.recipients.len() >= self.config.limits.recipients_per_message_max {
             return Some(replies::TOO_MANY_RECIPIENTS);
         }
-        let allowed = relay::is_allowed(&self.config, self.peer.ip(), &recipient.address);
+        let allowed = self.may_relay() || relay::is_accepted_from_anyone(&self.config, &recipient.address);
         (!allowed).then_some(replies::RELAY_DENIED)
+    }
+
+    /// Whether the client may send anywhere: from where it is, or because of who it is.
+    pub(super) fn may_relay(&self) -> bool {
+        self.user.is_some() || relay::is_inside(&self.config, self.peer.ip())
     }
 
     fn refuse_rcpt(&mut self, reply: &Reply) {
@@ -171,8 +178,14 @@ impl Session {
     pub fn tenant(&self) -> Option<&Arc<str>> {
         match &self.transaction {
             Some(transaction) => transaction.tenant.as_ref(),
-            None => self.config.tenant_of_client(&self.listener.name, self.peer.ip()),
+            None => self.tenant_of_client(),
         }
+    }
+
+    /// Whose client it is. Who has shown who it is needs no further sign.
+    fn tenant_of_client(&self) -> Option<&Arc<str>> {
+        let by_user = self.acting_user().and_then(|user| user.tenant.as_ref());
+        by_user.or_else(|| self.config.tenant_of_client(&self.listener.name, self.peer.ip()))
     }
 
     /// What a hook of the envelope is asked about.
@@ -190,7 +203,8 @@ impl Session {
             Answer::Rcpt => transaction.and_then(|transaction| {
                 Some(Asked::Rcpt { sender: transaction.envelope.sender.as_ref(), to: transaction.asked.as_ref()? })
             }),
-            Answer::Handshake | Answer::Blob | Answer::Data | Answer::Commit => None,
+            Answer::Auth => self.asked_auth(),
+            Answer::Handshake | Answer::Blob | Answer::Check | Answer::Data | Answer::Commit => None,
         }
     }
 
@@ -200,6 +214,7 @@ impl Session {
         match self.state {
             State::Waiting(Answer::Connect) => self.connect_gate(gate),
             State::Waiting(Answer::Helo) => self.helo_gate(gate),
+            State::Waiting(Answer::Auth) => self.auth_gate(gate),
             State::Waiting(Answer::Mail) => self.mail_gate(gate),
             State::Waiting(Answer::Rcpt) => self.rcpt_gate(gate),
             // An answer that nobody waits for: the session ended meanwhile.

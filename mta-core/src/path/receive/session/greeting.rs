@@ -109,10 +109,12 @@ impl Session {
     }
 
     fn announce(&mut self) {
+        let mechanisms = self.mechanisms();
         let limits = &self.config.limits;
         let announced = Announced {
             hostname: &self.config.hostname,
             message_bytes_max: limits.message_bytes_max,
+            mechanisms: &mechanisms,
             messages_max: limits.messages_per_session_max,
             recipients_max: limits.recipients_per_message_max,
             starttls: self.offers_tls(),

@@ -4,11 +4,13 @@
 //! (RFC 2920 3.2). Input that comes behind a command whose answer must be waited for (a hook, the commit) stays in
 //! order and is gone on with afterwards.
 
+mod auth;
 mod content;
 mod envelope;
 mod greeting;
 mod outcome;
 mod state;
+mod submission;
 mod timers;
 mod tls;
 
@@ -18,6 +20,7 @@ use crate::base::event::Event;
 use crate::base::flow::offer::Offer;
 use crate::base::flow::policy::SessionInfo;
 use crate::base::mail::id::QueueId;
+use crate::base::sasl::door::User;
 use crate::base::smtp::command::{Command, verb_of};
 use crate::base::smtp::line::{Line, LineFramer};
 use crate::base::smtp::reply::Reply;
@@ -26,7 +29,7 @@ use crate::base::world::tls::TlsInfo;
 use crate::config::listener::Listener;
 use crate::config::model::Config;
 use bytes::Bytes;
-use state::{Answer, Counts, Helo, State, Transaction};
+use state::{Answer, Counts, Dialogue, Helo, State, Transaction};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,6 +54,10 @@ pub enum Effect {
     StartTls,
     /// The connection is protected, and what was said before is forgotten: tell policy [`Session::tls`].
     Secured,
+    /// Check [`Session::claim`]: [`Session::handle_checked`].
+    CheckPassword,
+    /// The client has shown who it is: tell policy [`Session::user`].
+    Authenticated,
     /// The client named itself: tell policy [`Session::helo`].
     Named,
     /// The transaction ended, and policy was asked in it: tell it so.
@@ -93,6 +100,10 @@ pub struct Session {
     helo: Option<Helo>,
     /// The name that a hook decides on.
     naming: Option<Helo>,
+    /// The exchange by which it shows who it is.
+    dialogue: Option<Box<Dialogue>>,
+    /// Who it has shown to be.
+    user: Option<Arc<User>>,
     transaction: Option<Box<Transaction>>,
     timers: Timers,
     counts: Counts,
@@ -122,6 +133,8 @@ impl Session {
             tls: None,
             helo: None,
             naming: None,
+            dialogue: None,
+            user: None,
             transaction: None,
             timers: Timers::new(),
             counts: Counts::default(),
@@ -160,6 +173,7 @@ impl Session {
             peer: self.peer,
             helo: self.helo().map(Into::into),
             tls: self.tls.clone(),
+            user: self.user().map(Into::into),
         }
     }
 
@@ -167,6 +181,12 @@ impl Session {
     #[must_use]
     pub fn helo(&self) -> Option<&str> {
         self.helo.as_ref().map(|helo| &*helo.name)
+    }
+
+    /// Who the client has shown to be.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_ref().map(|user| &*user.name)
     }
 
     /// Octets from the client.
@@ -243,6 +263,11 @@ impl Session {
                         break;
                     }
                 }
+                State::Auth => {
+                    if !self.auth_line(&mut input) {
+                        break;
+                    }
+                }
                 State::Data(_) | State::Chunk(_) => {
                     if !self.content(&mut input) {
                         break;
@@ -311,8 +336,9 @@ impl Session {
                 self.say(&replies::BYE);
                 self.close("quit");
             }
-            // RFC 5321 3.5.2 lets EXPN be left out; AUTH is not announced (RFC 4954 4).
-            Command::Expn | Command::StartTls | Command::Auth => self.refuse(verb, &replies::NOT_IMPLEMENTED),
+            Command::Auth { mechanism, initial } => self.auth(mechanism, initial.as_ref()),
+            // RFC 5321 3.5.2 lets EXPN be left out; STARTTLS comes here where it is not announced (RFC 3207 4).
+            Command::Expn | Command::StartTls => self.refuse(verb, &replies::NOT_IMPLEMENTED),
         }
     }
 
@@ -390,7 +416,7 @@ impl Session {
             State::Command if self.draining && self.transaction.is_none() => {
                 return self.leave(&replies::GOING_DOWN, "the server is going down");
             }
-            State::Command => self.timers.start(Timer::Idle, self.now.mono, limits.command_idle),
+            State::Command | State::Auth => self.timers.start(Timer::Idle, self.now.mono, limits.command_idle),
             State::Data(_) | State::Chunk(_) => self.timers.start(Timer::Idle, self.now.mono, limits.data_idle),
         }
         self.flush();

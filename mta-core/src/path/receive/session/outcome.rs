@@ -1,6 +1,7 @@
 //! The content is here: what becomes of the message, and what is answered (RFC 5321 4.2.5, 6.1).
 
 use super::state::{Answer, Arrived, Form, Receipt, State};
+use super::submission;
 use super::timers::Timer;
 use super::{Effect, Session};
 use crate::base::event::Event;
@@ -86,6 +87,9 @@ impl Session {
 
     /// Asks `on-data`, where there is one.
     fn decide(&mut self) {
+        if self.has_foreign_author() {
+            return self.refuse_message(&replies::FROM_NOT_YOURS, None);
+        }
         if !self.doors.policy.has(Hook::Data) {
             return self.offer(Edits::default(), Vec::new(), None);
         }
@@ -94,6 +98,13 @@ impl Session {
         }
         self.effects.push_back(Effect::AskData);
         self.state = State::Waiting(Answer::Data);
+    }
+
+    /// A user writes as somebody else.
+    fn has_foreign_author(&self) -> bool {
+        let Some(user) = self.user.as_ref().filter(|_| self.config.auth.check_from) else { return false };
+        let arrived = self.transaction.as_ref().and_then(|transaction| transaction.arrived.as_ref());
+        arrived.is_some_and(|arrived| !submission::is_from(&arrived.content.head, user))
     }
 
     /// The message that `on-data` is asked about.
@@ -174,15 +185,20 @@ impl Session {
     }
 
     /// Hands the message to the spool; nothing is answered before it is durable.
-    fn offer(&mut self, edits: Edits, tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
+    fn offer(&mut self, mut edits: Edits, tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
         let (Some(transaction), Some(helo)) = (&mut self.transaction, &self.helo) else { return };
         let Some(Arrived { content, form }) = transaction.arrived.take() else { return };
         let at = self.now.wall;
+        if self.user.is_some() {
+            submission::complete(&content.head, &mut edits, transaction.id, &self.config.hostname, at);
+        }
         let trace = Trace {
             helo: &helo.name,
             extended: helo.extended,
             lmtp: self.listener.kind == Kind::Lmtp,
             tls: self.tls.as_deref(),
+            authenticated: self.user.is_some(),
+            hidden: self.user.is_some() && self.config.auth.hide_client,
             peer: self.peer.ip(),
             hostname: &self.config.hostname,
             id: transaction.id,
@@ -254,6 +270,7 @@ impl Session {
                 recipients: receipt.recipients,
                 bytes: receipt.bytes,
                 peer: self.peer,
+                user: self.user.as_ref().map(|user| &*user.name),
             });
             if let Some((plugin, reason)) = &receipt.held {
                 self.doors.observe.event(Event::MessageHeld { id, plugin, reason });

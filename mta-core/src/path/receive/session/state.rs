@@ -3,6 +3,8 @@
 use crate::base::mail::content::Content;
 use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
+use crate::base::sasl::door::User;
+use crate::base::sasl::{Exchange, Hidden, Mechanism};
 use crate::base::smtp::dot::{DotDecoder, LineEndCheck};
 use crate::base::smtp::reply::Reply;
 use crate::path::receive::collect::Collector;
@@ -14,6 +16,8 @@ use std::sync::Arc;
 pub(super) enum State {
     /// Commands come.
     Command,
+    /// Lines of an AUTH exchange come (RFC 4954 4).
+    Auth,
     /// Content comes, by DATA.
     Data(DotDecoder),
     /// A chunk comes, by BDAT.
@@ -30,6 +34,8 @@ pub(super) enum Answer {
     Handshake,
     Connect,
     Helo,
+    Check,
+    Auth,
     Mail,
     Rcpt,
     Blob,
@@ -45,6 +51,28 @@ pub(super) struct Helo {
     pub(super) extended: bool,
 }
 
+/// An exchange, from AUTH to its end.
+#[derive(Debug)]
+pub(super) struct Dialogue {
+    pub(super) mechanism: Mechanism,
+    pub(super) exchange: Exchange,
+    /// Who the client says it is; empty until it has said so.
+    pub(super) name: Box<str>,
+    /// The password, until it is checked.
+    pub(super) password: Option<Hidden>,
+    /// What the check came to, while policy is asked.
+    pub(super) outcome: Outcome,
+}
+
+/// What it came to.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Open,
+    Is(Arc<User>),
+    /// Whether there is such a user, and why the client is not.
+    IsNot(bool, &'static str),
+}
+
 /// What the limits of a session count.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
@@ -53,6 +81,8 @@ pub(super) struct Counts {
     /// Errors since a message was last accepted: a relay that lives on may send to dead addresses all day.
     pub(super) errors_in_a_row: u32,
     pub(super) messages: u32,
+    /// Exchanges in which the client could not show who it is.
+    pub(super) auth_failures: u32,
 }
 
 /// From MAIL on.

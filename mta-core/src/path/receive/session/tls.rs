@@ -12,7 +12,7 @@ use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::base::world::tls::TlsInfo;
 use crate::config::listener::{Kind, StartTls};
-use crate::path::receive::{relay, replies};
+use crate::path::receive::replies;
 use std::sync::Arc;
 
 impl Session {
@@ -48,7 +48,7 @@ impl Session {
             return Some(replies::TLS_FIRST);
         }
         // RFC 6409 4.3: users alone submit, and networks that may relay.
-        let is_stranger = || !relay::is_network(&self.config, self.peer.ip());
+        let is_stranger = || !self.may_relay();
         let submits = matches!(command, Command::Mail(_)) && self.listener.kind.is_submission();
         (submits && is_stranger()).then_some(replies::AUTHENTICATION_REQUIRED)
     }
@@ -99,6 +99,7 @@ impl Session {
         }
         // RFC 3207 4.2: what was learnt of the client is forgotten.
         self.helo = None;
+        self.user = None;
         self.framer = LineFramer::default();
         let client = info.client.as_ref();
         self.doors.observe.event(Event::TlsEstablished {

@@ -1,5 +1,6 @@
 //! Sessions as transcripts: what the client wrote, and what it was answered, on a clock that stands still.
 
+mod auth;
 mod limits;
 mod policy;
 mod protocol;
@@ -16,7 +17,7 @@ use crate::config::model::Config;
 use futures_util::FutureExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use world::{World, config};
+use world::{World, config, mx};
 
 /// A session whose effects are carried out at once.
 pub(crate) struct Bench {
@@ -134,6 +135,12 @@ impl Bench {
                 None => {}
             },
             Effect::Secured => policy.secured(session.tls().expect("it is protected")),
+            Effect::CheckPassword => {
+                let (name, password) = session.claim().expect("there is a password");
+                let checked = self.world.doors.auth.check(session.info().peer.ip(), &name, password);
+                session.handle_checked(checked.now_or_never().expect("ready"), now);
+            }
+            Effect::Authenticated => policy.authenticated(session.user().expect("a user")),
             Effect::Named => policy.named(session.helo().expect("a name")),
             Effect::TransactionEnded => policy.transaction_ended(),
             Effect::OpenBlob(_) => match self.world.spool.open() {

@@ -20,6 +20,7 @@ use crate::base::time::{Now, UnixMillis};
 use crate::base::world::net::Socket;
 use crate::base::world::tls::{Secured, ServerTls, TlsInfo};
 use crate::base::world::{Clock, Dice, Observe};
+use crate::config::auth::Auth;
 use crate::config::listener::{Listener, Tls};
 use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Metrics, Network, Queue, Relay, Storage};
 use crate::path::receive::doors::Doors;
@@ -39,6 +40,7 @@ pub(super) fn config() -> Config {
         listeners: vec![mx()],
         tls: Tls::default(),
         http: Vec::new(),
+        auth: Auth::default(),
         relay: Relay { networks: vec![network], domains: vec![DomainPattern::new("here.example")] },
         routes: Vec::new(),
         delivery: Delivery::default(),
@@ -103,6 +105,7 @@ impl Default for TestTls {
             cipher: "TLS_AES_256_GCM_SHA384",
             server_name: None,
             resumed: false,
+            exporter: None,
             client: None,
         };
         Self { ready: true.into(), answer: Mutex::new(Some(Ok(info))) }
@@ -235,6 +238,7 @@ impl Spool for TestSpool {
 pub(super) struct TestPolicy {
     pub(super) connect: Mutex<Option<Gate>>,
     pub(super) helo: Mutex<Option<Gate>>,
+    pub(super) auth: Mutex<Option<Gate>>,
     pub(super) mail: Mutex<Option<Gate>>,
     pub(super) rcpt: Mutex<Option<Gate>>,
     pub(super) data: Mutex<Option<DataVerdict>>,
@@ -251,6 +255,7 @@ pub(super) fn verdict(disposition: Disposition) -> DataVerdict {
 struct TestSession {
     connect: Option<Gate>,
     helo: Option<Gate>,
+    auth: Option<Gate>,
     mail: Option<Gate>,
     rcpt: Option<Gate>,
     data: Option<DataVerdict>,
@@ -271,7 +276,8 @@ impl Policy for TestPolicy {
             Hook::Data => self.data.lock().expect("no panic").is_some(),
             Hook::Helo => self.helo.lock().expect("no panic").is_some(),
             Hook::Mail => self.mail.lock().expect("no panic").is_some(),
-            Hook::Auth | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Http | Hook::Tick => false,
+            Hook::Auth => self.auth.lock().expect("no panic").is_some(),
+            Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Http | Hook::Tick => false,
             Hook::Disconnect => true,
         }
     }
@@ -280,6 +286,7 @@ impl Policy for TestPolicy {
         let session = TestSession {
             connect: self.connect.lock().expect("no panic").clone(),
             helo: self.helo.lock().expect("no panic").clone(),
+            auth: self.auth.lock().expect("no panic").clone(),
             mail: self.mail.lock().expect("no panic").clone(),
             rcpt: self.rcpt.lock().expect("no panic").clone(),
             data: self.data.lock().expect("no panic").clone(),
@@ -316,7 +323,7 @@ impl SessionPolicy for TestSession {
         let (what, gate) = match asked {
             Asked::Connect => ("connect".to_owned(), &self.connect),
             Asked::Helo(name) => (format!("asked helo {name}"), &self.helo),
-            Asked::Auth { .. } => unreachable!("there is no AUTH"),
+            Asked::Auth { mechanism, user, succeeded } => (format!("auth {mechanism} {user} {succeeded}"), &self.auth),
             Asked::Mail { envelope, size_bytes } => {
                 (format!("mail {} {size_bytes:?}", text(envelope.sender.as_ref())), &self.mail)
             }
@@ -331,6 +338,10 @@ impl SessionPolicy for TestSession {
         self.note(format!("data {} octets", submission.content.size_bytes()));
         let verdict = self.data.clone().unwrap_or_else(|| verdict(Disposition::Next));
         Box::pin(async { verdict })
+    }
+
+    fn authenticated(&mut self, user: &str) {
+        self.note(format!("user {user}"));
     }
 
     fn belongs_to(&mut self, tenant: Option<&Arc<str>>) {

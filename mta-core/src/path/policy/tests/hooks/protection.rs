@@ -35,6 +35,7 @@ async fn a_session_shows_how_it_is_protected_and_forgets_what_was_said_in_clear(
         cipher: "TLS_AES_256_GCM_SHA384",
         server_name: None,
         resumed: false,
+        exporter: None,
         client: Some(client),
     };
     session.secured(&Arc::new(tls));

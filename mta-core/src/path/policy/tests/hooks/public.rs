@@ -1,6 +1,6 @@
 //! `on-http` and `on-auth`: what they are told, what they may answer, and what becomes of a failure.
 
-use super::super::guests::{ACCEPT, GET_NOTE, SPIN, TRAP, expect_error, expect_octet, guest};
+use super::super::guests::{ACCEPT, GET_NOTE, SESSION, SPIN, TRAP, expect_error, expect_octet, guest};
 use super::super::stage::{Stage, plugin};
 use super::{expect_first, expect_word};
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest, PublicResponse};
@@ -98,6 +98,36 @@ async fn a_request_that_fails_is_no_answer_whatever_on_failure_says() {
         stage.load(&[(open, guest(&[], &[("on-http", body)]))]).await.expect("it loads");
         assert_eq!(stage.host.http(request("p")).await, PublicAnswer::Unable, "{kind}");
         assert_eq!(stage.events.faults(), [(kind.to_owned(), "503".to_owned())]);
+    }
+}
+
+/// `auth-user` of `session.current`, as the guest sees it: none before, and a name from then on.
+#[tokio::test]
+async fn who_authenticated_is_shown_from_then_on() {
+    // The user is the last field of the answer: whether there is one, where its name lies, and how long that is.
+    let first = |octet: u8| {
+        format!("(if (i32.ne (i32.load8_u (i32.load (i32.const 2116))) (i32.const {octet})) (then unreachable))")
+    };
+    let told = |name: &str| {
+        let user = match name.as_bytes().first() {
+            None => expect_octet(2112, 0),
+            Some(letter) => [expect_octet(2112, 1), first(*letter)].concat(),
+        };
+        format!("(call $current (i32.const 2048)) {user} {ACCEPT}")
+    };
+    for (name, accepted) in [("", "ann"), ("ann", "")] {
+        let stage = Stage::new();
+        let octets = guest(&[SESSION], &[("on-connect", &told(name))]);
+        stage.load(&[(plugin("p"), octets)]).await.expect("it loads");
+        let ask = async |user: &str| {
+            let mut session = stage.session();
+            if !user.is_empty() {
+                session.authenticated(user);
+            }
+            session.gate(Asked::Connect).await
+        };
+        assert_eq!(ask(name).await, Gate::Accept, "{name:?}: {:?}", stage.events.faults());
+        assert_ne!(ask(accepted).await, Gate::Accept, "the guest looks");
     }
 }
 

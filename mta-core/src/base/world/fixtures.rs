@@ -1,15 +1,15 @@
 //! For the tests of every layer above: a queued message, a socket over any stream, names that can be looked up, and a web.
 
-use super::flow::Answer;
-use super::flow::entry::{Entry, Progress};
-use super::mail::address::Address;
-use super::mail::edits::Edits;
-use super::mail::envelope::{BodyType, Envelope, Recipient};
-use super::mail::id::QueueId;
-use super::time::UnixMillis;
-use super::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
-use super::world::http::{HttpAnswer, HttpClient, HttpFault, HttpRequest};
-use super::world::net::Socket;
+use super::super::flow::Answer;
+use super::super::flow::entry::{Entry, Progress};
+use super::super::mail::address::Address;
+use super::super::mail::edits::Edits;
+use super::super::mail::envelope::{BodyType, Envelope, Recipient};
+use super::super::mail::id::QueueId;
+use super::super::time::UnixMillis;
+use super::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
+use super::http::{HttpAnswer, HttpClient, HttpFault, HttpRequest};
+use super::net::Socket;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -1,0 +1,55 @@
+//! `[auth]` after its check: where users are known from, and how much guessing is suffered.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `[auth]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Auth {
+    /// The file of users; without it nobody can authenticate.
+    pub users: Option<PathBuf>,
+    /// Passwords that are checked at once.
+    pub checks_max: usize,
+    /// How long one waits for its turn.
+    pub check_wait: Duration,
+    /// Failures in a session; then it ends.
+    pub failures_max: u32,
+    /// Failures of one client that cost nothing; each further one doubles a wait.
+    pub failures_per_peer_max: u32,
+    /// The same with one user's name.
+    pub failures_per_user_max: u32,
+    /// The longest wait.
+    pub failure_wait_max: Duration,
+    /// The addresses of From must be the user's own too.
+    pub check_from: bool,
+    /// Received fields don't say where authenticated clients are.
+    pub hide_client: bool,
+}
+
+/// Whether a listener's clients may authenticate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthOffer {
+    /// Not at all.
+    Off,
+    /// Where nobody can listen.
+    #[default]
+    Private,
+    /// Whoever listens gets the passwords too. Named `danger_plaintext` in the file.
+    DangerPlaintext,
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            users: None,
+            checks_max: 4,
+            check_wait: Duration::from_secs(10),
+            failures_max: 3,
+            failures_per_peer_max: 10,
+            failures_per_user_max: 20,
+            failure_wait_max: Duration::from_secs(300),
+            check_from: true,
+            hide_client: false,
+        }
+    }
+}

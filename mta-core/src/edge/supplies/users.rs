@@ -1,0 +1,66 @@
+//! The file of users: read at the start and at each reload, and looked at every few seconds between.
+
+use super::file::{self, Followed, Version};
+use crate::base::event::Event;
+use crate::base::world::Observe;
+use crate::config::model::Config;
+use crate::path::auth::accounts::Accounts;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The file, in octets.
+const FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// The file of users, where the configuration names one.
+#[derive(Clone)]
+pub(super) struct UsersFile {
+    file: Followed,
+    /// The names that users' tenants may have.
+    tenants: Arc<[Arc<str>]>,
+}
+
+impl UsersFile {
+    /// Reads it; without one there are no users.
+    ///
+    /// # Errors
+    /// It can't be read; in words for the operator.
+    pub(super) fn read(config: &Config) -> Result<(Option<Self>, Arc<Accounts>), String> {
+        let Some(path) = &config.auth.users else { return Ok((None, Arc::default())) };
+        let tenants: Arc<[Arc<str>]> = config.tenants.iter().map(|tenant| Arc::clone(&tenant.name)).collect();
+        let (accounts, seen) = read(path, &tenants)?;
+        Ok((Some(Self { file: Followed::new(path.clone(), seen), tenants }), accounts))
+    }
+
+    /// Looks whether the file has changed: its new version once it is complete, or why that can't be read.
+    pub(super) fn look(&mut self) -> Option<Result<Arc<Accounts>, String>> {
+        let Self { file, tenants } = self;
+        file.look(|path| read(path, tenants))
+    }
+
+    /// Tells of a new version, and gives it to be put in force.
+    pub(super) fn take(&self, found: Result<Arc<Accounts>, String>, observe: &dyn Observe) -> Option<Arc<Accounts>> {
+        let path = self.file.path.display().to_string();
+        match found {
+            Ok(accounts) => {
+                observe.event(Event::UsersReloaded { path: &path, users: accounts.len() as u64 });
+                Some(accounts)
+            }
+            Err(why) => {
+                observe.event(Event::UsersRefused { path: &path, why: &why });
+                None
+            }
+        }
+    }
+}
+
+fn read(path: &Path, tenants: &[Arc<str>]) -> Result<(Arc<Accounts>, Version), String> {
+    let (opened, about) = file::open(path)?;
+    file::is_private(&about, path)?;
+    let octets = file::content(opened, path, FILE_BYTES_MAX)?;
+    let shown = path.display();
+    if octets.len() > FILE_BYTES_MAX {
+        return Err(format!("{shown} has more than {FILE_BYTES_MAX} octets"));
+    }
+    let accounts = Accounts::parse(&octets, tenants).map_err(|wrong| format!("{shown}: {wrong}"))?;
+    Ok((Arc::new(accounts), file::version(&about)))
+}

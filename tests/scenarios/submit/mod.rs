@@ -1,0 +1,31 @@
+//! Users authenticate and submit mail.
+
+mod guessing_tells_nothing_and_is_slowed_down;
+mod the_file_of_users_is_followed;
+mod users_send_by_every_mechanism;
+
+use mailwright_tests::peers::lossy;
+use mailwright_tests::program::Mailwright;
+use mailwright_tests::setup::Setup;
+use std::process::Output;
+
+/// Makes users with a password each: name, password, what else is said of them.
+fn add(server: &Mailwright, users: &[(&str, &str, &[&str])]) {
+    for (name, password, more) in users {
+        let words: Vec<&str> = ["user", "add", name].into_iter().chain(more.iter().copied()).collect();
+        let output = server.cli_told(&words, &format!("{password}\n"));
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+fn said(output: &Output) -> String {
+    lossy(&output.stdout) + &lossy(&output.stderr)
+}
+
+/// A server that relays for users alone, without TLS.
+fn server(setup: Setup, users: &[(&str, &str, &[&str])]) -> Mailwright {
+    let setup = setup.set("relay", "networks = []").set("auth", "users = \"users\"");
+    let server = Mailwright::prepare(&setup);
+    add(&server, users);
+    server.begin(&["listener.mx.auth=danger_plaintext"])
+}
