@@ -3,7 +3,7 @@
 use crate::base::event::Event;
 use crate::base::world::Observe;
 use crate::base::world::net::{Listener, Net};
-use crate::config::listener as model;
+use crate::config::model::listener as model;
 use crate::config::model::{Config, HttpListener};
 use crate::edge::observe::exposition::Metrics;
 use crate::edge::observe::scrape;

@@ -2,7 +2,7 @@
 
 use super::say;
 use mta_core::app;
-use mta_core::config::listener::{Kind, StartTls};
+use mta_core::config::model::listener::{Kind, StartTls};
 use mta_core::config::model::{Config, Engine};
 use mta_core::edge::config_file::ConfigFile;
 use std::fmt::{Display, Write};

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
-use crate::config::auth::AuthOffer;
+use crate::config::model::auth::AuthOffer;
 use crate::config::model::{Engine, LogFormat, Mode, OnFailure, PluginSource};
 use proptest::prelude::*;
 use std::path::Path;

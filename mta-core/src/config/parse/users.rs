@@ -1,6 +1,6 @@
 //! `[auth]` and `[[tenant]]`: who uses this server, and whose mail is whose.
 
-use super::super::auth::{Auth, AuthOffer};
+use super::super::model::auth::{Auth, AuthOffer};
 use super::super::model::{Config, DomainPattern, Network, Tenant};
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, put};

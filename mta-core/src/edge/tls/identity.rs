@@ -3,7 +3,7 @@
 
 use super::x509::{self, Said};
 use crate::base::time::UnixMillis;
-use crate::config::listener::CertificateFiles;
+use crate::config::model::listener::CertificateFiles;
 use crate::edge::supplies::file;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

@@ -15,7 +15,7 @@ use crate::base::world::Observe;
 use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use crate::base::world::net::Socket;
 use crate::base::world::tls::{Secured, ServerTls};
-use crate::config::listener::Listener;
+use crate::config::model::listener::Listener;
 use crate::edge::supplies::file::{self, Version};
 use crate::edge::world::clock::wall;
 use identity::Identity;

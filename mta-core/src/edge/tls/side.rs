@@ -5,7 +5,7 @@ use super::identity::{Identity, certificates};
 use super::peer::AnyClient;
 use crate::base::world::net::Socket;
 use crate::base::world::tls::{Secured, TlsInfo};
-use crate::config::listener::{Listener, TlsVersion};
+use crate::config::model::listener::{Listener, TlsVersion};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;

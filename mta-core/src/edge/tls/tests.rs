@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::base::fixtures::Wire;
-use crate::config::listener::{CertificateFiles, TlsVersion};
+use crate::config::model::listener::{CertificateFiles, TlsVersion};
 use crate::edge::observe::collect::Collected;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use std::fs::{self, Permissions};

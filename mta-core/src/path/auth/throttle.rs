@@ -1,6 +1,6 @@
 //! Who guesses is held back: failures are counted by client and by name, in tables that can't grow.
 
-use crate::config::auth::Auth;
+use crate::config::model::auth::Auth;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;

@@ -1,8 +1,8 @@
 //! `[[listener]]` and `[tls]`: the ports that mail comes in by, and that what they need of TLS is there.
 
-use crate::config::auth::AuthOffer;
-use crate::config::listener::{CertificateFiles, Kind, Listener, StartTls, Tls, TlsVersion};
 use crate::config::model::Config;
+use crate::config::model::auth::AuthOffer;
+use crate::config::model::listener::{CertificateFiles, Kind, Listener, StartTls, Tls, TlsVersion};
 use crate::config::parse::scalar::{self, NAME, NETWORK};
 use crate::config::parse::section::{Key, Value, Words, put};
 use crate::config::parse::tree::Data;

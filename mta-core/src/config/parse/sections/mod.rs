@@ -8,8 +8,8 @@ pub(in crate::config::parse) use public::HTTP;
 
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
-use crate::config::auth::Auth;
-use crate::config::listener::Tls;
+use crate::config::model::auth::Auth;
+use crate::config::model::listener::Tls;
 use crate::config::model::{
     ClientTimeouts, Config, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Metrics, Mode, Plugin, Pool, Queue,
     Relay, Route, Storage,

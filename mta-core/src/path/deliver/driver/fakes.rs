@@ -110,7 +110,7 @@ impl World {
             hostname: "here.test".into(),
             data_dir: PathBuf::new(),
             listeners: Vec::new(),
-            tls: crate::config::listener::Tls::default(),
+            tls: crate::config::model::listener::Tls::default(),
             http: Vec::new(),
             relay: Relay::default(),
             auth: Default::default(),

@@ -39,7 +39,7 @@ pub(super) fn config() -> Config {
         hostname: "mx.example.test".into(),
         data_dir: "var".into(),
         listeners: Vec::new(),
-        tls: crate::config::listener::Tls::default(),
+        tls: crate::config::model::listener::Tls::default(),
         http: Vec::new(),
         relay: Relay::default(),
         auth: Default::default(),

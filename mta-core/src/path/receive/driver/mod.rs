@@ -14,7 +14,7 @@ use super::slots::{NoSlot, Slot};
 use crate::base::event::Event;
 use crate::base::smtp::reply::Reply;
 use crate::base::world::net::{Listener, Socket};
-use crate::config::listener::{self as model, Kind};
+use crate::config::model::listener::{self as model, Kind};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;

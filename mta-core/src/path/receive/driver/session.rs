@@ -9,7 +9,7 @@ use crate::base::flow::spool::Blob;
 use crate::base::time::Now;
 use crate::base::world::net::{Gone, Socket};
 use crate::base::world::tls::Secured;
-use crate::config::listener::Listener;
+use crate::config::model::listener::Listener;
 use crate::path::receive::doors::{Doors, Phase};
 use crate::path::receive::session::{Effect, Session};
 use crate::path::receive::slots::Slot;

@@ -14,7 +14,7 @@ use crate::base::smtp::command::Mail;
 use crate::base::smtp::line::Line;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
-use crate::config::auth::AuthOffer;
+use crate::config::model::auth::AuthOffer;
 use crate::path::receive::replies;
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use crate::base::mail::envelope::BodyType;
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::dot::{Decoded, DotDecoder};
 use crate::base::smtp::reply::Reply;
-use crate::config::listener::Kind;
+use crate::config::model::listener::Kind;
 use crate::path::receive::collect::{Collector, ContentLimits, Refusal};
 use crate::path::receive::doors::Charge;
 use crate::path::receive::replies;

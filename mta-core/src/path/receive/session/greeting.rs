@@ -8,7 +8,7 @@ use crate::base::flow::policy::{Gate, Hook};
 use crate::base::smtp::ehlo::Announced;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
-use crate::config::listener::Kind;
+use crate::config::model::listener::Kind;
 use crate::path::receive::replies;
 
 impl Session {

@@ -16,7 +16,7 @@ use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::header;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
-use crate::config::listener::Kind;
+use crate::config::model::listener::Kind;
 use crate::path::receive::collect::{Collected, Collector, Refusal};
 use crate::path::receive::replies;
 use crate::path::receive::trace::Trace;

@@ -11,7 +11,7 @@ use crate::base::smtp::line::LineFramer;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::base::world::tls::TlsInfo;
-use crate::config::listener::{Kind, StartTls};
+use crate::config::model::listener::{Kind, StartTls};
 use crate::path::receive::replies;
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use super::world::{World, config, mx};
 use crate::base::fixtures::Wire;
 use crate::base::flow::Answer;
 use crate::base::world::net::{self, Socket};
-use crate::config::listener::{Kind, Listener, StartTls};
+use crate::config::model::listener::{Kind, Listener, StartTls};
 use crate::config::model::{Config, Network};
 use crate::path::receive::driver::{Phase, drained, serve};
 use std::io;

@@ -4,7 +4,7 @@ use super::world::{TestTls, mx};
 use super::*;
 use crate::base::flow::policy::Gate;
 use crate::base::world::tls::{PeerCertificate, TlsInfo};
-use crate::config::listener::{Kind, Listener, StartTls};
+use crate::config::model::listener::{Kind, Listener, StartTls};
 use proptest::prelude::*;
 use std::sync::atomic::Ordering;
 

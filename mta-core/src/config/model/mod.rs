@@ -1,12 +1,16 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
-use super::auth::Auth;
-use super::listener::{Listener, Tls};
-pub use super::network::Network;
+pub mod auth;
+pub mod listener;
+mod network;
+
 use super::places::Places;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
+use auth::Auth;
+use listener::{Listener, Tls};
+pub use network::Network;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -110,7 +114,7 @@ pub struct Relay {
 
 /// A pattern for domains: `example.org`, `*.example.org` or `*`, compared in lower case and in A-labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DomainPattern(pub(super) Box<str>);
+pub struct DomainPattern(pub(in crate::config) Box<str>);
 
 /// One way out.
 #[derive(Clone, Debug, PartialEq, Eq)]
