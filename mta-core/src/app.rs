@@ -255,7 +255,7 @@ impl Server {
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let users = authenticator(shelf_users, config.subscribe(), &world)?;
+        let users = authenticator(shelf_users, config.subscribe(), &world);
         let doors = Doors::new(
             config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
@@ -418,14 +418,8 @@ fn host(
 }
 
 /// Who knows the users, and checks what clients say.
-fn authenticator(
-    users: Arc<Users>,
-    config: watch::Receiver<Arc<Config>>,
-    world: &World,
-) -> Result<Arc<Authenticator>, String> {
-    let authenticator =
-        Authenticator::new(users, config, Arc::clone(&world.clock), &*world.dice, Arc::new(Verifier::fits));
-    authenticator.map(Arc::new).map_err(|error| format!("no randomness: {error}"))
+fn authenticator(users: Arc<Users>, config: watch::Receiver<Arc<Config>>, world: &World) -> Arc<Authenticator> {
+    Arc::new(Authenticator::new(users, config, Arc::clone(&world.clock), Arc::new(Verifier::fits)))
 }
 
 fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dyn Policy>) -> Arc<Deliverer> {

@@ -2,6 +2,7 @@
 
 use super::say;
 use mta_core::app;
+use mta_core::config::model::auth::AuthOffer;
 use mta_core::config::model::listener::{Kind, StartTls};
 use mta_core::config::model::{Config, Engine};
 use mta_core::edge::config_file::ConfigFile;
@@ -33,12 +34,19 @@ fn summary(config: &Config) -> Lines {
         let kind = listener.kind.name();
         lines.add("listen", format_args!("{} on {}: {kind}, {tls}", listener.name, listener.bind));
     }
+    for listener in config.listeners.iter().filter(|listener| listener.auth == AuthOffer::DangerPlaintext) {
+        let what = "takes passwords that can be read on the way (danger_plaintext)";
+        lines.add("warning", format_args!("{} {what}", listener.name));
+    }
+    if let Some(users) = &config.auth.users {
+        lines.add("users", format_args!("of {}", users.display()));
+    }
     let relay = &config.relay;
     lines.add(
         "relay",
         format_args!("{} networks to anywhere, anyone to {} domains", relay.networks.len(), relay.domains.len()),
     );
-    if relay.networks.is_empty() && relay.domains.is_empty() {
+    if relay.networks.is_empty() && relay.domains.is_empty() && config.auth.users.is_none() {
         lines.add("warning", "no mail will be accepted: relay.networks and relay.domains are empty");
     }
     if relay.networks.iter().any(|network| network.prefix == 0) {
@@ -82,13 +90,15 @@ mod tests {
     #[test]
     fn the_summary_says_who_may_send_where() {
         let text = "hostname = \"mx.example.org\"\ndata_dir = \"var\"\n[[listener]]\nname = \"mx\"\nbind = \"[::1]:25\"\n\
-            [relay]\nnetworks = [\"0.0.0.0/0\"]\n[[route]]\nto = \"*.example.org\"\nlmtp = \"store:24\"\n";
+            auth = \"danger_plaintext\"\n[auth]\nusers = \"users\"\n[relay]\nnetworks = [\"0.0.0.0/0\"]\n[[route]]\nto = \"*.example.org\"\nlmtp = \"store:24\"\n";
         let config = parse("mx.toml", text, &[]).expect("a good file");
         assert_eq!(
             summary(&config).0,
             "  hostname  mx.example.org
   data      var
   listen    mx on [::1]:25: relay, no TLS
+  warning   mx takes passwords that can be read on the way (danger_plaintext)
+  users     of users
   relay     1 networks to anywhere, anyone to 0 domains
   warning   relay.networks lets the whole internet send anywhere: this is an open relay
   route     *.example.org by lmtp:store:24

@@ -13,7 +13,7 @@ pub(crate) enum UserCommand {
         config: ConfigArgs,
         /// The name, as ann@example.org.
         name: String,
-        /// Whose mail the user's is: the name of a [[tenant]].
+        /// Whose mail the user's is: the name of a tenant of the configuration.
         #[arg(long)]
         tenant: Option<String>,
         /// Whom mail may be from: ann@example.org, @example.org, @*.example.org or *; may be given several times.

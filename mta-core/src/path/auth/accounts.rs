@@ -3,6 +3,7 @@
 use super::line::{LINE_BYTES_MAX, UserLine};
 use crate::base::sasl::door::{Offered, User};
 use crate::base::sasl::stored::{SCRAM_ITERATIONS, ScramKeys, Verifier};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,6 +21,9 @@ pub struct Accounts {
     nobody: Option<Verifier>,
     /// How often keys of nobody were hashed: as often as the first user's.
     iterations: u32,
+    /// What keys of nobody are drawn from: the same for all servers with this file, and after a restart, since whoever
+    /// sees a name's salt change knows that nobody has the name.
+    secret: [u8; 32],
     /// Users with keys.
     with_keys: usize,
 }
@@ -57,28 +61,32 @@ impl Accounts {
             return Err(format!("expected at most {LINE_BYTES_MAX} octets"));
         }
         let text = std::str::from_utf8(line).map_err(|_| "expected text in UTF-8".to_owned())?;
-        let Some(line) = UserLine::parse(text.trim_end_matches('\r'))? else { return Ok(()) };
-        if self.by_name.contains_key(&line.name) {
-            return Err(format!("{:?} is there already", line.name));
+        let Some(user) = UserLine::parse(text.trim_end_matches('\r'))? else { return Ok(()) };
+        if self.by_name.contains_key(&user.name) {
+            return Err(format!("{:?} is there already", user.name));
         }
         if self.by_name.len() >= USERS_MAX {
             return Err(format!("expected at most {USERS_MAX} users"));
         }
-        let tenant = match &line.tenant {
+        let tenant = match &user.tenant {
             None => None,
             Some(name) => {
                 let known = tenants.iter().find(|known| ***known == **name);
                 Some(Arc::clone(known.ok_or_else(|| format!("there is no [[tenant]] of the name {name:?}"))?))
             }
         };
-        let senders = line.may_send()?;
-        let UserLine { name, password, scram: keys, .. } = line;
+        let senders = user.may_send()?;
+        let UserLine { name, password, scram: keys, .. } = user;
         let verifier = match (password, &keys) {
             (Some(hash), _) => Verifier::parse(&hash)?,
             (None, Some(keys)) => Verifier::Scram(keys.clone()),
             (None, None) => return Err("expected `password=` or `scram=`".to_owned()),
         };
-        self.nobody.get_or_insert_with(|| verifier.clone());
+        if self.nobody.is_none() {
+            // The line has what a password must fit, which nobody is shown.
+            self.secret = Sha256::digest(line).into();
+            self.nobody = Some(verifier.clone());
+        }
         if let Some(keys) = &keys {
             self.with_keys += 1;
             self.iterations = if self.iterations == 0 { keys.iterations } else { self.iterations };
@@ -123,9 +131,9 @@ impl Accounts {
 
     /// The user's keys, or such as nobody has.
     #[must_use]
-    pub fn keys(&self, name: &str, secret: &[u8; 32]) -> ScramKeys {
+    pub fn keys(&self, name: &str) -> ScramKeys {
         let iterations = if self.iterations == 0 { SCRAM_ITERATIONS } else { self.iterations };
         let keys = self.by_name.get(name).and_then(|account| account.keys.clone());
-        keys.unwrap_or_else(|| ScramKeys::of_nobody(secret, name, iterations))
+        keys.unwrap_or_else(|| ScramKeys::of_nobody(&self.secret, name, iterations))
     }
 }

@@ -6,10 +6,9 @@ use crate::base::flow::Answer;
 use crate::base::sasl::Hidden;
 use crate::base::sasl::door::{Authenticate, Checked, Later, Offered};
 use crate::base::sasl::stored::{ScramKeys, Verifier};
-use crate::base::world::{Clock, Dice};
+use crate::base::world::Clock;
 use crate::config::model::Config;
 use arc_swap::ArcSwap;
-use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -28,8 +27,6 @@ pub struct Authenticator {
     fits: Arc<Fits>,
     throttle: Mutex<Throttle>,
     turns: Mutex<Turns>,
-    /// What the keys of names that nobody has are drawn from.
-    secret: [u8; 32],
 }
 
 /// One permit for each check that may run; made anew when the configuration has another number.
@@ -40,20 +37,15 @@ struct Turns {
 
 impl Authenticator {
     /// The stage; `fits` is [`Verifier::fits`], but for tests.
-    ///
-    /// # Errors
-    /// The system has no randomness.
+    #[must_use]
     pub fn new(
         users: Arc<Users>,
         config: watch::Receiver<Arc<Config>>,
         clock: Arc<dyn Clock>,
-        dice: &dyn Dice,
         fits: Arc<Fits>,
-    ) -> io::Result<Self> {
-        let mut secret = [0; 32];
-        dice.fill(&mut secret)?;
+    ) -> Self {
         let turns = Mutex::new(Turns { checks_max: 0, permits: Arc::new(Semaphore::new(0)) });
-        Ok(Self { users, config, clock, fits, throttle: Mutex::default(), turns, secret })
+        Self { users, config, clock, fits, throttle: Mutex::default(), turns }
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.
@@ -130,7 +122,7 @@ impl Authenticate for Authenticator {
 
     fn keys(&self, peer: IpAddr, name: &str) -> Result<ScramKeys, Later> {
         match self.admit(peer, name) {
-            true => Ok(self.users.load().keys(name, &self.secret)),
+            true => Ok(self.users.load().keys(name)),
             false => Err(Later::Held),
         }
     }

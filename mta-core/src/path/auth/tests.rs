@@ -8,7 +8,7 @@ use crate::base::sasl::door::{Authenticate, Checked, Later, Offered};
 use crate::base::sasl::stored::{ScramKeys, Verifier};
 use crate::base::sasl::{Hidden, prepare};
 use crate::base::time::{Now, UnixMillis};
-use crate::base::world::{Clock, Dice};
+use crate::base::world::Clock;
 use crate::config::model::Config;
 use arc_swap::ArcSwap;
 use std::net::IpAddr;
@@ -42,6 +42,11 @@ fn a_file_is_a_line_a_user() {
     assert_eq!(read.offered(), Offered { passwords: true, keys: false }, "Ann has no keys");
     let read = accounts(&format!("a@b.example scram={0} password={HASH}\nc@d.example scram={0}", keys()));
     assert_eq!(read.expect("it is sound").offered(), Offered { passwords: true, keys: true });
+    // Nobody's keys are the same on each server that has the file, and others with another file.
+    let nobody = |text: &str| accounts(text).expect("it is sound").keys("eve@example.org");
+    let (one, more) = (format!("a@b.example scram={}", keys()), format!("c@d.example scram={}", keys()));
+    assert_eq!(nobody(&one), nobody(&format!("# x\n{one}\n{more}")));
+    assert!(nobody(&one) != nobody(&more) && nobody(&one).iterations == 4096);
     assert_eq!(accounts("").expect("it is sound").offered(), Offered::default());
 }
 
@@ -93,21 +98,13 @@ impl Clock for StillClock {
     }
 }
 
-struct Rolls;
-
-impl Dice for Rolls {
-    fn roll(&self) -> u64 {
-        7
-    }
-}
-
 fn stage(text: &str, change: impl FnOnce(&mut Config), fits: Arc<Fits>) -> Authenticator {
     let toml = "hostname = \"a\"\ndata_dir = \"d\"\nlistener = [{ name = \"l\", bind = \"127.0.0.1:0\" }]\n";
     let mut config = crate::config::parse::parse("f", toml, &[]).expect("a good file");
     change(&mut config);
     let users = Arc::new(ArcSwap::from_pointee(accounts(text).expect("it is sound")));
     let clock = Arc::new(StillClock(Instant::now()));
-    Authenticator::new(users, watch::Sender::new(Arc::new(config)).subscribe(), clock, &Rolls, fits).expect("dice")
+    Authenticator::new(users, watch::Sender::new(Arc::new(config)).subscribe(), clock, fits)
 }
 
 fn secret(text: &str) -> Hidden {

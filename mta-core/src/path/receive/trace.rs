@@ -127,6 +127,18 @@ mod tests {
     #[test]
     fn smtputf8_is_told_rfc6531_4_3() {
         let envelope = Envelope { smtputf8: true, ..envelope(&["jörg@bücher.example"]) };
+        let trace = Trace {
+            helo: "c.example",
+            extended: true,
+            authenticated: true,
+            hidden: false,
+            peer: IpAddr::from([192, 0, 2, 1]),
+            hostname: "mx.example",
+            id: QueueId(1),
+            envelope: &envelope,
+            at: UnixMillis(1_700_000_000_000),
+        };
+        assert!(trace.field().contains(" with UTF8SMTPA id "), "RFC 6531 4.3, RFC 4954 7");
         let field = field(&envelope, true);
         assert!(field.contains(" with UTF8SMTP id ") && field.contains("for <jörg@bücher.example>;"), "{field}");
     }
