@@ -44,6 +44,7 @@ use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
+use crate::path::sign::driver::Signer;
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
 use crate::sandbox::Reach;
@@ -231,7 +232,7 @@ impl Server {
         let config = watch::Sender::new(Arc::new(config));
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &config, &policy);
+        let deliver = deliverer(&world, &config, &policy, &shelf);
         run_beside(&host, &deliver, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
@@ -395,7 +396,12 @@ fn host(
     Ok(host)
 }
 
-fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dyn Policy>) -> Arc<Deliverer> {
+fn deliverer(
+    world: &World,
+    config: &watch::Sender<Arc<Config>>,
+    policy: &Arc<dyn Policy>,
+    shelf: &Shelf,
+) -> Arc<Deliverer> {
     Arc::new(Deliverer::new(Parts {
         config: config.subscribe(),
         clock: Arc::clone(&world.clock),
@@ -403,6 +409,7 @@ fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dy
         net: Arc::clone(&world.net),
         dns: Arc::clone(&world.dns),
         maildirs: Arc::new(FileMaildirs),
+        sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
         policy: Arc::clone(policy),
         observe: Arc::clone(&world.observe),
     }))

@@ -1,9 +1,10 @@
-//! The life of a message: seven stages, none of which imports another.
+//! The life of a message: eight stages, none of which imports another.
 
 pub mod deliver;
 pub mod policy;
 pub mod queue;
 pub mod receive;
 pub mod settle;
+pub mod sign;
 pub mod spool;
 pub mod suppress;

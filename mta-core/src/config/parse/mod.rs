@@ -58,6 +58,7 @@ pub fn keys() -> Vec<String> {
         names("limits", sections::LIMITS),
         names("secret", supplies::SECRET),
         names("table", supplies::TABLE),
+        names("dkim", supplies::DKIM),
         names("tenant", tenant::TENANT),
         names("plugin", plugin::PLUGIN),
         names("plugin.mode", plugin::MODE),

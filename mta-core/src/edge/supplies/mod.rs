@@ -1,6 +1,8 @@
-//! What the operator supplies plugins with: read at the start and at each reload; tables also when their files change.
+//! The files that the operator supplies: secrets and tables for plugins, keys that sign. They are read at the start and at
+//! each reload; tables also when they change.
 
 mod file;
+mod keys;
 mod secrets;
 mod tables;
 #[cfg(test)]
@@ -8,7 +10,9 @@ mod tables_tests;
 
 use crate::base::world::Observe;
 use crate::config::model::Config;
+use crate::path::sign::keyring::Keyring;
 use crate::sandbox::{Supplies, Table};
+use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tables::TableFile;
@@ -20,6 +24,7 @@ const LOOK: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub struct Shelf {
     in_force: Mutex<InForce>,
+    keys: Arc<ArcSwap<Keyring>>,
 }
 
 #[derive(Default)]
@@ -29,14 +34,28 @@ struct InForce {
     tables: Vec<TableFile>,
 }
 
+/// Reads the keys alone.
+///
+/// # Errors
+/// A line for each that can't be had.
+pub fn read_keys(config: &Config) -> Result<Keyring, String> {
+    keys::read(config).map_err(|wrong| wrong.join("\n"))
+}
+
 /// What was read, and is not in force yet.
 pub struct Reading {
     /// For the plugins to be loaded with.
     pub supplies: Supplies,
     tables: Vec<(TableFile, Arc<Table>)>,
+    keys: Keyring,
 }
 
 impl Shelf {
+    /// Where the keys in force are.
+    pub fn keys(&self) -> Arc<ArcSwap<Keyring>> {
+        Arc::clone(&self.keys)
+    }
+
     /// Reads all that the configuration names. A table that is known keeps its present content until [`put`](Self::put);
     /// a new one has it at once.
     ///
@@ -44,7 +63,12 @@ impl Shelf {
     /// A line for each that can't be had; nothing is changed.
     pub fn read(&self, config: &Config) -> Result<Reading, String> {
         let before = self.in_force().tables.clone();
-        let (mut wrong, mut reading) = (Vec::new(), Reading { supplies: Supplies::default(), tables: Vec::new() });
+        let mut wrong = Vec::new();
+        let keys = keys::read(config).unwrap_or_else(|why| {
+            wrong.extend(why);
+            Keyring::default()
+        });
+        let mut reading = Reading { supplies: Supplies::default(), tables: Vec::new(), keys };
         for secret in &config.secrets {
             match secrets::read(&secret.source) {
                 Ok(value) => reading.supplies.secrets.push((secret.name.clone(), value)),
@@ -75,6 +99,7 @@ impl Shelf {
             file
         });
         in_force.tables = taken.collect();
+        self.keys.store(Arc::new(reading.keys));
     }
 
     /// Looks at the files of tables, for as long as it is polled.

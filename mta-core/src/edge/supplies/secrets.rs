@@ -4,12 +4,7 @@ use super::file;
 use crate::config::model::SecretSource;
 use crate::sandbox::{SECRET_BYTES_MAX, Secret};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
-
-/// What the owner's group and all others may not do with a secret's file: read or write it.
-const OTHERS: u32 = 0o066;
 
 /// Reads a secret.
 ///
@@ -17,23 +12,13 @@ const OTHERS: u32 = 0o066;
 /// It is not there, it is none, or others may read it; in words for the operator.
 pub(super) fn read(source: &SecretSource) -> Result<Arc<Secret>, String> {
     let (octets, shown) = match source {
-        SecretSource::File(path) => (from_file(path)?, path.display().to_string()),
+        SecretSource::File(path) => (file::private(path, SECRET_BYTES_MAX)?, path.display().to_string()),
         SecretSource::Env(name) => {
             let value = std::env::var_os(&**name).ok_or_else(|| format!("the environment has no {name}"))?;
             (value.into_vec(), format!("the variable {name}"))
         }
     };
     Secret::new(octets).map(Arc::new).map_err(|why| format!("{shown}: {why}"))
-}
-
-fn from_file(path: &Path) -> Result<Vec<u8>, String> {
-    let (opened, about) = file::open(path)?;
-    let mode = about.mode() & 0o7777;
-    if mode & OTHERS != 0 {
-        let shown = path.display();
-        return Err(format!("{shown} may be read or written by others (its mode is {mode:04o}): chmod 600 {shown}"));
-    }
-    file::content(opened, path, SECRET_BYTES_MAX)
 }
 
 #[cfg(test)]

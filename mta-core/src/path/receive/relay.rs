@@ -7,7 +7,12 @@ use std::net::IpAddr;
 
 /// Whether the client at `peer` may send to that recipient.
 pub(super) fn is_allowed(config: &Config, peer: IpAddr, to: &Address) -> bool {
-    is_accepted_from_anyone(config, to) || config.relay.networks.iter().any(|network| network.contains(peer))
+    is_accepted_from_anyone(config, to) || may_relay(config, peer)
+}
+
+/// Whether the client at `peer` may send anywhere: we answer for its mail.
+pub(super) fn may_relay(config: &Config, peer: IpAddr) -> bool {
+    config.relay.networks.iter().any(|network| network.contains(peer))
 }
 
 /// Our own domains, and postmaster here (RFC 5321 4.5.1: it must never be refused for policy's sake).
