@@ -47,6 +47,7 @@ use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
+use crate::path::sign::driver::Signer;
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
 use crate::sandbox::Reach;
@@ -242,7 +243,7 @@ impl Server {
         let config = watch::Sender::new(Arc::new(config));
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &config, &policy);
+        let deliver = deliverer(&world, &config, &policy, &shelf);
         run_beside(&host, &deliver, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
@@ -422,7 +423,12 @@ fn authenticator(users: Arc<Users>, config: watch::Receiver<Arc<Config>>, world:
     Arc::new(Authenticator::new(users, config, Arc::clone(&world.clock), Arc::new(Verifier::fits)))
 }
 
-fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dyn Policy>) -> Arc<Deliverer> {
+fn deliverer(
+    world: &World,
+    config: &watch::Sender<Arc<Config>>,
+    policy: &Arc<dyn Policy>,
+    shelf: &Shelf,
+) -> Arc<Deliverer> {
     Arc::new(Deliverer::new(Parts {
         config: config.subscribe(),
         clock: Arc::clone(&world.clock),
@@ -430,6 +436,7 @@ fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dy
         net: Arc::clone(&world.net),
         dns: Arc::clone(&world.dns),
         maildirs: Arc::new(FileMaildirs),
+        sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
         policy: Arc::clone(policy),
         observe: Arc::clone(&world.observe),
     }))

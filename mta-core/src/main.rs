@@ -30,6 +30,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::Serve(config) => app::serve(options(config)),
         Command::CheckConfig(config) => cli::check::check(&config.file()),
         Command::Plugin { command } => cli::plugin::run(command),
+        Command::Dkim { command } => cli::dkim::run(command),
         Command::Queue { command } => cli::queue::run(command),
         Command::Suppression { command } => cli::suppression::run(command),
         Command::User { command } => cli::user::run(command),

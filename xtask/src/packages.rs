@@ -16,6 +16,9 @@ const WANTED: &[(&str, &str)] = &[
     // Dovecot's LMTP server is a plugin of its master: not on the path.
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
     ("python3", "python3"),
+    // It verifies our signatures, of both kinds.
+    ("dkimverify", "python3-dkim"),
+    ("/usr/lib/python3/dist-packages/nacl/__init__.py", "python3-nacl"),
     // Plugins in other languages are built with these, and with what pip and npm bring (tools.rs).
     ("pip3", "python3-pip"),
     ("npm", "npm"),

@@ -140,6 +140,8 @@ pub enum Event<'a> {
     NotificationQueued { id: QueueId, about: QueueId, kind: &'a str, to: &'a str },
     /// A message's content can't be read: it is set aside until the server starts again.
     MessageUnreadable { id: QueueId, why: &'a str },
+    /// A message can't be signed, so it waits.
+    Unsigned { id: QueueId, why: &'a str },
     /// An operator acted on a message.
     Operated { id: QueueId, action: &'a str },
     /// The message has ended for every recipient and its content is given back.
@@ -337,6 +339,7 @@ kinds! {
     Held "held" Info,
     NotificationQueued "notification-queued" Info,
     MessageUnreadable "message-unreadable" Error,
+    Unsigned "unsigned" Error,
     Operated "operated" Info,
     Finished "finished" Debug,
     ConnectFailed "connect-failed" Info,

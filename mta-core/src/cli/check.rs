@@ -65,6 +65,13 @@ fn summary(config: &Config) -> Lines {
     if config.delivery.paused {
         lines.add("delivery", "paused");
     }
+    for key in &config.dkim {
+        let whose = match &key.tenants[..] {
+            [] => String::new(),
+            tenants => format!(", for {}", tenants.join(", ")),
+        };
+        lines.add("dkim", format_args!("{}._domainkey.{}{whose}", key.selector, key.domain));
+    }
     for plugin in &config.plugins {
         lines.add("plugin", format_args!("{} from {}", plugin.name, plugin.source));
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod config_args;
+pub(crate) mod dkim;
 pub(crate) mod plugin;
 pub(crate) mod queue;
 pub(crate) mod show;
@@ -10,6 +11,7 @@ pub(crate) mod user;
 
 use clap::{Args, Parser, Subcommand};
 use config_args::ConfigArgs;
+use dkim::command::DkimCommand;
 use mta_core::base::flow::operator::Selection;
 use mta_core::base::mail::id::QueueId;
 use plugin::command::PluginCommand;
@@ -50,6 +52,11 @@ pub(crate) enum Command {
     User {
         #[command(subcommand)]
         command: UserCommand,
+    },
+    /// Make keys that sign what goes out (DKIM), and print their DNS records.
+    Dkim {
+        #[command(subcommand)]
+        command: DkimCommand,
     },
     /// Write, build and inspect plugins; see and change which ones the running server asks.
     Plugin {

@@ -2,6 +2,7 @@
 
 use super::model::{Config, Tenant};
 use crate::base::mail::address::Address;
+use crate::base::mail::domain::Domain;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -26,6 +27,13 @@ impl Config {
     #[must_use]
     pub fn tenant_of_recipient(&self, recipient: &Address) -> Option<&Arc<str>> {
         self.tenant(|tenant| owns(tenant, recipient))
+    }
+
+    /// The tenant whose domain it is.
+    #[must_use]
+    pub fn tenant_of_domain(&self, domain: &str) -> Option<&Arc<str>> {
+        let domain = Domain::Name(domain.into());
+        self.tenant(|tenant| tenant.domains.iter().any(|pattern| pattern.matches(&domain)))
     }
 
     fn tenant(&self, is_it: impl Fn(&Tenant) -> bool) -> Option<&Arc<str>> {

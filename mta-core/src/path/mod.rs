@@ -1,4 +1,4 @@
-//! The life of a message: seven stages, none of which imports another.
+//! The life of a message: eight stages, none of which imports another.
 
 pub mod auth;
 pub mod deliver;
@@ -6,5 +6,6 @@ pub mod policy;
 pub mod queue;
 pub mod receive;
 pub mod settle;
+pub mod sign;
 pub mod spool;
 pub mod suppress;

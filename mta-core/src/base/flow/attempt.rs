@@ -1,4 +1,4 @@
-//! Attempt: some recipients of one message to one next hop, now; and the doors of deliver.
+//! Attempt: some recipients of one message to one next hop, now; the doors of deliver, and of those who sign for it.
 
 use super::Answer;
 use super::report::Report;
@@ -7,6 +7,8 @@ use crate::base::flow::placement::Placement;
 use crate::base::mail::content::Content;
 use crate::base::mail::domain::Domain;
 use crate::base::mail::envelope::RecipientSet;
+use crate::base::mail::render::Rendered;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
@@ -139,5 +141,42 @@ pub trait Routes: Send + Sync {
             // What goes over no connection comes from no address.
             (_, hop) => hop,
         }
+    }
+}
+
+/// A copy that is about to go to another server.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The message, of which the copy is one.
+    pub entry: &'a Entry,
+    /// The copy, with all edits.
+    pub message: &'a Rendered,
+    /// The copy has the message's body, and not one of its own.
+    pub is_own_body: bool,
+}
+
+/// Signs copies.
+pub trait Sign: Send + Sync {
+    /// Whether anything may be signed at all.
+    fn has_keys(&self) -> bool;
+
+    /// The fields to put above the copy, whole and with their CRLF; none if nobody signs for such mail.
+    ///
+    /// # Errors
+    /// There is a key for it, but no signature could be made; in words for the operator.
+    fn sign<'a>(&'a self, outgoing: Outgoing<'a>) -> Answer<'a, Result<Option<Bytes>, String>>;
+}
+
+/// Signs nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unsigned;
+
+impl Sign for Unsigned {
+    fn has_keys(&self) -> bool {
+        false
+    }
+
+    fn sign<'a>(&'a self, _outgoing: Outgoing<'a>) -> Answer<'a, Result<Option<Bytes>, String>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }

@@ -38,6 +38,13 @@ pub struct Entry {
     pub placements: Vec<Option<Box<Placement>>>,
 }
 
+/// Tags that begin so are the server's own: plugins can't write them.
+pub const OWN_TAGS: &str = "mailwright/";
+/// How often plugins sent mail up to this message.
+pub const SUBMITTED_TAG: &str = "mailwright/submitted";
+/// It came from somebody whom we relay for, or is a notification of ours.
+pub const OURS_TAG: &str = "mailwright/ours";
+
 /// One recipient's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Progress {
@@ -97,6 +104,13 @@ impl Entry {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.progress.iter().all(|p| matches!(p, Progress::Done(_)))
+    }
+
+    /// We answer for it: it came from somebody whom we relay for, or was made here by a plugin or as a notification. What
+    /// strangers send to our domains is not, whatever author it claims.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.tags.iter().any(|(name, _)| matches!(&**name, OURS_TAG | SUBMITTED_TAG))
     }
 
     /// From the null sender: nobody is told what becomes of it (RFC 5321 4.5.5), and its age limit is its own.

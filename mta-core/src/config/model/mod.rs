@@ -51,6 +51,8 @@ pub struct Config {
     pub secrets: Vec<Secret>,
     /// Tables that plugins may be granted.
     pub tables: Vec<Table>,
+    /// Keys that sign what goes out.
+    pub dkim: Vec<DkimKey>,
     /// Whose mail is whose; the first match wins.
     pub tenants: Vec<Tenant>,
     /// Plugins, in the order of their chains.
@@ -59,6 +61,19 @@ pub struct Config {
     pub log: Log,
     /// Where metrics are read over HTTP; none: nowhere.
     pub metrics: Metrics,
+}
+
+/// `[[dkim]]`: a key, and whose mail it signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DkimKey {
+    /// The domain that signs, in lower case and in A-labels.
+    pub domain: Box<str>,
+    /// Where below it the public key is.
+    pub selector: Box<str>,
+    /// The file of the private key.
+    pub key: PathBuf,
+    /// Whose mail it signs. None: that of the tenant whose domain it is, or anybody's where it is nobody's.
+    pub tenants: Vec<Arc<str>>,
 }
 
 /// `[[http]]`: a public HTTP port, where plugins answer at `/p/<plugin>/…`.

@@ -62,6 +62,7 @@ pub fn keys() -> Vec<String> {
         names("limits", sections::LIMITS),
         names("secret", supplies::SECRET),
         names("table", supplies::TABLE),
+        names("dkim", supplies::DKIM),
         names("tenant", users::TENANT),
         names("plugin", plugin::PLUGIN),
         names("plugin.mode", plugin::MODE),

@@ -1,9 +1,9 @@
-//! `[[secret]]` and `[[table]]`: what the operator supplies plugins with, and that what grants name is there.
+//! `[[secret]]`, `[[table]]` and `[[dkim]]`: the files that the operator supplies, and that what grants name is there.
 
-use super::super::model::{Config, Secret, SecretSource, Table};
+use super::super::model::{Config, DkimKey, Secret, SecretSource, Table};
 use super::problem::did_you_mean;
 use super::scalar::{self, NAME};
-use super::section::{Key, Value};
+use super::section::{Key, Value, put};
 use super::tree::{Data, Node};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +36,38 @@ pub(super) const TABLE: &[Key<TableDraft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "file", read: |d, v| d.file = v.text(FILE, path) },
 ];
+
+/// A key before it is known to be whole.
+#[derive(Default)]
+pub(super) struct DkimDraft {
+    domain: Option<Box<str>>,
+    selector: Option<Box<str>>,
+    key: Option<PathBuf>,
+    tenants: Vec<Arc<str>>,
+}
+
+pub(super) const DKIM: &[Key<DkimDraft>] = &[
+    Key { name: "domain", read: |d, v| d.domain = v.text(SIGNER, scalar::host_name) },
+    Key { name: "selector", read: |d, v| d.selector = v.text(SELECTOR, scalar::host_name) },
+    Key { name: "key", read: |d, v| d.key = v.text(FILE, path) },
+    Key { name: "tenants", read: |d, v| put(&mut d.tenants, v.names("a list of tenants' names")) },
+];
+
+const SIGNER: &str = "the domain that signs, as \"example.org\"";
+/// RFC 6376 3.1: labels, as in a domain.
+const SELECTOR: &str = "the selector, as \"s2026\": the public key is at s2026._domainkey of the domain";
+
+/// One `[[dkim]]`.
+pub(super) fn dkim(value: &mut Value<'_, '_>) -> Option<DkimKey> {
+    let mut draft = DkimDraft::default();
+    if value.table(&mut draft, DKIM) {
+        value.require("domain", SIGNER);
+        value.require("selector", SELECTOR);
+        value.require("key", FILE);
+    }
+    let DkimDraft { domain, selector, key, tenants } = draft;
+    Some(DkimKey { domain: domain?, selector: selector?, key: key?, tenants })
+}
 
 fn path(text: &str) -> Result<PathBuf, String> {
     if text.trim().is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text.into()) }

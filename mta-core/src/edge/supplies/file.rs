@@ -89,3 +89,10 @@ pub(in crate::edge) fn content(file: File, path: &Path, bytes_max: usize) -> Res
 pub(in crate::edge) fn version_of(path: &Path) -> Version {
     std::fs::metadata(path).ok().and_then(|about| version(&about))
 }
+
+/// The content of a file that is its owner's alone.
+pub(super) fn private(path: &Path, bytes_max: usize) -> Result<Vec<u8>, String> {
+    let (opened, about) = open(path)?;
+    is_private(&about, path)?;
+    content(opened, path, bytes_max)
+}

@@ -1,7 +1,8 @@
-//! What the operator supplies plugins with, and the users: read at the start and at each reload; tables and users also
-//! when their files change.
+//! The files that the operator supplies: secrets and tables for plugins, users, keys that sign. They are read at the start
+//! and at each reload; tables and users also when they change.
 
 pub(in crate::edge) mod file;
+mod keys;
 mod secrets;
 mod tables;
 #[cfg(test)]
@@ -14,7 +15,9 @@ use crate::base::world::Observe;
 use crate::config::model::Config;
 use crate::path::auth::accounts::Accounts;
 use crate::path::auth::driver::Users;
+use crate::path::sign::keyring::Keyring;
 use crate::sandbox::{Supplies, Table};
+use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tables::TableFile;
@@ -28,6 +31,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct Shelf {
     in_force: Mutex<InForce>,
     users: Arc<Users>,
+    keys: Arc<ArcSwap<Keyring>>,
 }
 
 #[derive(Default)]
@@ -38,15 +42,29 @@ struct InForce {
     users: Option<UsersFile>,
 }
 
+/// Reads the keys alone.
+///
+/// # Errors
+/// A line for each that can't be had.
+pub fn read_keys(config: &Config) -> Result<Keyring, String> {
+    keys::read(config).map_err(|wrong| wrong.join("\n"))
+}
+
 /// What was read, and is not in force yet.
 pub struct Reading {
     /// For the plugins to be loaded with.
     pub supplies: Supplies,
     tables: Vec<(TableFile, Arc<Table>)>,
     users: (Option<UsersFile>, Arc<Accounts>),
+    keys: Keyring,
 }
 
 impl Shelf {
+    /// Where the keys in force are.
+    pub fn keys(&self) -> Arc<ArcSwap<Keyring>> {
+        Arc::clone(&self.keys)
+    }
+
     /// Reads all that the configuration names. A table that is known keeps its present content until [`put`](Self::put);
     /// a new one has it at once.
     ///
@@ -54,8 +72,13 @@ impl Shelf {
     /// A line for each that can't be had; nothing is changed.
     pub fn read(&self, config: &Config) -> Result<Reading, String> {
         let before = self.in_force().tables.clone();
-        let nothing = Reading { supplies: Supplies::default(), tables: Vec::new(), users: Default::default() };
-        let (mut wrong, mut reading) = (Vec::new(), nothing);
+        let mut wrong = Vec::new();
+        let keys = keys::read(config).unwrap_or_else(|why| {
+            wrong.extend(why);
+            Keyring::default()
+        });
+        let nothing = Reading { supplies: Supplies::default(), tables: Vec::new(), users: Default::default(), keys };
+        let mut reading = nothing;
         match UsersFile::read(config) {
             Ok(users) => reading.users = users,
             Err(why) => wrong.push(format!("auth.users: {why}")),
@@ -93,6 +116,7 @@ impl Shelf {
         let (file, users) = reading.users;
         in_force.users = file;
         self.users.store(users);
+        self.keys.store(Arc::new(reading.keys));
     }
 
     /// The users in force, now and later.

@@ -4,7 +4,6 @@ use super::file;
 use crate::config::model::SecretSource;
 use crate::sandbox::{SECRET_BYTES_MAX, Secret};
 use std::os::unix::ffi::OsStringExt;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Reads a secret.
@@ -13,19 +12,13 @@ use std::sync::Arc;
 /// It is not there, it is none, or others may read it; in words for the operator.
 pub(super) fn read(source: &SecretSource) -> Result<Arc<Secret>, String> {
     let (octets, shown) = match source {
-        SecretSource::File(path) => (from_file(path)?, path.display().to_string()),
+        SecretSource::File(path) => (file::private(path, SECRET_BYTES_MAX)?, path.display().to_string()),
         SecretSource::Env(name) => {
             let value = std::env::var_os(&**name).ok_or_else(|| format!("the environment has no {name}"))?;
             (value.into_vec(), format!("the variable {name}"))
         }
     };
     Secret::new(octets).map(Arc::new).map_err(|why| format!("{shown}: {why}"))
-}
-
-fn from_file(path: &Path) -> Result<Vec<u8>, String> {
-    let (opened, about) = file::open(path)?;
-    file::is_private(&about, path)?;
-    file::content(opened, path, SECRET_BYTES_MAX)
 }
 
 #[cfg(test)]

@@ -130,6 +130,8 @@ mod tests {
         let trace = Trace {
             helo: "c.example",
             extended: true,
+            lmtp: false,
+            tls: None,
             authenticated: true,
             hidden: false,
             peer: IpAddr::from([192, 0, 2, 1]),

@@ -8,7 +8,7 @@ mod tests;
 mod words;
 
 use super::notice::{Notification, mailbox};
-use crate::base::flow::entry::{Entry, Progress};
+use crate::base::flow::entry::{Entry, OURS_TAG, Progress};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::ruling::NOTIFICATION_TAG;
 use crate::base::mail::edits::Edits;
@@ -54,7 +54,7 @@ pub(super) fn write(notification: &Notification<'_>, now: UnixMillis, random: u1
         size_bytes: octets.len() as u64,
         head_bytes,
         tenant: notification.entry.tenant.clone(),
-        tags: vec![(NOTIFICATION_TAG.into(), notification.kind.word().into())],
+        tags: vec![(NOTIFICATION_TAG.into(), notification.kind.word().into()), (OURS_TAG.into(), Box::default())],
         progress: vec![Progress::fresh(now)],
         placements: Vec::new(),
     };

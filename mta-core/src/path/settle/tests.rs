@@ -39,6 +39,7 @@ pub(super) fn settler() -> Settler {
         secrets: Vec::new(),
         tables: Vec::new(),
         pools: Vec::new(),
+        dkim: Vec::new(),
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: Level::Debug, output: LogOutput::Stderr },

@@ -3,9 +3,9 @@
 //! A message that a plugin sends because of a message that a plugin sent, and so on, has a depth, and it ends at
 //! [`DEPTH_MAX`]. The depth travels in a tag of the queue and in a header field, and guests can write neither.
 
-use super::super::scene::{DEPTH_FIELD, DEPTH_TAG, MessageScene, Scene};
+use super::super::scene::{DEPTH_FIELD, MessageScene, Scene};
 use super::kv::{Bucket, Taken};
-use crate::base::flow::entry::{Entry, Progress};
+use crate::base::flow::entry::{Entry, Progress, SUBMITTED_TAG};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::spool::Spool;
 use crate::base::mail::address::Address;
@@ -123,7 +123,7 @@ pub(crate) fn cause(scene: &Scene) -> Option<Cause> {
 fn depth(message: &MessageScene) -> u32 {
     let number = |text: &str| text.trim().parse().unwrap_or(DEPTH_MAX);
     let field = header::find(&message.content.head, DEPTH_FIELD, 0).map_or(0, |field| number(&field.unfolded()));
-    field.max(message.tag(DEPTH_TAG).map_or(0, number))
+    field.max(message.tag(SUBMITTED_TAG).map_or(0, number))
 }
 
 impl Submission<'_> {
@@ -155,7 +155,7 @@ impl Submission<'_> {
             size_bytes: octets.len() as u64,
             head_bytes: u32::try_from(head_bytes).unwrap_or(u32::MAX),
             tenant: self.tenant.map(Into::into),
-            tags: vec![(DEPTH_TAG.into(), depth.to_string().into())],
+            tags: vec![(SUBMITTED_TAG.into(), depth.to_string().into())],
             progress: vec![Progress::fresh(self.at); recipients.len()],
             placements: Vec::new(),
             envelope: Envelope {
@@ -293,7 +293,7 @@ mod tests {
             "Received: by mx.example (plugin signup, tenant acme) id 00000000000000000000000001\r\n\tfor <c@d>;\r\n\t\
              Tue, 14 Nov 2023 22:13:20 +0000\r\nMailwright-Submitted: 1\r\n"
         );
-        assert_eq!((entry.tenant.as_deref(), entry.tags), (Some("acme"), vec![(DEPTH_TAG.into(), "1".into())]));
+        assert_eq!((entry.tenant.as_deref(), entry.tags), (Some("acme"), vec![(SUBMITTED_TAG.into(), "1".into())]));
         let whole = b"From: a@b\r\ndate: 1\r\nMESSAGE-ID: 2\r\nAuto-Submitted: no\r\n";
         let (entry, content) = offered(None, &["c@d", "e@f"], FIRST, whole).expect("sent");
         assert_eq!(content.as_bytes(), [&whole[..], b"\r\n"].concat());

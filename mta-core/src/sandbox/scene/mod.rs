@@ -7,6 +7,7 @@ pub(crate) mod recorded;
 mod refused;
 
 use super::exchange::compare::words;
+use crate::base::flow::entry::OWN_TAGS;
 use crate::base::flow::placement::Priority;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Composed, Content};
@@ -32,11 +33,8 @@ const NOTE_BYTES_MAX: usize = 4 * 1024;
 const NOTES_MAX: usize = 128;
 /// Notes in a session, of one plugin and in common.
 const NOTES_PER_PLUGIN_MAX: usize = 64;
-/// Tags that begin so are the server's own: guests can't write them.
-const OWN_TAGS: &str = "mailwright/";
-/// How often plugins sent mail up to this message, in the queue.
-pub(crate) const DEPTH_TAG: &str = "mailwright/submitted";
-/// The same on its way, and when it comes back. Guests can't write it either.
+/// How often plugins sent mail up to this message, on its way and when it comes back. In the queue a tag says so. Guests can
+/// write neither.
 pub(crate) const DEPTH_FIELD: &str = "Mailwright-Submitted";
 /// Keys that begin so are common to all plugins of a session.
 const SHARED: &str = "shared/";

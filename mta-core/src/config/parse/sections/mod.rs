@@ -52,6 +52,7 @@ pub(in crate::config::parse) fn unset() -> Config {
         limits: Limits::default(),
         secrets: Vec::new(),
         tables: Vec::new(),
+        dkim: Vec::new(),
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log::default(),
@@ -125,6 +126,9 @@ fn names_are_there(config: &Config, root: &mut Value<'_, '_>) {
     };
     for (index, tenant) in config.tenants.iter().enumerate() {
         check("tenant", index, "listeners", &tenant.listeners, &listeners);
+    }
+    for (index, key) in config.dkim.iter().enumerate() {
+        check("dkim", index, "tenants", &key.tenants, &tenants);
     }
     for (index, plugin) in config.plugins.iter().enumerate() {
         check("plugin", index, "listeners", &plugin.listeners, &listeners);
@@ -212,6 +216,7 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
     },
     Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },
     Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
+    Key { name: "dkim", read: |c, v| put(&mut c.dkim, v.list("a [[dkim]] table", supplies::dkim)) },
     Key { name: "tenant", read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", users::tenant)) },
     Key {
         name: "plugin",

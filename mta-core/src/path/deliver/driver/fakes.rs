@@ -4,6 +4,7 @@ use super::parts::Parts;
 use crate::base::event::Event;
 use crate::base::fixtures::Wire;
 use crate::base::flow::Answer;
+use crate::base::flow::attempt::Unsigned;
 use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
@@ -122,6 +123,7 @@ impl World {
             secrets: Vec::new(),
             tables: Vec::new(),
             pools: self.pools.lock().expect("whole").clone(),
+            dkim: Vec::new(),
             tenants: Vec::new(),
             plugins: Vec::new(),
             log: Log::default(),
@@ -134,6 +136,7 @@ impl World {
             net: Arc::<Self>::clone(self),
             dns: Arc::<Self>::clone(self),
             maildirs: Arc::<Self>::clone(self),
+            sign: Arc::new(Unsigned),
             policy: Arc::<Self>::clone(self),
             observe: Arc::<Self>::clone(self),
         }

@@ -8,15 +8,17 @@ mod way;
 
 use super::copies;
 use super::maildir;
+use crate::base::event::Event;
 use crate::base::fault::Scope;
 use crate::base::flow::Answer;
+use crate::base::flow::attempt::Outgoing;
 use crate::base::flow::attempt::{Attempt, Deliver, NextHop};
 use crate::base::flow::policy::{Hook, SendVerdict, Sending, Sendout};
 use crate::base::flow::report::{Copy, Outcome, Report};
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::header;
-use crate::base::mail::render::render;
+use crate::base::mail::render::{Rendered, render};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::config::model::Config;
@@ -32,6 +34,9 @@ const SWEEP_MIN: Duration = Duration::from_millis(250);
 
 /// RFC 3463 3.5 (X.4.4).
 const NOWHERE: Reply = Reply::new(550, EnhancedStatus::new(5, 4, 4), "there is no way to this recipient");
+
+/// RFC 3463 3.8 (X.7.5).
+const UNSIGNED: Reply = Reply::new(451, EnhancedStatus::new(4, 7, 5), "the message can't be signed now");
 
 /// An attempt without a way is a bug of the queue, and no reason to lose mail.
 const UNPLACED: Reply = Reply::new(451, EnhancedStatus::new(4, 3, 0), "the way of this recipient is not known yet");
@@ -126,8 +131,10 @@ impl Deliverer {
     async fn carry(&self, config: &Config, attempt: &Attempt, copy: Copy) -> Carried {
         match attempt.hop.target() {
             NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Lmtp(_) => {
-                let content = content(attempt, &copy);
-                let rendered = render(&[&attempt.entry.trace], &content, edits(attempt, &copy));
+                let rendered = match self.rendered(attempt, &copy).await {
+                    Ok(rendered) => rendered,
+                    Err(why) => return self.unsigned(attempt, &copy, &why),
+                };
                 // Boxed: the future of a connection is large, and that of a Maildir need not carry it.
                 Box::pin(
                     Transport::new(&self.parts, &self.connections, config, attempt, copy.recipients, rendered).carry(),
@@ -144,6 +151,26 @@ impl Deliverer {
                 Carried { outcomes: outcomes.collect(), ..Carried::default() }
             }
         }
+    }
+
+    /// The copy as it goes to another server, signed where there is a key for it. What stays here is not signed.
+    async fn rendered(&self, attempt: &Attempt, copy: &Copy) -> Result<Rendered, String> {
+        let content = content(attempt, copy);
+        let mut message = render(&[&attempt.entry.trace], &content, edits(attempt, copy));
+        let stays = matches!(attempt.hop.target(), NextHop::Lmtp(_));
+        if !stays && self.parts.sign.has_keys() {
+            let outgoing = Outgoing { entry: &attempt.entry, message: &message, is_own_body: copy.body.is_none() };
+            let signatures = self.parts.sign.sign(outgoing).await?;
+            message.head.insert_many(0, signatures);
+        }
+        Ok(message)
+    }
+
+    /// A message that can't be signed waits: without its signature it would be refused, or taken for a forgery.
+    fn unsigned(&self, attempt: &Attempt, copy: &Copy, why: &str) -> Carried {
+        self.parts.observe.event(Event::Unsigned { id: attempt.entry.id, why });
+        let deferred = |recipient: &u32| (*recipient, Outcome::Deferred(UNSIGNED));
+        Carried { outcomes: copy.recipients.iter().map(deferred).collect(), ..Carried::default() }
     }
 
     /// One file for each recipient.

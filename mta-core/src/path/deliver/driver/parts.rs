@@ -1,5 +1,6 @@
 //! What the driver is built of.
 
+use crate::base::flow::attempt::Sign;
 use crate::base::flow::policy::Policy;
 use crate::base::world::dns::Dns;
 use crate::base::world::maildir::Maildirs;
@@ -23,6 +24,8 @@ pub struct Parts {
     pub dns: Arc<dyn Dns>,
     /// Files.
     pub maildirs: Arc<dyn Maildirs>,
+    /// Signatures.
+    pub sign: Arc<dyn Sign>,
     /// `on-pre-send`.
     pub policy: Arc<dyn Policy>,
     /// Events.

@@ -51,6 +51,7 @@ pub(super) fn config() -> Config {
         secrets: Vec::new(),
         tables: Vec::new(),
         pools: Vec::new(),
+        dkim: Vec::new(),
         tenants: Vec::new(),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },

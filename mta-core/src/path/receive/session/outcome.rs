@@ -6,7 +6,7 @@ use super::timers::Timer;
 use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
-use crate::base::flow::entry::{Entry, Progress};
+use crate::base::flow::entry::{Entry, OURS_TAG, Progress};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::policy::{DataVerdict, Disposition, Hook, Submission};
 use crate::base::mail::address::Address;
@@ -18,8 +18,8 @@ use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::config::model::listener::Kind;
 use crate::path::receive::collect::{Collected, Collector, Refusal};
-use crate::path::receive::replies;
 use crate::path::receive::trace::Trace;
+use crate::path::receive::{relay, replies};
 use std::sync::Arc;
 
 impl Session {
@@ -185,7 +185,7 @@ impl Session {
     }
 
     /// Hands the message to the spool; nothing is answered before it is durable.
-    fn offer(&mut self, mut edits: Edits, tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
+    fn offer(&mut self, mut edits: Edits, mut tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
         let (Some(transaction), Some(helo)) = (&mut self.transaction, &self.helo) else { return };
         let Some(Arrived { content, form }) = transaction.arrived.take() else { return };
         let at = self.now.wall;
@@ -206,6 +206,11 @@ impl Session {
             at,
         };
         let trace = trace.field();
+        // Only signatures depend on it so far.
+        let may_relay = || self.user.is_some() || relay::is_inside(&self.config, self.peer.ip());
+        if !self.config.dkim.is_empty() && may_relay() {
+            tags.push((OURS_TAG.into(), Box::default()));
+        }
         let empty = Envelope { recipients: Vec::new(), sender: None, envid: None, ..transaction.envelope };
         let envelope = std::mem::replace(&mut transaction.envelope, empty);
         let progress = match &held {

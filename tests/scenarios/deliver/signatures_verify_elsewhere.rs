@@ -1,0 +1,106 @@
+//! What goes out is signed (RFC 6376, RFC 8463), and dkimpy, which is not ours, verifies it.
+
+use mailwright_tests::mail::{Mark, message};
+use mailwright_tests::peers::{lossy, program, run};
+use mailwright_tests::program::{Mailwright, binary};
+use mailwright_tests::setup::Setup;
+use mailwright_tests::sink::{Received, Sink};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Prints `True` or `False` for each signature. Debian's Python has dkimpy and PyNaCl.
+const VERIFY: &str = r#"
+import sys, dkim
+folder = sys.argv[1]
+zone = {}
+for line in open(folder + "/zone"):
+    name, text = line.split(" IN TXT ")
+    zone[name.encode()] = "".join(text.split('"')[1::2]).encode()
+message = open(folder + "/message", "rb").read()
+count = message.lower().count(b"dkim-signature:")
+print(*[dkim.DKIM(message).verify(idx=i, dnsfunc=lambda name, timeout=5: zone.get(name)) for i in range(count)])
+"#;
+
+/// Makes a key with the program itself; its table for the configuration, and its line for the zone.
+fn key(folder: &Path, selector: &str, kind: &str) -> (String, String) {
+    let mut command = Command::new(binary());
+    command.args(["dkim", "generate", "--domain", "from.example", "--selector", selector, "--kind", kind]);
+    let made = run({
+        command.current_dir(folder);
+        command
+    });
+    assert!(made.status.success(), "{}", lossy(&made.stderr));
+    let said = lossy(&made.stdout);
+    let zone = said.lines().find(|line| line.contains(" IN TXT ")).expect("a line for the zone").to_owned();
+    let table = &said[said.find("[[dkim]]").expect("a table for the configuration")..];
+    (table.replace("key = \"", &format!("key = \"{}/", folder.display())), zone)
+}
+
+fn verified(folder: &Path, zone: &str, message: &[u8]) -> String {
+    fs::write(folder.join("zone"), zone).expect("written");
+    fs::write(folder.join("message"), message).expect("written");
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", VERIFY]).arg(folder);
+    let output = run(command);
+    assert!(output.status.success(), "{}", lossy(&output.stderr));
+    lossy(&output.stdout).trim().to_owned()
+}
+
+fn sent(server: &Mailwright, sink: &Sink, mark: &Mark, octets: &[u8]) -> Received {
+    let mut client = server.client();
+    client.hello();
+    client.command("MAIL FROM:<a@from.example> BODY=8BITMIME").expect_code(250);
+    client.command("RCPT TO:<b@example.test>").expect_code(250);
+    client.data(octets).expect_code(250);
+    sink.message("the message", |message| mark.is_in(&message.octets))
+}
+
+#[test]
+fn signatures_verify_elsewhere() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let _ = program("dkimverify");
+    let ((rsa, rsa_zone), (ed, ed_zone)) = (key(folder.path(), "r1", "rsa"), key(folder.path(), "e1", "ed25519"));
+    let zone = format!("{rsa_zone}\n{ed_zone}\n");
+    let sink = Sink::start();
+    let server =
+        Mailwright::start(&Setup::new().smarthost("*", sink.address()).hello("X-Hello").table(&rsa).table(&ed));
+
+    // Small and in memory, with an edit of a plugin; large and on the disk; 8-bit, with what relaxed forms change.
+    let large = "0123456789 abcdefghijklmnopqrstuvwxyz \t \r\n".repeat(60_000);
+    for body in ["hello\r\n", "", "Grüße \t aus  \r\n\r\n.\r\n..dots\r\n\r\n\r\n", &*large] {
+        let mark = Mark::new();
+        let got = sent(&server, &sink, &mark, &message(&mark, body));
+        assert!(got.text().contains("X-Hello:"), "{}", &got.text()[..1000]);
+        let lengths = got.text().len();
+        assert_eq!(verified(folder.path(), &zone, &got.octets), "True True", "a body of {lengths} octets");
+        let forged = got.text().replacen("Subject: test", "Subject: best", 1);
+        assert_eq!(
+            verified(folder.path(), &zone, forged.as_bytes()),
+            "False False",
+            "dkimpy looks at what it is given"
+        );
+    }
+
+    let records = server.cli(&["dkim", "records"]);
+    assert_eq!(lossy(&records.stdout), zone);
+    let again = Command::new(binary())
+        .args(["dkim", "generate", "--domain", "from.example", "--selector", "r1"])
+        .current_dir(folder.path())
+        .output()
+        .expect("it runs");
+    assert!(!again.status.success() && lossy(&again.stderr).contains("File exists"), "{}", lossy(&again.stderr));
+}
+
+#[test]
+fn strangers_mail_is_not_signed_in_our_name() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let (table, _) = key(folder.path(), "e1", "ed25519");
+    let sink = Sink::start();
+    // The client may send to our own domain alone: it is nobody's whom we know.
+    let setup = Setup::new().set("relay", "networks = []").smarthost("*", sink.address()).table(&table);
+    let server = Mailwright::start(&setup);
+    let mark = Mark::new();
+    let got = sent(&server, &sink, &mark, &message(&mark, "From us, it says.\r\n"));
+    assert!(!got.text().contains("DKIM-Signature"), "{}", got.text());
+}
