@@ -46,6 +46,7 @@ use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
+use crate::path::verify::driver::Verifier;
 use crate::sandbox::Reach;
 use ports::{bind, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
@@ -242,11 +243,13 @@ impl Server {
         beside.spawn(async move { control.serve(Arc::new(operations)).await });
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
+        let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?;
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
         let doors = Arc::new(Doors::new(
             config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
             policy,
+            Arc::new(verifier),
             Arc::clone(&world.observe),
             world.clock,
             world.dice,

@@ -3,6 +3,7 @@
 //! The log line, the counter and the trace are all made from the same value, so they can't disagree. Texts that come
 //! from outside are made printable by whoever builds the event.
 
+use super::flow::policy::verify::Told;
 use super::mail::id::QueueId;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
@@ -49,6 +50,8 @@ pub enum Event<'a> {
     /// A command was answered with 4xx or 5xx.
     CommandRefused { session: &'a str, peer: SocketAddr, verb: &'a str, reply: &'a str },
 
+    /// A message from outside was verified: what came of it.
+    Verified { session: &'a str, id: QueueId, results: Told<'a>, took_ms: u64 },
     /// A message is durable and its 250 is on the way.
     Accepted { session: &'a str, id: QueueId, sender: &'a str, recipients: u32, bytes: u64, peer: SocketAddr },
     /// A message was refused after its content had come.
@@ -279,6 +282,7 @@ kinds! {
     SessionRefused "session-refused" Info,
     SessionClosed "session-closed" Debug,
     CommandRefused "command-refused" Debug,
+    Verified "verified" Info,
     Accepted "accepted" Info,
     MessageRefused "message-refused" Info,
     Submitted "submitted" Info,

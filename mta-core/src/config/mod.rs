@@ -7,3 +7,4 @@ pub mod parse;
 pub mod places;
 pub mod schema;
 mod tenants;
+pub mod verify;

@@ -1,6 +1,9 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
+pub use super::matching::{DomainPattern, Network};
+
 use super::places::Places;
+use super::verify::Verification;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
@@ -48,6 +51,8 @@ pub struct Config {
     pub log: Log,
     /// Where metrics are read over HTTP; none: nowhere.
     pub metrics: Metrics,
+    /// How mail from outside is verified.
+    pub verify: Verification,
 }
 
 /// A port to serve.
@@ -109,19 +114,6 @@ pub struct Relay {
     /// Domain patterns accepted from anyone.
     pub domains: Vec<DomainPattern>,
 }
-
-/// An address block, as `192.0.2.0/24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// The base address; bits behind the prefix are zero.
-    pub base: IpAddr,
-    /// How many leading bits must be equal.
-    pub prefix: u8,
-}
-
-/// A pattern for domains: `example.org`, `*.example.org` or `*`, compared in lower case and in A-labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DomainPattern(pub(super) Box<str>);
 
 /// One way out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The life of a message: seven stages, none of which imports another.
+//! The life of a message: eight stages, none of which imports another.
 
 pub mod deliver;
 pub mod policy;
@@ -7,3 +7,4 @@ pub mod receive;
 pub mod settle;
 pub mod spool;
 pub mod suppress;
+pub mod verify;

@@ -3,6 +3,7 @@
 
 use super::slots::Slots;
 use crate::base::flow::policy::Policy;
+use crate::base::flow::policy::verify::Verify;
 use crate::base::flow::spool::Spool;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
@@ -30,6 +31,8 @@ pub struct Doors {
     pub spool: Arc<dyn Spool>,
     /// Who is asked.
     pub policy: Arc<dyn Policy>,
+    /// Who verifies mail from outside.
+    pub verify: Arc<dyn Verify>,
     /// Who is told.
     pub observe: Arc<dyn Observe>,
     /// Time.
@@ -49,12 +52,13 @@ impl Doors {
         config: watch::Receiver<Arc<Config>>,
         spool: Arc<dyn Spool>,
         policy: Arc<dyn Policy>,
+        verify: Arc<dyn Verify>,
         observe: Arc<dyn Observe>,
         clock: Arc<dyn Clock>,
         dice: Arc<dyn Dice>,
     ) -> Self {
         let content_memory = Arc::new(ContentMemory::default());
-        Self { config, spool, policy, observe, clock, dice, slots: Arc::default(), content_memory }
+        Self { config, spool, policy, verify, observe, clock, dice, slots: Arc::default(), content_memory }
     }
 }
 

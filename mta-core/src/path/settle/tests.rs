@@ -8,6 +8,7 @@ use crate::base::mail::content::Body;
 use crate::base::mail::envelope::Notify;
 use crate::base::mail::id::QueueId;
 use crate::config::model::{Log, LogFormat, LogOutput, Metrics, Queue, Relay, Storage};
+use crate::config::verify::Verification;
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -41,6 +42,7 @@ pub(super) fn settler() -> Settler {
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: Level::Debug, output: LogOutput::Stderr },
         metrics: Metrics::default(),
+        verify: Verification::default(),
     };
     Settler::new(watch::channel(Arc::new(config)).1, Arc::new(Loaded(7)))
 }

@@ -23,6 +23,7 @@ use crate::base::mail::id::QueueId;
 use crate::base::time::Now;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, DomainPattern, Log, LogFormat, LogOutput, Metrics, Queue, Relay, Route, Storage};
+use crate::config::verify::Verification;
 use crate::path::settle::Settler;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -53,6 +54,7 @@ pub(super) fn config() -> Config {
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },
         metrics: Metrics::default(),
+        verify: Verification::default(),
     }
 }
 

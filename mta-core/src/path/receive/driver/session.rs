@@ -127,6 +127,12 @@ impl Driver {
         match effect {
             Effect::Send(octets) => self.send(&octets).await,
             Effect::AskGate | Effect::AskData => self.ask(&effect).await,
+            Effect::Verify => {
+                let Some(incoming) = self.machine.incoming() else { return };
+                let verified = self.doors.verify.verify(incoming).await;
+                let now = self.now();
+                self.machine.handle_verified(verified, now);
+            }
             Effect::Named => {
                 if let (Some(policy), Some(name)) = (&mut self.policy, self.machine.helo()) {
                     policy.named(name);

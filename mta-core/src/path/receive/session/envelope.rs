@@ -48,6 +48,7 @@ impl Session {
             line_ends: LineEndCheck::default(),
             blob: false,
             arrived: None,
+            verified: None,
             receipt: None,
         }));
         if self.doors.policy.has(Hook::Mail) {
@@ -189,7 +190,7 @@ impl Session {
             Answer::Rcpt => transaction.and_then(|transaction| {
                 Some(Asked::Rcpt { sender: transaction.envelope.sender.as_ref(), to: transaction.asked.as_ref()? })
             }),
-            Answer::Blob | Answer::Data | Answer::Commit => None,
+            Answer::Blob | Answer::Verified | Answer::Data | Answer::Commit => None,
         }
     }
 

@@ -10,6 +10,7 @@ mod greeting;
 mod outcome;
 mod state;
 mod timers;
+mod verification;
 
 use super::doors::Doors;
 use super::replies;
@@ -41,6 +42,8 @@ pub enum Effect {
     Send(Vec<u8>),
     /// Ask the hook of the envelope that [`Session::asked`] names: [`Session::handle_gate`].
     AskGate,
+    /// Verify [`Session::incoming`]: [`Session::handle_verified`].
+    Verify,
     /// Ask `on-data` about [`Session::submission`]: [`Session::handle_data_verdict`].
     AskData,
     /// The client named itself: tell policy [`Session::helo`].

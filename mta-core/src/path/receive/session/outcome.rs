@@ -79,10 +79,15 @@ impl Session {
         self.go_on();
     }
 
-    /// Asks `on-data`, where there is one.
-    fn decide(&mut self) {
+    /// Has the message verified, where it comes from outside; then asks `on-data`, where there is one.
+    pub(super) fn decide(&mut self) {
+        if self.is_to_be_verified() {
+            return self.verify();
+        }
         if !self.doors.policy.has(Hook::Data) {
-            return self.offer(Edits::default(), Vec::new(), None);
+            let verified = self.transaction.as_ref().and_then(|transaction| transaction.verified.as_deref());
+            let headers = verified.map(|verified| verified.edits.clone()).unwrap_or_default();
+            return self.offer(Edits { headers }, Vec::new(), None);
         }
         if let Some(transaction) = &mut self.transaction {
             transaction.asked_policy = true;
@@ -101,6 +106,7 @@ impl Session {
             envelope: &transaction.envelope,
             content: &arrived.content,
             size_bytes_max: self.config.limits.message_bytes_max,
+            verified: transaction.verified.as_deref(),
         })
     }
 
@@ -171,6 +177,7 @@ impl Session {
 
     /// Hands the message to the spool; nothing is answered before it is durable.
     fn offer(&mut self, edits: Edits, tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
+        let held = held.or_else(|| self.held_by_verification());
         let (Some(transaction), Some(helo)) = (&mut self.transaction, &self.helo) else { return };
         let Some(Arrived { content, form }) = transaction.arrived.take() else { return };
         let at = self.now.wall;
@@ -183,7 +190,11 @@ impl Session {
             envelope: &transaction.envelope,
             at,
         };
-        let trace = trace.field();
+        // Our results stand above the field of the hop that they are about (RFC 8601 5).
+        let trace = match transaction.verified.take() {
+            Some(verified) => [verified.field, trace.field()].concat().into(),
+            None => trace.field(),
+        };
         let empty = Envelope { recipients: Vec::new(), sender: None, envid: None, ..transaction.envelope };
         let envelope = std::mem::replace(&mut transaction.envelope, empty);
         let progress = match &held {
@@ -259,7 +270,7 @@ impl Session {
     }
 
     /// The message is refused after its content came.
-    fn refuse_message(&mut self, reply: &Reply, plugin: Option<&str>) {
+    pub(super) fn refuse_message(&mut self, reply: &Reply, plugin: Option<&str>) {
         if let Some(transaction) = &self.transaction {
             let text = reply.to_string();
             let (sender, recipients) = match &transaction.receipt {
@@ -287,7 +298,7 @@ impl Session {
         self.count_error(reply);
     }
 
-    fn state_is_waiting_for(&self, answer: Answer) -> bool {
+    pub(super) fn state_is_waiting_for(&self, answer: Answer) -> bool {
         matches!(self.state, State::Waiting(waiting) if waiting == answer)
     }
 }

@@ -1,5 +1,6 @@
 //! What a session knows while it runs: where it stands in the dialogue (RFC 5321 4.1.4), and its transaction.
 
+use crate::base::flow::policy::verify::Verified;
 use crate::base::mail::content::Content;
 use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
@@ -32,6 +33,7 @@ pub(super) enum Answer {
     Mail,
     Rcpt,
     Blob,
+    Verified,
     Data,
     Commit,
 }
@@ -79,6 +81,8 @@ pub(super) struct Transaction {
     pub(super) blob: bool,
     /// The whole content, while it is decided on.
     pub(super) arrived: Option<Arrived>,
+    /// What was found out about it, where it comes from outside.
+    pub(super) verified: Option<Box<Verified>>,
     /// What will be told once it is durable.
     pub(super) receipt: Option<Receipt>,
 }

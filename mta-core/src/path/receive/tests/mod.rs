@@ -5,10 +5,12 @@ mod policy;
 mod protocol;
 mod sockets;
 mod splits;
+mod verification;
 mod world;
 
 use super::session::{Effect, Session};
 use crate::base::flow::policy::SessionPolicy;
+use crate::base::flow::policy::verify::Verify as _;
 use crate::base::flow::spool::Blob;
 use crate::base::time::{Now, UnixMillis};
 use crate::config::model::Config;
@@ -124,6 +126,11 @@ impl Bench {
                 let submission = session.submission().expect("a message is asked about");
                 let verdict = policy.data(submission).now_or_never().expect("ready");
                 session.handle_data_verdict(verdict, now);
+            }
+            Effect::Verify => {
+                let incoming = session.incoming().expect("a message is verified");
+                let verified = self.world.verify.verify(incoming).now_or_never().expect("ready");
+                session.handle_verified(verified, now);
             }
             Effect::Named => policy.named(session.helo().expect("a name")),
             Effect::TransactionEnded => policy.transaction_ended(),

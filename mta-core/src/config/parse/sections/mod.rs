@@ -1,15 +1,17 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
-use super::super::model::{
-    ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Mode,
-    Plugin, Pool, Queue, Relay, Route, Storage,
-};
+pub(in crate::config::parse) mod verify;
+
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, duplicates, put};
 use super::supplies;
 use super::tree::Data;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
+use crate::config::model::{
+    ClientTimeouts, Config, Delivery, Engine, HttpListener, Limits, Listener, Log, LogFormat, LogOutput, Metrics, Mode,
+    Plugin, Pool, Queue, Relay, Route, Storage,
+};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -27,7 +29,7 @@ const HOSTNAME: &str = "this server's full host name, as \"mx.example.org\"";
 const PATIENCE: RangeInclusive<Duration> = SECOND..=DAY;
 
 /// A configuration in which nothing has been set.
-pub(super) fn unset() -> Config {
+pub(in crate::config::parse) fn unset() -> Config {
     Config {
         hostname: "".into(),
         data_dir: PathBuf::new(),
@@ -46,11 +48,12 @@ pub(super) fn unset() -> Config {
         plugins: Vec::new(),
         log: Log::default(),
         metrics: Metrics::default(),
+        verify: crate::config::verify::Verification::default(),
     }
 }
 
 /// The whole file.
-pub(super) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
+pub(in crate::config::parse) fn config(config: &mut Config, root: &mut Value<'_, '_>) {
     root.table(config, CONFIG);
     root.require("hostname", HOSTNAME);
     root.require("data_dir", DATA_DIR);
@@ -89,6 +92,7 @@ fn agreement(config: &Config, root: &mut Value<'_, '_>) {
         root.wrong_below(&["limits", "header_bytes_max"], &what);
     }
     names_are_there(config, root);
+    verify::agrees(config, root);
     if config.queue.delay_notice.is_some_and(|notice| notice >= config.queue.age_max) {
         let age = scalar::shown_duration(config.queue.age_max);
         let what =
@@ -154,7 +158,7 @@ fn names_are_unique(root: &mut Value<'_, '_>, section: &str) {
 
 const DATA_DIR: &str = "the directory of the spool, as \"/var/lib/mailwright\"";
 
-pub(super) const CONFIG: &[Key<Config>] = &[
+pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
     Key { name: "hostname", read: |c, v| put(&mut c.hostname, v.text(HOSTNAME, scalar::host_name).map(Into::into)) },
     Key { name: "data_dir", read: |c, v| put(&mut c.data_dir, v.text(DATA_DIR, directory)) },
     Key { name: "listener", read: |c, v| put(&mut c.listeners, v.list("a [[listener]] table", listener)) },
@@ -207,13 +211,14 @@ pub(super) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.metrics, METRICS);
         },
     },
+    Key { name: "verify", read: verify::verify },
 ];
 
 fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text.into()) }
 }
 
-pub(super) const LISTENER: &[Key<Draft>] = &[
+pub(in crate::config::parse) const LISTENER: &[Key<Draft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key {
         name: "bind",
@@ -225,10 +230,10 @@ pub(super) const LISTENER: &[Key<Draft>] = &[
 
 /// A listener or a route before it is known to be whole.
 #[derive(Default)]
-pub(super) struct Draft {
+pub(in crate::config::parse) struct Draft {
     name: Option<std::sync::Arc<str>>,
     bind: Option<SocketAddr>,
-    to: Option<super::super::model::DomainPattern>,
+    to: Option<crate::config::model::DomainPattern>,
     via: Option<NextHop>,
 }
 
@@ -244,9 +249,9 @@ fn listener(value: &mut Value<'_, '_>) -> Option<Listener> {
 const HTTP_ADDRESS: &str = "an address with its port, as \"127.0.0.1:8080\" or \"[::]:80\"";
 
 /// An `[[http]]` before it is known to be whole.
-pub(super) type HttpDraft = (Draft, HttpListener);
+pub(in crate::config::parse) type HttpDraft = (Draft, HttpListener);
 
-pub(super) const HTTP: &[Key<HttpDraft>] = &[
+pub(in crate::config::parse) const HTTP: &[Key<HttpDraft>] = &[
     Key { name: "name", read: |d, v| d.0.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "bind", read: |d, v| d.0.bind = v.text(HTTP_ADDRESS, scalar::bind_address) },
     Key {
@@ -280,7 +285,7 @@ fn http(value: &mut Value<'_, '_>) -> Option<HttpListener> {
     Some(HttpListener { name: name?, bind: bind?, ..http })
 }
 
-pub(super) const RELAY: &[Key<Relay>] = &[
+pub(in crate::config::parse) const RELAY: &[Key<Relay>] = &[
     Key {
         name: "networks",
         read: |r, v| {
@@ -298,7 +303,7 @@ pub(super) const RELAY: &[Key<Relay>] = &[
 const ENDPOINT: &str = "a host and port, as \"127.0.0.1:2526\", \"relay.example.org:25\" or \"[::1]:24\"";
 const WAYS: &str = "exactly one of smarthost, lmtp and maildir";
 
-pub(super) const ROUTE: &[Key<Draft>] = &[
+pub(in crate::config::parse) const ROUTE: &[Key<Draft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "to", read: |d, v| d.to = v.text(PATTERN, scalar::domain_pattern) },
     Key { name: "smarthost", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Smarthost) },
@@ -327,12 +332,12 @@ const SOURCES: &str = "a list of addresses of this machine, as [\"192.0.2.25\", 
 
 /// A pool before it is known to be whole.
 #[derive(Default)]
-pub(super) struct PoolDraft {
+pub(in crate::config::parse) struct PoolDraft {
     name: Option<std::sync::Arc<str>>,
     addresses: Vec<std::net::IpAddr>,
 }
 
-pub(super) const POOL: &[Key<PoolDraft>] = &[
+pub(in crate::config::parse) const POOL: &[Key<PoolDraft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key {
         name: "addresses",
@@ -358,7 +363,7 @@ fn pool(value: &mut Value<'_, '_>) -> Option<Pool> {
     Some(Pool { name: draft.name?, addresses: draft.addresses })
 }
 
-pub(super) const DELIVERY: &[Key<Delivery>] = &[
+pub(in crate::config::parse) const DELIVERY: &[Key<Delivery>] = &[
     Key { name: "paused", read: |d, v| put(&mut d.paused, v.truth()) },
     Key { name: "attempts_max", read: |d, v| put(&mut d.attempts_max, v.count(1..=100_000)) },
     Key {
@@ -394,7 +399,7 @@ pub(super) const DELIVERY: &[Key<Delivery>] = &[
     },
 ];
 
-pub(super) const TIMEOUTS: &[Key<ClientTimeouts>] = &[
+pub(in crate::config::parse) const TIMEOUTS: &[Key<ClientTimeouts>] = &[
     Key { name: "connect", read: |t, v| put(&mut t.connect, v.duration(PATIENCE)) },
     Key { name: "greeting", read: |t, v| put(&mut t.greeting, v.duration(PATIENCE)) },
     Key { name: "command", read: |t, v| put(&mut t.command, v.duration(PATIENCE)) },
@@ -406,7 +411,7 @@ pub(super) const TIMEOUTS: &[Key<ClientTimeouts>] = &[
 /// Shorter waits than this between attempts are an attack on the next hop.
 const RETRY: RangeInclusive<Duration> = SECOND..=Duration::from_secs(30 * 86_400);
 
-pub(super) const QUEUE: &[Key<Queue>] = &[
+pub(in crate::config::parse) const QUEUE: &[Key<Queue>] = &[
     Key {
         name: "retry",
         read: |q, v| match v.list("a list of durations, as [\"1m\", \"5m\", \"1h\"]", |item| item.duration(RETRY)) {
@@ -426,7 +431,7 @@ pub(super) const QUEUE: &[Key<Queue>] = &[
     },
 ];
 
-pub(super) const STORAGE: &[Key<Storage>] = &[
+pub(in crate::config::parse) const STORAGE: &[Key<Storage>] = &[
     Key {
         name: "engine",
         read: |s, v| put(&mut s.engine, v.word(&[("sled", Engine::Sled), ("danger_memory", Engine::Memory)])),
@@ -437,7 +442,7 @@ pub(super) const STORAGE: &[Key<Storage>] = &[
     Key { name: "blob_bytes_min", read: |s, v| put(&mut s.blob_bytes_min, v.size(4 * KIB..=GIB)) },
 ];
 
-pub(super) const LIMITS: &[Key<Limits>] = &[
+pub(in crate::config::parse) const LIMITS: &[Key<Limits>] = &[
     Key { name: "sessions_max", read: |l, v| put(&mut l.sessions_max, v.count(1..=1_000_000)) },
     Key { name: "sessions_per_peer_max", read: |l, v| put(&mut l.sessions_per_peer_max, v.count(1..=1_000_000)) },
     // RFC 5321 4.5.3.1.4: at least 512.
@@ -475,7 +480,7 @@ pub(super) const LIMITS: &[Key<Limits>] = &[
 const LEVELS: &Words<Level> =
     &[("error", Level::Error), ("warn", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
 
-pub(super) const LOG: &[Key<Log>] = &[
+pub(in crate::config::parse) const LOG: &[Key<Log>] = &[
     Key {
         name: "format",
         read: |l, v| put(&mut l.format, v.word(&[("text", LogFormat::Text), ("json", LogFormat::Json)])),
@@ -487,7 +492,7 @@ pub(super) const LOG: &[Key<Log>] = &[
     },
 ];
 
-pub(super) const METRICS: &[Key<Metrics>] = &[Key {
+pub(in crate::config::parse) const METRICS: &[Key<Metrics>] = &[Key {
     name: "bind",
     read: |m, v| m.bind = v.text("an address with its port, as \"127.0.0.1:9925\"", scalar::bind_address),
 }];
