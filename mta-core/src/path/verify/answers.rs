@@ -16,7 +16,7 @@ use std::time::Instant;
 pub(super) const NAME_BYTES_MAX: usize = 253;
 
 /// Where a domain's DMARC policy is (RFC 9989 4.10).
-const DMARC: &str = "_dmarc.";
+pub(super) const DMARC: &str = "_dmarc.";
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -103,6 +103,9 @@ pub(super) fn consequence(rules: &Verification, findings: &Findings) -> Conseque
     if stand.outcome == Outcome::TempError && rules.on_temperror == OnTempError::Tempfail {
         return refuse(451, 26, "whether the author's domain stands behind this message can't be known now (DMARC)");
     }
+    if stand.outcome == Outcome::PermError && stand.wish == Wish::Reject {
+        return refuse(550, 26, "several From fields of several domains: nobody can stand behind that (RFC 5322 3.6)");
+    }
     let vouched = findings.chain.as_ref().is_some_and(|chain| chain.vouches(&rules.trusted_sealers));
     if stand.outcome != Outcome::Fail || vouched {
         return Consequence::Go;

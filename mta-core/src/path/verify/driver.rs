@@ -9,7 +9,7 @@ use super::message::signatures::{Judged, Signed};
 use super::results::{field, forged};
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::verify::{Incoming, Told, Verified, Verify};
+use crate::base::flow::policy::verify::{Incoming, Outcome, Told, Verified, Verify};
 use crate::base::mail::content::Body;
 use crate::base::mail::domain::Domain;
 use crate::base::world::dns::{Dns, DnsFault, RecordData, RecordKind, reverse_name};
@@ -170,21 +170,22 @@ impl Inquiry<'_> {
     /// Asks for what will be wanted in any case, all at once.
     async fn foresee(&mut self, incoming: &Incoming<'_>, signed: Option<&Signed<'_>>) {
         let mut wanted = Vec::new();
+        // First what the author's domain publishes: what a sender has us look up must not use up what that needs.
+        if let Some([author]) = signed.map(policy::authors).as_deref()
+            && self.rules.dmarc != Use::Off
+        {
+            wanted.extend(policy::walk(author).iter().map(|name| Question::texts(name)));
+        }
         if self.rules.iprev != Use::Off {
             wanted.push(Question::new(Sought::Records(RecordKind::Ptr), &reverse_name(incoming.peer)));
         }
         if self.rules.spf != Use::Off {
             wanted.extend(sender_domain(incoming).map(|domain| Question::texts(&domain)));
         }
-        if let Some(signed) = signed {
-            if self.rules.dkim != Use::Off || self.rules.arc != Use::Off {
-                wanted.extend(signed.keys().iter().map(|name| Question::texts(name)));
-            }
-            if let [author] = &policy::authors(signed)[..]
-                && self.rules.dmarc != Use::Off
-            {
-                wanted.push(Question::texts(&format!("_dmarc.{author}")));
-            }
+        if let Some(signed) = signed
+            && (self.rules.dkim != Use::Off || self.rules.arc != Use::Off)
+        {
+            wanted.extend(signed.keys().iter().map(|name| Question::texts(name)));
         }
         for question in wanted {
             // What is not known is noted; that is all that is wanted here.
@@ -196,6 +197,13 @@ impl Inquiry<'_> {
     async fn findings(&mut self, incoming: &Incoming<'_>, signed: Option<&Signed<'_>>, hashed: bool) -> Findings {
         let rules = self.rules;
         let mut findings = Findings { unhashed: !hashed, ..Findings::default() };
+        let library = &self.verifier.library;
+        if let Some(signed) = signed
+            && rules.dmarc != Use::Off
+        {
+            // Without results, to know all that it needs before anything else is asked.
+            self.settle(|answers| policy::judge(signed, library, answers, (Outcome::None, ""), &[])).await;
+        }
         if rules.iprev != Use::Off {
             findings.iprev = Some(self.settle(|answers| iprev::judge(incoming.peer, answers)).await);
         }
@@ -203,7 +211,6 @@ impl Inquiry<'_> {
             self.spf(incoming, &mut findings).await;
         }
         let Some(signed) = signed else { return findings };
-        let library = &self.verifier.library;
         if rules.dkim != Use::Off && hashed {
             findings.dkim = Some(self.settle(|answers| signed.judge(library, answers)).await);
         }

@@ -149,6 +149,7 @@ mod tests {
         assert_eq!(of(b""), [plain(b"\r\n"), plain(b"")]);
         assert_eq!(of(b"\r\n\r\n"), of(b""));
         assert_eq!(of(b" \t\r\n"), [plain(b" \t\r\n"), plain(b"")]);
+        assert_eq!(of(b"a\r\n \r\n")[1], plain(b"a\r\n"));
         assert_eq!(of(b"no end"), [plain(b"no end\r\n"); 2]);
     }
 
@@ -176,8 +177,8 @@ mod tests {
     }
 
     proptest! {
-        /// However it is cut; and as the library has it, which wants a body whole. It errs where there is nothing but
-        /// white space; and content that came by DATA has whole lines.
+        /// However it is cut; and as the library has it, which wants a body whole. Content that came by DATA has whole
+        /// lines.
         #[test]
         fn any_body_is_what_the_library_makes_of_it(words in proptest::collection::vec(
             prop_oneof![Just("\r\n"), Just(" "), Just("\t"), Just("word"), Just("\r\n\r\n"), Just(".")], 0..40,
@@ -189,8 +190,12 @@ mod tests {
             let stored = Body::Stored { bytes: body.len() as u64, source: Arc::new(Drops(body.clone())) };
             let pieces = hashes(&stored, &FORMS).expect("memory is read");
             prop_assert_eq!(&pieces[..], &of(&body)[..]);
-            let is_told = words.iter().any(|word| matches!(*word, "word" | "."));
-            for (form, hash) in FORMS.into_iter().zip(pieces).filter(|_| is_told) {
+            for (form, hash) in FORMS.into_iter().zip(pieces) {
+                // The library counts lines of white space at the end, which RFC 6376 3.4.4 does not.
+                let text = String::from_utf8_lossy(&body);
+                if form == Canonicalization::Relaxed && text.trim_end() != text.trim_end_matches("\r\n") {
+                    continue;
+                }
                 let theirs = mail_auth::common::crypto::HashAlgorithm::Sha256.hash(form.canonical_body(&body, 0));
                 prop_assert_eq!(theirs.as_ref(), &hash[..], "{:?}", form);
             }

@@ -2,6 +2,7 @@
 
 use super::super::answers::{Answers, Unknown};
 use super::signatures::{Signed, outcome};
+use super::tags::Tags;
 use crate::base::flow::policy::verify::{AuthResult, Method, Outcome};
 use crate::base::mail::domain::Domain;
 use crate::config::model::DomainPattern;
@@ -27,6 +28,10 @@ impl Signed<'_> {
         library: &MessageAuthenticator,
         answers: &Answers,
     ) -> Result<Chain, Unknown> {
+        if let Some(why) = self.slip() {
+            let (why, sealers) = (why.to_owned(), Vec::new());
+            return Ok(Chain { outcome: Outcome::Fail, why, sealers, passed_dmarc: false });
+        }
         let parameters = Parameters::new(&self.message).with_txt_cache(answers);
         // It has nothing to wait for: every name is answered from what is known.
         let output = library.verify_arc(parameters).now_or_never().unwrap_or_default();
@@ -44,6 +49,28 @@ impl Signed<'_> {
         };
         answers.complete()?;
         Ok(chain)
+    }
+}
+
+impl Signed<'_> {
+    /// What is wrong with a chain that the library would pass over (RFC 8617 4.1, RFC 8301 3.1).
+    fn slip(&self) -> Option<&'static str> {
+        let (signatures, seals) = (&self.message.ams_headers, &self.message.as_headers);
+        if signatures.is_empty() && !(seals.is_empty() && self.message.aar_headers.is_empty()) {
+            return Some("a set without its signature");
+        }
+        let strange = |value: &[u8], needed: &[&str]| match Tags::read(value) {
+            None => Some("no list of tags"),
+            Some(tags) if needed.iter().any(|name| tags.get(name).is_none()) => Some("a tag is missing"),
+            Some(tags) if tags.get("a") == Some("rsa-sha1") => Some("rsa-sha1 is no longer taken"),
+            Some(_) => None,
+        };
+        let seals_itself = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case("arc-seal"));
+        let signed = signatures.iter().find_map(|signature| match seals_itself(&signature.header.h) {
+            true => Some("a signature over a seal"),
+            false => strange(signature.value, &["i", "a", "b", "bh", "d", "h", "s"]),
+        });
+        signed.or_else(|| seals.iter().find_map(|seal| strange(seal.value, &["i", "a", "b", "cv", "d", "s"])))
     }
 }
 

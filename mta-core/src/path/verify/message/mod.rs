@@ -5,3 +5,4 @@ pub(super) mod body;
 pub(super) mod forwarding;
 pub(super) mod policy;
 pub(super) mod signatures;
+mod tags;

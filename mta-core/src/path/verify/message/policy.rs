@@ -1,6 +1,6 @@
 //! Whether the author's domain stands behind a message (RFC 9989), and what it wants of one behind which it does not.
 
-use super::super::answers::{Answers, Unknown};
+use super::super::answers::{Answers, DMARC, Unknown};
 use super::super::results::words;
 use super::signatures::{Judged, Signed};
 use crate::base::flow::policy::verify::{AuthResult, Method, Outcome};
@@ -14,7 +14,8 @@ use mail_auth::{DkimOutput, DkimResult, DmarcResult, MessageAuthenticator, Param
 #[derive(Debug)]
 pub(in crate::path::verify) struct Stand {
     pub(in crate::path::verify) outcome: Outcome,
-    /// Where the outcome is fail: what is to become of the message.
+    /// Where the outcome is fail: what is to become of the message. It is to be refused, too, where it has several From
+    /// fields of several domains: that is a permanent error.
     pub(in crate::path::verify) wish: Wish,
     /// The author's domain; empty where it is not known.
     pub(in crate::path::verify) domain: String,
@@ -60,6 +61,13 @@ pub(in crate::path::verify) fn authors(signed: &Signed<'_>) -> Vec<String> {
     domains
 }
 
+/// Where the policy of an author's domain may be (RFC 9989 4.10): its own name, and those above it, at most eight.
+pub(in crate::path::verify) fn walk(author: &str) -> Vec<String> {
+    let labels: Vec<&str> = author.split('.').collect();
+    let above = (1..labels.len()).filter(|from| labels.len() - from <= 7);
+    std::iter::once(0).chain(above).map(|from| format!("{DMARC}{}", labels[from..].join("."))).collect()
+}
+
 /// Judges by SPF's result for `spf_domain` and the signatures'.
 pub(in crate::path::verify) fn judge(
     signed: &Signed<'_>,
@@ -71,9 +79,13 @@ pub(in crate::path::verify) fn judge(
     let authors = authors(signed);
     if authors.len() != 1 {
         // RFC 9989 leaves them out; that many or no authors can't be stood behind is worth knowing all the same.
+        // RFC 5322 3.6 allows one field: which of several a reader is shown nobody knows.
+        let is_from = |name: &[u8]| name.trim_ascii().eq_ignore_ascii_case(b"from");
+        let fields = signed.message.raw_parsed_headers().iter().filter(|(name, _)| is_from(name)).count();
+        let wish = if fields > 1 { Wish::Reject } else { Wish::None };
         let how_many = if authors.is_empty() { "no author's domain" } else { "several authors' domains" };
         let why = format!("{how_many} in From");
-        return Ok(Stand { outcome: Outcome::PermError, wish: Wish::None, domain: String::new(), why });
+        return Ok(Stand { outcome: Outcome::PermError, wish, domain: String::new(), why });
     }
     let spf_output = SpfOutput::new(spf.1.to_owned()).with_result(spf_result(spf.0));
     let dkim: Vec<DkimOutput<'_>> = dkim.iter().map(output).collect();

@@ -2,6 +2,7 @@
 
 use super::super::answers::{Answers, Unknown};
 use super::super::results::words;
+use super::tags::Tags;
 use crate::base::flow::policy::verify::{AuthResult, Method, Outcome};
 use futures_util::FutureExt as _;
 use mail_auth::common::crypto::{Algorithm, HashAlgorithm};
@@ -37,7 +38,7 @@ impl<'m> Signed<'m> {
             signature.r = false;
             signature.atps = None;
             looked_at += 1;
-            let refusal = match refusal(signature) {
+            let refusal = match refusal(signature, header.value) {
                 _ if looked_at > signatures_max => Some((Outcome::Neutral, "one signature too many")),
                 refusal => refusal,
             };
@@ -48,6 +49,14 @@ impl<'m> Signed<'m> {
             }
             refusal.is_none()
         });
+        for header in &mut message.ams_headers {
+            // RFC 8617 4.1.2, RFC 6376 3.5: what is not said is simple.
+            if Tags::read(header.value).is_some_and(|tags| tags.get("c").is_none()) {
+                let (signature, simple) = (&mut header.header, Canonicalization::Simple);
+                (signature.ch, signature.cb) = (simple, simple);
+                message.body_hashes.push((simple, HashAlgorithm::from(signature.a), signature.l, Vec::new()));
+            }
+        }
         Some(Self { message, refused })
     }
 
@@ -114,7 +123,12 @@ impl<'m> Signed<'m> {
 }
 
 /// Why a signature is not worth looking at.
-fn refusal(signature: &Signature) -> Option<(Outcome, &'static str)> {
+fn refusal(signature: &Signature, value: &[u8]) -> Option<(Outcome, &'static str)> {
+    // RFC 6376 3.2, 3.5: the library takes some for what they would have said.
+    let Some(tags) = Tags::read(value) else { return Some((Outcome::PermError, "no list of tags")) };
+    if ["v", "a", "b", "bh", "d", "h", "s"].iter().any(|name| tags.get(name).is_none()) {
+        return Some((Outcome::PermError, "a tag is missing"));
+    }
     // RFC 8301 3.1: what rsa-sha1 signed is signed by nobody.
     if signature.a == Algorithm::RsaSha1 {
         return Some((Outcome::Policy, "rsa-sha1 is no longer taken"));
