@@ -152,8 +152,13 @@ impl Mail {
     }
 
     async fn ask(&self, session: &mut dyn SessionPolicy, what: What) {
-        let submission =
-            Submission { id: self.entry.id, envelope: &self.envelope, content: &self.content, size_bytes_max: 1 << 20 };
+        let submission = Submission {
+            id: self.entry.id,
+            envelope: &self.envelope,
+            content: &self.content,
+            size_bytes_max: 1 << 20,
+            verified: None,
+        };
         match what {
             What::Connect => drop(session.gate(Asked::Connect).await),
             What::Rcpt | What::Nothing | What::Take => {

@@ -13,7 +13,7 @@ use crate::base::flow::operator::Operate;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
-use crate::base::sasl::stored::Verifier;
+use crate::base::sasl::stored;
 use crate::base::world::dns::Dns;
 use crate::base::world::metrics::Measure;
 use crate::base::world::net::Net;
@@ -50,6 +50,7 @@ use crate::path::settle::Settler;
 use crate::path::sign::driver::Signer;
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
+use crate::path::verify::driver::Verifier;
 use crate::sandbox::Reach;
 use ports::{bind, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
@@ -255,12 +256,14 @@ impl Server {
         beside.spawn(async move { control.serve(Arc::new(operations)).await });
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
+        let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?;
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
         let users = authenticator(shelf_users, config.subscribe(), &world);
         let doors = Doors::new(
             config.subscribe(),
             Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
             policy,
+            Arc::new(verifier),
             Arc::clone(&world.observe),
             world.clock,
             world.dice,
@@ -420,7 +423,7 @@ fn host(
 
 /// Who knows the users, and checks what clients say.
 fn authenticator(users: Arc<Users>, config: watch::Receiver<Arc<Config>>, world: &World) -> Arc<Authenticator> {
-    Arc::new(Authenticator::new(users, config, Arc::clone(&world.clock), Arc::new(Verifier::fits)))
+    Arc::new(Authenticator::new(users, config, Arc::clone(&world.clock), Arc::new(stored::Verifier::fits)))
 }
 
 fn deliverer(

@@ -2,7 +2,7 @@
 
 use hickory_server::Server;
 use hickory_server::net::runtime::TokioRuntimeProvider;
-use hickory_server::proto::rr::rdata::{A, CNAME, MX, SOA};
+use hickory_server::proto::rr::rdata::{A, CNAME, MX, SOA, TXT};
 use hickory_server::proto::rr::{LowerName, Name, RData, Record};
 use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
@@ -44,6 +44,22 @@ impl Zones {
     #[must_use]
     pub fn a(self, host: &str, address: Ipv4Addr) -> Self {
         self.record(host, RData::A(A(address)))
+    }
+
+    /// A text, in as many strings as it needs.
+    #[must_use]
+    pub fn txt(self, domain: &str, text: &str) -> Self {
+        let strings = text.as_bytes().chunks(255).map(|part| String::from_utf8_lossy(part).into_owned()).collect();
+        self.record(domain, RData::TXT(TXT::new(strings)))
+    }
+
+    /// Texts as lines, `NAME TXT TEXT`.
+    #[must_use]
+    pub fn texts(self, lines: &str) -> Self {
+        lines.lines().fold(self, |zones, line| match line.split_once(" TXT ") {
+            Some((domain, text)) => zones.txt(domain, text),
+            None => zones,
+        })
     }
 
     /// Another name for a name.

@@ -3,6 +3,7 @@
 //! The log line, the counter and the trace are all made from the same value, so they can't disagree. Texts that come
 //! from outside are made printable by whoever builds the event.
 
+use super::flow::policy::verify::Told;
 use super::mail::id::QueueId;
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
@@ -68,6 +69,8 @@ pub enum Event<'a> {
     AuthSucceeded { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: &'a str },
     /// A client could not, or was not let; the user is named where there is such a one.
     AuthFailed { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: Option<&'a str>, why: &'a str },
+    /// A message from outside was verified: what came of it.
+    Verified { session: &'a str, id: QueueId, results: Told<'a>, took_ms: u64 },
     /// A message is durable and its 250 is on the way.
     Accepted {
         session: &'a str,
@@ -325,6 +328,7 @@ kinds! {
     CommandRefused "command-refused" Debug,
     AuthSucceeded "auth-succeeded" Info,
     AuthFailed "auth-failed" Info,
+    Verified "verified" Info,
     Accepted "accepted" Info,
     MessageRefused "message-refused" Info,
     Submitted "submitted" Info,

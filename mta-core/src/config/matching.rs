@@ -1,10 +1,21 @@
-//! What networks and domain patterns match.
+//! Networks and domain patterns, and what they match.
 
-use super::model::{Config, DomainPattern, Network};
-use crate::base::flow::attempt::{NextHop, Routes};
 use crate::base::mail::domain::Domain;
 use std::fmt;
 use std::net::IpAddr;
+
+/// An address block, as `192.0.2.0/24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The base address; bits behind the prefix are zero.
+    pub base: IpAddr,
+    /// How many leading bits must be equal.
+    pub prefix: u8,
+}
+
+/// A pattern for domains: `example.org`, `*.example.org` or `*`, compared in lower case and in A-labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainPattern(Box<str>);
 
 impl Network {
     /// Whether the address lies in the block; an IPv4-mapped IPv6 address counts as IPv4.
@@ -64,26 +75,6 @@ impl DomainPattern {
 impl fmt::Display for DomainPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-impl Routes for Config {
-    fn next_hop(&self, domain: Option<&Domain>) -> NextHop {
-        let own = Domain::Name(self.hostname.to_lowercase().into());
-        let domain = domain.unwrap_or(&own);
-        match self.routes.iter().find(|route| route.to.as_ref().is_some_and(|to| to.matches(domain))) {
-            Some(route) => route.via.clone(),
-            None => NextHop::Mx(domain.clone()),
-        }
-    }
-
-    fn named(&self, route: &str) -> Option<NextHop> {
-        let found = self.routes.iter().find(|known| known.name.as_deref() == Some(route));
-        found.map(|route| route.via.clone())
-    }
-
-    fn has_pool(&self, pool: &str) -> bool {
-        self.pools.iter().any(|known| *known.name == *pool)
     }
 }
 

@@ -1,6 +1,7 @@
-//! Whose mail is whose: which tenant a client, a sender or a recipient belongs to.
+//! Whose mail is whose, whose is verified, and which way it goes: tenants of clients, senders and recipients, and routes of domains.
 
 use super::model::{Config, Tenant};
+use crate::base::flow::attempt::{NextHop, Routes};
 use crate::base::mail::address::Address;
 use crate::base::mail::domain::Domain;
 use std::net::IpAddr;
@@ -21,6 +22,15 @@ impl Config {
     #[must_use]
     pub fn tenant_of_sender(&self, may_relay: bool, sender: &Address) -> Option<&Arc<str>> {
         self.tenant(|tenant| owns(tenant, sender)).filter(|_| may_relay)
+    }
+
+    /// Whether mail of this client on this listener is verified: what may be relayed is our own mail.
+    #[must_use]
+    pub fn verifies(&self, listener: &str, peer: IpAddr) -> bool {
+        let verify = &self.verify;
+        verify.enabled
+            && (verify.listeners.is_empty() || verify.listeners.iter().any(|name| **name == *listener))
+            && !self.relay.networks.iter().any(|network| network.contains(peer))
     }
 
     /// The tenant of a message by its recipient.
@@ -44,6 +54,26 @@ impl Config {
 fn owns(tenant: &Tenant, address: &Address) -> bool {
     let Some(domain) = address.domain() else { return false };
     tenant.domains.iter().any(|pattern| pattern.matches(domain))
+}
+
+impl Routes for Config {
+    fn next_hop(&self, domain: Option<&Domain>) -> NextHop {
+        let own = Domain::Name(self.hostname.to_lowercase().into());
+        let domain = domain.unwrap_or(&own);
+        match self.routes.iter().find(|route| route.to.as_ref().is_some_and(|to| to.matches(domain))) {
+            Some(route) => route.via.clone(),
+            None => NextHop::Mx(domain.clone()),
+        }
+    }
+
+    fn named(&self, route: &str) -> Option<NextHop> {
+        let found = self.routes.iter().find(|known| known.name.as_deref() == Some(route));
+        found.map(|route| route.via.clone())
+    }
+
+    fn has_pool(&self, pool: &str) -> bool {
+        self.pools.iter().any(|known| *known.name == *pool)
+    }
 }
 
 #[cfg(test)]

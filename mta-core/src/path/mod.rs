@@ -9,3 +9,4 @@ pub mod settle;
 pub mod sign;
 pub mod spool;
 pub mod suppress;
+pub mod verify;

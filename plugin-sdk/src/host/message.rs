@@ -5,7 +5,7 @@ use super::patterns::Patterns;
 use crate::bindings::mailwright::plugin::types::Address;
 use std::ops::{Bound, Range, RangeBounds};
 
-pub use crate::bindings::mailwright::plugin::message::{Error, Info, Part};
+pub use crate::bindings::mailwright::plugin::message::{AuthResult, Error, Info, Part};
 
 /// What is read of a part at once, and the most that a `read` gives, in octets.
 const READ_BYTES: u32 = 64 * 1024;
@@ -185,6 +185,28 @@ impl NewBody {
         backend::message::copy_body(begin, end.saturating_sub(begin))?;
         Ok(self)
     }
+}
+
+/// What the server's verification came to: SPF, DKIM, ARC, DMARC and the client's name, at `on_data` of mail from outside.
+/// Elsewhere there is none; what is to be known later is kept in a tag.
+///
+/// ```
+/// # use mailwright_plugin::{testing, message, message::{AuthResult, Error}};
+/// # testing::scene(|scene| scene.message = Some(testing::Message {
+/// #     auth_results: vec![testing::auth_result("dmarc", "fail", "example.org")], ..Default::default()
+/// # }));
+/// let failed = |result: &AuthResult| result.method == "dmarc" && result.outcome == "fail";
+/// if message::auth_results()?.iter().any(failed) {
+///     message::set_tag("dmarc", "fail")?;
+/// }
+/// # assert_eq!(message::tag("dmarc")?.as_deref(), Some("fail"));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+/// As [`current`].
+pub fn auth_results() -> Result<Vec<AuthResult>, Error> {
+    backend::message::auth_results()
 }
 
 /// A tag.

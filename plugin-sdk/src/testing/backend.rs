@@ -176,7 +176,7 @@ pub(crate) mod kv {
 pub(crate) mod message {
     //! The scene's message; edits change it at once.
     use crate::Address;
-    use crate::message::{Error, Info, Part};
+    use crate::message::{AuthResult, Error, Info, Part};
     use crate::testing::Message;
 
     fn with<T>(look: impl FnOnce(&mut Message) -> Result<T, Error>) -> Result<T, Error> {
@@ -278,6 +278,10 @@ pub(crate) mod message {
 
     pub(crate) fn matches(_patterns: u32) -> Result<Vec<u32>, Error> {
         with(|_| Ok(Vec::new()))
+    }
+
+    pub(crate) fn auth_results() -> Result<Vec<AuthResult>, Error> {
+        with(|message| Ok(message.auth_results.clone()))
     }
 
     pub(crate) fn tag(name: &str) -> Result<Option<String>, Error> {

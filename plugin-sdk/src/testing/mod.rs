@@ -82,6 +82,8 @@ pub struct Message {
     pub parts: Vec<(message::Part, Vec<u8>)>,
     /// The body that the plugin wrote. Until its hook returns, it reads the old one.
     pub new_body: Option<Vec<u8>>,
+    /// What the server's verification came to.
+    pub auth_results: Vec<message::AuthResult>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -106,6 +108,17 @@ pub fn session(peer_ip: &str) -> session::Info {
         helo: None,
         tls_version: None,
         auth_user: None,
+    }
+}
+
+/// A result of the server's verification, as `auth_result("spf", "pass", "example.org")`.
+#[must_use]
+pub fn auth_result(method: &str, outcome: &str, domain: &str) -> message::AuthResult {
+    message::AuthResult {
+        method: method.to_owned(),
+        outcome: outcome.to_owned(),
+        domain: Some(domain.to_owned()),
+        detail: String::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{World, host, runtime};
 use crate::base::event::Event;
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::operator::suppression::Suppress;
+use crate::base::flow::policy::verify::{AuthResult, Verified};
 use crate::base::flow::policy::{
     Asked, DataVerdict, Disposition, Gate, Hook, Policy, Routing, SendVerdict, Sendout, SessionInfo, SessionPolicy,
     Submission, Unplaced,
@@ -48,6 +49,9 @@ pub struct Case {
     pub recipients: Vec<String>,
     /// The message's file, beside the case.
     pub message: Option<String>,
+    /// What its verification came to, as `[[results]]` with method, outcome, domain and detail.
+    #[serde(default)]
+    pub results: Vec<AuthResult>,
     /// What the plugin is to say; what is not named here is not looked at.
     #[serde(default)]
     pub expect: Told,
@@ -149,7 +153,7 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
         };
         let mut session = host.session(info);
         let limit = config.limits.message_bytes_max;
-        let (mut told, queued) = converse(&mut *session, &case.session.helo, envelope, message, limit).await;
+        let (mut told, queued) = converse(&mut *session, case, envelope, message, limit).await;
         drop(session);
         if let Some((entry, content)) = queued {
             deliver(&host, config, entry, &content, &mut told).await;
@@ -170,11 +174,12 @@ fn recipient(text: &str) -> Result<Recipient, String> {
 /// A session as SMTP has it: who is refused is asked nothing more. With it what is queued then, if something is.
 async fn converse(
     session: &mut dyn SessionPolicy,
-    helo: &str,
+    case: &Case,
     mut envelope: Envelope,
     message: Option<&[u8]>,
     size_bytes_max: u64,
 ) -> (Told, Option<(Entry, Content)>) {
+    let helo = &case.session.helo;
     let mut told = Told::default();
     let goes_on = |gate: &Gate| matches!(gate, Gate::Next | Gate::Accept);
     let gate = session.gate(Asked::Connect).await;
@@ -206,7 +211,10 @@ async fn converse(
     told.rcpt = Some(said);
     if let Some(message) = message.filter(|_| !envelope.recipients.is_empty()) {
         let content = content(message);
-        let submission = Submission { id: QueueId(1), envelope: &envelope, content: &content, size_bytes_max };
+        let verified = Verified { results: case.results.clone().into(), ..Verified::default() };
+        let verified = Some(&verified);
+        let submission =
+            Submission { id: QueueId(1), envelope: &envelope, content: &content, size_bytes_max, verified };
         let verdict = session.data(submission).await;
         told.edits = Some(words::verdict_edits(&verdict));
         told.data = Some(words::disposition(&verdict.disposition));

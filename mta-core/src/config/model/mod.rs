@@ -2,7 +2,9 @@
 
 pub mod auth;
 pub mod listener;
-mod network;
+pub mod verify;
+
+pub use super::matching::{DomainPattern, Network};
 
 use super::places::Places;
 use crate::base::event::Level;
@@ -10,13 +12,13 @@ use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
 use auth::Auth;
 use listener::{Listener, Tls};
-pub use network::Network;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use verify::Verification;
 
 /// All of it.
 #[derive(Clone, Debug)]
@@ -61,6 +63,8 @@ pub struct Config {
     pub log: Log,
     /// Where metrics are read over HTTP; none: nowhere.
     pub metrics: Metrics,
+    /// How mail from outside is verified.
+    pub verify: Verification,
 }
 
 /// `[[dkim]]`: a key, and whose mail it signs.
@@ -126,10 +130,6 @@ pub struct Relay {
     /// Domain patterns accepted from anyone.
     pub domains: Vec<DomainPattern>,
 }
-
-/// A pattern for domains: `example.org`, `*.example.org` or `*`, compared in lower case and in A-labels.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DomainPattern(pub(in crate::config) Box<str>);
 
 /// One way out.
 #[derive(Clone, Debug, PartialEq, Eq)]

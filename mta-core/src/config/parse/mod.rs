@@ -72,6 +72,7 @@ pub fn keys() -> Vec<String> {
         names("plugin.on_failure", plugin::ON_FAILURE),
         names("log", sections::LOG),
         names("metrics", sections::METRICS),
+        names("verify", sections::verify::VERIFY),
     ]
     .concat()
 }

@@ -1,6 +1,7 @@
 //! Counts events, logged or not: each by its name, and of some what they say.
 
 use crate::base::event::{Event, NAMES};
+use crate::base::flow::policy::verify::{Method, Outcome};
 use crate::base::time::UnixMillis;
 use crate::base::world::metrics::{Durations, Family, Kind, MAIL_MICROS, Measure, Value};
 use crate::edge::world::clock::wall;
@@ -14,6 +15,8 @@ pub struct Tally {
     /// In the order of [`NAMES`].
     events: [AtomicU64; NAMES.len()],
     accepted_bytes: AtomicU64,
+    /// Results of verification, in the order of [`Method::ALL`] and of [`Outcome::ALL`].
+    verified: [[AtomicU64; Outcome::ALL.len()]; Method::ALL.len()],
     /// Messages that were in the spool at the start.
     found: AtomicU64,
     /// From the beginning of an attempt to the reply that took the recipient.
@@ -89,6 +92,7 @@ impl Default for Tally {
             began: wall(),
             events: [const { AtomicU64::new(0) }; NAMES.len()],
             accepted_bytes: AtomicU64::new(0),
+            verified: [const { [const { AtomicU64::new(0) }; Outcome::ALL.len()] }; Method::ALL.len()],
             found: AtomicU64::new(0),
             attempt: Durations::new(&MAIL_MICROS),
             delivery: Durations::new(&MAIL_MICROS),
@@ -108,6 +112,11 @@ impl Tally {
         }
         match event {
             Event::Accepted { bytes, .. } => drop(self.accepted_bytes.fetch_add(*bytes, Ordering::Relaxed)),
+            Event::Verified { results, .. } => {
+                for result in results.0 {
+                    self.verified[result.method as usize][result.outcome as usize].fetch_add(1, Ordering::Relaxed);
+                }
+            }
             Event::SpoolOpened { messages, .. } => self.found.store(*messages, Ordering::Relaxed),
             Event::Delivered { took_ms, age_ms, .. } => {
                 self.attempt.observe(Duration::from_millis(*took_ms));
@@ -142,6 +151,18 @@ impl Measure for Tally {
             }
             into.push(family);
         }
+        let mut verified =
+            counter("mailwright_verified", "Results of verification; a message has one of each signature.");
+        for (method, counts) in Method::ALL.into_iter().zip(&self.verified) {
+            for (outcome, count) in Outcome::ALL.into_iter().zip(counts) {
+                let count = count.load(Ordering::Relaxed);
+                // What never came is left out: most of these never do.
+                if count > 0 {
+                    verified.push(&[("method", method.name()), ("result", outcome.name())], Value::Whole(count));
+                }
+            }
+        }
+        into.push(verified);
         let bytes = counter("mailwright_accepted_bytes", "The length of accepted messages, together.");
         into.push(bytes.with(&[], Value::Whole(self.accepted_bytes.load(Ordering::Relaxed))));
         // What ended is counted after what began, so that no gauge goes below zero.

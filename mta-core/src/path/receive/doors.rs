@@ -3,6 +3,7 @@
 
 use super::slots::Slots;
 use crate::base::flow::policy::Policy;
+use crate::base::flow::policy::verify::Verify;
 use crate::base::flow::spool::Spool;
 use crate::base::sasl::door::{Authenticate, Nobody};
 use crate::base::world::tls::{NoTls, ServerTls};
@@ -36,6 +37,8 @@ pub struct Doors {
     pub policy: Arc<dyn Policy>,
     /// Who knows the users.
     pub auth: Arc<dyn Authenticate>,
+    /// Who verifies mail from outside.
+    pub verify: Arc<dyn Verify>,
     /// Who is told.
     pub observe: Arc<dyn Observe>,
     /// Time.
@@ -61,13 +64,14 @@ impl Doors {
         config: watch::Receiver<Arc<Config>>,
         spool: Arc<dyn Spool>,
         policy: Arc<dyn Policy>,
+        verify: Arc<dyn Verify>,
         observe: Arc<dyn Observe>,
         clock: Arc<dyn Clock>,
         dice: Arc<dyn Dice>,
     ) -> Self {
         let content_memory = Arc::new(ContentMemory::default());
         let (tls, auth) = (Arc::new(NoTls), Arc::new(Nobody));
-        Self { config, spool, tls, policy, auth, observe, clock, dice, slots: Arc::default(), content_memory }
+        Self { config, spool, tls, policy, auth, verify, observe, clock, dice, slots: Arc::default(), content_memory }
     }
 
     /// The same, with users who may authenticate.

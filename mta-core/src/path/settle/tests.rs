@@ -7,6 +7,7 @@ pub(super) use crate::base::fixtures::{START, address};
 use crate::base::mail::content::Body;
 use crate::base::mail::envelope::Notify;
 use crate::base::mail::id::QueueId;
+use crate::config::model::verify::Verification;
 use crate::config::model::{Log, LogFormat, LogOutput, Metrics, Queue, Relay, Storage};
 use bytes::Bytes;
 use std::time::Instant;
@@ -44,6 +45,7 @@ pub(super) fn settler() -> Settler {
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: Level::Debug, output: LogOutput::Stderr },
         metrics: Metrics::default(),
+        verify: Verification::default(),
     };
     Settler::new(watch::channel(Arc::new(config)).1, Arc::new(Loaded(7)))
 }

@@ -9,6 +9,7 @@ mod refused;
 use super::exchange::compare::words;
 use crate::base::flow::entry::OWN_TAGS;
 use crate::base::flow::placement::Priority;
+use crate::base::flow::policy::verify::AuthResult;
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Composed, Content};
 use crate::base::mail::edits::{Edits, EnvelopeEdit, HeaderEdit};
@@ -103,6 +104,8 @@ pub(crate) struct MessageScene {
     pub(crate) recipients: Vec<Address>,
     /// Envelope and tags may be changed too: at `on-data`, not before an attempt.
     pub(crate) whole: bool,
+    /// What its verification came to, at `on-data`.
+    pub(crate) results: Arc<[AuthResult]>,
     pub(crate) headers: Vec<HeaderEdit>,
     pub(crate) envelope: Vec<EnvelopeEdit>,
     pub(crate) tags: Vec<(Box<str>, Box<str>)>,
@@ -241,6 +244,7 @@ impl MessageScene {
             sender: self.sender.clone(),
             recipients: self.recipients.clone(),
             whole: self.whole,
+            results: Arc::clone(&self.results),
             headers: self.headers.clone(),
             envelope: self.envelope.clone(),
             tags: self.tags.clone(),

@@ -32,6 +32,7 @@ fn written(message: &MessageScene, body: Vec<u8>) -> RecordedMessage {
         head: Octets(message.content.head.to_vec()),
         body: Octets(body),
         body_bytes: message.content.body.size_bytes(),
+        results: message.results.to_vec(),
         edits: message.headers.clone(),
         tags: message.tags.clone(),
     }
@@ -121,6 +122,7 @@ fn message(recorded: &RecordedMessage) -> MessageScene {
         sender: recorded.sender.clone(),
         recipients: recorded.recipients.clone(),
         whole: recorded.whole,
+        results: recorded.results.clone().into(),
         headers: recorded.edits.clone(),
         envelope: Vec::new(),
         tags: recorded.tags.clone(),

@@ -1,6 +1,7 @@
 //! Trials of plugins: hook calls as they were recorded, what was said to them, and where two plugins differ.
 
 use crate::base::flow::placement::Priority;
+use crate::base::flow::policy::verify::AuthResult;
 use crate::base::mail::address::Address;
 use crate::base::mail::edits::HeaderEdit;
 use crate::base::mail::envelope::BodyType;
@@ -219,6 +220,9 @@ pub struct RecordedMessage {
     pub body: Octets,
     /// The length of all of it.
     pub body_bytes: u64,
+    /// What its verification came to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<AuthResult>,
     /// Header edits before the call.
     pub edits: Vec<HeaderEdit>,
     /// Tags before the call.

@@ -1,6 +1,7 @@
 //! Question and Verdict: what the stages ask of plugins, what plugins may answer, and policy's door.
 
 pub mod public;
+pub mod verify;
 
 use super::Answer;
 use crate::base::flow::attempt::Routes;
@@ -18,6 +19,7 @@ use public::{PublicAnswer, PublicRequest};
 use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use verify::Verified;
 
 /// The moments at which plugins are asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -263,6 +265,8 @@ pub struct Submission<'a> {
     pub content: &'a Content,
     /// What it may grow to by a new body, in octets.
     pub size_bytes_max: u64,
+    /// What was found out about it, where it comes from outside. Its edits come before all others.
+    pub verified: Option<&'a Verified>,
 }
 
 /// One recipient's way under decision at `on-route`.

@@ -57,6 +57,7 @@ pub(in crate::cli::plugin) fn run(
 
 fn plain() -> (Case, Option<Vec<u8>>) {
     let case = Case {
+        results: Vec::new(),
         session: mta_core::app::trial::Session::default(),
         sender: "a@from.example".to_owned(),
         recipients: vec!["b@to.example".to_owned(), "c@to.example".to_owned()],

@@ -2,6 +2,7 @@
 
 mod listener;
 mod public;
+pub(in crate::config::parse) mod verify;
 
 pub(in crate::config::parse) use listener::{CERTIFICATE, LISTENER, TLS};
 pub(in crate::config::parse) use public::HTTP;
@@ -57,6 +58,7 @@ pub(in crate::config::parse) fn unset() -> Config {
         plugins: Vec::new(),
         log: Log::default(),
         metrics: Metrics::default(),
+        verify: crate::config::model::verify::Verification::default(),
     }
 }
 
@@ -102,6 +104,7 @@ fn agreement(config: &Config, root: &mut Value<'_, '_>) {
         root.wrong_below(&["limits", "header_bytes_max"], &what);
     }
     names_are_there(config, root);
+    verify::agrees(config, root);
     if config.queue.delay_notice.is_some_and(|notice| notice >= config.queue.age_max) {
         let age = scalar::shown_duration(config.queue.age_max);
         let what =
@@ -234,6 +237,7 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.metrics, METRICS);
         },
     },
+    Key { name: "verify", read: verify::verify },
 ];
 
 fn directory(text: &str) -> Result<PathBuf, String> {

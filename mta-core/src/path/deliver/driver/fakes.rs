@@ -16,6 +16,7 @@ use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
 use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
 use crate::base::world::net::{Listener, Net, Socket};
 use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::verify::Verification;
 use crate::config::model::{Config, Delivery, Limits, Log, Metrics, Pool, Queue, Relay, Storage};
 use crate::path::deliver::scripted::{Script, ScriptedServer};
 use std::collections::HashMap;
@@ -128,6 +129,7 @@ impl World {
             plugins: Vec::new(),
             log: Log::default(),
             metrics: Metrics::default(),
+            verify: Verification::default(),
         };
         Parts {
             config: watch::channel(Arc::new(config)).1,

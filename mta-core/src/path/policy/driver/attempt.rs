@@ -174,6 +174,7 @@ pub(super) fn attempt_scene(
         sender: entry.envelope.sender.clone(),
         recipients: vec![recipient.clone()],
         whole: false,
+        results: Arc::default(),
         headers: entry.edits.headers.clone(),
         envelope: Vec::new(),
         tags: entry.tags.clone(),

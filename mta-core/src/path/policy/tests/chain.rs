@@ -21,7 +21,10 @@ fn editor(name: &str) -> Plugin {
 async fn data(stage: &Stage, plugins: &[(Plugin, Bytes)], content: &Content) -> DataVerdict {
     stage.load(plugins).await.expect("they load");
     let envelope = envelope(&["a@example.net"]);
-    stage.session().data(Submission { id: ID, envelope: &envelope, content, size_bytes_max: 1 << 20 }).await
+    stage
+        .session()
+        .data(Submission { id: ID, envelope: &envelope, content, size_bytes_max: 1 << 20, verified: None })
+        .await
 }
 
 #[tokio::test]
@@ -317,7 +320,8 @@ async fn a_shadow_is_compared_with_the_plugin_that_it_names_and_changes_nothing(
     let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", ""));
     let mut session = stage.session();
     assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Next);
-    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    let submission =
+        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
     let verdict = session.data(submission).await;
     assert_eq!((&verdict.disposition, verdict.edits.headers.len()), (&Disposition::Next, 1));
     let report = report(&stage, "new").await;
@@ -403,7 +407,8 @@ async fn a_canary_decides_its_share_of_whole_transactions_in_the_place_of_the_ot
         else {
             panic!("either refuses")
         };
-        let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+        let submission =
+            Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
         let Disposition::Reject(data) = session.data(submission).await.disposition else { panic!("either refuses") };
         assert_eq!(rcpt.code, data.code, "one side for both");
         decided += u64::from(rcpt.code == 571);
@@ -441,7 +446,8 @@ async fn what_is_recorded_is_asked_again_and_answered_alike() {
     let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", "hello\r\n"));
     let mut session = stage.session();
     let _ = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await;
-    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    let submission =
+        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
     let _ = session.data(submission).await;
     let entry = entry(&["a@example.net"]);
     let sendout =

@@ -108,8 +108,9 @@ async fn the_operator_says_what_a_failure_means() {
     assert_eq!(session.gate(Asked::Connect).await, Gate::Next);
     let gate = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await;
     assert!(matches!(gate, Gate::Reject(Reply { code: 550, .. })), "{gate:?}");
-    let verdict =
-        session.data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 }).await;
+    let verdict = session
+        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None })
+        .await;
     assert!(matches!(verdict.disposition, Disposition::Reject(Reply { code: 550, .. })), "{verdict:?}");
     assert_eq!(verdict.plugin.as_deref(), Some("trap"));
     let entry = entry(&["a@example.net"]);
@@ -132,7 +133,7 @@ async fn a_call_that_fails_leaves_no_edit_behind() {
     let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", ""));
     let verdict = stage
         .session()
-        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 })
+        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None })
         .await;
     let names: Vec<String> = verdict.edits.headers.iter().map(|edit| format!("{edit:?}")).collect();
     assert_eq!(names, [r#"Add { name: "X-Hello", value: "rcpts=0 subject=1" }"#]);
@@ -243,7 +244,7 @@ async fn edits_come_to_nothing_when_the_answer_breaks_the_contract() {
     let (envelope, content) = (envelope(&["a@example.net"]), content("A: b\r\n\r\n", ""));
     let verdict = stage
         .session()
-        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 })
+        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None })
         .await;
     assert_eq!(verdict.edits, Edits::default());
     assert_eq!(stage.events.faults(), [("answer".to_owned(), "451 4.3.0".to_owned())]);
@@ -372,7 +373,8 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     for asked in asked {
         assert_eq!(session.gate(asked).await, Gate::Next, "{asked:?}");
     }
-    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    let submission =
+        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
     let verdict = session.data(submission).await;
     assert_eq!(verdict.disposition, Disposition::Next);
     session.disconnected();
@@ -462,7 +464,8 @@ async fn a_message_that_comes_again_and_again_and_faults_a_plugin_is_told_once()
     for message_id in ["<1@x>", "<2@x>", "<1@x>", "<1@x>", "<1@x>"] {
         let head = format!("Message-ID: {message_id}\r\n\r\n");
         let content = Content { head: head.into(), body: Body::Memory(Bytes::new()) };
-        let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+        let submission =
+            Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
         let _ = stage.session().data(submission).await;
     }
     let told = stage.events.take("plugin-poison");

@@ -24,6 +24,7 @@ fn message(head: &'static str) -> MessageScene {
         sender: Some(address("from@example.org")),
         recipients: vec![address("a@example.net")],
         whole: true,
+        results: Arc::default(),
         headers: Vec::new(),
         envelope: Vec::new(),
         tags: Vec::new(),
@@ -231,7 +232,7 @@ fn body_editor(name: &str) -> Plugin {
 
 async fn data(stage: &Stage, content: &Content) -> DataVerdict {
     let envelope = envelope(&["a@example.net"]);
-    stage.session().data(Submission { id: ID, envelope: &envelope, content, size_bytes_max: 100 }).await
+    stage.session().data(Submission { id: ID, envelope: &envelope, content, size_bytes_max: 100, verified: None }).await
 }
 
 /// Copies so much of the old body from there.

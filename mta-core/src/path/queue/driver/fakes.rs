@@ -22,6 +22,7 @@ use crate::base::mail::header::section_bytes;
 use crate::base::mail::id::QueueId;
 use crate::base::time::Now;
 use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::verify::Verification;
 use crate::config::model::{Config, DomainPattern, Log, LogFormat, LogOutput, Metrics, Queue, Relay, Route, Storage};
 use crate::path::settle::Settler;
 use bytes::Bytes;
@@ -56,6 +57,7 @@ pub(super) fn config() -> Config {
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },
         metrics: Metrics::default(),
+        verify: Verification::default(),
     }
 }
 

@@ -149,6 +149,12 @@ impl Driver {
                     policy.authenticated(user);
                 }
             }
+            Effect::Verify => {
+                let Some(incoming) = self.machine.incoming() else { return };
+                let verified = self.doors.verify.verify(incoming).await;
+                let now = self.now();
+                self.machine.handle_verified(verified, now);
+            }
             Effect::Named => {
                 if let (Some(policy), Some(name)) = (&mut self.policy, self.machine.helo()) {
                     policy.named(name);

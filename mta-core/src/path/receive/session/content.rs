@@ -1,7 +1,6 @@
 //! Content: DATA and BDAT, up to the last octet (RFC 5321 4.1.1.4, RFC 3030 2).
 
-use super::state::{Chunk, State};
-use super::timers::Timer;
+use super::state::{Chunk, State, Timer};
 use super::{Effect, Session};
 use crate::base::mail::envelope::BodyType;
 use crate::base::mail::id::QueueId;

@@ -1,7 +1,6 @@
 //! The envelope: MAIL, RCPT and the end of a transaction (RFC 5321 3.3, 4.1.1.2, 4.1.1.3).
 
-use super::state::{Answer, State, Transaction};
-use super::timers::Timer;
+use super::state::{Answer, State, Timer, Transaction};
 use super::{Effect, Session};
 use crate::base::flow::policy::{Asked, Gate, Hook};
 use crate::base::flow::spool::Room;
@@ -48,6 +47,7 @@ impl Session {
             blob: false,
             replies: 1,
             arrived: None,
+            verified: None,
             receipt: None,
         }));
         if self.doors.policy.has(Hook::Mail) {
@@ -204,7 +204,7 @@ impl Session {
                 Some(Asked::Rcpt { sender: transaction.envelope.sender.as_ref(), to: transaction.asked.as_ref()? })
             }),
             Answer::Auth => self.asked_auth(),
-            Answer::Handshake | Answer::Blob | Answer::Check | Answer::Data | Answer::Commit => None,
+            Answer::Handshake | Answer::Blob | Answer::Check | Answer::Verified | Answer::Data | Answer::Commit => None,
         }
     }
 

@@ -1,7 +1,6 @@
 //! The beginning: connect, greeting, EHLO and HELO (RFC 5321 3.1, 3.2).
 
-use super::state::{Answer, Helo, State};
-use super::timers::Timer;
+use super::state::{Answer, Helo, State, Timer};
 use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::flow::policy::{Gate, Hook};

@@ -11,8 +11,8 @@ mod greeting;
 mod outcome;
 mod state;
 mod submission;
-mod timers;
 mod tls;
+mod verification;
 
 use super::doors::Doors;
 use super::replies;
@@ -29,12 +29,11 @@ use crate::base::world::tls::TlsInfo;
 use crate::config::model::Config;
 use crate::config::model::listener::Listener;
 use bytes::Bytes;
-use state::{Answer, Counts, Dialogue, Helo, State, Transaction};
+use state::{Answer, Counts, Dialogue, Helo, State, Timer, Timers, Transaction};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use timers::{Timer, Timers};
 
 /// Replies that may wait to be sent, in octets: a group of some hundred commands.
 const UNSENT_BYTES_MAX: usize = 32 * 1024;
@@ -47,6 +46,8 @@ pub enum Effect {
     Send(Vec<u8>),
     /// Ask the hook of the envelope that [`Session::asked`] names: [`Session::handle_gate`].
     AskGate,
+    /// Verify [`Session::incoming`]: [`Session::handle_verified`].
+    Verify,
     /// Ask `on-data` about [`Session::submission`]: [`Session::handle_data_verdict`].
     AskData,
     /// Take the connection over to TLS: [`Session::handle_secured`], or [`Session::handle_unsecured`] if that fails.

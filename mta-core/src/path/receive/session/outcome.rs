@@ -1,8 +1,7 @@
 //! The content is here: what becomes of the message, and what is answered (RFC 5321 4.2.5, 6.1).
 
-use super::state::{Answer, Arrived, Form, Receipt, State};
+use super::state::{Answer, Arrived, Form, Receipt, State, Timer};
 use super::submission;
-use super::timers::Timer;
 use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
@@ -85,13 +84,19 @@ impl Session {
         self.go_on();
     }
 
-    /// Asks `on-data`, where there is one.
-    fn decide(&mut self) {
+    /// Refuses what names others as its authors; has the message verified, where it comes from outside; then asks `on-data`,
+    /// where there is one.
+    pub(super) fn decide(&mut self) {
         if self.has_foreign_author() {
             return self.refuse_message(&replies::FROM_NOT_YOURS, None);
         }
+        if self.is_to_be_verified() {
+            return self.verify();
+        }
         if !self.doors.policy.has(Hook::Data) {
-            return self.offer(Edits::default(), Vec::new(), None);
+            let verified = self.transaction.as_ref().and_then(|transaction| transaction.verified.as_deref());
+            let headers = verified.map(|verified| verified.edits.clone()).unwrap_or_default();
+            return self.offer(Edits { headers }, Vec::new(), None);
         }
         if let Some(transaction) = &mut self.transaction {
             transaction.asked_policy = true;
@@ -117,6 +122,7 @@ impl Session {
             envelope: &transaction.envelope,
             content: &arrived.content,
             size_bytes_max: self.config.limits.message_bytes_max,
+            verified: transaction.verified.as_deref(),
         })
     }
 
@@ -186,6 +192,7 @@ impl Session {
 
     /// Hands the message to the spool; nothing is answered before it is durable.
     fn offer(&mut self, mut edits: Edits, mut tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
+        let held = held.or_else(|| self.held_by_verification());
         let (Some(transaction), Some(helo)) = (&mut self.transaction, &self.helo) else { return };
         let Some(Arrived { content, form }) = transaction.arrived.take() else { return };
         let at = self.now.wall;
@@ -205,12 +212,16 @@ impl Session {
             envelope: &transaction.envelope,
             at,
         };
-        let trace = trace.field();
         // Only signatures depend on it so far.
         let may_relay = || self.user.is_some() || relay::is_inside(&self.config, self.peer.ip());
         if !self.config.dkim.is_empty() && may_relay() {
             tags.push((OURS_TAG.into(), Box::default()));
         }
+        // Our results stand above the field of the hop that they are about (RFC 8601 5).
+        let trace = match transaction.verified.take() {
+            Some(verified) => [verified.field, trace.field()].concat().into(),
+            None => trace.field(),
+        };
         let empty = Envelope { recipients: Vec::new(), sender: None, envid: None, ..transaction.envelope };
         let envelope = std::mem::replace(&mut transaction.envelope, empty);
         let progress = match &held {
@@ -296,7 +307,7 @@ impl Session {
     }
 
     /// The message is refused after its content came.
-    fn refuse_message(&mut self, reply: &Reply, plugin: Option<&str>) {
+    pub(super) fn refuse_message(&mut self, reply: &Reply, plugin: Option<&str>) {
         if let Some(transaction) = &self.transaction {
             let text = reply.to_string();
             let (sender, recipients) = match &transaction.receipt {
@@ -323,7 +334,7 @@ impl Session {
         self.count_error(reply);
     }
 
-    fn state_is_waiting_for(&self, answer: Answer) -> bool {
+    pub(super) fn state_is_waiting_for(&self, answer: Answer) -> bool {
         matches!(self.state, State::Waiting(waiting) if waiting == answer)
     }
 }

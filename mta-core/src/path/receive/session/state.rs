@@ -1,5 +1,7 @@
-//! What a session knows while it runs: where it stands in the dialogue (RFC 5321 4.1.4), and its transaction.
+//! What a session knows while it runs: where it stands in the dialogue (RFC 5321 4.1.4), its transaction, and its timers, a
+//! closed table.
 
+use crate::base::flow::policy::verify::Verified;
 use crate::base::mail::content::Content;
 use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
@@ -10,6 +12,7 @@ use crate::base::smtp::reply::Reply;
 use crate::path::receive::collect::Collector;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What the session is about.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ pub(super) enum Answer {
     Mail,
     Rcpt,
     Blob,
+    Verified,
     Data,
     Commit,
 }
@@ -112,6 +116,8 @@ pub(super) struct Transaction {
     pub(super) replies: usize,
     /// The whole content, while it is decided on.
     pub(super) arrived: Option<Arrived>,
+    /// What was found out about it, where it comes from outside.
+    pub(super) verified: Option<Box<Verified>>,
     /// What will be told once it is durable.
     pub(super) receipt: Option<Receipt>,
 }
@@ -153,4 +159,52 @@ pub(super) struct Receipt {
     pub(super) bytes: u64,
     /// Held: by which plugin and why.
     pub(super) held: Option<(Arc<str>, Box<str>)>,
+}
+
+/// What can run out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// The client says nothing (RFC 5321 4.5.3.2.7).
+    Idle,
+    /// The content takes too long in all.
+    Data,
+    /// The session takes too long in all.
+    Session,
+    /// A TLS handshake takes too long.
+    Handshake,
+}
+
+/// When each runs out; stopped ones never do.
+#[derive(Debug)]
+pub(super) struct Timers {
+    at: [Option<Instant>; 4],
+}
+
+impl Timers {
+    pub(super) fn new() -> Self {
+        Self { at: [None; 4] }
+    }
+
+    pub(super) fn start(&mut self, timer: Timer, now: Instant, after: Duration) {
+        // A limit beyond the end of time is none.
+        self.at[timer as usize] = now.checked_add(after);
+    }
+
+    pub(super) fn stop(&mut self, timer: Timer) {
+        self.at[timer as usize] = None;
+    }
+
+    /// The next moment at which one runs out.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.at.iter().flatten().min().copied()
+    }
+
+    /// One that has run out; it is stopped.
+    pub(super) fn expired(&mut self, now: Instant) -> Option<Timer> {
+        let timer = [Timer::Session, Timer::Data, Timer::Handshake, Timer::Idle]
+            .into_iter()
+            .find(|timer| self.at[*timer as usize].is_some_and(|at| at <= now))?;
+        self.stop(timer);
+        Some(timer)
+    }
 }

@@ -2,8 +2,7 @@
 //!
 //! Nothing that came in clear counts inside: neither what the client said of itself nor octets that it sent too early.
 
-use super::state::{Answer, State};
-use super::timers::Timer;
+use super::state::{Answer, State, Timer};
 use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::smtp::command::Command;

@@ -72,11 +72,11 @@ fn listening(auth: AuthOffer) -> Config {
 }
 
 fn world(auth: AuthOffer, offered: Offered, later: Option<Later>) -> (World, Arc<Users>) {
-    let World { config, doors, spool, policy, tls, heard } = World::new(listening(auth));
+    let World { config, doors, spool, policy, tls, verify, heard } = World::new(listening(auth));
     let users = Arc::new(Users { offered, later, asked: Mutex::default() });
     let doors = Arc::into_inner(doors).expect("nobody else has it yet");
     let doors = Arc::new(doors.with_users(Arc::<Users>::clone(&users)));
-    (World { config, doors, spool, policy, tls, heard }, users)
+    (World { config, doors, spool, policy, tls, verify, heard }, users)
 }
 
 /// A session that said EHLO, from outside.

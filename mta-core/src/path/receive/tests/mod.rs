@@ -7,10 +7,12 @@ mod protocol;
 mod sockets;
 mod splits;
 mod tls;
+mod verification;
 mod world;
 
 use super::session::{Effect, Session};
 use crate::base::flow::policy::SessionPolicy;
+use crate::base::flow::policy::verify::Verify as _;
 use crate::base::flow::spool::Blob;
 use crate::base::time::{Now, UnixMillis};
 use crate::config::model::Config;
@@ -141,6 +143,11 @@ impl Bench {
                 session.handle_checked(checked.now_or_never().expect("ready"), now);
             }
             Effect::Authenticated => policy.authenticated(session.user().expect("a user")),
+            Effect::Verify => {
+                let incoming = session.incoming().expect("a message is verified");
+                let verified = self.world.verify.verify(incoming).now_or_never().expect("ready");
+                session.handle_verified(verified, now);
+            }
             Effect::Named => policy.named(session.helo().expect("a name")),
             Effect::TransactionEnded => policy.transaction_ended(),
             Effect::OpenBlob(_) => match self.world.spool.open() {

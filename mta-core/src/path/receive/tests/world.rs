@@ -6,6 +6,7 @@ use crate::base::flow::Answer;
 use crate::base::flow::entry::Entry;
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::Selection;
+use crate::base::flow::policy::verify::{Incoming, Verified, Verify};
 use crate::base::flow::policy::{
     Asked, Attempted, DataVerdict, Disposition, Gate, Hook, Policy, RouteVerdict, SendVerdict, Sending, Sendout,
     SessionInfo, SessionPolicy, Submission, Unplaced,
@@ -22,6 +23,7 @@ use crate::base::world::tls::{Secured, ServerTls, TlsInfo};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::auth::Auth;
 use crate::config::model::listener::{Listener, Tls};
+use crate::config::model::verify::Verification;
 use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Metrics, Network, Queue, Relay, Storage};
 use crate::path::receive::doors::Doors;
 use bytes::Bytes;
@@ -55,6 +57,7 @@ pub(super) fn config() -> Config {
         plugins: Vec::new(),
         log: Log::default(),
         metrics: Metrics::default(),
+        verify: Verification { enabled: false, ..Verification::default() },
     }
 }
 
@@ -70,6 +73,7 @@ pub(super) struct World {
     pub(super) spool: Arc<TestSpool>,
     pub(super) policy: Arc<TestPolicy>,
     pub(super) tls: Arc<TestTls>,
+    pub(super) verify: Arc<TestVerify>,
     pub(super) heard: Arc<Heard>,
 }
 
@@ -78,18 +82,20 @@ impl World {
         let spool = Arc::new(TestSpool::default());
         let policy = Arc::new(TestPolicy::default());
         let tls = Arc::new(TestTls::default());
+        let verify = Arc::new(TestVerify::default());
         let heard = Arc::new(Heard::default());
         let config = watch::Sender::new(Arc::new(config));
         let doors = Doors::new(
             config.subscribe(),
             Arc::clone(&spool) as Arc<dyn Spool>,
             Arc::clone(&policy) as Arc<dyn Policy>,
+            Arc::clone(&verify) as Arc<dyn Verify>,
             Arc::clone(&heard) as Arc<dyn Observe>,
             Arc::new(RealClock),
             Arc::new(CountingDice::default()),
         );
         let doors = Arc::new(doors.with_tls(Arc::clone(&tls) as Arc<dyn ServerTls>));
-        Self { config, doors, spool, policy, tls, heard }
+        Self { config, doors, spool, policy, tls, verify, heard }
     }
 }
 
@@ -231,6 +237,24 @@ impl Spool for TestSpool {
         _limit: usize,
     ) -> Answer<'_, Result<Vec<Arc<Entry>>, SpoolFault>> {
         Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+/// Finds what it is told, and keeps what it was asked about.
+#[derive(Default)]
+pub(super) struct TestVerify {
+    pub(super) found: Mutex<Verified>,
+    pub(super) asked: Mutex<Vec<String>>,
+}
+
+impl Verify for TestVerify {
+    fn verify<'a>(&'a self, incoming: Incoming<'a>) -> Answer<'a, Verified> {
+        let sender = incoming.envelope.sender.as_ref().map(ToString::to_string).unwrap_or_default();
+        let Body::Memory(body) = &incoming.content.body else { panic!("small bodies are in memory") };
+        let asked = format!("{} {} {sender} {}", incoming.peer, incoming.helo, body.len());
+        self.asked.lock().expect("no panic").push(asked);
+        let found = self.found.lock().expect("no panic").clone();
+        Box::pin(async { found })
     }
 }
 

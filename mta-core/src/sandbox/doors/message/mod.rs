@@ -8,6 +8,7 @@ use super::super::host::bindings::mailwright::plugin::message::{AuthResult, Erro
 use super::super::host::bindings::mailwright::plugin::types::Address;
 use super::super::host::call::Call;
 use super::super::scene::{MessageScene, Refused};
+use crate::base::flow::policy::verify::AuthResult as Found;
 use crate::base::mail::content::Body;
 use crate::base::mail::edits::EnvelopeEdit;
 use octets::indices;
@@ -126,8 +127,13 @@ impl Host for Call {
     }
 
     fn auth_results(&mut self) -> Result<Vec<AuthResult>, Error> {
-        // SPF, DKIM and DMARC are not evaluated by this version: there are no results.
-        self.message().map(|_| Vec::new())
+        let told = |result: &Found| AuthResult {
+            method: result.method.name().to_owned(),
+            outcome: result.outcome.name().to_owned(),
+            domain: result.domain.as_deref().map(str::to_owned),
+            detail: result.detail.clone().into(),
+        };
+        Ok(self.message()?.results.iter().map(told).collect())
     }
 
     fn tag(&mut self, name: String) -> Result<Option<String>, Error> {

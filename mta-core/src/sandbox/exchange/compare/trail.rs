@@ -232,6 +232,7 @@ mod tests {
             sender: None,
             recipients: Vec::new(),
             whole: true,
+            results: Arc::default(),
             headers: Vec::new(),
             envelope: Vec::new(),
             tags: Vec::new(),

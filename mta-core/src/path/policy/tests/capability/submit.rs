@@ -182,7 +182,8 @@ async fn a_chain_of_mail_of_plugins_ends_and_a_bounce_is_answered_without_a_send
         let mut envelope = envelope(&["b@example.org"]);
         envelope.sender = envelope.sender.filter(|_| has_sender);
         let content = content(head, "text\r\n");
-        let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+        let submission =
+            Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
         assert_eq!(stage.session().data(submission).await.disposition, Disposition::Next, "{head}");
         assert_eq!(stage.events.faults(), [], "{head}");
         assert_eq!(spool.offers.lock().expect("whole").len(), usize::from(wanted == SENT));
@@ -223,7 +224,8 @@ async fn guests_write_neither_the_tag_nor_the_field_of_the_chain() {
     let granted = Plugin { edit: vec![EditGrant::Headers], ..sender() };
     let (stage, _) = serving(granted, Kept::default(), &[ADD_HEADER, SET_TAG], &[("on-data", &body)]).await;
     let (envelope, content) = (envelope(&["b@example.org"]), content("Subject: x\r\n\r\n", "text\r\n"));
-    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    let submission =
+        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
     let verdict = stage.session().data(submission).await;
     assert_eq!((verdict.disposition, verdict.edits.headers.len(), verdict.tags.len()), (Disposition::Next, 0, 0));
     assert_eq!(stage.events.faults(), []);
@@ -269,7 +271,8 @@ async fn a_shadow_sends_no_mail() {
     let body = format!("{} {NEXT}", sends(NOT_PERMITTED));
     let (stage, spool) = serving(shadow, Kept::default(), &[SEND], &[("on-data", &body)]).await;
     let (envelope, content) = (envelope(&["a@example.net"]), content("A: b\r\n\r\n", ""));
-    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    let submission =
+        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
     assert_eq!(stage.session().data(submission).await.disposition, Disposition::Next);
     stage.host.told().await;
     let report = stage.host.differences(Some("signup")).expect("it is on trial").remove(0);

@@ -196,7 +196,8 @@ async fn hello_looks_at_four_hooks_and_stamps_the_message() {
     assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Next);
     let envelope = envelope(&["a@example.net"]);
     let content = content("Subject: Hello, world\r\n\r\n", "text\r\n");
-    let submission = Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 };
+    let submission =
+        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
     let verdict = session.data(submission).await;
     assert_eq!(verdict.disposition, Disposition::Next);
     assert_eq!(verdict.edits, added("rcpts=1 subject=12"));
@@ -226,8 +227,15 @@ async fn an_instance_of_hello_ends_with_its_transaction() {
         for recipient in &envelope.recipients {
             assert_eq!(session.gate(Asked::Rcpt { sender: envelope.sender.as_ref(), to: recipient }).await, Gate::Next);
         }
-        let verdict =
-            session.data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20 }).await;
+        let verdict = session
+            .data(Submission {
+                id: ID,
+                envelope: &envelope,
+                content: &content,
+                size_bytes_max: 1 << 20,
+                verified: None,
+            })
+            .await;
         // A count that went on would say 4, then 6.
         assert_eq!(verdict.edits, added("rcpts=2 subject=1"));
         session.transaction_ended();

@@ -1,0 +1,97 @@
+//! Mail from outside is verified before policy is asked, and what was found is told (RFC 8601 5).
+
+use super::world::verdict;
+use super::*;
+use crate::base::flow::entry::Progress;
+use crate::base::flow::policy::Disposition;
+use crate::base::flow::policy::verify::{Consequence, Verified};
+use crate::base::mail::edits::HeaderEdit;
+use crate::base::smtp::reply::Reply;
+use crate::base::smtp::status::EnhancedStatus;
+use crate::config::model::verify::Verification;
+
+fn verifying() -> Config {
+    Config { verify: Verification::default(), ..config() }
+}
+
+fn finding(consequence: Consequence, peer: &str) -> Bench {
+    deciding(consequence, peer, None)
+}
+
+fn deciding(consequence: Consequence, peer: &str, disposition: Option<Disposition>) -> Bench {
+    let world = World::new(verifying());
+    let forged = HeaderEdit::Set { name: "Authentication-Results".into(), nth: 0, value: None };
+    let field = "Authentication-Results: mx.example; none\r\n".into();
+    let found = Verified { field, edits: vec![forged], consequence, ..Verified::default() };
+    *world.verify.found.lock().expect("no panic") = found;
+    *world.policy.data.lock().expect("no panic") = disposition.map(verdict);
+    Bench::in_world(world, peer)
+}
+
+fn asked(bench: &Bench) -> Vec<String> {
+    bench.world.verify.asked.lock().expect("no panic").clone()
+}
+
+#[test]
+fn our_own_clients_are_not_verified_and_neither_is_anybody_where_it_is_off() {
+    let mut inside = finding(Consequence::Go, INSIDE);
+    assert!(inside.send("x\r\n").starts_with("250 "));
+    assert_eq!(asked(&inside), [""; 0]);
+    let elsewhere = Verification { listeners: vec!["other".into()], ..Verification::default() };
+    for verify in [Verification { enabled: false, ..Verification::default() }, elsewhere] {
+        let mut bench = Bench::with(Config { verify, ..config() }, OUTSIDE);
+        assert!(bench.send("x\r\n").starts_with("250 "));
+        assert_eq!(asked(&bench), [""; 0]);
+    }
+}
+
+#[test]
+fn results_stand_above_our_received_and_forged_ones_go_rfc8601_5() {
+    let mut bench = finding(Consequence::Go, OUTSIDE);
+    assert!(bench.send("Authentication-Results: mx.example; spf=pass\r\n\r\nbody\r\n").starts_with("250 "));
+    assert_eq!(asked(&bench), ["198.51.100.7 c.example a@b.example 6"]);
+    let kept = bench.world.spool.kept.lock().expect("no panic");
+    let entry = &kept[0].entry;
+    assert!(entry.trace.starts_with("Authentication-Results: mx.example; none\r\nReceived: from c.example "));
+    assert_eq!(entry.edits.headers.len(), 1);
+    assert!(matches!(entry.progress[0], Progress::Pending { .. }));
+}
+
+#[test]
+fn a_large_message_is_verified_when_it_lies_on_the_disk() {
+    let mut bench = finding(Consequence::Go, OUTSIDE);
+    let body = format!("Subject: x\r\n\r\n{}\r\n", "y".repeat(9000));
+    assert!(bench.send(body).starts_with("250 "));
+    assert_eq!(asked(&bench), ["198.51.100.7 c.example a@b.example 9002"]);
+}
+
+#[test]
+fn a_refusal_is_the_final_reply_and_policy_is_not_asked_rfc7372_3() {
+    for code in [550, 451] {
+        let class = u8::try_from(code / 100).expect("a digit");
+        let reply = Reply::from_text(code, Some(EnhancedStatus::new(class, 7, 26)), "no");
+        let mut bench = deciding(Consequence::Refuse(reply), OUTSIDE, Some(Disposition::Accept));
+        assert_eq!(bench.send("x\r\n"), format!("{code} {class}.7.26 no\r\n"));
+        assert!(bench.world.heard.has("message-refused", "7.26 no"));
+        assert!(!bench.world.policy.asked.lock().expect("no panic").iter().any(|asked| asked.starts_with("data")));
+        // The session goes on.
+        assert_eq!(bench.say("NOOP\r\n"), "250 2.0.0 ok\r\n");
+    }
+}
+
+#[test]
+fn what_is_held_is_held_whatever_plugins_think_but_they_may_refuse_it() {
+    let held = |disposition: Option<Disposition>| {
+        let mut bench = deciding(Consequence::Hold("why".into()), OUTSIDE, disposition);
+        let answer = bench.send("x\r\n");
+        let kept = bench.world.spool.kept.lock().expect("no panic");
+        let progress = kept.first().map(|kept| kept.entry.progress[0].clone());
+        (answer, progress)
+    };
+    for disposition in [None, Some(Disposition::Next), Some(Disposition::Accept)] {
+        assert_eq!(held(disposition).1, Some(Progress::Held("why".into())));
+    }
+    assert_eq!(held(Some(Disposition::Quarantine("mine".into()))).1, Some(Progress::Held("mine".into())));
+    let no = Reply::from_text(550, Some(EnhancedStatus::new(5, 7, 1)), "no");
+    assert_eq!(held(Some(Disposition::Reject(no))), ("550 5.7.1 no\r\n".to_owned(), None));
+}
