@@ -13,6 +13,7 @@ use crate::base::flow::operator::Operate;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::mail::tie::Key;
 use crate::base::world::dns::Dns;
 use crate::base::world::metrics::Measure;
 use crate::base::world::net::Net;
@@ -29,7 +30,7 @@ use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
-use crate::edge::supplies::Shelf;
+use crate::edge::supplies::{self, Shelf};
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
 use crate::edge::world::dns::HickoryDns;
@@ -39,6 +40,7 @@ use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::edge::world::ticker;
 use crate::path::deliver::driver::{Deliverer, Parts};
+use crate::path::feedback::driver::Teller;
 use crate::path::policy::{Host, HostSettings};
 use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
@@ -114,7 +116,8 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 pub fn check(file: &ConfigFile) -> Result<Config, String> {
     let config = file.load()?;
     let wrong = runtime()?.block_on(async {
-        let host = host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None)?;
+        let host =
+            host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None, None)?;
         let mut wrong = Vec::new();
         let supplies = Shelf::default().read(&config)?.supplies;
         for plugin in &config.plugins {
@@ -214,7 +217,8 @@ impl Server {
         let store = open_store(&config)?;
         let shelf = Arc::new(Shelf::default());
         let suppressor = Arc::new(open_suppression(&config, &world).await?);
-        let host = load_plugins(&config, &world, &shelf, &suppressor).await?;
+        let key = supplies::key(&config.data_dir, &*world.dice)?;
+        let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
@@ -231,11 +235,11 @@ impl Server {
         let config = watch::Sender::new(Arc::new(config));
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &config, &policy);
+        let deliver = deliverer(&world, &config, &policy, &key);
         run_beside(&host, &deliver, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
-        let parts = queue_doors(&spool, &deliver, &policy, config.subscribe(), &world);
+        let parts = queue_doors(&spool, &deliver, &policy, &config, &world, &key);
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
         let operations = operations(operate, &reloads, suppressor, &world, metrics);
@@ -250,6 +254,7 @@ impl Server {
             Arc::clone(&world.observe),
             world.clock,
             world.dice,
+            key,
         ));
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
@@ -365,10 +370,12 @@ async fn load_plugins(
     world: &World,
     shelf: &Shelf,
     suppressor: &Arc<Suppressor>,
+    key: &Arc<Key>,
 ) -> Result<Host, String> {
     let journal = open_journal(config, PLUGIN_DATA)?;
     let compiler = Compiler::cached(&config.data_dir, Arc::clone(&world.observe));
-    let host = host(world, compiler, journal, Some(Arc::<Suppressor>::clone(suppressor) as Arc<dyn Suppress>))?;
+    let suppress = Some(Arc::<Suppressor>::clone(suppressor) as Arc<dyn Suppress>);
+    let host = host(world, compiler, journal, suppress, Some(Arc::clone(key)))?;
     host.recall().await.map_err(|fault| unread(config, PLUGIN_DATA, &fault))?;
     let reading = shelf.read(config)?;
     let loaded = host.load(&config.plugins, &reading.supplies, &plugins::read).await;
@@ -383,6 +390,7 @@ fn host(
     compiler: Compiler,
     journal: Option<Arc<dyn Journal>>,
     suppress: Option<Arc<dyn Suppress>>,
+    key: Option<Arc<Key>>,
 ) -> Result<Host, String> {
     let reach = Reach {
         dice: Arc::clone(&world.dice),
@@ -390,12 +398,17 @@ fn host(
         http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
     };
     let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
-    let host = Host::new(HostSettings { journal, suppress, compiler: Arc::new(compiler), ..settings })?;
+    let host = Host::new(HostSettings { journal, suppress, key, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }
 
-fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dyn Policy>) -> Arc<Deliverer> {
+fn deliverer(
+    world: &World,
+    config: &watch::Sender<Arc<Config>>,
+    policy: &Arc<dyn Policy>,
+    key: &Arc<Key>,
+) -> Arc<Deliverer> {
     Arc::new(Deliverer::new(Parts {
         config: config.subscribe(),
         clock: Arc::clone(&world.clock),
@@ -404,6 +417,7 @@ fn deliverer(world: &World, config: &watch::Sender<Arc<Config>>, policy: &Arc<dy
         dns: Arc::clone(&world.dns),
         maildirs: Arc::new(FileMaildirs),
         policy: Arc::clone(policy),
+        key: Arc::clone(key),
         observe: Arc::clone(&world.observe),
     }))
 }
@@ -421,14 +435,23 @@ fn queue_doors(
     spool: &Arc<spool::SpoolDoor>,
     deliver: &Arc<Deliverer>,
     policy: &Arc<dyn Policy>,
-    config: watch::Receiver<Arc<Config>>,
+    config: &watch::Sender<Arc<Config>>,
     world: &World,
+    key: &Arc<Key>,
 ) -> queue::Doors {
+    let teller = Teller {
+        config: config.subscribe(),
+        key: Arc::clone(key),
+        policy: Arc::clone(policy),
+        clock: Arc::clone(&world.clock),
+        observe: Arc::clone(&world.observe),
+    };
     queue::Doors {
         spool: Arc::<spool::SpoolDoor>::clone(spool),
         deliver: Arc::<Deliverer>::clone(deliver),
         policy: Arc::clone(policy),
-        settle: Arc::new(Settler::new(config, Arc::clone(&world.dice))),
+        feedback: Arc::new(teller),
+        settle: Arc::new(Settler::new(config.subscribe(), Arc::clone(&world.dice))),
         clock: Arc::clone(&world.clock),
         observe: Arc::clone(&world.observe),
     }

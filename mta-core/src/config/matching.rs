@@ -2,6 +2,7 @@
 
 use super::model::{Config, DomainPattern, Network};
 use crate::base::flow::attempt::{NextHop, Routes};
+use crate::base::mail::address::Address;
 use crate::base::mail::domain::Domain;
 use std::fmt;
 use std::net::IpAddr;
@@ -80,6 +81,10 @@ impl Routes for Config {
     fn named(&self, route: &str) -> Option<NextHop> {
         let found = self.routes.iter().find(|known| known.name.as_deref() == Some(route));
         found.map(|route| route.via.clone())
+    }
+
+    fn is_feedback(&self, to: &Address) -> bool {
+        self.feedback.as_ref().is_some_and(|feedback| feedback.takes(to))
     }
 
     fn has_pool(&self, pool: &str) -> bool {

@@ -1,6 +1,7 @@
-//! The life of a message: seven stages, none of which imports another.
+//! The life of a message: eight stages, none of which imports another.
 
 pub mod deliver;
+pub mod feedback;
 pub mod policy;
 pub mod queue;
 pub mod receive;

@@ -59,6 +59,7 @@ pub fn keys() -> Vec<String> {
         names("secret", supplies::SECRET),
         names("table", supplies::TABLE),
         names("tenant", tenant::TENANT),
+        names("feedback", tenant::FEEDBACK),
         names("plugin", plugin::PLUGIN),
         names("plugin.mode", plugin::MODE),
         names("plugin.budget", plugin::BUDGET),

@@ -43,6 +43,7 @@ pub(super) fn unset() -> Config {
         secrets: Vec::new(),
         tables: Vec::new(),
         tenants: Vec::new(),
+        feedback: None,
         plugins: Vec::new(),
         log: Log::default(),
         metrics: Metrics::default(),
@@ -194,6 +195,7 @@ pub(super) const CONFIG: &[Key<Config>] = &[
     Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },
     Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
     Key { name: "tenant", read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", super::tenant::tenant)) },
+    Key { name: "feedback", read: |c, v| c.feedback = super::tenant::feedback(v) },
     Key { name: "plugin", read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", super::plugin::plugin)) },
     Key {
         name: "log",

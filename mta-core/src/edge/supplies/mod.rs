@@ -1,10 +1,13 @@
 //! What the operator supplies plugins with: read at the start and at each reload; tables also when their files change.
 
 mod file;
+mod key;
 mod secrets;
 mod tables;
 #[cfg(test)]
 mod tables_tests;
+
+pub use key::key;
 
 use crate::base::world::Observe;
 use crate::config::model::Config;

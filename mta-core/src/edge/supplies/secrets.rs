@@ -3,6 +3,7 @@
 use super::file;
 use crate::config::model::SecretSource;
 use crate::sandbox::{SECRET_BYTES_MAX, Secret};
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -28,12 +29,21 @@ pub(super) fn read(source: &SecretSource) -> Result<Arc<Secret>, String> {
 
 fn from_file(path: &Path) -> Result<Vec<u8>, String> {
     let (opened, about) = file::open(path)?;
-    let mode = about.mode() & 0o7777;
-    if mode & OTHERS != 0 {
-        let shown = path.display();
-        return Err(format!("{shown} may be read or written by others (its mode is {mode:04o}): chmod 600 {shown}"));
-    }
+    is_private(path, &about)?;
     file::content(opened, path, SECRET_BYTES_MAX)
+}
+
+/// Whether the owner alone may read and write the file.
+///
+/// # Errors
+/// Others may; in words for the operator.
+pub(super) fn is_private(path: &Path, about: &Metadata) -> Result<(), String> {
+    let mode = about.mode() & 0o7777;
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(format!("{shown} may be read or written by others (its mode is {mode:04o}): chmod 600 {shown}"))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::slots::Slots;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::mail::tie::Key;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Doors {
     pub clock: Arc<dyn Clock>,
     /// For session and queue ids.
     pub dice: Arc<dyn Dice>,
+    /// What tells addresses that lead back to our mail from others.
+    pub key: Arc<Key>,
     /// How many sessions there are.
     pub slots: Arc<Slots>,
     /// Content that all sessions together hold in memory.
@@ -52,9 +55,10 @@ impl Doors {
         observe: Arc<dyn Observe>,
         clock: Arc<dyn Clock>,
         dice: Arc<dyn Dice>,
+        key: Arc<Key>,
     ) -> Self {
         let content_memory = Arc::new(ContentMemory::default());
-        Self { config, spool, policy, observe, clock, dice, slots: Arc::default(), content_memory }
+        Self { config, spool, policy, observe, clock, dice, key, slots: Arc::default(), content_memory }
     }
 }
 

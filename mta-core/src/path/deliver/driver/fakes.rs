@@ -10,6 +10,7 @@ use crate::base::flow::policy::{
 use crate::base::mail::content::Composed;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::render::Rendered;
+use crate::base::mail::tie::{KEY_BYTES, Key};
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
 use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
@@ -121,6 +122,7 @@ impl World {
             tables: Vec::new(),
             pools: self.pools.lock().expect("whole").clone(),
             tenants: Vec::new(),
+            feedback: None,
             plugins: Vec::new(),
             log: Log::default(),
             metrics: Metrics::default(),
@@ -133,6 +135,7 @@ impl World {
             dns: Arc::<Self>::clone(self),
             maildirs: Arc::<Self>::clone(self),
             policy: Arc::<Self>::clone(self),
+            key: Arc::new(Key::new([7; KEY_BYTES])),
             observe: Arc::<Self>::clone(self),
         }
     }

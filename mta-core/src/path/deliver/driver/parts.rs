@@ -1,6 +1,7 @@
 //! What the driver is built of.
 
 use crate::base::flow::policy::Policy;
+use crate::base::mail::tie::Key;
 use crate::base::world::dns::Dns;
 use crate::base::world::maildir::Maildirs;
 use crate::base::world::net::Net;
@@ -25,6 +26,8 @@ pub struct Parts {
     pub maildirs: Arc<dyn Maildirs>,
     /// `on-pre-send`.
     pub policy: Arc<dyn Policy>,
+    /// What ties reports that come back to what goes out.
+    pub key: Arc<Key>,
     /// Events.
     pub observe: Arc<dyn Observe>,
 }

@@ -191,3 +191,19 @@ pub(super) fn attempt_scene(
     };
     Some(Scene { tenant: entry.tenant.as_deref().map(Into::into), session: None, message, delivery: Some(delivery) })
 }
+
+/// A report that came back, as the message that can be read at `on-feedback`.
+pub(super) fn report_scene(entry: &Entry, content: &Content) -> Scene {
+    let message = MessageScene {
+        id: entry.id,
+        content: content.clone(),
+        sender: entry.envelope.sender.clone(),
+        recipients: entry.envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect(),
+        whole: false,
+        headers: entry.edits.headers.clone(),
+        envelope: Vec::new(),
+        tags: entry.tags.clone(),
+        body: BodyScene::new(entry.envelope.body, None),
+    };
+    Scene { message: Some(message), ..Scene::default() }
+}

@@ -50,6 +50,7 @@ pub(super) fn config() -> Config {
         tables: Vec::new(),
         pools: Vec::new(),
         tenants: Vec::new(),
+        feedback: None,
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },
         metrics: Metrics::default(),
@@ -386,7 +387,8 @@ impl Foundation {
         let settle: Arc<dyn Settle> = Arc::new(Settler::new(self.config.subscribe(), Arc::new(Counting::default())));
         let doors = Doors {
             spool: Arc::clone(&self.spool) as Arc<dyn Spool>,
-            deliver: Arc::new(AskedDeliver(asked)),
+            deliver: Arc::new(AskedDeliver(asked.clone())),
+            feedback: Arc::new(AskedDeliver(asked)),
             settle,
             policy: Arc::new(ToldPolicy(tell_policy, Arc::clone(&self.placer))),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,

@@ -3,6 +3,7 @@
 use super::state::{Answer, State, Transaction};
 use super::timers::Timer;
 use super::{Effect, Session};
+use crate::base::event::Event;
 use crate::base::flow::policy::{Asked, Gate, Hook};
 use crate::base::flow::spool::Room;
 use crate::base::mail::envelope::{Envelope, Recipient};
@@ -11,7 +12,8 @@ use crate::base::smtp::command::Mail;
 use crate::base::smtp::dot::LineEndCheck;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
-use crate::path::receive::{relay, replies};
+use crate::path::receive::relay::{self, Refused};
+use crate::path::receive::replies;
 use std::sync::Arc;
 
 impl Session {
@@ -150,8 +152,13 @@ impl Session {
         if transaction.envelope.recipients.len() >= self.config.limits.recipients_per_message_max {
             return Some(replies::TOO_MANY_RECIPIENTS);
         }
-        let allowed = relay::is_allowed(&self.config, self.peer.ip(), &recipient.address);
-        (!allowed).then_some(replies::RELAY_DENIED)
+        let (peer, now) = (self.peer.ip(), self.now.wall);
+        let refused = relay::allows(&self.config, &self.doors.key, peer, &recipient.address, now).err()?;
+        if refused == Refused::NotOurs {
+            let (session, why) = (Some(&*self.id), "its address is none that we made, or too old");
+            self.doors.observe.event(Event::FeedbackUntied { session, id: None, why });
+        }
+        Some(refused.reply())
     }
 
     fn refuse_rcpt(&mut self, reply: &Reply) {

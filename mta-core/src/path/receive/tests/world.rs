@@ -16,6 +16,7 @@ use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
+use crate::base::mail::tie::{KEY_BYTES, Key};
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Metrics, Network, Queue, Relay, Storage};
@@ -44,6 +45,7 @@ pub(super) fn config() -> Config {
         tables: Vec::new(),
         pools: Vec::new(),
         tenants: Vec::new(),
+        feedback: None,
         plugins: Vec::new(),
         log: Log::default(),
         metrics: Metrics::default(),
@@ -72,6 +74,7 @@ impl World {
             Arc::clone(&heard) as Arc<dyn Observe>,
             Arc::new(RealClock),
             Arc::new(CountingDice::default()),
+            Arc::new(Key::new([7; KEY_BYTES])),
         );
         Self { config, doors: Arc::new(doors), spool, policy, heard }
     }
@@ -223,7 +226,9 @@ impl Policy for TestPolicy {
             Hook::Data => self.data.lock().expect("no panic").is_some(),
             Hook::Helo => self.helo.lock().expect("no panic").is_some(),
             Hook::Mail => self.mail.lock().expect("no panic").is_some(),
-            Hook::Auth | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Http | Hook::Tick => false,
+            Hook::Auth | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback | Hook::Http | Hook::Tick => {
+                false
+            }
             Hook::Disconnect => true,
         }
     }
