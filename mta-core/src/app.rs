@@ -242,6 +242,8 @@ impl Server {
         let parts = queue_doors(&spool, &deliver, &policy, &config, &world, &key);
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads = Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&log)));
+        let following = Arc::clone(&reloads);
+        beside.spawn(async move { following.follow().await });
         let operations = operations(operate, &reloads, suppressor, &world, metrics);
         beside.spawn(async move { control.serve(Arc::new(operations)).await });
 

@@ -2,6 +2,7 @@
 
 use super::model::Feedback;
 use crate::base::mail::address::Address;
+use crate::base::mail::domain::Domain;
 use crate::base::mail::tie;
 
 /// What an address is to the feedback domain.
@@ -21,7 +22,12 @@ impl Feedback {
     /// What the address is.
     #[must_use]
     pub fn place(&self, address: &Address) -> Place {
-        if address.domain().is_none_or(|domain| domain.to_ascii() != self.domain) {
+        // Asked of every recipient: names in ASCII, nearly all there are, are compared as they stand.
+        let is_here = |domain: &Domain| match domain.is_ascii() {
+            true => *domain == self.domain,
+            false => domain.to_ascii() == self.domain,
+        };
+        if !address.domain().is_some_and(is_here) {
             return Place::Elsewhere;
         }
         match address.local() {
@@ -49,7 +55,6 @@ impl Feedback {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::mail::domain::Domain;
     use crate::config::model::DomainPattern;
     use std::time::Duration;
 

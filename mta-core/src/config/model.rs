@@ -344,6 +344,8 @@ pub struct Plugin {
     pub on_failure_by_hook: BTreeMap<Box<str>, OnFailure>,
     /// Each of its calls is logged.
     pub trace: bool,
+    /// The plugins are reloaded when its file changes.
+    pub watch: bool,
 }
 
 /// Where a component comes from.

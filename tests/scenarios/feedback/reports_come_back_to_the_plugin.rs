@@ -159,6 +159,29 @@ fn complaints_and_requests_are_told_and_the_key_outlives_the_server_rfc5965_3() 
 }
 
 #[test]
+fn each_recipient_of_one_message_has_a_transaction_and_a_reverse_path_of_its_own() {
+    let sink = Sink::start();
+    // Without a plugin, whose edits would have copies of their own made.
+    let server = Mailwright::start(&setup(&Setup::new().smarthost("to.example", sink.address())));
+    let mut client = server.client();
+    client.hello();
+    let to = ["ann@to.example", "bob@to.example"];
+    client.mail("news@bounces.example.test", &to, &message(&Mark::new(), "hello\r\n")).expect_code(250);
+    let got = to.map(|to| sink.message("a copy", |message| message.recipients == [to]));
+    let paths = got.each_ref().map(Received::sender);
+    assert!(paths.iter().all(|path| path.starts_with("b-") && path.ends_with("@bounces.example.test")), "{paths:?}");
+    for received in &got {
+        assert_eq!(head(received).lines().filter(|line| line.starts_with("Mailwright-Feedback: ")).count(), 1);
+    }
+    assert_ne!(paths[0], paths[1]);
+    // Of others nothing is changed.
+    client.mail("ann@from.example", &to, &message(&Mark::new(), "hello\r\n")).expect_code(250);
+    let shared = sink.message("a shared copy", |message| message.recipients == to);
+    assert_eq!(shared.sender(), "ann@from.example");
+    assert!(!shared.text().contains("Mailwright-Feedback"), "{}", shared.text());
+}
+
+#[test]
 fn what_is_forged_does_nothing_and_is_counted() {
     let sink = Sink::start();
     let server = near(&Setup::new().smarthost("to.example", sink.address()));
@@ -212,7 +235,8 @@ fn its_author_tries_it_on_cases() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let answers = "(i32.store16 (i32.const 1028) (i32.const 200))
         (i32.store (i32.const 1040) (local.get 2)) (i32.store (i32.const 1044) (local.get 3))";
-    let hooks = [("on-feedback", HEARS), ("on-http", answers)];
+    let becomes = "(call $write (i32.const 2) (local.get 6) (local.get 7) (i32.const 0) (i32.const 0))";
+    let hooks = [("on-feedback", HEARS), ("on-http", answers), ("on-outcome", becomes)];
     let _ = guest::plugin(folder.path(), &[ADD, LOG], "news", &hooks);
     let cases = folder.path().join("cases");
     fs::create_dir(&cases).expect("our own directory");
@@ -221,10 +245,11 @@ fn its_author_tries_it_on_cases() {
         "plugin.toml",
         "[[plugin]]\nname = \"returns\"\nsource = \"guest.wasm\"\nallow = [\"suppression:news\", \"log\"]\n",
     );
-    let case = "[[feedback]]\nrecipient = \"ann@to.example\"\nkind = \"bounce 5.1.1 no such user\"\n\
+    let case = "[[outcome]]\nrecipient = \"ann@to.example\"\nbecame = \"delivered 250 2.0.0 ok\"\n\
+        [[feedback]]\nrecipient = \"ann@to.example\"\nkind = \"bounce 5.1.1 no such user\"\n\
         [[feedback]]\nrecipient = \"bob@to.example\"\nkind = \"unsubscribe\"\n\
         [[request]]\npath = \"/hello\"\n[expect]\nrequest = [\"200 /hello\"]\n\
-        log = [\"info: 00000000000000000000000001\", \"info: 00000000000000000000000001\"]\n\
+        log = [\"info: ok\", \"info: 00000000000000000000000001\", \"info: 00000000000000000000000001\"]\n\
         suppressed = [\"news: ann@to.example hard-bounce\", \"news: bob@to.example unsubscribe\"]\n";
     put("one.toml", case);
     put("two.toml", &case.replace("hard-bounce", "complaint"));

@@ -27,10 +27,11 @@ pub(super) enum Form {
     Complaint(Group),
 }
 
-/// The report that a message is; none where it is another message, or where its structure is beyond all limits.
+/// The report that a message is; none where it is another message.
 pub(super) fn read(head: &[u8], body: &[u8]) -> Option<Report> {
     let mut walk = Walk::new(head).ok()?;
-    walk.push(body, true).ok()?;
+    // What is beyond the limits ends the walk: parts before it are there, and a header section that is returned may be long.
+    let _to_its_end = walk.push(body, true);
     let Tree { parts } = walk.finish();
     // RFC 6522 3: the report is the message itself, and what it reports stands directly in it.
     parts.first().filter(|top| &*top.content_type == "multipart/report")?;
@@ -61,6 +62,11 @@ fn returns(content_type: &str) -> bool {
 /// The header section at the top of a part; all of a part that has no body.
 fn section(part: &Part, body: &[u8]) -> Vec<u8> {
     let mut returned = octets(part, body, RETURNED_BYTES_MAX);
+    if returned.is_empty() {
+        // The walk ended in it. Whatever else is read here, a ticket in it is ours or nobody's.
+        let rest = usize::try_from(part.content).ok().and_then(|from| body.get(from..)).unwrap_or_default();
+        returned.extend_from_slice(rest.get(..RETURNED_BYTES_MAX).unwrap_or(rest));
+    }
     let length = header::section_bytes(&returned).unwrap_or(returned.len());
     returned.truncate(length);
     returned

@@ -118,6 +118,20 @@ fn a_folded_ticket_among_those_of_others_is_found_rfc5322_2_2_3() {
 }
 
 #[test]
+fn a_ticket_below_a_long_header_is_found() {
+    for lines in [100, 400, 3000] {
+        let long = format!(
+            "{}{}",
+            "X-Filter: a verdict of sixty characters or so, as filters write\n".repeat(lines),
+            field(&ann())
+        );
+        for (sample, kind) in failures() {
+            assert_eq!(returned(sample, &long), Finding::Tied(ann(), kind), "{} {lines}", sample.name);
+        }
+    }
+}
+
+#[test]
 fn what_is_about_another_message_or_recipient_is_tied_to_nothing() {
     // Somebody holds the address of one message, and the ticket of another.
     let bob = sent_to("bob@receiver.example");
