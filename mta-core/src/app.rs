@@ -13,6 +13,7 @@ use crate::base::flow::operator::Operate;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::mail::tie::Key;
 use crate::base::sasl::stored;
 use crate::base::world::dns::Dns;
 use crate::base::world::metrics::Measure;
@@ -30,7 +31,7 @@ use crate::edge::observe::{EventLog, Unheard};
 use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
-use crate::edge::supplies::Shelf;
+use crate::edge::supplies::{self, Shelf};
 use crate::edge::tls::{Keyring, Reading as Certificates};
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
@@ -42,6 +43,7 @@ use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::edge::world::ticker;
 use crate::path::auth::driver::{Authenticator, Users};
 use crate::path::deliver::driver::{Deliverer, Parts};
+use crate::path::feedback::driver::Teller;
 use crate::path::policy::{Host, HostSettings};
 use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
@@ -121,7 +123,8 @@ pub fn check(file: &ConfigFile) -> Result<(Config, Vec<String>), String> {
     let config = file.load()?;
     let warnings = Certificates::of(&config.listeners)?.warnings();
     let wrong = runtime()?.block_on(async {
-        let host = host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None)?;
+        let host =
+            host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None, None)?;
         let mut wrong = Vec::new();
         let supplies = Shelf::default().read(&config)?.supplies;
         for plugin in &config.plugins {
@@ -221,7 +224,8 @@ impl Server {
         let store = open_store(&config)?;
         let shelf = Arc::new(Shelf::default());
         let suppressor = Arc::new(open_suppression(&config, &world).await?);
-        let host = load_plugins(&config, &world, &shelf, &suppressor).await?;
+        let key = supplies::key(&config.data_dir, &*world.dice)?;
+        let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
         let shelf_users = shelf.users();
@@ -244,14 +248,16 @@ impl Server {
         let config = watch::Sender::new(Arc::new(config));
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &config, &policy, &shelf);
+        let deliver = deliverer(&world, &config, &policy, &shelf, &key);
         run_beside(&host, &deliver, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
-        let parts = queue_doors(&spool, &deliver, &policy, config.subscribe(), &world);
+        let parts = queue_doors(&spool, &deliver, &policy, &config, &world, &key);
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads =
             Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&keyring), Arc::clone(&log)));
+        let following = Arc::clone(&reloads);
+        beside.spawn(async move { following.follow().await });
         let operations = operations(operate, &reloads, suppressor, &world, metrics);
         beside.spawn(async move { control.serve(Arc::new(operations)).await });
 
@@ -267,6 +273,7 @@ impl Server {
             Arc::clone(&world.observe),
             world.clock,
             world.dice,
+            key,
         );
         let doors = Arc::new(doors.with_tls(keyring).with_users(users));
         let phase = watch::Sender::new(Phase::Serving);
@@ -391,10 +398,12 @@ async fn load_plugins(
     world: &World,
     shelf: &Shelf,
     suppressor: &Arc<Suppressor>,
+    key: &Arc<Key>,
 ) -> Result<Host, String> {
     let journal = open_journal(config, PLUGIN_DATA)?;
     let compiler = Compiler::cached(&config.data_dir, Arc::clone(&world.observe));
-    let host = host(world, compiler, journal, Some(Arc::<Suppressor>::clone(suppressor) as Arc<dyn Suppress>))?;
+    let suppress = Some(Arc::<Suppressor>::clone(suppressor) as Arc<dyn Suppress>);
+    let host = host(world, compiler, journal, suppress, Some(Arc::clone(key)))?;
     host.recall().await.map_err(|fault| unread(config, PLUGIN_DATA, &fault))?;
     let reading = shelf.read(config)?;
     let loaded = host.load(&config.plugins, &reading.supplies, &plugins::read).await;
@@ -409,6 +418,7 @@ fn host(
     compiler: Compiler,
     journal: Option<Arc<dyn Journal>>,
     suppress: Option<Arc<dyn Suppress>>,
+    key: Option<Arc<Key>>,
 ) -> Result<Host, String> {
     let reach = Reach {
         dice: Arc::clone(&world.dice),
@@ -416,7 +426,7 @@ fn host(
         http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
     };
     let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
-    let host = Host::new(HostSettings { journal, suppress, compiler: Arc::new(compiler), ..settings })?;
+    let host = Host::new(HostSettings { journal, suppress, key, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
 }
@@ -431,6 +441,7 @@ fn deliverer(
     config: &watch::Sender<Arc<Config>>,
     policy: &Arc<dyn Policy>,
     shelf: &Shelf,
+    key: &Arc<Key>,
 ) -> Arc<Deliverer> {
     Arc::new(Deliverer::new(Parts {
         config: config.subscribe(),
@@ -441,6 +452,7 @@ fn deliverer(
         maildirs: Arc::new(FileMaildirs),
         sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
         policy: Arc::clone(policy),
+        key: Arc::clone(key),
         observe: Arc::clone(&world.observe),
     }))
 }
@@ -458,14 +470,23 @@ fn queue_doors(
     spool: &Arc<spool::SpoolDoor>,
     deliver: &Arc<Deliverer>,
     policy: &Arc<dyn Policy>,
-    config: watch::Receiver<Arc<Config>>,
+    config: &watch::Sender<Arc<Config>>,
     world: &World,
+    key: &Arc<Key>,
 ) -> queue::Doors {
+    let teller = Teller {
+        config: config.subscribe(),
+        key: Arc::clone(key),
+        policy: Arc::clone(policy),
+        clock: Arc::clone(&world.clock),
+        observe: Arc::clone(&world.observe),
+    };
     queue::Doors {
         spool: Arc::<spool::SpoolDoor>::clone(spool),
         deliver: Arc::<Deliverer>::clone(deliver),
         policy: Arc::clone(policy),
-        settle: Arc::new(Settler::new(config, Arc::clone(&world.dice))),
+        feedback: Arc::new(teller),
+        settle: Arc::new(Settler::new(config.subscribe(), Arc::clone(&world.dice))),
         clock: Arc::clone(&world.clock),
         observe: Arc::clone(&world.observe),
     }

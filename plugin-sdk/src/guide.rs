@@ -257,3 +257,38 @@
 //! let lines = testing::scene(|scene| scene.log.iter().map(|(_, line)| line.clone()).collect::<Vec<_>>());
 //! assert_eq!(lines, ["bounces came with 550", "one less"]);
 //! ```
+//!
+//! # `on_feedback`
+//!
+//! Told when a report came back by mail and was tied to a message that this server sent: it could not be delivered after
+//! all, somebody complained, somebody wants no more. [`message`](crate::message) is the report. It may be told twice, so what
+//! it does should be the same twice.
+//!
+//! ```
+//! use mailwright_plugin::suppression::{Reason, Scope};
+//! use mailwright_plugin::{Address, Bounce, Feedback, FeedbackKind, log, testing};
+//!
+//! #[derive(Default)]
+//! struct Returns;
+//!
+//! #[mailwright_plugin::plugin]
+//! impl Returns {
+//!     fn on_feedback(&mut self, feedback: &Feedback) {
+//!         let why = match &feedback.kind {
+//!             FeedbackKind::Bounce(bounce) if bounce.status.class == 5 => Reason::HardBounce,
+//!             // `not-spam` is the opposite of a complaint (RFC 6430).
+//!             FeedbackKind::Complaint(what) if what != "not-spam" => Reason::Complaint,
+//!             FeedbackKind::Unsubscribe => Reason::Unsubscribe,
+//!             _ => return,
+//!         };
+//!         if let Err(error) = Scope("news").add(&feedback.recipient, why) {
+//!             log!(Error, "{} could not be added: {error:?}", feedback.recipient);
+//!         }
+//!     }
+//! }
+//!
+//! Returns.on_feedback(&testing::feedback(FeedbackKind::Bounce(Bounce::new(4, 2, 2)), "bob@example.net"));
+//! Returns.on_feedback(&testing::feedback(FeedbackKind::Complaint("abuse".into()), "ann@example.net"));
+//! assert_eq!(Scope("news").contains(&Address::new("bob", "example.net")), Ok(None));
+//! assert_eq!(Scope("news").contains(&Address::new("ann", "example.net")), Ok(Some(Reason::Complaint)));
+//! ```

@@ -2,6 +2,7 @@
 
 use crate::bindings::mailwright::plugin::types::{Address, Disposition, Fault, Gate};
 
+pub use on_feedback::exports::mailwright::plugin::on_feedback::{Bounce, Feedback, Kind as FeedbackKind};
 pub use on_outcome::exports::mailwright::plugin::on_outcome::Outcome;
 pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Sending;
 pub use on_route::exports::mailwright::plugin::on_route::{Route, Routing};
@@ -297,6 +298,24 @@ pub mod on_outcome {
         pub_export_macro: true,
         export_macro_name: "export_on_outcome",
         default_bindings_module: "mailwright_plugin::hooks::on_outcome",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-feedback`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_feedback {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-feedback { export mailwright:plugin/on-feedback@0.1.0; }",
+        world: "has-on-feedback",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_feedback",
+        default_bindings_module: "mailwright_plugin::hooks::on_feedback",
         additional_derives: [PartialEq],
     });
 }

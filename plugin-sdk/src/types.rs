@@ -1,7 +1,7 @@
 //! Natural ways to make the contract's plain data.
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Priority, Reply};
-use crate::hooks::{Route, Routing};
+use crate::hooks::{Bounce, Route, Routing};
 use crate::host::outside::{dns, http, submit, suppression, tables};
 use crate::host::{kv, message, session};
 use std::fmt;
@@ -50,6 +50,14 @@ impl Reply {
     pub fn status(mut self, class: u8, subject: u16, detail: u16) -> Self {
         self.enhanced = Some(EnhancedStatus { class, subject, detail });
         self
+    }
+}
+
+impl Bounce {
+    /// A bounce with this status (RFC 3463), of which nothing more is known.
+    #[must_use]
+    pub fn new(class: u8, subject: u16, detail: u16) -> Self {
+        Self { status: EnhancedStatus { class, subject, detail }, diagnostic: None, remote: None }
     }
 }
 

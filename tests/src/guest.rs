@@ -15,8 +15,8 @@ const CONTRACT: &str = include_str!("../../plugin-sdk/wit/plugin.wit");
 /// A host function: its interface, its name, and its signature once flattened.
 pub type Import = (&'static str, &'static str, &'static str);
 
-/// Writes a plugin into a folder: with these imports, this text at 16, and these hooks: `on-auth`, `on-rcpt`, `on-http`, or
-/// such as are asked without arguments. A hook's answer lies at 1024, which begins as zeros: `next`. There is room for answers of the
+/// Writes a plugin into a folder: with these imports, this text at 16, and these hooks: `on-auth`, `on-rcpt`, `on-http`, `on-outcome`, `on-feedback`, or such as are
+/// asked without arguments. A hook's answer lies at 1024, which begins as zeros: `next`. There is room for answers of the
 /// host at 2048. The function `$deep` calls itself without an end.
 ///
 /// # Panics
@@ -61,6 +61,15 @@ fn hook((hook, body): &(&str, &str)) -> String {
     // fields, content (in 8 and 9) and client.
     let told = match *hook {
         "on-auth" => "(param i32 i32 i32 i32 i32)",
+        // Told, not asked: its record lies where the word says.
+        "on-feedback" => {
+            return format!(r#"(func (export "mailwright:plugin/{hook}@0.1.0#handle") (param i32) {body})"#);
+        }
+        // A case and the reply's words: code, status (a tag and three), text.
+        "on-outcome" => {
+            let told = "(param i32 i32 i32 i32 i32 i32 i32 i32)";
+            return format!(r#"(func (export "mailwright:plugin/{hook}@0.1.0#handle") {told} {body})"#);
+        }
         "on-rcpt" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
         "on-http" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
         _ => "",

@@ -15,8 +15,9 @@ const ASKED: [(&str, &str); 6] = [
     ("on-data", ""),
     ("on-pre-send", ""),
 ];
-const TOLD: [(&str, &str, &str); 3] = [
+const TOLD: [(&str, &str, &str); 4] = [
     ("on-outcome", "handle", "(param i32 i32 i32 i32 i32 i32 i32 i32)"),
+    ("on-feedback", "handle", "(param i32)"),
     ("on-tick", "tick", ""),
     ("on-disconnect", "handle", ""),
 ];

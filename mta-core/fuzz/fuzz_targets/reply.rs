@@ -127,5 +127,5 @@ fn message(body: BodyType) -> Message {
     };
     let content = Content { head: Bytes::from_static(HEAD), body: Body::Memory(Bytes::from_static(BODY)) };
     let rendered = render(&[&entry.trace], &content, [].iter());
-    Message { entry: Arc::new(entry), recipients: vec![0, 1, 2], rendered, stored_is_8bit: None }
+    Message { entry: Arc::new(entry), recipients: vec![0, 1, 2], rendered, stored_is_8bit: None, reverse_path: None }
 }

@@ -40,7 +40,10 @@ impl Pair {
         entry.size_bytes = content.size_bytes();
         let rendered = render(&[], content, [].iter());
         let recipients = (0..).take(recipients.len()).collect();
-        self.client.begin(Message { entry: Arc::new(entry), recipients, rendered, stored_is_8bit: None }, self.now);
+        self.client.begin(
+            Message { entry: Arc::new(entry), recipients, rendered, stored_is_8bit: None, reverse_path: None },
+            self.now,
+        );
         self.run();
         self.client.take_finished().expect("the transaction ended").outcomes
     }

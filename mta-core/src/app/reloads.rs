@@ -5,17 +5,22 @@ use crate::base::flow::Answer;
 use crate::base::flow::operator::trial::Differences;
 use crate::base::flow::operator::{OperatePlugins, Recording, Serving};
 use crate::base::world::Observe;
-use crate::config::model::Config;
+use crate::config::model::{Config, Plugin, PluginSource};
 use crate::edge::config_file::ConfigFile;
 use crate::edge::observe::EventLog;
 use crate::edge::plugins;
+use crate::edge::plugins::watch::Watch;
 use crate::edge::supplies::Shelf;
 use crate::edge::tls::{Keyring, Reading as Certificates};
 use crate::path::policy::Host;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, watch};
+
+/// How often the files of watched plugins are looked at.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What a reload reads, and what it changes.
 pub(super) struct Reloads {
@@ -102,6 +107,22 @@ impl Reloads {
         Ok(self.host.serving())
     }
 
+    /// Reloads the plugins when the file of one changes whose operator wants it. Never ends.
+    pub(super) async fn follow(&self) {
+        let mut watch = Watch::default();
+        loop {
+            let watched: Vec<_> = self.present().plugins.iter().filter_map(watched).collect();
+            let looked = tokio::task::spawn_blocking(move || (watch.look(&watched), watch)).await;
+            let Ok((changed, again)) = looked else { return };
+            watch = again;
+            if changed {
+                // The log says what became of it.
+                let _ = self.reload().await;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// The plugins of a configuration, all or none.
     async fn load(&self, next: &Config) -> Result<(), String> {
         // Tables may be large, and this thread serves mail.
@@ -118,6 +139,14 @@ impl Reloads {
 /// The ports that mail comes in by; what they are for may change while they are open.
 fn ports(config: &Config) -> Vec<(&str, SocketAddr)> {
     config.listeners.iter().map(|listener| (&*listener.name, listener.bind)).collect()
+}
+
+/// The file of a plugin that is watched.
+fn watched(plugin: &Plugin) -> Option<PathBuf> {
+    match &plugin.source {
+        PluginSource::File(path) if plugin.watch => Some(path.into()),
+        _ => None,
+    }
 }
 
 impl OperatePlugins for Reloads {

@@ -141,6 +141,22 @@ pub enum Event<'a> {
     Held { id: QueueId, recipient: &'a str, plugin: &'a str, reason: &'a str },
     /// A notification was queued (RFC 3464).
     NotificationQueued { id: QueueId, about: QueueId, kind: &'a str, to: &'a str },
+    /// A report came back about a message that we sent, and so many plugins were told.
+    Feedback {
+        id: QueueId,
+        about: QueueId,
+        kind: &'a str,
+        /// The status of a bounce, or what a complaint is about.
+        says: &'a str,
+        recipient: &'a str,
+        tenant: Option<&'a str>,
+        campaign: Option<&'a str>,
+        plugins: u32,
+    },
+    /// What came back is about a message that we sent, and says nothing that plugins are told.
+    FeedbackIdle { id: QueueId, about: QueueId, why: &'a str },
+    /// What came as feedback can't be tied to a message that we sent: its recipient was refused, or it ended so.
+    FeedbackUntied { session: Option<&'a str>, id: Option<QueueId>, why: &'a str },
     /// A message's content can't be read: it is set aside until the server starts again.
     MessageUnreadable { id: QueueId, why: &'a str },
     /// A message can't be signed, so it waits.
@@ -342,6 +358,9 @@ kinds! {
     Discarded "discarded" Info,
     Held "held" Info,
     NotificationQueued "notification-queued" Info,
+    Feedback "feedback" Info,
+    FeedbackIdle "feedback-idle" Info,
+    FeedbackUntied "feedback-untied" Info,
     MessageUnreadable "message-unreadable" Error,
     Unsigned "unsigned" Error,
     Operated "operated" Info,

@@ -184,6 +184,7 @@ impl Plugin {
             on_failure_by_hook: BTreeMap::new(),
             compile: CompileLimits::default(),
             trace: false,
+            watch: false,
             submit: SubmitLimits::default(),
         }
     }

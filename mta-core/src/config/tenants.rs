@@ -71,6 +71,10 @@ impl Routes for Config {
         found.map(|route| route.via.clone())
     }
 
+    fn is_feedback(&self, to: &Address) -> bool {
+        self.feedback.as_ref().is_some_and(|feedback| feedback.takes(to))
+    }
+
     fn has_pool(&self, pool: &str) -> bool {
         self.pools.iter().any(|known| *known.name == *pool)
     }

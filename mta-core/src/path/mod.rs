@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod deliver;
+pub mod feedback;
 pub mod policy;
 pub mod queue;
 pub mod receive;

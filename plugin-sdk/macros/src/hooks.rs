@@ -17,12 +17,13 @@ pub(crate) enum Hook {
     Route,
     PreSend,
     Outcome,
+    Feedback,
     Http,
     Tick,
     Disconnect,
 }
 
-const ALL: [Hook; 14] = [
+const ALL: [Hook; 15] = [
     Hook::Configure,
     Hook::SelfTest,
     Hook::Connect,
@@ -34,13 +35,11 @@ const ALL: [Hook; 14] = [
     Hook::Route,
     Hook::PreSend,
     Hook::Outcome,
+    Hook::Feedback,
     Hook::Http,
     Hook::Tick,
     Hook::Disconnect,
 ];
-
-/// In the contract, but not called by this version of the server.
-const LATER: [&str; 1] = ["on_feedback"];
 
 impl Hook {
     /// The hook that a function is by its name.
@@ -49,14 +48,11 @@ impl Hook {
         if let Some(hook) = ALL.into_iter().find(|hook| hook.name() == name) {
             return Ok(hook);
         }
-        let words = if LATER.contains(&name.as_str()) {
-            format!("`{name}` is not offered by this version of Mailwright; there are {}", names())
-        } else {
-            let nearest = ALL.into_iter().min_by_key(|hook| distance(hook.name(), &name));
-            let nearest = nearest.filter(|hook| distance(hook.name(), &name) <= name.len() / 2);
-            let guess = nearest.map_or_else(String::new, |hook| format!(" Did you mean `{}`?", hook.name()));
-            format!("`{name}` is no hook.{guess} Hooks are {}; other functions go into another `impl` block", names())
-        };
+        let nearest = ALL.into_iter().min_by_key(|hook| distance(hook.name(), &name));
+        let nearest = nearest.filter(|hook| distance(hook.name(), &name) <= name.len() / 2);
+        let guess = nearest.map_or_else(String::new, |hook| format!(" Did you mean `{}`?", hook.name()));
+        let words =
+            format!("`{name}` is no hook.{guess} Hooks are {}; other functions go into another `impl` block", names());
         Err(Error::new(function.sig.ident.span(), words))
     }
 
@@ -73,6 +69,7 @@ impl Hook {
             Self::Route => "on_route",
             Self::PreSend => "on_pre_send",
             Self::Outcome => "on_outcome",
+            Self::Feedback => "on_feedback",
             Self::Http => "on_http",
             Self::Tick => "on_tick",
             Self::Disconnect => "on_disconnect",
@@ -97,14 +94,21 @@ impl Hook {
 
     /// Told, not asked: it answers nothing.
     pub(crate) fn is_told(self) -> bool {
-        matches!(self, Self::Outcome | Self::Tick | Self::Disconnect)
+        matches!(self, Self::Outcome | Self::Feedback | Self::Tick | Self::Disconnect)
     }
 
     /// How many arguments besides `self`.
     pub(crate) fn arguments(self) -> usize {
         usize::from(matches!(
             self,
-            Self::Configure | Self::Helo | Self::Auth | Self::Mail | Self::Rcpt | Self::Outcome | Self::Http
+            Self::Configure
+                | Self::Helo
+                | Self::Auth
+                | Self::Mail
+                | Self::Rcpt
+                | Self::Outcome
+                | Self::Feedback
+                | Self::Http
         ))
     }
 
@@ -121,6 +125,7 @@ impl Hook {
             Self::Route => "fn on_route(&mut self) -> Routing",
             Self::PreSend => "fn on_pre_send(&mut self) -> Sending",
             Self::Outcome => "fn on_outcome(&mut self, outcome: &Outcome)",
+            Self::Feedback => "fn on_feedback(&mut self, feedback: &Feedback)",
             Self::Http => "fn on_http(&mut self, request: &web::Request) -> web::Response",
             Self::Tick => "fn on_tick(&mut self)",
             Self::Disconnect => "fn on_disconnect(&mut self)",
@@ -164,7 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_of_a_later_version_is_told_so() {
-        assert!(refused("fn on_feedback(&mut self) {}").contains("not offered by this version"));
+    fn feedback_is_a_hook_that_is_told() {
+        let function: ImplItemFn =
+            syn::parse_str("fn on_feedback(&mut self, feedback: &Feedback) {}").expect("a function");
+        let hook = Hook::of(&function).expect("a hook");
+        assert!(hook == Hook::Feedback && hook.is_told() && hook.arguments() == 1);
     }
 }

@@ -172,6 +172,7 @@ fn argument(hook: Hook) -> Option<TokenStream> {
         Hook::Mail => Some(quote! { ::mailwright_plugin::Mail }),
         Hook::Rcpt => Some(quote! { ::mailwright_plugin::Rcpt }),
         Hook::Outcome => Some(quote! { ::mailwright_plugin::Outcome }),
+        Hook::Feedback => Some(quote! { ::mailwright_plugin::Feedback }),
         _ => None,
     }
 }
@@ -188,6 +189,7 @@ fn call(name: &Ident, hook: Hook) -> Option<TokenStream> {
         let function = format_ident!("{}", if hook == Hook::Tick { "tick" } else { "handle" });
         let (parameters, arguments) = match hook {
             Hook::Outcome => (quote! { outcome: #hooks::Outcome }, quote! { &outcome }),
+            Hook::Feedback => (quote! { feedback: #hooks::Feedback }, quote! { &feedback }),
             _ => (quote! {}, quote! {}),
         };
         // Before `configure` there is nobody to tell.

@@ -4,6 +4,15 @@ use super::backend;
 
 pub use crate::bindings::mailwright::plugin::delivery::{Error, Info};
 
+/// A mailto URI for the field `List-Unsubscribe` (RFC 2369) of this recipient's copy. Mail to it is told to `on_feedback`.
+/// None where the server takes no feedback.
+///
+/// # Errors
+/// `NotHere` in other hooks.
+pub fn unsubscribe_uri() -> Result<Option<String>, Error> {
+    backend::delivery::unsubscribe_uri()
+}
+
 /// The recipient, and which attempt this is.
 ///
 /// # Errors

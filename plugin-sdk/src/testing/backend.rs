@@ -22,6 +22,10 @@ pub(crate) mod delivery {
     pub(crate) fn current() -> Result<Info, Error> {
         super::scene(|scene| scene.delivery.clone()).ok_or(Error::NotHere)
     }
+
+    pub(crate) fn unsubscribe_uri() -> Result<Option<String>, Error> {
+        current().map(|_| super::scene(|scene| scene.unsubscribe_uri.clone()))
+    }
 }
 
 pub(crate) mod log {

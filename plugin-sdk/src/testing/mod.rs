@@ -6,7 +6,7 @@ use crate::bindings::mailwright::plugin::{delivery, kv, message, session};
 use crate::log::Level;
 use crate::session::Note;
 use crate::suppression::Reason;
-use crate::{Address, Priority};
+use crate::{Address, Feedback, FeedbackKind, Priority};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -27,6 +27,8 @@ pub struct Scene {
     pub message: Option<Message>,
     /// The recipient on its way out; none answers `NotHere`.
     pub delivery: Option<delivery::Info>,
+    /// What `delivery::unsubscribe_uri` answers for it; none: the server takes no feedback.
+    pub unsubscribe_uri: Option<String>,
     /// Notes of the session.
     pub notes: BTreeMap<String, Note>,
     /// Values by bucket and key.
@@ -137,4 +139,11 @@ pub fn delivery(recipient: &str) -> delivery::Info {
         last_reply: None,
         site: None,
     }
+}
+
+/// What came back about a message to a recipient, as `on_feedback` is told.
+#[must_use]
+pub fn feedback(kind: FeedbackKind, recipient: &str) -> Feedback {
+    let recipient = delivery(recipient).recipient;
+    Feedback { kind, queue_id: "test".to_owned(), recipient, tenant: None, campaign: None }
 }

@@ -1,4 +1,4 @@
-//! Ten policies that people want, each a whole plugin: docs/plugins/cookbook.md shows them.
+//! Eleven policies that people want, each a whole plugin: docs/plugins/cookbook.md shows them.
 //!
 //! A component is one plugin, so for WebAssembly a feature chooses it:
 //! `cargo build --release --target wasm32-unknown-unknown --features greylist`. The tests have all of them.
@@ -23,4 +23,5 @@ recipes! {
     "mailboxes" "envelope/mailboxes.rs" mailboxes;
     "pace" "outgoing/pace.rs" pace;
     "rate-limit" "envelope/rate_limit.rs" rate_limit;
+    "returns" "outgoing/returns.rs" returns;
 }

@@ -1,5 +1,6 @@
 //! `mailwright plugin list | reload | rollback` on the running server.
 
+use mailwright_tests::guest;
 use mailwright_tests::peers::lossy;
 use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
@@ -77,4 +78,30 @@ fn without_a_server_the_command_says_so() {
     let listed = Mailwright::prepare(&Setup::new()).cli(&["plugin", "list"]);
     assert_eq!(listed.status.code(), Some(1));
     assert!(lossy(&listed.stderr).contains("is `mailwright serve` running"), "{}", lossy(&listed.stderr));
+}
+
+#[test]
+fn a_watched_file_is_reloaded_when_it_changes() {
+    let server = Mailwright::prepare(&Setup::new());
+    let refuses = |code: u16| {
+        format!("(i32.store8 (i32.const 1028) (i32.const 3)) (i32.store16 (i32.const 1032) (i32.const {code}))")
+    };
+    let source = guest::plugin(server.dir(), &[], "", &[("on-rcpt", &refuses(550))]);
+    let plugin = format!("[[plugin]]\nname = \"p\"\nsource = \"{}\"\nwatch = true", source.display());
+    server.configure(&Setup::new().table(&plugin));
+    let server = server.begin(&[]);
+    let rcpt = || {
+        let mut client = server.client();
+        client.hello();
+        client.command("MAIL FROM:<a@from.example>").expect_code(250);
+        client.command("RCPT TO:<b@to.example>")
+    };
+    rcpt().expect_code(550);
+    let _ = guest::plugin(server.dir(), &[], "", &[("on-rcpt", &refuses(553))]);
+    let _ = server.event("plugins-reloaded", |_| true);
+    rcpt().expect_code(553);
+    // What can't be loaded is told, and the one before serves on.
+    std::fs::write(&source, "no component").expect("our own file");
+    let _ = server.event("plugins-reload-refused", |_| true);
+    rcpt().expect_code(553);
 }

@@ -1,7 +1,8 @@
 //! Measures a plugin: each hook, an instance, memory.
 
+use super::case::Case;
+use super::mail::{address, content};
 use super::replay::rehearsal;
-use super::{Case, address, content};
 use crate::app::runtime;
 use crate::base::flow::operator::trial::{
     Answered, Mailbox, Octets, Recorded, RecordedCall, RecordedDelivery, RecordedMessage, RecordedQuestion,

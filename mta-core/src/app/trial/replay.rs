@@ -74,7 +74,8 @@ pub(super) async fn rehearsal(config: &Config, plugin: &str) -> Result<Rehearsal
     let found = found.ok_or_else(|| format!("no [[plugin]] of the configuration has the name {plugin}"))?;
     let shadow = Plugin { mode: Mode::Shadow, of: None, ..found.clone() };
     let world = World::new(config, Arc::new(Unheard))?;
-    let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None, Some(empty_lists(&world).await?))?;
+    let host =
+        host(&world, Compiler::uncached(Arc::clone(&world.observe)), None, Some(empty_lists(&world).await?), None)?;
     let supplies = Shelf::default().read(config)?.supplies;
     let loaded = host.load(std::slice::from_ref(&shadow), &supplies, &plugins::read).await;
     loaded.map_err(|error| error.to_string())?;

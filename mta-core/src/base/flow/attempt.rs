@@ -4,6 +4,7 @@ use super::Answer;
 use super::report::Report;
 use crate::base::flow::entry::Entry;
 use crate::base::flow::placement::Placement;
+use crate::base::mail::address::Address;
 use crate::base::mail::content::Content;
 use crate::base::mail::domain::Domain;
 use crate::base::mail::envelope::RecipientSet;
@@ -34,6 +35,8 @@ pub enum NextHop {
     Unplaced,
     /// Policy chose what the configuration does not name any more, in words: the recipient is held.
     Missing(Box<str>),
+    /// Nowhere else: it is a report about mail that went out, and ends when plugins were told.
+    Feedback,
 }
 
 impl NextHop {
@@ -85,6 +88,7 @@ impl fmt::Display for NextHop {
             Self::From(pool, target) => write!(f, "{target} from {pool}"),
             Self::Unplaced => f.write_str("unplaced"),
             Self::Missing(what) => write!(f, "missing:{what}"),
+            Self::Feedback => f.write_str("feedback"),
         }
     }
 }
@@ -123,6 +127,12 @@ pub trait Routes: Send + Sync {
 
     /// Whether there is a pool of source addresses with that name.
     fn has_pool(&self, pool: &str) -> bool;
+
+    /// Whether mail for the address ends here, as feedback about mail that went out.
+    fn is_feedback(&self, to: &Address) -> bool {
+        let _ = to;
+        false
+    }
 
     /// The next hop of a recipient as policy placed it.
     fn placed(&self, domain: Option<&Domain>, placement: &Placement) -> NextHop {

@@ -1,6 +1,7 @@
 //! Report: what came of an attempt, recipient by recipient.
 
 use crate::base::fault::Scope;
+use crate::base::mail::address::Address;
 use crate::base::mail::content::Composed;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
@@ -53,6 +54,8 @@ pub struct Copy {
     pub edits: Edits,
     /// Their body from `on-pre-send`.
     pub body: Option<Composed>,
+    /// The reverse path that leads back to it; none: the message's own.
+    pub reverse_path: Option<Address>,
     /// Their indices.
     pub recipients: Vec<u32>,
 }

@@ -16,6 +16,12 @@ impl QueueId {
         Self(ulid::Ulid::from_parts(at.0, random).0)
     }
 
+    /// When the message came.
+    #[must_use]
+    pub fn at(self) -> UnixMillis {
+        UnixMillis(ulid::Ulid(self.0).timestamp_ms())
+    }
+
     /// Big-endian bytes: the key under which ordered stores keep the message.
     #[must_use]
     pub fn to_key(self) -> [u8; 16] {
@@ -75,6 +81,7 @@ mod tests {
         let id = QueueId::new(UnixMillis(1_700_000_000_123), 7);
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(QueueId::from_key(id.to_key()), id);
+        assert_eq!(id.at(), UnixMillis(1_700_000_000_123));
         let json = serde_json::to_string(&id).expect("an id is JSON");
         assert_eq!(json, format!("\"{id}\""));
         assert_eq!(serde_json::from_str::<QueueId>(&json).expect("what was written"), id);

@@ -8,3 +8,4 @@ pub mod envelope;
 pub mod header;
 pub mod id;
 pub mod render;
+pub mod tie;

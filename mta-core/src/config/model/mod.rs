@@ -10,6 +10,7 @@ use super::places::Places;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
+use crate::base::mail::domain::Domain;
 use auth::Auth;
 use listener::{Listener, Tls};
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ pub struct Config {
     pub dkim: Vec<DkimKey>,
     /// Whose mail is whose; the first match wins.
     pub tenants: Vec<Tenant>,
+    /// Where reports about our own mail come back; none: nowhere.
+    pub feedback: Option<Feedback>,
     /// Plugins, in the order of their chains.
     pub plugins: Vec<Plugin>,
     /// What is logged, and how.
@@ -120,6 +123,19 @@ pub struct Tenant {
     pub networks: Vec<Network>,
     /// Domains that are the tenant's: mail to them, and mail from them where the client may relay.
     pub domains: Vec<DomainPattern>,
+}
+
+/// `[feedback]`: where reports about our own mail come back, and whose mail that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feedback {
+    /// The domain, in A-labels; its exchanger is this server.
+    pub domain: Domain,
+    /// Senders' domains whose mail goes out with a reverse path in `domain`.
+    pub senders: Vec<DomainPattern>,
+    /// Local parts in `domain` for reports whose address says nothing, as from a feedback loop; in lower case.
+    pub reports: Vec<Box<str>>,
+    /// Feedback about mail that is older counts for nothing.
+    pub age_max: Duration,
 }
 
 /// Relay rules: without them nobody may relay (RFC 5321 7.1 and 7.9).
@@ -340,6 +356,8 @@ pub struct Plugin {
     pub on_failure_by_hook: BTreeMap<Box<str>, OnFailure>,
     /// Each of its calls is logged.
     pub trace: bool,
+    /// The plugins are reloaded when its file changes.
+    pub watch: bool,
 }
 
 /// Where a component comes from.

@@ -64,6 +64,7 @@ pub fn keys() -> Vec<String> {
         names("table", supplies::TABLE),
         names("dkim", supplies::DKIM),
         names("tenant", users::TENANT),
+        names("feedback", sections::feedback::FEEDBACK),
         names("plugin", plugin::PLUGIN),
         names("plugin.mode", plugin::MODE),
         names("plugin.budget", plugin::BUDGET),

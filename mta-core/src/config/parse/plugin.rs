@@ -43,6 +43,7 @@ pub(super) struct Draft {
     compile: CompileLimits,
     submit: SubmitLimits,
     trace: bool,
+    watch: bool,
 }
 
 /// What failure means: in general, and for some hooks.
@@ -136,6 +137,7 @@ pub(super) const PLUGIN: &[Key<Draft>] = &[
         },
     },
     Key { name: "trace", read: |d, v| put(&mut d.trace, v.truth()) },
+    Key { name: "watch", read: |d, v| put(&mut d.watch, v.truth()) },
     Key {
         name: "submit",
         read: |d, v| {
@@ -250,6 +252,7 @@ pub(super) fn plugin(value: &mut Value<'_, '_>) -> Option<Plugin> {
         submit: draft.submit,
         on_failure_by_hook: draft.failure.by_hook,
         trace: draft.trace,
+        watch: draft.watch,
         ..plain
     })
 }

@@ -222,6 +222,19 @@ const WRONG_VALUES: &[(&str, &str)] = &[
         "[[table]]\nname = \"vips\"\nfile = \"v\"\n[[plugin]]\nname = \"a\"\nsource = \"x.wasm\"\nallow = [\"tables:vip\"]",
         "expected the name of a [[table]], found \"vip\"; did you mean \"vips\"?",
     ),
+    (
+        "[feedback]\nsenders = [\"a.example\"]",
+        "mx.toml:7:1: feedback.domain: missing: expected a domain whose exchanger",
+    ),
+    ("[feedback]\ndomain = \"[192.0.2.1]\"", "found \"[192.0.2.1]\"; an address is no domain of its own"),
+    (
+        "[feedback]\ndomain = \"b.example\"\nreports = [\"fbl@b.example\"]",
+        "feedback.reports.0: expected a local part, as \"fbl\", found \"fbl@b.example\"; did you mean \"fbl\"?",
+    ),
+    (
+        "[feedback]\ndomain = \"b.example\"\nage_max = \"1h\"",
+        "feedback.age_max: expected a duration from \"1d\" to \"3650d\"",
+    ),
     ("[[secret]]\nname = \"a\"", "mx.toml:7:1: secret.0: expected exactly one of file and env"),
     ("[[secret]]\nname = \"a\"\nfile = \"f\"\nenv = \"E\"", "expected exactly one of file and env, found both"),
     ("[[secret]]\nname = \"a b\"\nenv = \"E\"", "secret.0.name: expected a name of letters, digits, - and _"),
@@ -351,7 +364,8 @@ fn every_key_is_on_the_reference_page() {
 fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let page = include_str!("../../../../docs/configuration.md");
     let http = "[[http]]\nname = \"web\"\nbind = \"127.0.0.1:8080\"\n";
-    let plain = format!("{LEAST}{http}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
+    let feedback = "[feedback]\ndomain = \"bounces.example\"\n";
+    let plain = format!("{LEAST}{http}{feedback}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
     let as_set = |sets: &[String]| format!("{:?}", parse("f", &plain, sets).map_err(|problems| problems.to_string()));
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {

@@ -28,7 +28,7 @@ pub struct Tally {
 /// A family that is made of counts of events: name, help, label, and each label's value with its event.
 type MadeOfEvents = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-const MADE_OF_EVENTS: [MadeOfEvents; 6] = [
+const MADE_OF_EVENTS: [MadeOfEvents; 7] = [
     (
         "mailwright_messages",
         "Messages that clients handed over, by what became of them then; notifications are our own.",
@@ -53,6 +53,12 @@ const MADE_OF_EVENTS: [MadeOfEvents; 6] = [
             ("discarded", "discarded"),
             ("held", "held"),
         ],
+    ),
+    (
+        "mailwright_feedback",
+        "What came back about mail that went out, by what became of it.",
+        "outcome",
+        &[("told", "feedback"), ("idle", "feedback-idle"), ("untied", "feedback-untied")],
     ),
     (
         "mailwright_sessions",

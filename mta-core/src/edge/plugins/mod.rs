@@ -4,6 +4,7 @@ mod cache;
 pub mod child;
 mod code;
 pub mod compiler;
+pub mod watch;
 
 use crate::config::model::PluginSource;
 use crate::sandbox::WIDE_COMPONENT_BYTES_MAX;

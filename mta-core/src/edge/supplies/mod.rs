@@ -2,6 +2,7 @@
 //! and at each reload; tables and users also when they change.
 
 pub(in crate::edge) mod file;
+mod key;
 mod keys;
 mod secrets;
 mod tables;
@@ -10,6 +11,8 @@ mod tables_tests;
 mod users;
 #[cfg(test)]
 mod users_tests;
+
+pub use key::key;
 
 use crate::base::world::Observe;
 use crate::config::model::Config;

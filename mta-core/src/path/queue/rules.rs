@@ -20,7 +20,12 @@ impl Ways {
     /// The recipient's next hop.
     #[must_use]
     pub fn of(&self, entry: &Entry, recipient: usize) -> NextHop {
-        let domain = entry.envelope.recipients.get(recipient).and_then(|recipient| recipient.address.domain());
+        let address = entry.envelope.recipients.get(recipient).map(|recipient| &recipient.address);
+        // Nobody is asked where feedback goes: it goes on no further.
+        if address.is_some_and(|address| self.routes.is_feedback(address)) {
+            return NextHop::Feedback;
+        }
+        let domain = address.and_then(|address| address.domain());
         match entry.placement(recipient) {
             Some(placement) => self.routes.placed(domain, placement),
             None if self.placing => NextHop::Unplaced,
@@ -30,10 +35,12 @@ impl Ways {
 
     /// Whether what the next hop hangs on is the same for both, so that it need not be looked for again.
     #[must_use]
-    pub fn are_alike(entry: &Entry, one: usize, other: usize) -> bool {
+    pub fn are_alike(&self, entry: &Entry, one: usize, other: usize) -> bool {
         let chosen = |index| entry.placement(index).map(|placement| (&placement.via, &placement.pool));
-        let domain = |index: usize| entry.envelope.recipients.get(index).map(|recipient| recipient.address.domain());
-        domain(one) == domain(other) && chosen(one) == chosen(other)
+        let address = |index: usize| entry.envelope.recipients.get(index).map(|recipient| &recipient.address);
+        let domain = |index: usize| address(index).map(|address| address.domain());
+        let is_feedback = |index: usize| address(index).is_some_and(|address| self.routes.is_feedback(address));
+        domain(one) == domain(other) && chosen(one) == chosen(other) && is_feedback(one) == is_feedback(other)
     }
 }
 
@@ -85,5 +92,32 @@ impl Rules {
     pub(super) fn notice_at(&self, entry: &Entry) -> Option<UnixMillis> {
         let after = self.delay_notice.filter(|_| !entry.is_notification())?;
         Some(entry.accepted.plus(after))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::fixtures::entry;
+    use crate::config::parse::parse;
+
+    #[test]
+    fn feedback_goes_nowhere_else_whatever_policy_would_say() {
+        let text = "hostname = \"mx.example.org\"\ndata_dir = \"var\"\n[[listener]]\nname = \"mx\"\nbind = \"[::1]:25\"\n\
+            [[route]]\nto = \"*\"\nsmarthost = \"192.0.2.1:25\"\n\
+            [feedback]\ndomain = \"bounces.example.org\"\nreports = [\"fbl\"]\n";
+        let config = Arc::new(parse("test", text, &[]).expect("it is sound"));
+        let mark = format!("b-{}@bounces.example.org", "a".repeat(56));
+        let entry =
+            entry(1, "a@from.example", &[&mark, "fbl@bounces.example.org", "ann@bounces.example.org", "b@to.example"]);
+        for placing in [false, true] {
+            let ways = Rules::of(&config, placing).ways;
+            let feedback = [true, true, false, false];
+            for (index, feedback) in feedback.into_iter().enumerate() {
+                assert_eq!(ways.of(&entry, index) == NextHop::Feedback, feedback, "{index}");
+                assert_eq!(ways.of(&entry, index) == NextHop::Unplaced, placing && !feedback, "{index}");
+            }
+            assert!(ways.are_alike(&entry, 0, 1) && !ways.are_alike(&entry, 1, 2), "of one domain, and not of one way");
+        }
     }
 }

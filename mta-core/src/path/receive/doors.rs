@@ -5,6 +5,7 @@ use super::slots::Slots;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::policy::verify::Verify;
 use crate::base::flow::spool::Spool;
+use crate::base::mail::tie::Key;
 use crate::base::sasl::door::{Authenticate, Nobody};
 use crate::base::world::tls::{NoTls, ServerTls};
 use crate::base::world::{Clock, Dice, Observe};
@@ -45,6 +46,8 @@ pub struct Doors {
     pub clock: Arc<dyn Clock>,
     /// For session and queue ids.
     pub dice: Arc<dyn Dice>,
+    /// What tells addresses that lead back to our mail from others.
+    pub key: Arc<Key>,
     /// How many sessions there are.
     pub slots: Arc<Slots>,
     /// Content that all sessions together hold in memory.
@@ -68,10 +71,24 @@ impl Doors {
         observe: Arc<dyn Observe>,
         clock: Arc<dyn Clock>,
         dice: Arc<dyn Dice>,
+        key: Arc<Key>,
     ) -> Self {
         let content_memory = Arc::new(ContentMemory::default());
         let (tls, auth) = (Arc::new(NoTls), Arc::new(Nobody));
-        Self { config, spool, tls, policy, auth, verify, observe, clock, dice, slots: Arc::default(), content_memory }
+        Self {
+            config,
+            spool,
+            tls,
+            policy,
+            auth,
+            verify,
+            observe,
+            clock,
+            dice,
+            key,
+            slots: Arc::default(),
+            content_memory,
+        }
     }
 
     /// The same, with users who may authenticate.

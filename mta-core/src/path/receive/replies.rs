@@ -65,6 +65,8 @@ pub(super) const FROM_NOT_YOURS: Reply = reply(550, [5, 7, 1], "the From field n
 
 // RFC 5321 7.1 and 3.6.2.
 pub(super) const RELAY_DENIED: Reply = reply(550, [5, 7, 1], "relaying denied");
+// RFC 3463 3.2.
+pub(super) const NO_SUCH_ADDRESS: Reply = reply(550, [5, 1, 1], "no such address here");
 // RFC 5321 4.5.3.1.10.
 pub(super) const TOO_MANY_RECIPIENTS: Reply = reply(452, [4, 5, 3], "too many recipients");
 // A message belongs to one tenant, whose plugins decide on all of it. RFC 5321 4.5.3.1.10: a client that is told 452

@@ -20,6 +20,7 @@ use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::Dice;
+use crate::config::feedback::Place;
 use crate::config::model::Config;
 use notice::{Action, EXPIRED, Notice, Notification};
 use std::sync::Arc;
@@ -77,6 +78,10 @@ impl Settler {
         content: Option<&Content>,
     ) -> Option<Offer> {
         let sender = case.entry.envelope.sender.as_ref()?;
+        // It would come back here, and say what plugins are told at once.
+        if case.config.feedback.as_ref().is_some_and(|feedback| feedback.place(sender) != Place::Elsewhere) {
+            return None;
+        }
         let random = u128::from(self.dice.roll()) << 64 | u128::from(self.dice.roll());
         let notification =
             Notification { hostname: &case.config.hostname, entry: case.entry, sender, kind, notices, content };
@@ -218,7 +223,7 @@ impl<'a> Case<'a> {
     fn tell_success(&mut self, index: u32, hop: &NextHop, failure: LastFailure) {
         let status = notice::status_of(&failure.reply, 2).unwrap_or(SUCCESS);
         let action = match hop.target() {
-            NextHop::Lmtp(_) | NextHop::Maildir(_) => Action::Delivered,
+            NextHop::Lmtp(_) | NextHop::Maildir(_) | NextHop::Feedback => Action::Delivered,
             NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Nowhere => Action::Relayed,
             NextHop::From(..) | NextHop::Unplaced | NextHop::Missing(_) => Action::Relayed,
         };

@@ -8,7 +8,7 @@ use crate::base::mail::content::Body;
 use crate::base::mail::envelope::Notify;
 use crate::base::mail::id::QueueId;
 use crate::config::model::verify::Verification;
-use crate::config::model::{Log, LogFormat, LogOutput, Metrics, Queue, Relay, Storage};
+use crate::config::model::{Feedback, Log, LogFormat, LogOutput, Metrics, Queue, Relay, Storage};
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -42,6 +42,12 @@ pub(super) fn settler() -> Settler {
         pools: Vec::new(),
         dkim: Vec::new(),
         tenants: Vec::new(),
+        feedback: Some(Feedback {
+            domain: address("x@bounces.example").domain().expect("it has one").clone(),
+            senders: Vec::new(),
+            reports: Vec::new(),
+            age_max: DAY,
+        }),
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: Level::Debug, output: LogOutput::Stderr },
         metrics: Metrics::default(),
@@ -102,6 +108,15 @@ fn a_delivered_recipient_is_done_and_nobody_is_told() {
     let ruling = settle(&entry(&["b@to.example"]), taken(false), HOUR);
     assert_eq!(ruling.changes, [(0, Progress::Done(Fate::Delivered))]);
     assert!(ruling.notifications.is_empty());
+}
+
+#[test]
+fn a_sender_in_the_feedback_domain_is_told_nothing_by_mail() {
+    let news = fixtures::entry(1, "news@bounces.example", &["b@to.example"]);
+    let ruling = settle(&news, refused(), HOUR);
+    assert_eq!(ruling.changes, [(0, Progress::Done(Fate::Bounced))]);
+    assert!(ruling.notifications.is_empty(), "plugins were told at on-outcome");
+    assert_eq!(kinds(&settle(&entry(&["b@to.example"]), refused(), HOUR)), ["failed"]);
 }
 
 #[test]

@@ -43,9 +43,6 @@ pub(crate) const OFFERED: [(&str, &str); 14] = [
     ("submit", "submit"),
 ];
 
-/// Hooks of the contract that this version does not call.
-const HOOKS_LATER: [&str; 1] = ["on-feedback"];
-
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
 
@@ -266,9 +263,6 @@ pub(crate) fn check_export<'a>(plugin: &Plugin, export: &'a str) -> Result<Optio
     match name {
         // What an exported hook's types come from; it has no functions.
         "types" => Ok(None),
-        name if HOOKS_LATER.contains(&name) => {
-            Err(error(plugin, format!("it exports {export}, which this version does not call"), known))
-        }
         _ => Err(error(plugin, format!("it exports {export}, which is no hook"), known)),
     }
 }

@@ -5,6 +5,8 @@ use super::super::exchange::routing;
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
 use super::super::scene::{Note, Refused};
+use crate::base::mail::tie::Sent;
+use std::sync::Arc;
 
 impl wire::session::Host for Call {
     fn current(&mut self) -> Result<wire::session::Info, wire::session::Error> {
@@ -69,5 +71,19 @@ impl wire::delivery::Host for Call {
             last_reply: delivery.last_reply.clone(),
             site: delivery.site.as_deref().map(str::to_owned),
         })
+    }
+
+    fn unsubscribe_uri(&mut self) -> Result<Option<String>, wire::delivery::Error> {
+        let delivery = self.scene.delivery.as_ref().ok_or(wire::delivery::Error::NotHere)?;
+        let config = self.world.post.door.get().map(|door| Arc::clone(&door.config.borrow()));
+        let feedback = config.as_ref().and_then(|config| config.feedback.as_ref());
+        let (Some(key), Some(feedback)) = (&self.world.key, feedback) else { return Ok(None) };
+        let sent = Sent {
+            id: delivery.id,
+            recipient: delivery.recipient.clone(),
+            tenant: self.scene.tenant.as_deref().map(Into::into),
+            campaign: delivery.campaign.clone(),
+        };
+        Ok(key.mailto(&sent, &feedback.domain))
     }
 }

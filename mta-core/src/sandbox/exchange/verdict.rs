@@ -1,10 +1,14 @@
 //! Answers of guests made fit for SMTP, and what a failure answers instead.
 
 use super::super::fault::{Fault, Kind};
+use super::super::host::bindings::exports::mailwright::plugin::on_feedback as feedback;
 use super::super::host::bindings::exports::mailwright::plugin::on_outcome::Outcome as WireOutcome;
 use super::super::host::bindings::exports::mailwright::plugin::on_pre_send::Sending as WireSending;
 use super::super::host::bindings::mailwright::plugin::types;
+use super::address::to_wire;
+use crate::base::flow::policy::feedback as came_back;
 use crate::base::flow::policy::{Disposition, Gate, Outcome, Sending};
+use crate::base::mail::tie::Sent;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::time::UnixMillis;
@@ -91,16 +95,32 @@ pub(crate) fn outcome(outcome: &Outcome) -> WireOutcome {
     }
 }
 
-fn told(said: &Reply) -> types::Reply {
-    types::Reply {
-        code: said.code,
-        enhanced: said.status.map(|status| types::EnhancedStatus {
-            class: status.class,
-            subject: status.subject,
-            detail: status.detail,
-        }),
-        text: said.text.to_string(),
+/// What came back, as guests are told.
+pub(crate) fn feedback(sent: &Sent, kind: &came_back::Kind) -> feedback::Feedback {
+    let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+    feedback::Feedback {
+        kind: match kind {
+            came_back::Kind::Bounce(bounce) => feedback::Kind::Bounce(feedback::Bounce {
+                status: status(bounce.status),
+                diagnostic: text(&bounce.diagnostic),
+                remote: text(&bounce.remote),
+            }),
+            came_back::Kind::Complaint(what) => feedback::Kind::Complaint(what.to_string()),
+            came_back::Kind::Unsubscribe => feedback::Kind::Unsubscribe,
+        },
+        queue_id: sent.id.to_string(),
+        recipient: to_wire(&sent.recipient),
+        tenant: text(&sent.tenant),
+        campaign: text(&sent.campaign),
     }
+}
+
+fn told(said: &Reply) -> types::Reply {
+    types::Reply { code: said.code, enhanced: said.status.map(status), text: said.text.to_string() }
+}
+
+fn status(status: EnhancedStatus) -> types::EnhancedStatus {
+    types::EnhancedStatus { class: status.class, subject: status.subject, detail: status.detail }
 }
 
 pub(super) fn reply(said: &types::Reply, class: Class) -> Result<Reply, Fault> {

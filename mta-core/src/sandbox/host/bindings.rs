@@ -37,6 +37,7 @@ wasmtime::component::bindgen!({
             export mailwright:plugin/on-route@0.1.0;
             export mailwright:plugin/on-pre-send@0.1.0;
             export mailwright:plugin/on-outcome@0.1.0;
+            export mailwright:plugin/on-feedback@0.1.0;
             export mailwright:plugin/on-http@0.1.0;
             export mailwright:plugin/on-tick@0.1.0;
             export mailwright:plugin/on-disconnect@0.1.0;

@@ -12,6 +12,7 @@ use super::figures::Figures;
 use crate::base::flow::Answer;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Hook;
+use crate::base::mail::tie::Key;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
@@ -82,6 +83,8 @@ pub(crate) struct World {
     pub(crate) began: Instant,
     /// Octets that new bodies may still take, of all messages together.
     pub(crate) body_memory: Arc<Semaphore>,
+    /// What ties reports that come back to what goes out; none where nothing goes out.
+    pub(crate) key: Option<Arc<Key>>,
     /// Where mail of plugins goes.
     pub(crate) post: Arc<Post>,
 }
@@ -149,7 +152,7 @@ impl Identity {
                 budget.cpu_envelope
             }
             Hook::Tick => budget.cpu_message,
-            Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome => {
+            Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
             }

@@ -40,6 +40,7 @@ pub(crate) struct Hooks {
     pub(crate) route: Option<exports::on_route::GuestIndices>,
     pub(crate) pre_send: Option<exports::on_pre_send::GuestIndices>,
     pub(crate) outcome: Option<exports::on_outcome::GuestIndices>,
+    pub(crate) feedback: Option<exports::on_feedback::GuestIndices>,
     pub(crate) http: Option<exports::on_http::GuestIndices>,
     pub(crate) tick: Option<exports::on_tick::GuestIndices>,
     pub(crate) disconnect: Option<exports::on_disconnect::GuestIndices>,
@@ -54,7 +55,7 @@ pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
     match hook {
         Hook::Mail | Hook::Rcpt => None,
         Hook::Connect | Hook::Helo | Hook::Auth | Hook::Data | Hook::Http => Some(hook),
-        Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Tick | Hook::Disconnect => Some(hook),
+        Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback | Hook::Tick | Hook::Disconnect => Some(hook),
     }
 }
 
@@ -71,6 +72,7 @@ impl Hooks {
             Hook::Route => self.route.is_some(),
             Hook::PreSend => self.pre_send.is_some(),
             Hook::Outcome => self.outcome.is_some(),
+            Hook::Feedback => self.feedback.is_some(),
             Hook::Http => self.http.is_some(),
             Hook::Tick => self.tick.is_some(),
             Hook::Disconnect => self.disconnect.is_some(),

@@ -6,6 +6,7 @@ use super::super::fault::{Fault, Kind};
 use super::super::scene::Scene;
 use super::super::wide::stubs::end_lines;
 use super::bindings::exports::mailwright::plugin as exports;
+use super::bindings::exports::mailwright::plugin::on_feedback::Feedback;
 use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
 use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
@@ -74,6 +75,7 @@ struct Guests {
     route: Option<exports::on_route::Guest>,
     pre_send: Option<exports::on_pre_send::Guest>,
     outcome: Option<exports::on_outcome::Guest>,
+    feedback: Option<exports::on_feedback::Guest>,
     http: Option<exports::on_http::Guest>,
     tick: Option<exports::on_tick::Guest>,
     disconnect: Option<exports::on_disconnect::Guest>,
@@ -99,6 +101,8 @@ pub(crate) enum Question {
 pub(crate) enum Told {
     /// `on-outcome`.
     Outcome(Outcome),
+    /// `on-feedback`.
+    Feedback(Box<Feedback>),
     /// `on-tick`.
     Tick,
     /// `on-disconnect`.
@@ -146,6 +150,7 @@ impl Told {
     pub(crate) fn hook(&self) -> Hook {
         match self {
             Self::Outcome(_) => Hook::Outcome,
+            Self::Feedback(_) => Hook::Feedback,
             Self::Tick => Hook::Tick,
             Self::Disconnect => Hook::Disconnect,
         }
@@ -383,6 +388,11 @@ impl Live {
                     let Some(indices) = &hooks.outcome else { return Ok(Ok(())) };
                     let guest = known(&mut guests.outcome, || indices.load(&mut *store, instance))?;
                     guest.call_handle(&mut *store, outcome).await.map(Ok)
+                }
+                Told::Feedback(feedback) => {
+                    let Some(indices) = &hooks.feedback else { return Ok(Ok(())) };
+                    let guest = known(&mut guests.feedback, || indices.load(&mut *store, instance))?;
+                    guest.call_handle(&mut *store, feedback).await.map(Ok)
                 }
                 Told::Tick => {
                     let Some(indices) = &hooks.tick else { return Ok(Ok(())) };

@@ -312,6 +312,7 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
             "on-route" => hooks.route = Some(exports::on_route::GuestIndices::new(pre)?),
             "on-pre-send" => hooks.pre_send = Some(exports::on_pre_send::GuestIndices::new(pre)?),
             "on-outcome" => hooks.outcome = Some(exports::on_outcome::GuestIndices::new(pre)?),
+            "on-feedback" => hooks.feedback = Some(exports::on_feedback::GuestIndices::new(pre)?),
             "on-http" => hooks.http = Some(exports::on_http::GuestIndices::new(pre)?),
             "on-tick" => hooks.tick = Some(exports::on_tick::GuestIndices::new(pre)?),
             "on-disconnect" => hooks.disconnect = Some(exports::on_disconnect::GuestIndices::new(pre)?),

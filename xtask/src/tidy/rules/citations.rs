@@ -14,6 +14,7 @@ const PROTOCOL: &[&str] = &[
     "mta-core/src/base/smtp/",
     "mta-core/src/path/receive/",
     "mta-core/src/path/deliver/",
+    "mta-core/src/path/feedback/",
     "mta-core/src/path/settle/",
 ];
 

@@ -1,5 +1,6 @@
 //! Question and Verdict: what the stages ask of plugins, what plugins may answer, and policy's door.
 
+pub mod feedback;
 pub mod public;
 pub mod verify;
 
@@ -15,6 +16,7 @@ use crate::base::mail::id::QueueId;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
 use crate::base::world::tls::TlsInfo;
+use feedback::{Heard, Returned};
 use public::{PublicAnswer, PublicRequest};
 use std::future::ready;
 use std::net::SocketAddr;
@@ -43,6 +45,8 @@ pub enum Hook {
     PreSend,
     /// What became of an attempt. Told, not asked.
     Outcome,
+    /// A report came back about mail that went out. Told, not asked.
+    Feedback,
     /// A request to the plugin's own public path.
     Http,
     /// Time passed. Told, not asked.
@@ -53,7 +57,7 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Connect,
         Self::Helo,
         Self::Auth,
@@ -63,6 +67,7 @@ impl Hook {
         Self::Route,
         Self::PreSend,
         Self::Outcome,
+        Self::Feedback,
         Self::Http,
         Self::Tick,
         Self::Disconnect,
@@ -81,6 +86,7 @@ impl Hook {
             Self::Route => "route",
             Self::PreSend => "pre-send",
             Self::Outcome => "outcome",
+            Self::Feedback => "feedback",
             Self::Http => "http",
             Self::Tick => "tick",
             Self::Disconnect => "disconnect",
@@ -102,7 +108,7 @@ impl Hook {
     /// Whether plugins are only told: they answer nothing, so their failure means nothing to the mail.
     #[must_use]
     pub fn is_told(self) -> bool {
-        matches!(self, Self::Outcome | Self::Tick | Self::Disconnect)
+        matches!(self, Self::Outcome | Self::Feedback | Self::Tick | Self::Disconnect)
     }
 }
 
@@ -350,6 +356,13 @@ pub trait Policy: Send + Sync {
     /// `on-outcome` for one recipient: passed on to the plugins beside the mail. Dropped, and counted, for a plugin that
     /// can't keep up. Must be called within a Tokio runtime.
     fn outcome(&self, attempted: &Attempted);
+
+    /// `on-feedback`: ends when the plugins were told. What is told is durable, so nothing is dropped: where one can't be
+    /// told now, all are told again later. Must be called within a Tokio runtime.
+    fn feedback<'a>(&'a self, returned: Returned<'a>) -> Answer<'a, Heard> {
+        let _ = returned;
+        Box::pin(ready(Heard::By(0)))
+    }
 
     /// `on-http`, of the plugin that the request is for.
     fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {

@@ -57,12 +57,9 @@ pub(in crate::cli::plugin) fn run(
 
 fn plain() -> (Case, Option<Vec<u8>>) {
     let case = Case {
-        results: Vec::new(),
-        session: mta_core::app::trial::Session::default(),
         sender: "a@from.example".to_owned(),
         recipients: vec!["b@to.example".to_owned(), "c@to.example".to_owned()],
-        message: None,
-        expect: mta_core::app::trial::Told::default(),
+        ..Case::default()
     };
     let body = "All work and no play makes a dull message.\r\n".bytes().cycle().take(BODY_BYTES);
     (case, Some(HEAD.bytes().chain(body).collect()))

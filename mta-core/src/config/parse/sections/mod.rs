@@ -1,5 +1,6 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
+pub(in crate::config::parse) mod feedback;
 mod listener;
 mod public;
 pub(in crate::config::parse) mod verify;
@@ -55,6 +56,7 @@ pub(in crate::config::parse) fn unset() -> Config {
         tables: Vec::new(),
         dkim: Vec::new(),
         tenants: Vec::new(),
+        feedback: None,
         plugins: Vec::new(),
         log: Log::default(),
         metrics: Metrics::default(),
@@ -221,6 +223,7 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
     Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
     Key { name: "dkim", read: |c, v| put(&mut c.dkim, v.list("a [[dkim]] table", supplies::dkim)) },
     Key { name: "tenant", read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", users::tenant)) },
+    Key { name: "feedback", read: |c, v| c.feedback = feedback::feedback(v) },
     Key {
         name: "plugin",
         read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", crate::config::parse::plugin::plugin)),

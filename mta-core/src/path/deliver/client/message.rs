@@ -17,6 +17,8 @@ use std::sync::Arc;
 pub struct Message {
     /// The envelope, among other things.
     pub entry: Arc<Entry>,
+    /// Where reports about it go; none: to its sender.
+    pub reverse_path: Option<Address>,
     /// Indices of the recipients; all of them exist.
     pub recipients: Vec<u32>,
     /// The octets.
@@ -56,7 +58,7 @@ impl Message {
             if !self.is_head_ascii() {
                 return Some(replies::NEEDS_SMTPUTF8_FOR_HEADER);
             }
-            let sender = self.entry.envelope.sender.as_ref();
+            let sender = self.sender();
             if sender.is_some_and(|sender| !sender.is_ascii() && sender.to_ascii().is_none()) {
                 return Some(replies::NEEDS_SMTPUTF8);
             }
@@ -68,6 +70,11 @@ impl Message {
     pub(super) fn can_name(&self, place: usize, can: &Capabilities) -> bool {
         let address = &self.recipient(place).address;
         can.smtputf8 || address.is_ascii() || address.to_ascii().is_some()
+    }
+
+    /// What MAIL names (RFC 5321 4.1.1.2).
+    fn sender(&self) -> Option<&Address> {
+        self.reverse_path.as_ref().or(self.entry.envelope.sender.as_ref())
     }
 
     fn is_8bit(&self) -> bool {
@@ -93,7 +100,7 @@ impl Message {
     /// that can't.
     fn needs_utf8(&self) -> bool {
         let envelope = &self.entry.envelope;
-        let ascii = envelope.sender.as_ref().is_none_or(Address::is_ascii)
+        let ascii = self.sender().is_none_or(Address::is_ascii)
             && (0..self.recipients.len()).all(|place| self.recipient(place).address.is_ascii());
         !ascii || (envelope.smtputf8 && !self.is_head_ascii())
     }
@@ -106,7 +113,7 @@ impl Message {
             BodyType::EightBitMime => can.eight_bit_mime.then_some(BodyType::EightBitMime),
             BodyType::BinaryMime => Some(BodyType::BinaryMime),
         };
-        let sender = envelope.sender.as_ref();
+        let sender = self.sender();
         Mail {
             sender: sender.map(|sender| if can.smtputf8 { sender.clone() } else { ascii(sender) }),
             size: can.size.then(|| self.rendered.size_bytes()),

@@ -24,7 +24,7 @@ fn timeouts() -> ClientTimeouts {
 pub(super) fn message(entry: Entry) -> Message {
     let rendered = render(&[TRACE], &content(), [].iter());
     let recipients = (0..u32::try_from(entry.envelope.recipients.len()).expect("few")).collect();
-    Message { entry: Arc::new(entry), recipients, rendered, stored_is_8bit: None }
+    Message { entry: Arc::new(entry), recipients, rendered, stored_is_8bit: None, reverse_path: None }
 }
 
 /// A client and a server with a wire between them that cuts what it carries.

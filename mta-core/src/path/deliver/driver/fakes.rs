@@ -11,6 +11,7 @@ use crate::base::flow::policy::{
 use crate::base::mail::content::Composed;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::render::Rendered;
+use crate::base::mail::tie::{KEY_BYTES, Key};
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
 use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
@@ -126,6 +127,7 @@ impl World {
             pools: self.pools.lock().expect("whole").clone(),
             dkim: Vec::new(),
             tenants: Vec::new(),
+            feedback: None,
             plugins: Vec::new(),
             log: Log::default(),
             metrics: Metrics::default(),
@@ -140,6 +142,7 @@ impl World {
             maildirs: Arc::<Self>::clone(self),
             sign: Arc::new(Unsigned),
             policy: Arc::<Self>::clone(self),
+            key: Arc::new(Key::new([7; KEY_BYTES])),
             observe: Arc::<Self>::clone(self),
         }
     }

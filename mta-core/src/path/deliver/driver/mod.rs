@@ -80,7 +80,7 @@ impl Deliverer {
             }
             _ => self.ask(&config, &attempt, &mut whole.outcomes).await,
         };
-        for copy in copies {
+        for copy in self.follow(&config, &attempt, copies) {
             let carried = self.carry(&config, &attempt, copy).await;
             whole.outcomes.extend(carried.outcomes);
             whole.remote = carried.remote.or(whole.remote);
@@ -98,7 +98,8 @@ impl Deliverer {
     /// `on-pre-send` for each recipient: those that may go, in groups whose copies are alike.
     async fn ask(&self, config: &Config, attempt: &Attempt, outcomes: &mut Vec<(u32, Outcome)>) -> Vec<Copy> {
         if !self.parts.policy.has(Hook::PreSend) {
-            return vec![Copy { edits: Edits::default(), body: None, recipients: attempt.recipients.to_vec() }];
+            let recipients = attempt.recipients.to_vec();
+            return vec![Copy { edits: Edits::default(), body: None, reverse_path: None, recipients }];
         }
         let site = attempt.hop.to_string();
         let mut going = Vec::with_capacity(attempt.recipients.len());
@@ -128,6 +129,17 @@ impl Deliverer {
         copies::group(going)
     }
 
+    /// What goes out to other servers in the name of senders who are followed leads back here.
+    fn follow(&self, config: &Config, attempt: &Attempt, copies: Vec<Copy>) -> Vec<Copy> {
+        let leaves = matches!(attempt.hop.target(), NextHop::Mx(_) | NextHop::Smarthost(_));
+        match &config.feedback {
+            Some(feedback) if leaves && feedback.follows(attempt.entry.envelope.sender.as_ref()) => {
+                copies::followed(&copies, &attempt.entry, &self.parts.key, &feedback.domain)
+            }
+            _ => copies,
+        }
+    }
+
     async fn carry(&self, config: &Config, attempt: &Attempt, copy: Copy) -> Carried {
         match attempt.hop.target() {
             NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Lmtp(_) => {
@@ -136,17 +148,14 @@ impl Deliverer {
                     Err(why) => return self.unsigned(attempt, &copy, &why),
                 };
                 // Boxed: the future of a connection is large, and that of a Maildir need not carry it.
-                Box::pin(
-                    Transport::new(&self.parts, &self.connections, config, attempt, copy.recipients, rendered).carry(),
-                )
-                .await
+                Box::pin(Transport::new(&self.parts, &self.connections, config, attempt, copy, rendered).carry()).await
             }
             NextHop::Maildir(path) => self.file(config, attempt, &copy, path).await,
             NextHop::Nowhere => {
                 let outcomes = copy.recipients.iter().map(|recipient| (*recipient, Outcome::Failed(NOWHERE)));
                 Carried { outcomes: outcomes.collect(), ..Carried::default() }
             }
-            NextHop::From(..) | NextHop::Unplaced | NextHop::Missing(_) => {
+            NextHop::From(..) | NextHop::Unplaced | NextHop::Missing(_) | NextHop::Feedback => {
                 let outcomes = copy.recipients.iter().map(|recipient| (*recipient, Outcome::Deferred(UNPLACED)));
                 Carried { outcomes: outcomes.collect(), ..Carried::default() }
             }

@@ -2,6 +2,7 @@
 
 use crate::base::flow::attempt::Sign;
 use crate::base::flow::policy::Policy;
+use crate::base::mail::tie::Key;
 use crate::base::world::dns::Dns;
 use crate::base::world::maildir::Maildirs;
 use crate::base::world::net::Net;
@@ -28,6 +29,8 @@ pub struct Parts {
     pub sign: Arc<dyn Sign>,
     /// `on-pre-send`.
     pub policy: Arc<dyn Policy>,
+    /// What ties reports that come back to what goes out.
+    pub key: Arc<Key>,
     /// Events.
     pub observe: Arc<dyn Observe>,
 }

@@ -8,7 +8,8 @@ use super::way::Way;
 use crate::base::event::Event;
 use crate::base::fault::Scope;
 use crate::base::flow::attempt::{Attempt, NextHop};
-use crate::base::flow::report::Outcome;
+use crate::base::flow::report::{Copy, Outcome};
+use crate::base::mail::address::Address;
 use crate::base::mail::render::Rendered;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
@@ -39,6 +40,8 @@ pub(super) struct Transport<'a> {
     way: Way<'a>,
     /// Where the present connection goes; none for one from the pool.
     target: Option<Target>,
+    /// The reverse path that leads back to the copy, where it has one.
+    reverse_path: Option<Address>,
     /// Recipients without an outcome yet.
     pending: Vec<u32>,
     /// So many recipients the present host takes in one transaction, as it has shown.
@@ -58,7 +61,7 @@ impl<'a> Transport<'a> {
         connections: &'a Connections,
         config: &'a Config,
         attempt: &'a Attempt,
-        recipients: Vec<u32>,
+        copy: Copy,
         rendered: Rendered,
     ) -> Self {
         Self {
@@ -69,7 +72,8 @@ impl<'a> Transport<'a> {
             rendered,
             way: Way::new(parts, config, &attempt.hop),
             target: None,
-            pending: recipients,
+            reverse_path: copy.reverse_path,
+            pending: copy.recipients,
             room: None,
             failure: None,
             may_pass: false,
@@ -239,6 +243,7 @@ impl<'a> Transport<'a> {
         let chosen = self.pending.len().min(most.max(1));
         let mut message = Message {
             entry: Arc::clone(&self.attempt.entry),
+            reverse_path: self.reverse_path.clone(),
             recipients: self.pending[..chosen].to_vec(),
             rendered: self.rendered.clone(),
             stored_is_8bit: None,

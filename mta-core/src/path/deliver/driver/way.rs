@@ -82,9 +82,8 @@ impl<'a> Way<'a> {
             }
             NextHop::Smarthost(endpoint) | NextHop::Lmtp(endpoint) => self.endpoint(endpoint).await,
             // None of them is reached over a connection.
-            NextHop::Maildir(_) | NextHop::Nowhere | NextHop::From(..) | NextHop::Unplaced | NextHop::Missing(_) => {
-                Ok(())
-            }
+            NextHop::Maildir(_) | NextHop::Nowhere | NextHop::Feedback => Ok(()),
+            NextHop::From(..) | NextHop::Unplaced | NextHop::Missing(_) => Ok(()),
         }
     }
 

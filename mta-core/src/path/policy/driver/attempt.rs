@@ -198,3 +198,20 @@ pub(super) fn attempt_scene(
         delivery: Some(Box::new(delivery)),
     })
 }
+
+/// A report that came back, as the message that can be read at `on-feedback`.
+pub(super) fn report_scene(entry: &Entry, content: &Content) -> Scene {
+    let message = MessageScene {
+        id: entry.id,
+        content: content.clone(),
+        sender: entry.envelope.sender.clone(),
+        recipients: entry.envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect(),
+        whole: false,
+        headers: entry.edits.headers.clone(),
+        envelope: Vec::new(),
+        tags: entry.tags.clone(),
+        results: Default::default(),
+        body: BodyScene::new(entry.envelope.body, None),
+    };
+    Scene { message: Some(Box::new(message)), ..Scene::default() }
+}

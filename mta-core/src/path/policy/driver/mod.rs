@@ -13,11 +13,13 @@ mod trials;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::operator::suppression::Suppress;
+use crate::base::flow::policy::feedback::{Heard, Returned};
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
 use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
 use crate::base::flow::spool::Spool;
+use crate::base::mail::tie::Key;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Config, Mode, Plugin, PluginSource};
@@ -63,6 +65,8 @@ pub struct HostSettings {
     pub instances_per_tenant_max: usize,
     /// Where plugins' buckets are kept; without it they live as long as the host.
     pub journal: Option<Arc<dyn Journal>>,
+    /// What ties reports that come back to what goes out; without it nothing goes out that could come back.
+    pub key: Option<Arc<Key>>,
     /// The suppression lists; without them their capability is unavailable.
     pub suppress: Option<Arc<dyn Suppress>>,
     /// What makes code of components.
@@ -75,7 +79,8 @@ impl HostSettings {
     pub fn new(clock: Arc<dyn Clock>, observe: Arc<dyn Observe>, reach: Reach) -> Self {
         let (instances_max, instances_per_tenant_max) = (engine::INSTANCES_MAX, engine::INSTANCES_PER_TENANT_MAX);
         let compiler = Arc::new(InProcess);
-        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal: None, suppress: None, compiler }
+        let (journal, key, suppress) = (None, None, None);
+        Self { clock, observe, reach, instances_max, instances_per_tenant_max, journal, key, suppress, compiler }
     }
 }
 
@@ -102,6 +107,7 @@ impl Host {
                 observe: settings.observe,
                 reach: settings.reach,
                 suppress: settings.suppress,
+                key: settings.key,
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
                 post: Arc::default(),
@@ -258,6 +264,10 @@ impl Policy for Host {
 
     fn outcome(&self, attempted: &Attempted) {
         self.0.tell_outcome(attempted);
+    }
+
+    fn feedback<'a>(&'a self, returned: Returned<'a>) -> Answer<'a, Heard> {
+        Box::pin(self.0.tell_feedback(returned))
     }
 
     fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {

@@ -1,20 +1,23 @@
 //! The hooks that are told, and the time that passes for them: beside the mail, in tasks of their own, dropped where a
 //! plugin can't keep up.
 
-use super::attempt::attempt_scene;
+use super::attempt::{attempt_scene, report_scene};
 use super::generation::{Generation, key};
 use super::shared::Shared;
 use crate::base::event::Event;
+use crate::base::flow::policy::feedback::{Heard, Returned};
 use crate::base::flow::policy::{Attempted, Hook};
 use crate::base::mail::id::QueueId;
 use crate::sandbox::bounds::reports::Place;
 use crate::sandbox::exchange::verdict;
+use crate::sandbox::fault::Kind;
 use crate::sandbox::host::instance::Told;
 use crate::sandbox::host::stock::{Lease, Loaded};
 use crate::sandbox::scene::{Scene, SessionScene};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::task::JoinHandle;
 
 impl Shared {
     /// Tells `on-outcome`.
@@ -26,8 +29,42 @@ impl Shared {
             let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
             let scene = attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
             let about = About { generation: generation.number, session: None, id: Some(id) };
-            self.tell(loaded.clone(), place, scene, Told::Outcome(verdict::outcome(outcome)), about);
+            drop(self.tell(loaded.clone(), place, scene, Told::Outcome(verdict::outcome(outcome)), about));
         }
+    }
+
+    /// Tells `on-feedback`, and waits until it is told: what came back is durable, and ends with this. Where a plugin has no
+    /// place, nobody is told yet.
+    pub(super) async fn tell_feedback(self: &Arc<Self>, returned: Returned<'_>) -> Heard {
+        let generation = self.serving.load_full();
+        let Returned { entry, content, sent, kind } = returned;
+        let tenant: Option<Arc<str>> = sent.tenant.as_deref().map(Into::into);
+        let mut placed = Vec::new();
+        for (_, loaded) in generation.asked(Hook::Feedback, None, tenant.as_deref(), key(sent.id)) {
+            match loaded.reports.place() {
+                Some(place) => placed.push((loaded.clone(), place)),
+                None => return Heard::Later(loaded.code.plugin.name.clone()),
+            }
+        }
+        let plugins = u32::try_from(placed.len()).unwrap_or(u32::MAX);
+        let calls: Vec<_> = placed
+            .into_iter()
+            .map(|(loaded, place)| {
+                let scene = Scene { tenant: tenant.clone(), ..report_scene(entry, content) };
+                let about = About { generation: generation.number, session: None, id: Some(entry.id) };
+                let told = Told::Feedback(Box::new(verdict::feedback(sent, kind)));
+                (loaded.code.plugin.name.clone(), self.tell(loaded, place, scene, told, about))
+            })
+            .collect();
+        let mut later = None;
+        for (plugin, call) in calls {
+            // A plugin that failed was told. One that is left alone, or found no instance, was not. A task that panicked
+            // would do so again.
+            if let Ok(Err(Kind::Breaker | Kind::Pool)) = call.await {
+                later = Some(plugin);
+            }
+        }
+        later.map_or(Heard::By(plugins), Heard::Later)
     }
 
     /// Tells `on-disconnect`.
@@ -38,7 +75,7 @@ impl Shared {
             let Some(place) = self.place(loaded, Hook::Disconnect) else { continue };
             let scene = Scene { session: Some(session.clone()), tenant: tenant.cloned(), ..Scene::default() };
             let about = About { generation: generation.number, session: Some(session.clone()), id: None };
-            self.tell(loaded.clone(), place, scene, Told::Disconnect, about);
+            drop(self.tell(loaded.clone(), place, scene, Told::Disconnect, about));
         }
     }
 
@@ -48,7 +85,7 @@ impl Shared {
             Some(place) => {
                 let about = About { generation, session: None, id: None };
                 let scene = Scene { tenant: loaded.only_tenant(), ..Scene::default() };
-                self.tell(loaded.clone(), place, scene, Told::Tick, about);
+                drop(self.tell(loaded.clone(), place, scene, Told::Tick, about));
             }
             None => self.dropped(loaded, Hook::Tick),
         }
@@ -71,7 +108,15 @@ impl Shared {
         }
     }
 
-    fn tell(self: &Arc<Self>, loaded: Arc<Loaded>, place: Place, scene: Scene, told: Told, about: About) {
+    /// Tells it, in a task of its own; what it was that failed, where it did.
+    fn tell(
+        self: &Arc<Self>,
+        loaded: Arc<Loaded>,
+        place: Place,
+        scene: Scene,
+        told: Told,
+        about: About,
+    ) -> JoinHandle<Result<(), Kind>> {
         let host = self.clone();
         self.telling.spawn(async move {
             let _place = place;
@@ -83,10 +128,11 @@ impl Shared {
                 let mut lease = Lease::begin(&host.pool, &loaded, scene.tenant.as_ref()).await?;
                 lease.live()?.tell(&host.pool, &loaded.code.hooks, scene, &told).await
             };
-            if let Err(fault) = call.noted(answer.await, about.session.as_ref(), about.id) {
+            call.noted(answer.await, about.session.as_ref(), about.id).map_err(|fault| {
                 host.failed(&loaded, told.hook(), &fault, about.session.as_ref(), about.id);
-            }
-        });
+                fault.kind
+            })
+        })
     }
 }
 

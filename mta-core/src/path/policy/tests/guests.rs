@@ -179,6 +179,8 @@ fn module(imports: &str, hooks: &[(&str, &str)], parts: &str) -> String {
                 // Method, path, query, fields, content and client.
                 "on-http" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-disconnect" | "on-tick" => "",
+                // What does not fit into 16 words lies in memory.
+                "on-feedback" => "(param i32)",
                 // A case and the reply's words: code, status (a tag and three), text.
                 "on-outcome" => "(param i32 i32 i32 i32 i32 i32 i32 i32)",
                 _ => "(result i32)",

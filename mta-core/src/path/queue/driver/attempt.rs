@@ -70,7 +70,8 @@ impl Work {
                 hop: Arc::clone(&job.hop),
                 number: batch.number,
             };
-            let mut report = self.doors.deliver.attempt(attempt).await;
+            let door = if *job.hop == NextHop::Feedback { &self.doors.feedback } else { &self.doors.deliver };
+            let mut report = door.attempt(attempt).await;
             self.complete(&mut report, &batch.recipients);
             health = health.and(AttemptHealth::of(report.trouble, was_reached(&report)));
             match self.rule_on(&entry, &content, job, batch.number, &report).await {
@@ -143,11 +144,11 @@ impl Work {
         };
         let site = job.hop.to_string();
         self.tell_outcomes(entry, &site, number, report, &ruled, now);
-        outcomes::tell_attempt(
-            &*self.doors.policy,
-            entry,
-            &outcomes::Ruled { content, site: &site, attempt: number, report, changes: &ruled.changes },
-        );
+        // What came back is no mail that went anywhere: it has a hook of its own.
+        if *job.hop != NextHop::Feedback {
+            let told = outcomes::Ruled { content, site: &site, attempt: number, report, changes: &ruled.changes };
+            outcomes::tell_attempt(&*self.doors.policy, entry, &told);
+        }
         self.tell_notifications(entry, &ruled);
         self.left(job.id, left)
     }
@@ -291,7 +292,7 @@ pub(super) fn going_to<'a>(
         let index = usize::try_from(*index).unwrap_or(usize::MAX);
         // Recipients of one domain mostly stand together.
         let goes = match last {
-            Some((other, goes)) if Ways::are_alike(entry, other, index) => goes,
+            Some((other, goes)) if ways.are_alike(entry, other, index) => goes,
             _ => ways.of(entry, index) == *hop,
         };
         last = Some((index, goes));

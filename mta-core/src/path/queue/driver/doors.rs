@@ -14,6 +14,8 @@ pub struct Doors {
     pub spool: Arc<dyn Spool>,
     /// Who makes the attempts.
     pub deliver: Arc<dyn Deliver>,
+    /// Where feedback about mail that went out ends.
+    pub feedback: Arc<dyn Deliver>,
     /// Who says what their reports mean.
     pub settle: Arc<dyn Settle>,
     /// Who is told what becomes of recipients.

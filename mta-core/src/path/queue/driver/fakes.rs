@@ -54,6 +54,7 @@ pub(super) fn config() -> Config {
         pools: Vec::new(),
         dkim: Vec::new(),
         tenants: Vec::new(),
+        feedback: None,
         plugins: Vec::new(),
         log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },
         metrics: Metrics::default(),
@@ -391,7 +392,8 @@ impl Foundation {
         let settle: Arc<dyn Settle> = Arc::new(Settler::new(self.config.subscribe(), Arc::new(Counting::default())));
         let doors = Doors {
             spool: Arc::clone(&self.spool) as Arc<dyn Spool>,
-            deliver: Arc::new(AskedDeliver(asked)),
+            deliver: Arc::new(AskedDeliver(asked.clone())),
+            feedback: Arc::new(AskedDeliver(asked)),
             settle,
             policy: Arc::new(ToldPolicy(tell_policy, Arc::clone(&self.placer))),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,

@@ -301,8 +301,11 @@ impl Driver {
     fn reload(&mut self) {
         let config = Arc::clone(&self.config.borrow_and_update());
         let present = &self.work.config;
-        let rerouted =
-            (&config.routes, &config.pools, &config.hostname) != (&present.routes, &present.pools, &present.hostname);
+        let ways = |config: &Config| {
+            let Config { routes, pools, hostname, feedback, .. } = config.clone();
+            (routes, pools, hostname, feedback)
+        };
+        let rerouted = ways(&config) != ways(present);
         self.set_rules(&config, rerouted);
         self.work = Arc::new(Work { doors: self.work.doors.clone(), config });
     }

@@ -14,7 +14,6 @@ use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
 use crate::path::queue::items::{Place, Slot};
 use crate::path::queue::operation::{Action, Operation};
-use crate::path::queue::rules::Ways;
 use crate::path::queue::timers::Whose;
 use std::sync::Arc;
 
@@ -210,7 +209,7 @@ impl Machine {
             let Progress::Pending { due, delay_told, .. } = progress else { continue };
             // Recipients of one domain mostly stand together.
             let destination = match last {
-                Some((other, number)) if Ways::are_alike(entry, other, index) => number,
+                Some((other, number)) if self.rules.ways.are_alike(entry, other, index) => number,
                 _ => self.destinations.intern(self.rules.ways.of(entry, index)),
             };
             last = Some((index, destination));

@@ -2,6 +2,7 @@
 
 use super::state::{Answer, State, Timer, Transaction};
 use super::{Effect, Session};
+use crate::base::event::Event;
 use crate::base::flow::policy::{Asked, Gate, Hook};
 use crate::base::flow::spool::Room;
 use crate::base::mail::envelope::{Envelope, Recipient};
@@ -10,7 +11,8 @@ use crate::base::smtp::command::Mail;
 use crate::base::smtp::dot::LineEndCheck;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
-use crate::path::receive::{relay, replies};
+use crate::path::receive::relay::{self, Refused};
+use crate::path::receive::replies;
 use std::sync::Arc;
 
 impl Session {
@@ -153,8 +155,13 @@ impl Session {
         if transaction.envelope.recipients.len() >= self.config.limits.recipients_per_message_max {
             return Some(replies::TOO_MANY_RECIPIENTS);
         }
-        let allowed = self.may_relay() || relay::is_accepted_from_anyone(&self.config, &recipient.address);
-        (!allowed).then_some(replies::RELAY_DENIED)
+        let now = self.now.wall;
+        let refused = relay::allows(&self.config, &self.doors.key, self.may_relay(), &recipient.address, now).err()?;
+        if refused == Refused::NotOurs {
+            let (session, why) = (Some(&*self.id), "its address is none that we made, or too old");
+            self.doors.observe.event(Event::FeedbackUntied { session, id: None, why });
+        }
+        Some(refused.reply())
     }
 
     /// Whether the client may send anywhere: from where it is, or because of who it is.

@@ -17,6 +17,7 @@ use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
+use crate::base::mail::tie::{KEY_BYTES, Key};
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::net::Socket;
 use crate::base::world::tls::{Secured, ServerTls, TlsInfo};
@@ -54,6 +55,7 @@ pub(super) fn config() -> Config {
         pools: Vec::new(),
         dkim: Vec::new(),
         tenants: Vec::new(),
+        feedback: None,
         plugins: Vec::new(),
         log: Log::default(),
         metrics: Metrics::default(),
@@ -93,6 +95,7 @@ impl World {
             Arc::clone(&heard) as Arc<dyn Observe>,
             Arc::new(RealClock),
             Arc::new(CountingDice::default()),
+            Arc::new(Key::new([7; KEY_BYTES])),
         );
         let doors = Arc::new(doors.with_tls(Arc::clone(&tls) as Arc<dyn ServerTls>));
         Self { config, doors, spool, policy, tls, verify, heard }
@@ -302,7 +305,7 @@ impl Policy for TestPolicy {
             Hook::Helo => self.helo.lock().expect("no panic").is_some(),
             Hook::Mail => self.mail.lock().expect("no panic").is_some(),
             Hook::Auth => self.auth.lock().expect("no panic").is_some(),
-            Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Http | Hook::Tick => false,
+            Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback | Hook::Http | Hook::Tick => false,
             Hook::Disconnect => true,
         }
     }

@@ -1,6 +1,7 @@
 //! Hooks with what they are told: real components that trap unless they are told so, and the example plugin on its four.
 
 mod counted;
+mod feedback;
 mod protection;
 mod public;
 mod route;

@@ -177,5 +177,4 @@ fn put_word(out: &mut Vec<u8>, word: &str, line_bytes: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "render_tests.rs"]
 mod tests;

@@ -1,0 +1,3 @@
+//! What comes back about mail that went out: bounces, complaints, requests for no more.
+
+mod reports_come_back_to_the_plugin;
