@@ -5,6 +5,7 @@
 mod pair_tests;
 mod ports;
 mod reloads;
+mod stages;
 pub mod trial;
 
 use crate::base::event::Event;
@@ -12,12 +13,8 @@ use crate::base::flow::attempt::Deliver;
 use crate::base::flow::operator::Operate;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
-use crate::base::flow::spool::Spool;
 use crate::base::mail::tie::Key;
-use crate::base::sasl::stored;
-use crate::base::world::dns::Dns;
 use crate::base::world::metrics::Measure;
-use crate::base::world::net::Net;
 use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Engine};
@@ -34,28 +31,17 @@ use crate::edge::store;
 use crate::edge::supplies::{self, Shelf};
 use crate::edge::tls::{Keyring, Reading as Certificates};
 use crate::edge::world::clock::SystemClock;
-use crate::edge::world::dice::SystemDice;
-use crate::edge::world::dns::HickoryDns;
-use crate::edge::world::http::HyperClient;
-use crate::edge::world::maildir::FileMaildirs;
-use crate::edge::world::net::SystemNet;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
-use crate::edge::world::ticker;
-use crate::path::auth::driver::{Authenticator, Users};
-use crate::path::deliver::driver::{Deliverer, Parts};
-use crate::path::feedback::driver::Teller;
-use crate::path::policy::{Host, HostSettings};
+use crate::path::deliver::driver::Deliverer;
+use crate::path::policy::Host;
 use crate::path::queue::driver as queue;
 use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
-use crate::path::settle::Settler;
-use crate::path::sign::driver::Signer;
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
-use crate::path::verify::driver::Verifier;
-use crate::sandbox::Reach;
 use ports::{bind, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
+use stages::{Guards, World, deliverer, host, queue_doors, receive_doors};
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
@@ -173,28 +159,6 @@ fn open_store(config: &Config) -> Result<Arc<dyn Store>, String> {
     }
 }
 
-/// What the stages share of the outside.
-struct World {
-    clock: Arc<dyn Clock>,
-    dice: Arc<dyn Dice>,
-    net: Arc<dyn Net>,
-    dns: Arc<dyn Dns>,
-    observe: Arc<dyn Observe>,
-}
-
-impl World {
-    /// The real one.
-    fn new(config: &Config, observe: Arc<dyn Observe>) -> Result<Self, String> {
-        Ok(Self {
-            clock: Arc::new(SystemClock),
-            dice: Arc::new(SystemDice::new().map_err(|error| format!("no randomness: {error}"))?),
-            net: Arc::new(SystemNet),
-            dns: Arc::new(HickoryDns::new(&config.delivery.dns_servers)?),
-            observe,
-        })
-    }
-}
-
 /// A running server.
 struct Server {
     reloads: Arc<Reloads>,
@@ -228,7 +192,7 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
-        let shelf_users = shelf.users();
+        let users = shelf.users();
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let counting: Vec<Arc<dyn Measure>> = vec![
@@ -262,20 +226,8 @@ impl Server {
         beside.spawn(async move { control.serve(Arc::new(operations)).await });
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
-        let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?;
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let users = authenticator(shelf_users, config.subscribe(), &world);
-        let doors = Doors::new(
-            config.subscribe(),
-            Arc::<spool::SpoolDoor>::clone(&spool) as Arc<dyn Spool>,
-            policy,
-            Arc::new(verifier),
-            Arc::clone(&world.observe),
-            world.clock,
-            world.dice,
-            key,
-        );
-        let doors = Arc::new(doors.with_tls(keyring).with_users(users));
+        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users })?;
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
@@ -412,84 +364,12 @@ async fn load_plugins(
     Ok(host)
 }
 
-/// A host with its pulse, and no plugins yet.
-fn host(
-    world: &World,
-    compiler: Compiler,
-    journal: Option<Arc<dyn Journal>>,
-    suppress: Option<Arc<dyn Suppress>>,
-    key: Option<Arc<Key>>,
-) -> Result<Host, String> {
-    let reach = Reach {
-        dice: Arc::clone(&world.dice),
-        dns: Arc::clone(&world.dns),
-        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
-    };
-    let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
-    let host = Host::new(HostSettings { journal, suppress, key, compiler: Arc::new(compiler), ..settings })?;
-    ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
-    Ok(host)
-}
-
-/// Who knows the users, and checks what clients say.
-fn authenticator(users: Arc<Users>, config: watch::Receiver<Arc<Config>>, world: &World) -> Arc<Authenticator> {
-    Arc::new(Authenticator::new(users, config, Arc::clone(&world.clock), Arc::new(stored::Verifier::fits)))
-}
-
-fn deliverer(
-    world: &World,
-    config: &watch::Sender<Arc<Config>>,
-    policy: &Arc<dyn Policy>,
-    shelf: &Shelf,
-    key: &Arc<Key>,
-) -> Arc<Deliverer> {
-    Arc::new(Deliverer::new(Parts {
-        config: config.subscribe(),
-        clock: Arc::clone(&world.clock),
-        dice: Arc::clone(&world.dice),
-        net: Arc::clone(&world.net),
-        dns: Arc::clone(&world.dns),
-        maildirs: Arc::new(FileMaildirs),
-        sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
-        policy: Arc::clone(policy),
-        key: Arc::clone(key),
-        observe: Arc::clone(&world.observe),
-    }))
-}
-
 /// What plugins and deliveries do beside the mail.
 fn run_beside(host: &Host, deliver: &Arc<Deliverer>, beside: &mut JoinSet<()>) {
     let (ticking, keeping, sweeper) = (host.clone(), host.clone(), Arc::clone(deliver));
     beside.spawn(async move { ticking.tick().await });
     beside.spawn(async move { keeping.keep().await });
     beside.spawn(async move { sweeper.sweep().await });
-}
-
-/// What the queue needs of the other stages.
-fn queue_doors(
-    spool: &Arc<spool::SpoolDoor>,
-    deliver: &Arc<Deliverer>,
-    policy: &Arc<dyn Policy>,
-    config: &watch::Sender<Arc<Config>>,
-    world: &World,
-    key: &Arc<Key>,
-) -> queue::Doors {
-    let teller = Teller {
-        config: config.subscribe(),
-        key: Arc::clone(key),
-        policy: Arc::clone(policy),
-        clock: Arc::clone(&world.clock),
-        observe: Arc::clone(&world.observe),
-    };
-    queue::Doors {
-        spool: Arc::<spool::SpoolDoor>::clone(spool),
-        deliver: Arc::<Deliverer>::clone(deliver),
-        policy: Arc::clone(policy),
-        feedback: Arc::new(teller),
-        settle: Arc::new(Settler::new(config.subscribe(), Arc::clone(&world.dice))),
-        clock: Arc::clone(&world.clock),
-        observe: Arc::clone(&world.observe),
-    }
 }
 
 /// What operators may ask.

@@ -7,7 +7,6 @@ pub mod policy;
 pub mod queue;
 pub mod receive;
 pub mod settle;
-pub mod sign;
 pub mod spool;
 pub mod suppress;
 pub mod verify;

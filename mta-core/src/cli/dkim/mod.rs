@@ -5,7 +5,7 @@ pub(crate) mod command;
 use super::say;
 use command::{DkimCommand, KindArg};
 use mta_core::edge::supplies::read_keys;
-use mta_core::path::sign::key::{Key, Kind, generate};
+use mta_core::path::deliver::sign::key::{Key, Kind, generate};
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::Write as _;

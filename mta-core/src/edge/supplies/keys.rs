@@ -2,8 +2,8 @@
 
 use super::file;
 use crate::config::model::{Config, DkimKey};
-use crate::path::sign::key::Key;
-use crate::path::sign::keyring::{Keyring, Signing};
+use crate::path::deliver::sign::key::Key;
+use crate::path::deliver::sign::keyring::{Keyring, Signing};
 use std::sync::Arc;
 
 /// A file of a key, in octets: an RSA key of 8,192 bits takes 7 KiB.
@@ -43,7 +43,7 @@ fn tenants(config: &Config, wanted: &DkimKey) -> Vec<Arc<str>> {
 mod tests {
     use super::*;
     use crate::config::parse::parse;
-    use crate::path::sign::key::{Kind, generate};
+    use crate::path::deliver::sign::key::{Kind, generate};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 

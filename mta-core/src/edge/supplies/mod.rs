@@ -18,7 +18,7 @@ use crate::base::world::Observe;
 use crate::config::model::Config;
 use crate::path::auth::accounts::Accounts;
 use crate::path::auth::driver::Users;
-use crate::path::sign::keyring::Keyring;
+use crate::path::deliver::sign::keyring::Keyring;
 use crate::sandbox::{Supplies, Table};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

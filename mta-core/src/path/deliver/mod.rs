@@ -8,3 +8,4 @@ pub mod mx;
 pub mod pool;
 #[cfg(test)]
 pub(crate) mod scripted;
+pub mod sign;

@@ -3,7 +3,7 @@
 
 use super::slots::Slots;
 use crate::base::flow::policy::Policy;
-use crate::base::flow::policy::verify::Verify;
+use crate::base::flow::policy::verify::{Unverified, Verify};
 use crate::base::flow::spool::Spool;
 use crate::base::mail::tie::Key;
 use crate::base::sasl::door::{Authenticate, Nobody};
@@ -61,20 +61,19 @@ impl Doors {
         Self { tls, ..self }
     }
 
-    /// All doors of one server, which has no TLS.
+    /// All doors of one server, which has no TLS and no users, and verifies nothing.
     #[must_use]
     pub fn new(
         config: watch::Receiver<Arc<Config>>,
         spool: Arc<dyn Spool>,
         policy: Arc<dyn Policy>,
-        verify: Arc<dyn Verify>,
         observe: Arc<dyn Observe>,
         clock: Arc<dyn Clock>,
         dice: Arc<dyn Dice>,
         key: Arc<Key>,
     ) -> Self {
         let content_memory = Arc::new(ContentMemory::default());
-        let (tls, auth) = (Arc::new(NoTls), Arc::new(Nobody));
+        let (tls, auth, verify) = (Arc::new(NoTls), Arc::new(Nobody), Arc::new(Unverified));
         Self {
             config,
             spool,
@@ -95,6 +94,12 @@ impl Doors {
     #[must_use]
     pub fn with_users(self, auth: Arc<dyn Authenticate>) -> Self {
         Self { auth, ..self }
+    }
+
+    /// The same, with somebody who verifies mail from outside.
+    #[must_use]
+    pub fn with_verifier(self, verify: Arc<dyn Verify>) -> Self {
+        Self { verify, ..self }
     }
 }
 

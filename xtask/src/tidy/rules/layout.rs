@@ -62,6 +62,10 @@ pub(super) fn small_folders(tree: &Tree) -> Vec<Finding> {
         for (at, _) in path.match_indices('/') {
             let (folder, rest) = (&path[..at], &path[at + 1..]);
             let entry = rest.split('/').next().unwrap_or(rest);
+            // It is the folder's own page.
+            if entry == "mod.rs" {
+                continue;
+            }
             entries.entry(folder).or_default().insert(entry);
         }
     }

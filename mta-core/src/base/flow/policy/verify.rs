@@ -174,3 +174,13 @@ pub trait Verify: Send + Sync {
     /// Verifies one message, within the configured time.
     fn verify<'a>(&'a self, incoming: Incoming<'a>) -> Answer<'a, Verified>;
 }
+
+/// Finds out nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unverified;
+
+impl Verify for Unverified {
+    fn verify<'a>(&'a self, _incoming: Incoming<'a>) -> Answer<'a, Verified> {
+        Box::pin(std::future::ready(Verified::default()))
+    }
+}

@@ -91,13 +91,16 @@ impl World {
             config.subscribe(),
             Arc::clone(&spool) as Arc<dyn Spool>,
             Arc::clone(&policy) as Arc<dyn Policy>,
-            Arc::clone(&verify) as Arc<dyn Verify>,
             Arc::clone(&heard) as Arc<dyn Observe>,
             Arc::new(RealClock),
             Arc::new(CountingDice::default()),
             Arc::new(Key::new([7; KEY_BYTES])),
         );
-        let doors = Arc::new(doors.with_tls(Arc::clone(&tls) as Arc<dyn ServerTls>));
+        let doors = Arc::new(
+            doors
+                .with_tls(Arc::clone(&tls) as Arc<dyn ServerTls>)
+                .with_verifier(Arc::clone(&verify) as Arc<dyn Verify>),
+        );
         Self { config, doors, spool, policy, tls, verify, heard }
     }
 }

@@ -1,0 +1,164 @@
+//! What each stage is built of: the other stages' doors and the outside.
+
+use crate::base::flow::operator::suppression::Suppress;
+use crate::base::flow::policy::Policy;
+use crate::base::flow::spool::Spool;
+use crate::base::mail::tie::Key;
+use crate::base::sasl::stored;
+use crate::base::world::dns::Dns;
+use crate::base::world::net::Net;
+use crate::base::world::store::Journal;
+use crate::base::world::{Clock, Dice, Observe};
+use crate::config::model::Config;
+use crate::edge::plugins::compiler::Compiler;
+use crate::edge::supplies::Shelf;
+use crate::edge::tls::Keyring;
+use crate::edge::world::clock::SystemClock;
+use crate::edge::world::dice::SystemDice;
+use crate::edge::world::dns::HickoryDns;
+use crate::edge::world::http::HyperClient;
+use crate::edge::world::maildir::FileMaildirs;
+use crate::edge::world::net::SystemNet;
+use crate::edge::world::ticker;
+use crate::path::auth::driver::{Authenticator, Users};
+use crate::path::deliver::driver::{Deliverer, Parts};
+use crate::path::deliver::sign::driver::Signer;
+use crate::path::feedback::driver::Teller;
+use crate::path::policy::{Host, HostSettings};
+use crate::path::queue::driver as queue;
+use crate::path::receive::doors::Doors;
+use crate::path::settle::Settler;
+use crate::path::spool::driver as spool;
+use crate::path::verify::driver::Verifier;
+use crate::sandbox::Reach;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What the stages share of the outside.
+pub(super) struct World {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) dice: Arc<dyn Dice>,
+    pub(super) net: Arc<dyn Net>,
+    pub(super) dns: Arc<dyn Dns>,
+    pub(super) observe: Arc<dyn Observe>,
+}
+
+impl World {
+    /// The real one.
+    pub(super) fn new(config: &Config, observe: Arc<dyn Observe>) -> Result<Self, String> {
+        Ok(Self {
+            clock: Arc::new(SystemClock),
+            dice: Arc::new(SystemDice::new().map_err(|error| format!("no randomness: {error}"))?),
+            net: Arc::new(SystemNet),
+            dns: Arc::new(HickoryDns::new(&config.delivery.dns_servers)?),
+            observe,
+        })
+    }
+}
+
+/// What clients and their mail are judged by.
+pub(super) struct Guards {
+    /// What tells addresses that lead back to our mail.
+    pub(super) key: Arc<Key>,
+    /// The certificates.
+    pub(super) keyring: Arc<Keyring>,
+    /// The users.
+    pub(super) users: Arc<Users>,
+}
+
+/// A host with its pulse, and no plugins yet.
+pub(super) fn host(
+    world: &World,
+    compiler: Compiler,
+    journal: Option<Arc<dyn Journal>>,
+    suppress: Option<Arc<dyn Suppress>>,
+    key: Option<Arc<Key>>,
+) -> Result<Host, String> {
+    let reach = Reach {
+        dice: Arc::clone(&world.dice),
+        dns: Arc::clone(&world.dns),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+    };
+    let settings = HostSettings::new(Arc::clone(&world.clock), Arc::clone(&world.observe), reach);
+    let host = Host::new(HostSettings { journal, suppress, key, compiler: Arc::new(compiler), ..settings })?;
+    ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
+    Ok(host)
+}
+
+/// What receive needs of the other stages.
+pub(super) fn receive_doors(
+    spool: &Arc<spool::SpoolDoor>,
+    policy: Arc<dyn Policy>,
+    config: &watch::Sender<Arc<Config>>,
+    world: &World,
+    guards: Guards,
+) -> Result<Arc<Doors>, String> {
+    let Guards { key, keyring, users } = guards;
+    let (clock, observe) = (Arc::clone(&world.clock), Arc::clone(&world.observe));
+    let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?;
+    let doors = Doors::new(
+        config.subscribe(),
+        Arc::<spool::SpoolDoor>::clone(spool) as Arc<dyn Spool>,
+        policy,
+        observe,
+        clock,
+        Arc::clone(&world.dice),
+        key,
+    );
+    let users = authenticator(users, config.subscribe(), world);
+    Ok(Arc::new(doors.with_tls(keyring).with_users(users).with_verifier(Arc::new(verifier))))
+}
+
+/// Who knows the users, and checks what clients say.
+fn authenticator(users: Arc<Users>, config: watch::Receiver<Arc<Config>>, world: &World) -> Arc<Authenticator> {
+    Arc::new(Authenticator::new(users, config, Arc::clone(&world.clock), Arc::new(stored::Verifier::fits)))
+}
+
+/// Deliver, with its keys.
+pub(super) fn deliverer(
+    world: &World,
+    config: &watch::Sender<Arc<Config>>,
+    policy: &Arc<dyn Policy>,
+    shelf: &Shelf,
+    key: &Arc<Key>,
+) -> Arc<Deliverer> {
+    Arc::new(Deliverer::new(Parts {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dice: Arc::clone(&world.dice),
+        net: Arc::clone(&world.net),
+        dns: Arc::clone(&world.dns),
+        maildirs: Arc::new(FileMaildirs),
+        sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
+        policy: Arc::clone(policy),
+        key: Arc::clone(key),
+        observe: Arc::clone(&world.observe),
+    }))
+}
+
+/// What the queue needs of the other stages.
+pub(super) fn queue_doors(
+    spool: &Arc<spool::SpoolDoor>,
+    deliver: &Arc<Deliverer>,
+    policy: &Arc<dyn Policy>,
+    config: &watch::Sender<Arc<Config>>,
+    world: &World,
+    key: &Arc<Key>,
+) -> queue::Doors {
+    let teller = Teller {
+        config: config.subscribe(),
+        key: Arc::clone(key),
+        policy: Arc::clone(policy),
+        clock: Arc::clone(&world.clock),
+        observe: Arc::clone(&world.observe),
+    };
+    queue::Doors {
+        spool: Arc::<spool::SpoolDoor>::clone(spool),
+        deliver: Arc::<Deliverer>::clone(deliver),
+        policy: Arc::clone(policy),
+        feedback: Arc::new(teller),
+        settle: Arc::new(Settler::new(config.subscribe(), Arc::clone(&world.dice))),
+        clock: Arc::clone(&world.clock),
+        observe: Arc::clone(&world.observe),
+    }
+}
