@@ -63,7 +63,7 @@ fn an_event_is_one_line_of_text_or_json() {
         as_json(&event),
         "{\"time\":\"2026-01-01T00:00:00.123Z\",\"level\":\"info\",\"event\":\"accepted\",\"session\":\"s1\",\
          \"id\":\"00000000000000000000000001\",\"sender\":\"a b@example.org\",\"recipients\":2,\"bytes\":4096,\
-         \"peer\":\"192.0.2.1:40000\"}\n"
+         \"peer\":\"192.0.2.1:40000\",\"user\":null}\n"
     );
 }
 
