@@ -1,8 +1,7 @@
 //! TOML as written, checked, then typed: what comes out of here needs no further checks.
 
 mod defaults;
-pub mod feedback;
-mod matching;
+pub mod matching;
 pub mod model;
 pub mod parse;
 pub mod places;

@@ -1,7 +1,7 @@
 //! `[[listener]]` and `[tls]`: ports that mail comes in by, what they are for, and how they are protected.
 
-use super::Network;
 use super::auth::AuthOffer;
+use crate::config::matching::Network;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
 pub mod auth;
+pub mod feedback;
 pub mod listener;
 pub mod verify;
 
@@ -10,8 +11,8 @@ use super::places::Places;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
-use crate::base::mail::domain::Domain;
 use auth::Auth;
+pub use feedback::Feedback;
 use listener::{Listener, Tls};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,19 +124,6 @@ pub struct Tenant {
     pub networks: Vec<Network>,
     /// Domains that are the tenant's: mail to them, and mail from them where the client may relay.
     pub domains: Vec<DomainPattern>,
-}
-
-/// `[feedback]`: where reports about our own mail come back, and whose mail that is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Feedback {
-    /// The domain, in A-labels; its exchanger is this server.
-    pub domain: Domain,
-    /// Senders' domains whose mail goes out with a reverse path in `domain`.
-    pub senders: Vec<DomainPattern>,
-    /// Local parts in `domain` for reports whose address says nothing, as from a feedback loop; in lower case.
-    pub reports: Vec<Box<str>>,
-    /// Feedback about mail that is older counts for nothing.
-    pub age_max: Duration,
 }
 
 /// Relay rules: without them nobody may relay (RFC 5321 7.1 and 7.9).

@@ -1,6 +1,6 @@
 //! `[verify]`: how mail from outside is verified, and what comes of the results.
 
-use super::DomainPattern;
+use crate::config::matching::DomainPattern;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -12,8 +12,8 @@ use crate::base::mail::id::QueueId;
 use crate::base::mail::tie::{self, Key, Mark, Purpose, Sent};
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::time::UnixMillis;
-use crate::config::feedback::Place;
 use crate::config::model::Feedback;
+use crate::config::model::feedback::Place;
 use mail_parser::MessageParser;
 use std::sync::Arc;
 

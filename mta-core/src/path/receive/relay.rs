@@ -6,8 +6,8 @@ use crate::base::mail::domain::Domain;
 use crate::base::mail::tie::Key;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
-use crate::config::feedback::Place;
 use crate::config::model::Config;
+use crate::config::model::feedback::Place;
 use std::net::IpAddr;
 
 /// Whether the client at `peer` may send anywhere.

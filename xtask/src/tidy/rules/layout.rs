@@ -63,7 +63,7 @@ pub(super) fn small_folders(tree: &Tree) -> Vec<Finding> {
             let (folder, rest) = (&path[..at], &path[at + 1..]);
             let entry = rest.split('/').next().unwrap_or(rest);
             // It is the folder's own page.
-            if entry == "mod.rs" {
+            if matches!(entry, "mod.rs" | "main.rs" | "lib.rs") {
                 continue;
             }
             entries.entry(folder).or_default().insert(entry);

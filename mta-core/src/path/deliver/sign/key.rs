@@ -38,7 +38,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Reads a private key from PEM: PKCS #8, or PKCS #1 for RSA.
+    /// Reads a private key from PEM: PKCS #8 (for Ed25519 as in RFC 8410 7), or PKCS #1 for RSA.
     ///
     /// # Errors
     /// It is none, or one that must not sign; in words for the operator.

@@ -139,7 +139,8 @@ fn a_new_rsa_key_is_read_again_and_its_record_is_cut_rfc6376_3_6_2_2() {
     let pem = generate(Kind::Rsa).expect("there is randomness");
     let key = Key::parse(pem.as_bytes()).expect("our own");
     assert_eq!((key.kind(), format!("{key:?}")), (Kind::Rsa, "Rsa key".to_owned()), "nothing of it is shown");
-    // How every SubjectPublicKeyInfo of an RSA key of 2,048 bits with the exponent 65,537 begins and ends.
+    assert!(pem.lines().all(|line| line.len() <= 64), "RFC 7468 2");
+    // RFC 3279 2.3.1: how every SubjectPublicKeyInfo of an RSA key of 2,048 bits with the exponent 65,537 begins and ends.
     let record = key.record();
     let public = record.strip_prefix("v=DKIM1; k=rsa; p=").expect("an RSA record");
     assert!(
@@ -172,6 +173,8 @@ fn fields_are_covered_from_the_bottom_and_none_can_be_added_rfc6376_5_4_2() {
         .collect();
     assert_eq!(there, ["From", "From", "Subject", "Subject", "Subject", "List-Id"]);
     assert!(covered.names.iter().any(|name| name == "Reply-To"), "named though it is not there");
+    // RFC 8058 4.
+    assert!(covered.names.iter().any(|name| name == "List-Unsubscribe-Post"));
     let octets = String::from_utf8(covered.octets).expect("ASCII");
     assert_eq!(octets, "from:a@example.org\r\nsubject:one\r\nsubject:two lines\r\nlist-id:top\r\n");
 }
@@ -203,6 +206,7 @@ fn the_closest_domain_signs_with_all_its_keys_rfc6376_3_2() {
     ]);
     let of = |domain, tenant| keys.of(domain, tenant).map(|signing| &*signing.selector).collect::<Vec<_>>();
     assert_eq!(of("example.org", None), ["a", "b"]);
+    // RFC 7489 3.1.1: relaxed alignment.
     assert_eq!(of("shop.example.org", Some("x")), ["a", "b"]);
     assert_eq!(of("a.news.example.org", None), ["n"]);
     assert_eq!(of("badexample.org", None), [""; 0]);

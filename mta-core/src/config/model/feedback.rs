@@ -1,9 +1,23 @@
 //! `[feedback]`: the domain at which reports about our own mail come back.
 
-use super::model::Feedback;
 use crate::base::mail::address::Address;
 use crate::base::mail::domain::Domain;
 use crate::base::mail::tie;
+use crate::config::matching::DomainPattern;
+use std::time::Duration;
+
+/// `[feedback]`: where reports about our own mail come back, and whose mail that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feedback {
+    /// The domain, in A-labels; its exchanger is this server.
+    pub domain: Domain,
+    /// Senders' domains whose mail goes out with a reverse path in `domain`.
+    pub senders: Vec<DomainPattern>,
+    /// Local parts in `domain` for reports whose address says nothing, as from a feedback loop; in lower case.
+    pub reports: Vec<Box<str>>,
+    /// Feedback about mail that is older counts for nothing.
+    pub age_max: Duration,
+}
 
 /// What an address is to the feedback domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
