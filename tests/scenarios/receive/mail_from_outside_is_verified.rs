@@ -3,9 +3,12 @@
 
 use mailwright_tests::client::Reply;
 use mailwright_tests::dns::{NameServer, Zones};
-use mailwright_tests::program::Mailwright;
+use mailwright_tests::guest::{Import, plugin};
+use mailwright_tests::program::{Mailwright, binary};
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::Sink;
+use std::fs;
+use std::process::Command;
 
 /// Signed by dkimpy, with its keys.
 const ZONE: &str = include_str!("../../vectors/zone.txt");
@@ -93,4 +96,52 @@ fn a_large_message_is_verified_on_the_disk_and_our_own_mail_is_not_verified() {
     send(&ours, "ann@author.test", SIGNED).expect_code(250);
     let message = sink.message("ours", |message| message.text().starts_with("Received:")).text();
     assert!(!message.contains("Authentication-Results"), "{message}");
+}
+
+const AUTH_RESULTS: Import = ("message", "auth-results", "(param i32)");
+
+/// Discards what has results; its reason is the outcome of the last of them, which is DMARC's. A result takes 36 octets, and
+/// its outcome lies at 8.
+const DISCARD: &str = "(local $last i32)
+    (call $auth-results (i32.const 2048))
+    (if (i32.load (i32.const 2056)) (then
+        (local.set $last (i32.add (i32.load (i32.const 2052))
+            (i32.mul (i32.const 36) (i32.sub (i32.load (i32.const 2056)) (i32.const 1)))))
+        (i32.store8 (i32.const 1028) (i32.const 5))
+        (i32.store (i32.const 1032) (i32.load offset=8 (local.get $last)))
+        (i32.store (i32.const 1036) (i32.load offset=12 (local.get $last)))))";
+
+#[test]
+fn plugins_see_the_results_and_cases_state_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = plugin(folder.path(), &[AUTH_RESULTS], "", &[("on-data", DISCARD)]);
+    let table = format!("[[plugin]]\nname = \"judge\"\nsource = \"{}\"", source.display());
+    let (dns, sink) = (zones(), Sink::start());
+    let setup = setup(&dns, &sink).table(&table);
+    let server = Mailwright::start(&setup);
+    send(&server, "ann@author.test", SIGNED).expect_code(250);
+    let discarded = server.event("message-discarded", |_| true);
+    assert_eq!((&discarded["plugin"], &discarded["reason"]), (&"judge".into(), &"pass".into()), "{discarded}");
+    // Our own mail has none.
+    let ours = Mailwright::start(&setup.set("relay", "networks = [\"127.0.0.0/8\"]"));
+    send(&ours, "ann@author.test", SIGNED).expect_code(250);
+    let _ = sink.message("ours", |_| true);
+
+    let put = |name: &str, text: &str| fs::write(folder.path().join("cases").join(name), text).expect("our own folder");
+    fs::create_dir(folder.path().join("cases")).expect("our own folder");
+    put("plugin.toml", &table);
+    put("mail.eml", "Subject: x\r\n\r\nx\r\n");
+    let case = "recipients = [\"b@example.test\"]\nmessage = \"mail.eml\"\n";
+    put("without.toml", &format!("{case}[expect]\ndata = \"next\"\n"));
+    let result = "[[results]]\nmethod = \"dmarc\"\noutcome = \"softfail\"\ndomain = \"a.test\"\n";
+    put("with.toml", &format!("{case}{result}[expect]\ndata = \"discard softfail\"\n"));
+    let mut tried = Command::new(binary());
+    let tried = tried.args(["plugin", "test", "guest.wasm", "--cases", "cases"]).current_dir(folder.path()).output();
+    let tried = tried.expect("the program is there");
+    assert!(
+        tried.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&tried.stdout),
+        String::from_utf8_lossy(&tried.stderr)
+    );
 }
