@@ -3,6 +3,7 @@
 use super::model::{Config, DomainPattern, Network};
 use crate::base::flow::attempt::{NextHop, Routes};
 use crate::base::mail::domain::Domain;
+use crate::base::world::tls::Outgoing;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -24,6 +25,15 @@ impl Network {
 
 fn leading_bits_agree(one: u128, other: u128, bits: u32) -> bool {
     bits == 0 || (one ^ other).leading_zeros() >= bits.min(128)
+}
+
+impl Config {
+    /// What connections to this hop want of TLS. Routes to the same host agree about it.
+    #[must_use]
+    pub fn tls_to(&self, hop: &NextHop) -> &Outgoing {
+        let route = self.routes.iter().find(|route| route.via == *hop.target());
+        route.and_then(|route| route.tls.as_ref()).unwrap_or(&self.delivery.tls)
+    }
 }
 
 impl DomainPattern {

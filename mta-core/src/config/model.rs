@@ -6,6 +6,7 @@ use super::places::Places;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
+use crate::base::world::tls::Outgoing;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -118,6 +119,8 @@ pub struct Route {
     pub to: Option<DomainPattern>,
     /// Where they go.
     pub via: NextHop,
+    /// What connections there want of TLS; none: what `[delivery]` says.
+    pub tls: Option<Outgoing>,
 }
 
 /// `[[pool]]`: addresses of this machine that connections to next hops come from.
@@ -138,6 +141,8 @@ pub struct Delivery {
     pub attempts_max: usize,
     /// Transactions under way at once to one next hop.
     pub attempts_per_destination_max: usize,
+    /// What connections want of TLS where no route says else.
+    pub tls: Outgoing,
     /// How long an unused connection is kept for the next message.
     pub connection_idle: Duration,
     /// Messages over one connection.
