@@ -29,7 +29,7 @@ use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
 use crate::edge::supplies::{self, Shelf};
-use crate::edge::tls::{Keyring, Reading as Certificates};
+use crate::edge::tls::{Keyring, Reading as Certificates, Wanted};
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
 use crate::path::deliver::driver::Deliverer;
@@ -107,7 +107,7 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 /// Lines for people: what is wrong with the file, or else with each plugin.
 pub fn check(file: &ConfigFile) -> Result<(Config, Vec<String>), String> {
     let config = file.load()?;
-    let warnings = Certificates::of(&config.listeners)?.warnings();
+    let warnings = Certificates::of(&Wanted::of(&config))?.warnings();
     let wrong = runtime()?.block_on(async {
         let host =
             host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None, None)?;
@@ -212,7 +212,7 @@ impl Server {
         let config = watch::Sender::new(Arc::new(config));
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &config, &policy, &shelf, &key);
+        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key);
         run_beside(&host, &deliver, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
@@ -340,7 +340,7 @@ async fn open_suppression(config: &Config, world: &World) -> Result<Suppressor, 
 /// The listeners' certificates, which are followed from here on.
 fn open_keyring(config: &Config, world: &World, beside: &mut JoinSet<()>) -> Result<Arc<Keyring>, String> {
     let keyring = Arc::new(Keyring::default());
-    keyring.put(Certificates::of(&config.listeners)?, &*world.observe);
+    keyring.put(Certificates::of(&Wanted::of(config))?, &*world.observe);
     beside.spawn(Arc::clone(&keyring).watch(Arc::clone(&world.observe)));
     Ok(keyring)
 }

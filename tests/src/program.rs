@@ -198,6 +198,17 @@ impl Mailwright {
         found.unwrap_or_else(|| panic!("no such event `{name}`; the log ends:\n{}", self.tail()))
     }
 
+    /// Waits for the first event of one of these names of which `wanted` holds.
+    ///
+    /// # Panics
+    /// When none comes.
+    #[must_use]
+    pub fn one_of(&self, names: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
+        let is = |event: &&Value| names.iter().any(|name| event["event"] == *name) && wanted(event);
+        let found = self.log.wait(PATIENCE, |log| log.events.iter().find(is).cloned());
+        found.unwrap_or_else(|| panic!("none of {names:?} came; the log ends:\n{}", self.tail()))
+    }
+
     /// Waits until there are `count` events of this name.
     ///
     /// # Panics

@@ -11,7 +11,7 @@ use crate::edge::observe::EventLog;
 use crate::edge::plugins;
 use crate::edge::plugins::watch::Watch;
 use crate::edge::supplies::Shelf;
-use crate::edge::tls::{Keyring, Reading as Certificates};
+use crate::edge::tls::{Keyring, Reading as Certificates, Wanted};
 use crate::path::policy::Host;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -86,8 +86,8 @@ impl Reloads {
             );
         }
         // Certificates are put in force with the rest: their files are read first, so that a bad one refuses the reload.
-        let listeners = next.listeners.clone();
-        let certificates = tokio::task::spawn_blocking(move || Certificates::of(&listeners)).await;
+        let wanted = Wanted::of(&next);
+        let certificates = tokio::task::spawn_blocking(move || Certificates::of(&wanted)).await;
         let certificates = certificates.map_err(|error| error.to_string())??;
         self.load(&next).await?;
         self.keyring.put(certificates, &*self.log);

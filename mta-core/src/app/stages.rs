@@ -117,6 +117,7 @@ fn authenticator(users: Arc<Users>, config: watch::Receiver<Arc<Config>>, world:
 /// Deliver, with its keys.
 pub(super) fn deliverer(
     world: &World,
+    keyring: &Arc<Keyring>,
     config: &watch::Sender<Arc<Config>>,
     policy: &Arc<dyn Policy>,
     shelf: &Shelf,
@@ -127,6 +128,7 @@ pub(super) fn deliverer(
         clock: Arc::clone(&world.clock),
         dice: Arc::clone(&world.dice),
         net: Arc::clone(&world.net),
+        tls: Arc::<Keyring>::clone(keyring),
         dns: Arc::clone(&world.dns),
         maildirs: Arc::new(FileMaildirs),
         sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),

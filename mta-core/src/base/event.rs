@@ -116,6 +116,7 @@ pub enum Event<'a> {
         recipient: &'a str,
         hop: &'a str,
         remote: &'a str,
+        tls: Option<&'a str>,
         reply: &'a str,
         attempt: u32,
         took_ms: u64,

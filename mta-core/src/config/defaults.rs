@@ -6,6 +6,7 @@ use super::model::{
 };
 use super::places::Places;
 use crate::base::event::Level;
+use crate::base::world::tls::Outgoing;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -72,6 +73,7 @@ impl Default for Delivery {
             paused: false,
             attempts_max: 1000,
             attempts_per_destination_max: 50,
+            tls: Outgoing::default(),
             connection_idle: Duration::from_secs(2),
             messages_per_connection_max: 1000,
             recipients_per_transaction_max: 100,

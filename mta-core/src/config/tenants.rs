@@ -4,6 +4,7 @@ use super::model::{Config, Tenant};
 use crate::base::flow::attempt::{NextHop, Routes};
 use crate::base::mail::address::Address;
 use crate::base::mail::domain::Domain;
+use crate::base::world::tls::Outgoing;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -54,6 +55,15 @@ impl Config {
 fn owns(tenant: &Tenant, address: &Address) -> bool {
     let Some(domain) = address.domain() else { return false };
     tenant.domains.iter().any(|pattern| pattern.matches(domain))
+}
+
+impl Config {
+    /// What connections to this hop want of TLS. Routes to the same host agree about it.
+    #[must_use]
+    pub fn tls_to(&self, hop: &NextHop) -> &Outgoing {
+        let route = self.routes.iter().find(|route| route.via == *hop.target());
+        route.and_then(|route| route.tls.as_ref()).unwrap_or(&self.delivery.tls)
+    }
 }
 
 impl Routes for Config {

@@ -19,6 +19,8 @@ pub struct Report {
     pub outcomes: Vec<(u32, Outcome)>,
     /// The remote's name and address, where one was reached.
     pub remote: Option<Box<str>>,
+    /// How the connection to it was protected, in words; none: it was in clear.
+    pub tls: Option<Box<str>>,
     /// How long it took.
     pub took: Duration,
     /// The widest thing that failed: a failed site says nothing about the message, and slows the site alone.

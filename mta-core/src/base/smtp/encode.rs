@@ -104,6 +104,9 @@ pub const DATA: &[u8] = b"DATA\r\n";
 pub const RSET: &[u8] = b"RSET\r\n";
 
 /// `QUIT` (RFC 5321 4.1.1.10).
+pub const STARTTLS: &[u8] = b"STARTTLS\r\n";
+
+/// `QUIT` (RFC 5321 4.1.1.10).
 pub const QUIT: &[u8] = b"QUIT\r\n";
 
 fn word(verb: &str, name: &str, out: &mut Vec<u8>) {

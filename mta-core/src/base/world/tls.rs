@@ -4,6 +4,7 @@ use super::net::Socket;
 use crate::base::flow::Answer;
 use std::fmt;
 use std::future::ready;
+use std::path::PathBuf;
 
 /// How a connection is protected. Texts that a peer chose are printable and short.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,49 @@ pub trait ServerTls: Send + Sync {
     /// The handshake. The caller sets the time limit; a connection of which nothing came is closed with the answer. An
     /// error is in words for the log.
     fn accept(&self, listener: &str, socket: Box<dyn Socket>) -> Answer<'static, Result<Secured, String>>;
+}
+
+/// What mail that goes out wants of TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Outgoing {
+    /// None.
+    Off,
+    /// Where the host offers it and it works; else mail goes in clear. Whose certificate it is does not matter.
+    #[default]
+    Opportunistic,
+    /// Always, whose certificate it may be.
+    Required,
+    /// Always, and the certificate must be the host's.
+    Verify(Trust),
+}
+
+/// Whom we believe that a certificate is theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Everybody.
+    Anyone,
+    /// Who is known to the system.
+    System,
+    /// Who is known to the roots in this file.
+    File(PathBuf),
+}
+
+impl Outgoing {
+    /// Whom its handshakes believe.
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        match self {
+            Self::Verify(trust) => trust,
+            Self::Off | Self::Opportunistic | Self::Required => &Trust::Anyone,
+        }
+    }
+}
+
+/// The client's side of TLS.
+pub trait ClientTls: Send + Sync {
+    /// The handshake with `host`, a name or an address: with `trust` other than everybody its certificate must be for that.
+    /// The caller sets the time limit. An error is in words for the log and for reports.
+    fn connect(&self, socket: Box<dyn Socket>, host: &str, trust: &Trust) -> Answer<'static, Result<Secured, String>>;
 }
 
 /// No certificates, so no TLS.

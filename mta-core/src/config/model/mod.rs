@@ -1,6 +1,7 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
 pub mod auth;
+mod dkim;
 pub mod feedback;
 pub mod listener;
 pub mod verify;
@@ -11,7 +12,9 @@ use super::places::Places;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
+use crate::base::world::tls::Outgoing;
 use auth::Auth;
+pub use dkim::DkimKey;
 pub use feedback::Feedback;
 use listener::{Listener, Tls};
 use std::collections::BTreeMap;
@@ -69,19 +72,6 @@ pub struct Config {
     pub metrics: Metrics,
     /// How mail from outside is verified.
     pub verify: Verification,
-}
-
-/// `[[dkim]]`: a key, and whose mail it signs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DkimKey {
-    /// The domain that signs, in lower case and in A-labels.
-    pub domain: Box<str>,
-    /// Where below it the public key is.
-    pub selector: Box<str>,
-    /// The file of the private key.
-    pub key: PathBuf,
-    /// Whose mail it signs. None: that of the tenant whose domain it is, or anybody's where it is nobody's.
-    pub tenants: Vec<Arc<str>>,
 }
 
 /// `[[http]]`: a public HTTP port, where plugins answer at `/p/<plugin>/…`.
@@ -144,6 +134,8 @@ pub struct Route {
     pub to: Option<DomainPattern>,
     /// Where they go.
     pub via: NextHop,
+    /// What connections there want of TLS; none: what `[delivery]` says.
+    pub tls: Option<Outgoing>,
 }
 
 /// `[[pool]]`: addresses of this machine that connections to next hops come from.
@@ -164,6 +156,8 @@ pub struct Delivery {
     pub attempts_max: usize,
     /// Transactions under way at once to one next hop.
     pub attempts_per_destination_max: usize,
+    /// What connections want of TLS where no route says else.
+    pub tls: Outgoing,
     /// How long an unused connection is kept for the next message.
     pub connection_idle: Duration,
     /// Messages over one connection.

@@ -181,7 +181,9 @@ impl<'v, 'g> Value<'v, 'g> {
             let Some(below) = below else { break };
             nearest = below;
         }
-        self.gathered.add(nearest.position, &path.join("."), what);
+        let below = path.join(".");
+        let path = if self.path.is_empty() { below } else { format!("{}.{below}", self.path) };
+        self.gathered.add(nearest.position, &path, what);
     }
 
     /// An empty list, and not one whose items were all wrong.

@@ -1,7 +1,8 @@
-//! TLS for clients of ours that come in: the listeners' certificates, read at the start and at each reload, and anew when
-//! their files change.
+//! TLS on both sides: the listeners' certificates and the roots that routes trust, read at the start and at each reload,
+//! and anew when their files change.
 
 mod identity;
+mod outgoing;
 mod peer;
 mod side;
 #[cfg(test)]
@@ -14,11 +15,13 @@ use crate::base::time::UnixMillis;
 use crate::base::world::Observe;
 use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use crate::base::world::net::Socket;
-use crate::base::world::tls::{Secured, ServerTls};
+use crate::base::world::tls::{ClientTls, Secured, ServerTls, Trust};
+use crate::config::model::Config;
 use crate::config::model::listener::Listener;
 use crate::edge::supplies::file::{self, Version};
 use crate::edge::world::clock::wall;
 use identity::Identity;
+use outgoing::Outgoing;
 use side::Side;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -51,25 +54,50 @@ struct InForce {
 /// Files with their versions; none where there is no file.
 type Seen = Vec<(PathBuf, Version)>;
 
+/// Whose files are to be read.
+#[derive(Clone, Default)]
+pub struct Wanted {
+    listeners: Vec<Arc<Listener>>,
+    /// Roots of hosts that routes verify.
+    authorities: Vec<PathBuf>,
+}
+
+impl Wanted {
+    /// What a configuration names.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let named = config.routes.iter().filter_map(|route| match route.tls.as_ref()?.trust() {
+            Trust::File(path) => Some(path.clone()),
+            Trust::Anyone | Trust::System => None,
+        });
+        Self { listeners: config.listeners.clone(), authorities: named.collect() }
+    }
+}
+
 /// What was read, and is not in force yet.
 #[derive(Default)]
 pub struct Reading {
-    listeners: Vec<Arc<Listener>>,
+    wanted: Wanted,
+    outgoing: Arc<Outgoing>,
     sides: BTreeMap<Arc<str>, Arc<Side>>,
     identities: Vec<Arc<Identity>>,
     seen: Seen,
 }
 
 impl Reading {
-    /// Reads the certificates of these listeners.
+    /// Reads them.
     ///
     /// # Errors
-    /// A line for each listener whose can't be used.
-    pub fn of(listeners: &[Arc<Listener>]) -> Result<Self, String> {
+    /// A line for each listener and each authority that can't be used.
+    pub fn of(wanted: &Wanted) -> Result<Self, String> {
         // Versions first: a file that changes meanwhile is found newer at the next look.
-        let mut reading = Self { listeners: listeners.to_vec(), seen: seen(listeners), ..Self::default() };
+        let mut reading = Self { wanted: wanted.clone(), seen: seen(wanted), ..Self::default() };
         let mut wrong = Vec::new();
-        for listener in listeners.iter().filter(|listener| !listener.certificates.is_empty()) {
+        match Outgoing::with(wanted.authorities.iter().map(PathBuf::as_path)) {
+            Ok(outgoing) => reading.outgoing = Arc::new(outgoing),
+            Err(why) => wrong.push(why),
+        }
+        for listener in wanted.listeners.iter().filter(|listener| !listener.certificates.is_empty()) {
             let side = reading.certificates(listener).and_then(|own| Side::new(listener, own));
             match side {
                 Ok(side) => drop(reading.sides.insert(Arc::clone(&listener.name), Arc::new(side))),
@@ -123,14 +151,14 @@ fn warning(identity: &Identity, now: UnixMillis) -> Option<String> {
     }
 }
 
-/// Every file that the listeners name, with its present version.
-fn seen(listeners: &[Arc<Listener>]) -> Seen {
+/// Every file that is named, with its present version.
+fn seen(wanted: &Wanted) -> Seen {
     let named = |listener: &Arc<Listener>| {
         let pairs = listener.certificates.iter().flat_map(|files| [files.cert.clone(), files.key.clone()]);
         pairs.chain(listener.client_ca.clone()).collect::<Vec<_>>()
     };
-    let with_tls = listeners.iter().filter(|listener| !listener.certificates.is_empty());
-    let mut paths: Vec<_> = with_tls.flat_map(named).collect();
+    let with_tls = wanted.listeners.iter().filter(|listener| !listener.certificates.is_empty());
+    let mut paths: Vec<_> = with_tls.flat_map(named).chain(wanted.authorities.iter().cloned()).collect();
     paths.sort_unstable();
     paths.dedup();
     paths.into_iter().map(|path| (path.clone(), file::version_of(&path))).collect()
@@ -159,11 +187,11 @@ impl Keyring {
 
     /// Looks once. A reload meanwhile wins: it has read the files later.
     fn look(&self, observe: &dyn Observe) {
-        let (generation, listeners) = {
+        let (generation, wanted) = {
             let in_force = self.in_force();
-            (in_force.generation, in_force.reading.listeners.clone())
+            (in_force.generation, in_force.reading.wanted.clone())
         };
-        let now = seen(&listeners);
+        let now = seen(&wanted);
         {
             let mut in_force = self.in_force();
             let known = now == in_force.reading.seen || in_force.refused.as_ref() == Some(&now);
@@ -177,7 +205,7 @@ impl Keyring {
                 return;
             }
         }
-        let read = Reading::of(&listeners);
+        let read = Reading::of(&wanted);
         if self.in_force().generation != generation {
             return;
         }
@@ -217,6 +245,14 @@ impl ServerTls for Keyring {
                 None => Err("there is no certificate".to_owned()),
             }
         })
+    }
+}
+
+impl ClientTls for Keyring {
+    fn connect(&self, socket: Box<dyn Socket>, host: &str, trust: &Trust) -> Answer<'static, Result<Secured, String>> {
+        let outgoing = Arc::clone(&self.in_force().reading.outgoing);
+        let (host, trust) = (host.to_owned(), trust.clone());
+        Box::pin(async move { outgoing.connect(socket, &host, &trust).await })
     }
 }
 

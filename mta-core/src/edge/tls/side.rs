@@ -12,7 +12,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring::{Ticketer, default_provider};
 use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::CertifiedKey;
@@ -21,7 +20,7 @@ use tokio_rustls::rustls::{
     CipherSuite, CommonState, Error, HandshakeKind, InvalidMessage, ProtocolVersion, RootCertStore, ServerConfig,
     ServerConnection,
 };
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsStream};
 
 /// How one listener speaks TLS.
 #[derive(Debug)]
@@ -68,7 +67,7 @@ impl Side {
     pub(super) async fn accept(&self, socket: Box<dyn Socket>) -> Result<Secured, String> {
         let (peer, local) = (socket.peer(), socket.local());
         let accepted = TlsAcceptor::from(Arc::clone(&self.config)).accept(socket).await;
-        let stream = accepted.map_err(|error| words(&error))?;
+        let stream = accepted.map_err(|error| words(&error, "the client"))?;
         let (_, connection) = stream.get_ref();
         let info = TlsInfo {
             server_name: connection.server_name().map(Into::into),
@@ -79,7 +78,7 @@ impl Side {
             },
             ..info(connection)
         };
-        Ok(Secured { socket: Box::new(Protected { stream, peer, local }), info })
+        Ok(Secured { socket: Box::new(Protected { stream: stream.into(), peer, local }), info })
     }
 }
 
@@ -92,7 +91,7 @@ fn exporter(connection: &ServerConnection) -> Option<[u8; 32]> {
 }
 
 /// What both sides know of a connection whose handshake is done.
-fn info(connection: &CommonState) -> TlsInfo {
+pub(super) fn info(connection: &CommonState) -> TlsInfo {
     let version = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
         _ => "TLSv1.2",
@@ -110,12 +109,12 @@ fn info(connection: &CommonState) -> TlsInfo {
 }
 
 /// Why a handshake failed, for the log.
-fn words(error: &io::Error) -> String {
+pub(super) fn words(error: &io::Error, other: &str) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => "what came is no TLS".to_owned(),
         Some(error) => error.to_string(),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => "closed by the client".to_owned(),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => format!("closed by {other}"),
         None => "connection lost".to_owned(),
     }
 }
@@ -139,10 +138,10 @@ impl ResolvesServerCert for ByName {
 }
 
 /// A protected connection between these two ends.
-struct Protected {
-    stream: TlsStream<Box<dyn Socket>>,
-    peer: SocketAddr,
-    local: SocketAddr,
+pub(super) struct Protected {
+    pub(super) stream: TlsStream<Box<dyn Socket>>,
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
 }
 
 impl Socket for Protected {

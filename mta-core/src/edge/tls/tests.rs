@@ -88,9 +88,13 @@ fn listener(certificates: Vec<CertificateFiles>) -> Listener {
     Listener { certificates, ..Listener::new("mx", SocketAddr::from(([127, 0, 0, 1], 25))) }
 }
 
+fn wanted(listener: Listener) -> Wanted {
+    Wanted { listeners: vec![Arc::new(listener)], authorities: Vec::new() }
+}
+
 fn keyring(listener: Listener) -> Keyring {
     let keyring = Keyring::default();
-    keyring.put(Reading::of(&[Arc::new(listener)]).expect("good files"), &Collected::default());
+    keyring.put(Reading::of(&wanted(listener)).expect("good files"), &Collected::default());
     keyring
 }
 
@@ -223,8 +227,44 @@ async fn a_handshake_that_fails_says_why() {
     assert!(keyring.is_ready("mx") && !keyring.is_ready("other"));
 }
 
+/// Our client's handshake with our server.
+async fn reach(client: &Keyring, server: &Keyring, host: &str, trust: &Trust) -> Result<Secured, String> {
+    let (ours, theirs) = duplex(64 * 1024);
+    let (connected, _served) = tokio::join!(client.connect(wire(theirs), host, trust), server.accept("mx", wire(ours)));
+    connected
+}
+
+#[tokio::test]
+async fn hosts_are_believed_as_routes_say() {
+    let (stage, stranger) = (Stage::new(), Stage::new());
+    let ca = Trust::File(stage.path("ca.pem"));
+    let authorities = vec![stage.path("ca.pem")];
+    let client = Keyring::default();
+    client.put(Reading::of(&Wanted { listeners: Vec::new(), authorities }).expect("roots"), &Collected::default());
+    for (name, server, host, verified) in [
+        ("its own", stage.sign("one", &["mx.example", "192.0.2.1"], 2100), "mx.example", true),
+        ("its address", stage.sign("two", &["mx.example", "192.0.2.1"], 2100), "192.0.2.1", true),
+        ("another's", stage.sign("three", &["mx.example"], 2100), "other.example", false),
+        ("expired", stage.sign("four", &["mx.example"], 2021), "mx.example", false),
+        ("a stranger's", stranger.sign("five", &["mx.example"], 2100), "mx.example", false),
+    ] {
+        let server = keyring(listener(vec![server]));
+        assert_eq!(reach(&client, &server, host, &ca).await.is_ok(), verified, "{name}");
+        let any = reach(&client, &server, host, &Trust::Anyone).await.expect("everybody is believed");
+        assert!(any.info.version == "TLSv1.3" && any.info.server_name.as_deref() == Some(host));
+    }
+    let server = keyring(listener(vec![stage.sign("one", &["mx.example"], 2100)]));
+    let other = Trust::File(stranger.path("ca.pem"));
+    let why = reach(&client, &server, "mx.example", &other).await.err().expect("it is in no route");
+    assert!(why.ends_with("ca.pem was not read"), "{why}");
+    let why = reach(&client, &server, "no name at all", &ca).await.err().expect("no name");
+    assert!(why.starts_with("no name at all: "), "{why}");
+    let gone = Wanted { listeners: Vec::new(), authorities: vec![stage.path("gone.pem")] };
+    assert!(Reading::of(&gone).err().expect("it is told").contains("gone.pem can't be read"));
+}
+
 fn refused(certificates: Vec<CertificateFiles>) -> String {
-    Reading::of(&[Arc::new(listener(certificates))]).err().expect("it is refused")
+    Reading::of(&wanted(listener(certificates))).err().expect("it is refused")
 }
 
 #[test]
@@ -263,7 +303,7 @@ fn what_expires_is_warned_of_and_used_rfc5280_4_1_2_5() {
     let expired = stage.sign("old", &["mx.example"], 2021);
     let keyring = Keyring::default();
     let heard = Collected::default();
-    let reading = Reading::of(&[Arc::new(listener(vec![expired]))]).expect("it can be used");
+    let reading = Reading::of(&wanted(listener(vec![expired]))).expect("it can be used");
     assert!(reading.warnings()[0].ends_with("old.pem has expired: clients that verify it will not send mail"));
     keyring.put(reading, &heard);
     assert_eq!(heard.named("certificate-expiring")[0]["expires"], "2021-01-01T00:00:00.000Z");

@@ -64,7 +64,7 @@ impl Teller {
             outcomes.push((index, outcome));
         }
         let took = self.clock.now().mono.saturating_duration_since(began);
-        Report { id: attempt.entry.id, outcomes, remote: None, took, trouble: None }
+        Report { id: attempt.entry.id, outcomes, remote: None, tls: None, took, trouble: None }
     }
 
     async fn hear(&self, config: &Config, attempt: &Attempt, to: &Address, body: &[u8]) -> Outcome {

@@ -75,7 +75,7 @@ pub(super) fn mx() -> NextHop {
 
 pub(super) fn report(outcomes: Vec<(u32, Outcome)>) -> Report {
     let remote = Some("mx.to.example".into());
-    Report { id: QueueId::new(START, 1), outcomes, remote, took: Duration::ZERO, trouble: None }
+    Report { id: QueueId::new(START, 1), outcomes, remote, tls: None, took: Duration::ZERO, trouble: None }
 }
 
 pub(super) fn refused() -> Outcome {

@@ -3,10 +3,14 @@
 pub(in crate::config::parse) mod feedback;
 mod listener;
 mod public;
+mod route;
+#[cfg(test)]
+mod tests;
 pub(in crate::config::parse) mod verify;
 
 pub(in crate::config::parse) use listener::{CERTIFICATE, LISTENER, TLS};
 pub(in crate::config::parse) use public::HTTP;
+pub(in crate::config::parse) use route::ROUTE;
 
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
@@ -14,7 +18,7 @@ use crate::config::model::auth::Auth;
 use crate::config::model::listener::Tls;
 use crate::config::model::{
     ClientTimeouts, Config, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Metrics, Mode, Plugin, Pool, Queue,
-    Relay, Route, Storage,
+    Relay, Storage,
 };
 use crate::config::parse::scalar::{self, NAME, NETWORK, PATTERN};
 use crate::config::parse::section::{Key, Value, Words, duplicates, put};
@@ -89,6 +93,7 @@ pub(in crate::config::parse) fn config(config: &mut Config, root: &mut Value<'_,
         }
     }
     listener::agree(config, root);
+    route::agree(config, root);
     agreement(config, root);
 }
 
@@ -193,7 +198,7 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
         },
     },
     Key { name: "auth", read: users::auth },
-    Key { name: "route", read: |c, v| put(&mut c.routes, v.list("a [[route]] table", route)) },
+    Key { name: "route", read: |c, v| put(&mut c.routes, v.list("a [[route]] table", route::route)) },
     Key { name: "pool", read: |c, v| put(&mut c.pools, v.list("a [[pool]] table", pool)) },
     Key {
         name: "delivery",
@@ -247,14 +252,6 @@ fn directory(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text.into()) }
 }
 
-/// A route before it is known to be whole.
-#[derive(Default)]
-pub(in crate::config::parse) struct Draft {
-    name: Option<std::sync::Arc<str>>,
-    to: Option<crate::config::model::DomainPattern>,
-    via: Option<NextHop>,
-}
-
 pub(in crate::config::parse) const RELAY: &[Key<Relay>] = &[
     Key {
         name: "networks",
@@ -269,34 +266,6 @@ pub(in crate::config::parse) const RELAY: &[Key<Relay>] = &[
         },
     },
 ];
-
-const ENDPOINT: &str = "a host and port, as \"127.0.0.1:2526\", \"relay.example.org:25\" or \"[::1]:24\"";
-const WAYS: &str = "exactly one of smarthost, lmtp and maildir";
-
-pub(in crate::config::parse) const ROUTE: &[Key<Draft>] = &[
-    Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
-    Key { name: "to", read: |d, v| d.to = v.text(PATTERN, scalar::domain_pattern) },
-    Key { name: "smarthost", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Smarthost) },
-    Key { name: "lmtp", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Lmtp) },
-    Key { name: "maildir", read: |d, v| d.via = v.text("the path of a Maildir", directory).map(NextHop::Maildir) },
-];
-
-fn route(value: &mut Value<'_, '_>) -> Option<Route> {
-    let mut draft = Draft::default();
-    if value.table(&mut draft, ROUTE) {
-        if value.below("name").is_none() {
-            value.require("to", &format!("{PATTERN}, unless the route has a name by which plugins choose it"));
-        }
-        let ways: Vec<&str> =
-            ["smarthost", "lmtp", "maildir"].into_iter().filter(|way| value.below(way).is_some()).collect();
-        match ways.as_slice() {
-            [] => value.wrong(format!("expected {WAYS}")),
-            [_] => {}
-            several => value.wrong(format!("expected {WAYS}, found {}", several.join(" and "))),
-        }
-    }
-    Some(Route { name: draft.name, to: draft.to, via: draft.via? })
-}
 
 const SOURCES: &str = "a list of addresses of this machine, as [\"192.0.2.25\", \"2001:db8::25\"]";
 
@@ -334,6 +303,7 @@ fn pool(value: &mut Value<'_, '_>) -> Option<Pool> {
 }
 
 pub(in crate::config::parse) const DELIVERY: &[Key<Delivery>] = &[
+    Key { name: "tls", read: |d, v| put(&mut d.tls, v.word(route::DELIVERY_TLS).map(|wish| wish())) },
     Key { name: "paused", read: |d, v| put(&mut d.paused, v.truth()) },
     Key { name: "attempts_max", read: |d, v| put(&mut d.attempts_max, v.count(1..=100_000)) },
     Key {

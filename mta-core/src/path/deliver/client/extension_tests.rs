@@ -229,3 +229,60 @@ fn a_stored_body_is_asked_for_and_a_large_one_goes_in_bounded_pieces() {
     look.stored_is_8bit = Some(false);
     assert!(!look.must_look(&Capabilities::default()));
 }
+
+const WITH_TLS: &[&str] = &["PIPELINING", "STARTTLS"];
+
+fn offering(answer: &'static str) -> Script {
+    Script { keywords: WITH_TLS, answers: vec![("STARTTLS", answer)], ..willing() }
+}
+
+fn protecting(script: Script, protect: Protect) -> Pair {
+    Pair::protecting(script, Protocol::Smtp, vec![usize::MAX], protect)
+}
+
+#[test]
+fn ehlo_comes_again_inside_tls_and_what_was_offered_in_clear_is_forgotten_rfc3207_4_2() {
+    for protocol in [Protocol::Smtp, Protocol::Lmtp] {
+        for protect in [Protect::IfOffered, Protect::Always] {
+            let mut pair = Pair::protecting(offering("220 go"), protocol, vec![usize::MAX], protect);
+            assert_eq!((pair.client.state(), pair.client.deadline()), (State::Securing, None));
+            pair.server.change(Script { keywords: &["DSN", "STARTTLS"], ..willing() });
+            pair.client.handle_secured(pair.now);
+            assert!(!pair.client.capabilities().pipelining);
+            pair.run();
+            assert_eq!(pair.client.state(), State::Ready);
+            assert!(pair.client.capabilities().dsn && !pair.client.capabilities().pipelining);
+            assert_eq!(pair.server.commands.len(), 3, "{:?}", pair.server.commands);
+        }
+    }
+}
+
+#[test]
+fn without_tls_a_session_goes_on_only_where_it_may_rfc3207_4() {
+    let refused = |pair: &Pair| match pair.client.ended() {
+        Some(Ended::Unprotected(reply)) => reply.to_string(),
+        other => panic!("{other:?}"),
+    };
+    for script in [willing(), offering("454 4.7.0 not now"), offering("502 what")] {
+        let pair = protecting(script.clone(), Protect::IfOffered);
+        assert_eq!(pair.client.state(), State::Ready);
+        let pair = protecting(script, Protect::Always);
+        assert!(refused(&pair).starts_with("451 4.7.4 TLS is required, and the host "));
+        assert!(pair.server.commands.len() <= 2, "nothing of the mail was said");
+    }
+    let old = Script { answers: vec![("EHLO", "500 what")], ..willing() };
+    assert!(refused(&protecting(old, Protect::Always)).starts_with("451 4.7.4"), "HELO offers nothing");
+    let mut pair = protecting(offering("220 go"), Protect::IfOffered);
+    pair.client.handle_unsecured("no common version");
+    assert_eq!(refused(&pair), "451 4.7.5 TLS could not be established: no common version");
+}
+
+#[test]
+fn octets_in_clear_behind_the_answer_are_believed_to_nobody() {
+    for protect in [Protect::IfOffered, Protect::Always] {
+        let pair = protecting(offering("220 go\r\n250-there\r\n250 SIZE"), protect);
+        assert!(
+            matches!(pair.client.ended(), Some(Ended::Unprotected(reply)) if reply.to_string().starts_with("451 4.7.5"))
+        );
+    }
+}

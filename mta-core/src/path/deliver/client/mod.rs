@@ -8,12 +8,13 @@ mod content;
 mod message;
 mod replies;
 mod timer;
+mod tls;
 mod transaction;
 mod words;
 
 pub use content::Wanted;
 pub use message::Message;
-pub use words::{Ended, Finished, Full, Protocol, State};
+pub use words::{Ended, Finished, Full, Protect, Protocol, State};
 
 use crate::base::smtp::ehlo::Capabilities;
 use crate::base::smtp::encode;
@@ -35,6 +36,10 @@ enum Phase {
     Hello,
     /// HELO, because EHLO was not understood.
     PlainHello,
+    /// STARTTLS was said.
+    AskedTls,
+    /// The connection is the handshake's.
+    Handshake,
     Ready,
     Busy(Box<Transaction>),
     Leaving,
@@ -47,6 +52,8 @@ pub struct Client {
     protocol: Protocol,
     /// Our name, for EHLO.
     hostname: Arc<str>,
+    /// What is to be done about TLS yet.
+    protect: Protect,
     timeouts: ClientTimeouts,
     phase: Phase,
     reader: ReplyReader,
@@ -68,6 +75,7 @@ impl Client {
         Self {
             protocol,
             hostname,
+            protect: Protect::Never,
             timeouts,
             phase: Phase::Greeting,
             reader: ReplyReader::default(),
@@ -87,6 +95,7 @@ impl Client {
         match self.phase {
             Phase::Ready => State::Ready,
             Phase::Closed(_) => State::Closed,
+            Phase::Handshake => State::Securing,
             _ => State::Working,
         }
     }
@@ -207,6 +216,7 @@ impl Client {
         let mut rest = input;
         while self.state() != State::Closed {
             match self.reader.next(&mut rest) {
+                Ok(Some(reply)) if matches!(self.phase, Phase::AskedTls) => self.tls_answered(reply, !rest.is_empty()),
                 Ok(Some(reply)) => self.reply(reply, now),
                 Ok(None) => return,
                 Err(_) => self.lose(replies::MALFORMED),
@@ -219,16 +229,11 @@ impl Client {
         match &mut self.phase {
             // RFC 5321 3.1: 220, or a refusal (554, 421, 521).
             Phase::Greeting if positive => {
-                match self.protocol {
-                    Protocol::Smtp => encode::ehlo(&self.hostname, &mut self.out),
-                    Protocol::Lmtp => encode::lhlo(&self.hostname, &mut self.out),
-                }
-                self.phase = Phase::Hello;
-                self.start(Timer::Greeting, now);
+                self.hello(now);
             }
             Phase::Hello if positive => {
                 self.can = Capabilities::parse(&reply);
-                self.phase = Phase::Ready;
+                self.protect(now);
             }
             // RFC 5321 3.2 and 4.1.4: a server of old. LMTP has no such way back (RFC 2033 4.1).
             Phase::Hello if reply.code / 100 == 5 && self.protocol == Protocol::Smtp => {
@@ -236,7 +241,7 @@ impl Client {
                 self.phase = Phase::PlainHello;
                 self.start(Timer::Greeting, now);
             }
-            Phase::PlainHello if positive => self.phase = Phase::Ready,
+            Phase::PlainHello if positive => self.protect(now),
             Phase::Greeting | Phase::Hello | Phase::PlainHello => self.close(Ended::Refused(reply.into_reply())),
             // RFC 5321 3.8: 421 may come at any time and ends the session.
             Phase::Busy(_) if reply.code == 421 => self.lose(reply.into_reply()),
@@ -245,8 +250,18 @@ impl Client {
                 Step::Abandon(why) => self.lose(why),
             },
             Phase::Ready | Phase::Leaving => self.close(Ended::Quit),
-            Phase::Closed(_) => {}
+            // The first is taken before it comes here; in the second nothing is read.
+            Phase::AskedTls | Phase::Handshake | Phase::Closed(_) => {}
         }
+    }
+
+    fn hello(&mut self, now: Instant) {
+        match self.protocol {
+            Protocol::Smtp => encode::ehlo(&self.hostname, &mut self.out),
+            Protocol::Lmtp => encode::lhlo(&self.hostname, &mut self.out),
+        }
+        self.phase = Phase::Hello;
+        self.start(Timer::Greeting, now);
     }
 
     /// Says what can be said, and sees whether the transaction is over.

@@ -13,6 +13,14 @@ pub(super) const LOST_AFTER_DOT: Reply = Reply::new(
     "the connection was lost before the host said whether it has the message: it may come twice",
 );
 
+/// TLS is required and not offered (RFC 3463 3.8, X.7.4).
+pub(super) const NO_TLS: Reply =
+    Reply::new(451, EnhancedStatus::new(4, 7, 4), "TLS is required, and the host does not offer STARTTLS");
+
+/// Whoever is between us put words behind the answer to STARTTLS, to be taken for the host's (RFC 3463 3.8, X.7.5).
+pub(super) const INJECTED: Reply =
+    Reply::new(451, EnhancedStatus::new(4, 7, 5), "octets in clear came behind the answer to STARTTLS");
+
 /// The remote does not speak SMTP (RFC 3463 3.6, X.5.0).
 pub(super) const MALFORMED: Reply =
     Reply::new(451, EnhancedStatus::new(4, 5, 0), "the host answered with something that is no reply");

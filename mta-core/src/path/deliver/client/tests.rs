@@ -44,8 +44,13 @@ impl Pair {
 
     /// What the server says arrives in pieces of these lengths.
     fn cut(script: Script, protocol: Protocol, cuts: Vec<usize>) -> Self {
+        Self::protecting(script, protocol, cuts, Protect::Never)
+    }
+
+    /// A session that is to be protected so, up to where the handshake is to begin.
+    pub(super) fn protecting(script: Script, protocol: Protocol, cuts: Vec<usize>, protect: Protect) -> Self {
         let now = Instant::now();
-        let client = Client::new(protocol, "here.test".into(), timeouts(), now);
+        let client = Client::new(protocol, "here.test".into(), timeouts(), now).protecting(protect);
         let server = ScriptedServer::new(script);
         let mut pair = Self { client, server, now, writes: Vec::new(), cuts };
         let greeting = pair.server.greeting();

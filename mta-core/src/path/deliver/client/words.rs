@@ -13,11 +13,26 @@ pub enum Protocol {
     Lmtp,
 }
 
+/// What a session is to do about TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protect {
+    /// Nothing.
+    #[default]
+    Never,
+    /// Ask for it where it is offered.
+    IfOffered,
+    /// Say nothing of the mail without it.
+    Always,
+}
+
 /// Where the session stands, as the driver sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Write, read, wait.
     Working,
+    /// The connection is to be taken over to TLS: [`handle_secured`](super::Client::handle_secured), or
+    /// [`handle_unsecured`](super::Client::handle_unsecured).
+    Securing,
     /// A transaction can begin.
     Ready,
     /// The connection is of no more use.
@@ -29,6 +44,8 @@ pub enum State {
 pub enum Ended {
     /// The host would not have us: its greeting or its answer to EHLO.
     Refused(Reply),
+    /// TLS was wanted and is not to be had.
+    Unprotected(Reply),
     /// The connection, or the talk over it, broke down.
     Lost(Reply),
     /// After QUIT, or while nothing was going on.

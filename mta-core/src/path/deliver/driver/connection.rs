@@ -5,8 +5,10 @@ use crate::base::mail::content::{Body, ReadAt};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::Clock;
-use crate::base::world::net::Socket;
+use crate::base::world::net::{Gone, Socket};
+use crate::base::world::tls::{ClientTls, Outgoing, Secured};
 use crate::path::deliver::client::{Client, Message, State, Wanted};
+use futures_util::future::{Either, select};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -14,7 +16,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 /// What is read at once, in octets: the replies to a pipelined transaction of some fifty recipients.
@@ -28,6 +30,12 @@ pub(super) struct Connection {
     pub(super) remote: Arc<str>,
     /// It served another message before the present one.
     pub(super) reused: bool,
+    /// What it was to be protected by when it was made: it serves no mail that wants something else.
+    pub(super) wanted: Outgoing,
+    /// How it is protected, in words.
+    pub(super) tls: Option<Box<str>>,
+    /// Something was written and not flushed.
+    unflushed: bool,
     clock: Arc<dyn Clock>,
     /// Armed at or before the client's deadline, and armed again when it goes off early: a deadline that moves on with
     /// every reply costs nothing.
@@ -37,8 +45,31 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(socket: Box<dyn Socket>, client: Client, remote: Arc<str>, clock: Arc<dyn Clock>) -> Self {
-        Self { socket, client, remote, reused: false, clock, alarm: None, deaf: false }
+    pub(super) fn new(
+        socket: Box<dyn Socket>,
+        client: Client,
+        remote: Arc<str>,
+        wanted: Outgoing,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (tls, alarm) = (None, None);
+        Self { socket, client, remote, reused: false, wanted, tls, unflushed: false, clock, alarm, deaf: false }
+    }
+
+    /// The handshake with the host, for which the session waits.
+    pub(super) async fn secure(&mut self, tls: &dyn ClientTls, host: &str, limit: Duration) {
+        let socket = std::mem::replace(&mut self.socket, Box::new(Gone));
+        let until = self.clock.now().mono + limit;
+        let handshake = tls.connect(socket, host, self.wanted.trust());
+        match select(handshake, self.clock.sleep_until(until)).await {
+            Either::Left((Ok(Secured { socket, info }), _)) => {
+                self.socket = socket;
+                self.tls = Some(info.to_string().into());
+                self.client.handle_secured(self.clock.now().mono);
+            }
+            Either::Left((Err(why), _)) => self.client.handle_unsecured(&why),
+            Either::Right(((), _)) => self.client.handle_unsecured("the handshake took too long"),
+        }
     }
 
     /// Runs the session until it is ready or closed.
@@ -92,10 +123,15 @@ impl Connection {
                 Poll::Ready(Ok(octets)) if octets > 0 => {
                     self.client.transmitted(octets, self.clock.now().mono);
                     wrote = true;
+                    self.unflushed = true;
                 }
                 Poll::Ready(_) => self.deaf = true,
                 Poll::Pending => break,
             }
+        }
+        // What is written to TLS lies there till it is flushed.
+        if self.unflushed && Pin::new(&mut self.socket).poll_flush(context).is_ready() {
+            self.unflushed = false;
         }
         wrote
     }
@@ -136,7 +172,7 @@ impl Connection {
     pub(super) async fn quit(mut self, until: Instant) {
         self.client.quit(self.clock.now().mono);
         let limit = self.clock.sleep_until(until);
-        futures_util::future::select(std::pin::pin!(self.run(None)), limit).await;
+        select(std::pin::pin!(self.run(None)), limit).await;
     }
 }
 

@@ -16,6 +16,7 @@ use crate::base::time::{Now, UnixMillis};
 use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
 use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
 use crate::base::world::net::{Listener, Net, Socket};
+use crate::base::world::tls::{ClientTls, Secured, TlsInfo, Trust};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::verify::Verification;
 use crate::config::model::{Config, Delivery, Limits, Log, Metrics, Pool, Queue, Relay, Storage};
@@ -53,6 +54,10 @@ pub(super) struct World {
     pub(super) pools: Mutex<Vec<Pool>>,
     /// Where connections were made from, also those that failed.
     pub(super) sources: Mutex<Vec<Option<IpAddr>>>,
+    /// Handshakes: with whom, and whom they believed.
+    pub(super) handshakes: Mutex<Vec<(String, Trust)>>,
+    /// How handshakes end.
+    pub(super) shaken: Mutex<Result<(), String>>,
     /// Events, as they are written.
     pub(super) events: Mutex<Vec<String>>,
 }
@@ -80,6 +85,8 @@ impl World {
             disk: Mutex::new(Ok(())),
             pools: Mutex::default(),
             sources: Mutex::default(),
+            handshakes: Mutex::default(),
+            shaken: Mutex::new(Ok(())),
             events: Mutex::default(),
         })
     }
@@ -138,6 +145,7 @@ impl World {
             clock: Arc::<Self>::clone(self),
             dice: Arc::<Self>::clone(self),
             net: Arc::<Self>::clone(self),
+            tls: Arc::<Self>::clone(self),
             dns: Arc::<Self>::clone(self),
             maildirs: Arc::<Self>::clone(self),
             sign: Arc::new(Unsigned),
@@ -201,6 +209,22 @@ impl Net for World {
 
     fn is_local(&self, ip: IpAddr) -> bool {
         ip.is_loopback()
+    }
+}
+
+impl ClientTls for World {
+    fn connect(&self, socket: Box<dyn Socket>, host: &str, trust: &Trust) -> Answer<'static, Result<Secured, String>> {
+        self.handshakes.lock().expect("whole").push((host.to_owned(), trust.clone()));
+        let info = TlsInfo {
+            exporter: None,
+            version: "TLSv1.3",
+            cipher: "TLS_AES_256_GCM_SHA384",
+            server_name: None,
+            resumed: false,
+            client: None,
+        };
+        let shaken = self.shaken.lock().expect("whole").clone();
+        Box::pin(async move { shaken.map(|()| Secured { socket, info }) })
     }
 }
 

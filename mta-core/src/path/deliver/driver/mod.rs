@@ -84,12 +84,14 @@ impl Deliverer {
             let carried = self.carry(&config, &attempt, copy).await;
             whole.outcomes.extend(carried.outcomes);
             whole.remote = carried.remote.or(whole.remote);
+            whole.tls = carried.tls.or(whole.tls);
             whole.trouble = whole.trouble.max(carried.trouble);
         }
         Report {
             id: attempt.entry.id,
             outcomes: whole.outcomes,
             remote: whole.remote.map(|remote| (*remote).into()),
+            tls: whole.tls,
             took: self.parts.clock.now().mono.saturating_duration_since(began),
             trouble: whole.trouble,
         }

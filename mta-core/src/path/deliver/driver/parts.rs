@@ -6,6 +6,7 @@ use crate::base::mail::tie::Key;
 use crate::base::world::dns::Dns;
 use crate::base::world::maildir::Maildirs;
 use crate::base::world::net::Net;
+use crate::base::world::tls::ClientTls;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Parts {
     pub dice: Arc<dyn Dice>,
     /// Connections.
     pub net: Arc<dyn Net>,
+    /// What protects them.
+    pub tls: Arc<dyn ClientTls>,
     /// Names.
     pub dns: Arc<dyn Dns>,
     /// Files.

@@ -7,9 +7,11 @@ use crate::base::mail::content::{Composed, Piece};
 use crate::base::time::UnixMillis;
 use crate::base::world::dns::{DnsFault, Mx};
 use crate::base::world::maildir::MaildirFault;
+use crate::base::world::tls::{Outgoing, Trust};
 use crate::config::model::{Delivery, Pool};
 use crate::path::deliver::scripted::{SILENCE, Script, content, entry, willing};
 use bytes::Bytes;
+use tokio::sync::watch;
 
 const SINK: &str = "127.0.0.1:2526";
 
@@ -403,4 +405,93 @@ async fn what_was_sent_by_a_route_that_is_gone_is_held_and_nobody_is_asked() {
     let report = deliverer(&world).attempt(attempt(hop, &["a@b.test"])).await;
     let reason = "the configuration has no route \"bulk\", by which policy sent it";
     assert_eq!(report.outcomes, [(0, Outcome::Held(None, reason.into()))]);
+}
+
+/// Offers TLS.
+fn protected() -> Script {
+    Script { keywords: &["PIPELINING", "STARTTLS"], answers: vec![("STARTTLS", "220 go")], ..willing() }
+}
+
+fn wanting(world: &Arc<World>, tls: Outgoing) -> Deliverer {
+    Deliverer::new(world.parts(Delivery { tls, ..Delivery::default() }))
+}
+
+fn words(report: &Report) -> String {
+    format!("{:?}", report.outcomes)
+}
+
+#[tokio::test]
+async fn tls_is_used_where_it_is_offered_and_told_rfc3207_4() {
+    let world = World::new();
+    world.serve(SINK, protected());
+    let report = deliverer(&world).attempt(attempt(smarthost(), &["a@b.test"])).await;
+    assert_eq!(results(&report), ["delivered 250"]);
+    assert_eq!(report.tls.as_deref(), Some("TLSv1.3 with cipher TLS_AES_256_GCM_SHA384"));
+    assert_eq!(world.commands()[0][..3], ["EHLO here.test", "STARTTLS", "EHLO here.test"]);
+    assert_eq!(*world.handshakes.lock().expect("whole"), [("127.0.0.1".to_owned(), Trust::Anyone)]);
+    let world = World::new();
+    world.serve(SINK, protected());
+    let report = wanting(&world, Outgoing::Off).attempt(attempt(smarthost(), &["a@b.test"])).await;
+    assert_eq!((results(&report), report.tls), (vec!["delivered 250".to_owned()], None));
+    assert!(world.handshakes.lock().expect("whole").is_empty());
+}
+
+#[tokio::test]
+async fn mail_goes_in_clear_where_tls_fails_and_nobody_requires_it() {
+    let world = World::new();
+    world.serve(SINK, protected());
+    *world.shaken.lock().expect("whole") = Err("no common version".to_owned());
+    let report = deliverer(&world).attempt(attempt(smarthost(), &["a@b.test"])).await;
+    assert_eq!((results(&report), report.tls), (vec!["delivered 250".to_owned()], None));
+    assert_eq!(world.commands().len(), 2, "by another connection");
+    assert!(!world.commands()[1].contains(&"STARTTLS".to_owned()));
+    let told = world.events.lock().expect("whole").join(" ");
+    assert!(told.contains("no common version; once more in clear"), "{told}");
+}
+
+#[tokio::test]
+async fn where_tls_is_required_nothing_of_the_mail_is_said_without_it_rfc3463_3_8() {
+    for (script, shaken, expected) in [
+        (willing(), Ok(()), "451 4.7.4 TLS is required, and the host does not offer STARTTLS"),
+        (
+            Script { answers: vec![("STARTTLS", "454 4.7.0 not now")], ..protected() },
+            Ok(()),
+            "the host says: 454 4.7.0",
+        ),
+        (protected(), Err("bad".to_owned()), "451 4.7.5 TLS could not be established: bad"),
+    ] {
+        for tls in [Outgoing::Required, Outgoing::Verify(Trust::System)] {
+            let world = World::new();
+            world.serve(SINK, script.clone());
+            *world.shaken.lock().expect("whole") = shaken.clone();
+            let report = wanting(&world, tls).attempt(attempt(smarthost(), &["a@b.test"])).await;
+            assert_eq!(results(&report), ["deferred 451"], "it is tried again");
+            let told = world.events.lock().expect("whole").join(" ");
+            assert!(told.contains(expected), "{told} {}", words(&report));
+            assert_eq!(world.commands().len(), 1);
+            assert!(!world.commands().concat().iter().any(|command| command.starts_with("MAIL")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_serves_no_mail_that_wants_another_protection() {
+    let world = World::new();
+    world.serve(SINK, protected());
+    let mut parts = world.parts(Delivery::default());
+    let mut config = Config::clone(&parts.config.borrow());
+    let configs = watch::Sender::new(Arc::new(config.clone()));
+    parts.config = configs.subscribe();
+    let deliverer = Deliverer::new(parts);
+    for _ in 0..2 {
+        deliverer.attempt(attempt(smarthost(), &["a@b.test"])).await;
+    }
+    assert_eq!(*world.dialled.borrow(), 1, "the second mail uses it again");
+    config.delivery.tls = Outgoing::Verify(Trust::System);
+    configs.send_replace(Arc::new(config));
+    let report = deliverer.attempt(attempt(smarthost(), &["a@b.test"])).await;
+    assert_eq!(results(&report), ["delivered 250"]);
+    assert_eq!(*world.dialled.borrow(), 2);
+    let handshakes = world.handshakes.lock().expect("whole").clone();
+    assert_eq!(handshakes.last(), Some(&("127.0.0.1".to_owned(), Trust::System)));
 }

@@ -14,8 +14,9 @@ use crate::base::mail::render::Rendered;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::net::Socket;
+use crate::base::world::tls::Outgoing;
 use crate::config::model::Config;
-use crate::path::deliver::client::{Client, Ended, Finished, Full, Message, Protocol, State};
+use crate::path::deliver::client::{Client, Ended, Finished, Full, Message, Protect, Protocol, State};
 use crate::path::deliver::mx::{self, Target};
 use futures_util::future::{Either, select};
 use std::net::{IpAddr, SocketAddr};
@@ -27,6 +28,8 @@ pub(super) struct Carried {
     pub(super) outcomes: Vec<(u32, Outcome)>,
     /// The host that was spoken with last.
     pub(super) remote: Option<Arc<str>>,
+    /// How the last connection was protected, in words.
+    pub(super) tls: Option<Box<str>>,
     pub(super) trouble: Option<Scope>,
 }
 
@@ -38,6 +41,8 @@ pub(super) struct Transport<'a> {
     attempt: &'a Attempt,
     rendered: Rendered,
     way: Way<'a>,
+    /// What its connections want of TLS.
+    tls: &'a Outgoing,
     /// Where the present connection goes; none for one from the pool.
     target: Option<Target>,
     /// The reverse path that leads back to the copy, where it has one.
@@ -71,6 +76,7 @@ impl<'a> Transport<'a> {
             attempt,
             rendered,
             way: Way::new(parts, config, &attempt.hop),
+            tls: config.tls_to(&attempt.hop),
             target: None,
             reverse_path: copy.reverse_path,
             pending: copy.recipients,
@@ -86,7 +92,7 @@ impl<'a> Transport<'a> {
     pub(super) async fn carry(mut self) -> Carried {
         while !self.pending.is_empty() {
             self.room = None;
-            let idle = self.connections.idle(&self.attempt.hop).await;
+            let idle = self.idle().await;
             let connection = if idle.is_some() {
                 self.target = None;
                 idle
@@ -99,6 +105,17 @@ impl<'a> Transport<'a> {
             }
         }
         self.carried
+    }
+
+    /// An idle connection that is protected as this mail wants it; one of before a reload is not.
+    async fn idle(&mut self) -> Option<Connection> {
+        loop {
+            let connection = self.connections.idle(&self.attempt.hop).await?;
+            if connection.wanted == *self.tls {
+                return Some(connection);
+            }
+            self.connections.say_goodbye(connection);
+        }
     }
 
     /// A session with the next host that lets us in. None when there are no more: then nobody is pending.
@@ -130,6 +147,25 @@ impl<'a> Transport<'a> {
     /// Connects and exchanges greetings. A refusal is of this host alone: the next one may take the mail (RFC 5321 3.1
     /// and 5.1).
     async fn open(&mut self, target: &Target) -> Option<Connection> {
+        let protect = match self.tls {
+            Outgoing::Off => Protect::Never,
+            Outgoing::Opportunistic => Protect::IfOffered,
+            Outgoing::Required | Outgoing::Verify(_) => Protect::Always,
+        };
+        let connection = self.greet(target, protect).await?;
+        match connection.client.ended() {
+            // Mail in clear is better than none, as long as nobody said else.
+            Some(Ended::Unprotected(why)) if *self.tls == Outgoing::Opportunistic => {
+                self.tell_failed(target, &format!("{why}; once more in clear"));
+                let again = self.greet(target, Protect::Never).await?;
+                self.greeted(target, again)
+            }
+            _ => self.greeted(target, connection),
+        }
+    }
+
+    /// A session that exchanged greetings, however that ended.
+    async fn greet(&mut self, target: &Target, protect: Protect) -> Option<Connection> {
         self.carried.remote = Some(label(target));
         let socket = match self.dial(target).await {
             Ok(socket) => socket,
@@ -145,8 +181,18 @@ impl<'a> Transport<'a> {
             if matches!(self.attempt.hop.target(), NextHop::Lmtp(_)) { Protocol::Lmtp } else { Protocol::Smtp };
         let hostname = Arc::clone(&self.config.hostname);
         let client = Client::new(protocol, hostname, self.config.delivery.timeouts, parts.clock.now().mono);
-        let mut connection = Connection::new(socket, client, label(target), Arc::clone(&parts.clock));
+        let (client, wanted) = (client.protecting(protect), self.tls.clone());
+        let mut connection = Connection::new(socket, client, label(target), wanted, Arc::clone(&parts.clock));
         connection.run(None).await;
+        if connection.client.state() == State::Securing {
+            connection.secure(&*parts.tls, &target.host, self.config.delivery.timeouts.connect).await;
+            connection.run(None).await;
+        }
+        Some(connection)
+    }
+
+    /// The session, if the host let us in.
+    fn greeted(&mut self, target: &Target, connection: Connection) -> Option<Connection> {
         match connection.client.ended() {
             None => Some(connection),
             Some(ended) => {
@@ -203,6 +249,7 @@ impl<'a> Transport<'a> {
             }
             connection.reused = true;
             self.carried.remote = Some(Arc::clone(&connection.remote));
+            self.carried.tls.clone_from(&connection.tls);
             self.carried.trouble = self.carried.trouble.max(finished.trouble);
             self.carried.outcomes.extend(finished.outcomes);
             self.pending.drain(..chosen);
@@ -283,7 +330,7 @@ impl<'a> Transport<'a> {
 
 fn said(ended: &Ended) -> Reply {
     match ended {
-        Ended::Refused(reply) | Ended::Lost(reply) => reply.clone(),
+        Ended::Refused(reply) | Ended::Unprotected(reply) | Ended::Lost(reply) => reply.clone(),
         Ended::Quit => Reply::new(451, EnhancedStatus::new(4, 4, 2), "the host closed the connection"),
     }
 }

@@ -220,7 +220,8 @@ impl Work {
                 (_, Some(Progress::Done(Fate::Delivered))) => {
                     let took_ms = millis(report.took);
                     let age_ms = millis(now.wall.since(entry.accepted));
-                    let event = Event::Delivered { id, recipient, hop, remote, reply, attempt, took_ms, age_ms };
+                    let tls = report.tls.as_deref();
+                    let event = Event::Delivered { id, recipient, hop, remote, tls, reply, attempt, took_ms, age_ms };
                     self.doors.observe.event(event);
                 }
                 (_, Some(Progress::Done(Fate::Expired))) => self.tell_expired(entry, *index, now),

@@ -65,7 +65,7 @@ pub(super) fn config() -> Config {
 /// Everything to one smart host.
 pub(super) fn routed(to: &str) -> Config {
     let via = NextHop::Smarthost(Endpoint::Address(to.parse().expect("an address and port")));
-    Config { routes: vec![Route { name: None, to: Some(DomainPattern::new("*")), via }], ..config() }
+    Config { routes: vec![Route { name: None, to: Some(DomainPattern::new("*")), via, tls: None }], ..config() }
 }
 
 /// Messages in a map; new ones go into the queue's inbox.
@@ -247,7 +247,7 @@ impl Deliver for AskedDeliver {
             assert!(self.0.send(Asked { attempt, answer }).is_ok(), "the test is there");
             let (outcome, trouble) = answered.await.expect("a deliver that panics");
             let outcomes = recipients.iter().map(|&index| (index, outcome.clone())).collect();
-            Report { id, outcomes, remote: Some("mx.to.example".into()), took: Duration::ZERO, trouble }
+            Report { id, outcomes, remote: Some("mx.to.example".into()), tls: None, took: Duration::ZERO, trouble }
         })
     }
 

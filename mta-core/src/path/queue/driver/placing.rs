@@ -64,7 +64,8 @@ impl Work {
     }
 
     async fn answers(&self, entry: &Arc<Entry>, content: &Content, job: &Job, due: Vec<(u32, u16)>) -> Answers {
-        let report = Report { id: entry.id, outcomes: Vec::new(), remote: None, took: Duration::ZERO, trouble: None };
+        let report =
+            Report { id: entry.id, outcomes: Vec::new(), remote: None, tls: None, took: Duration::ZERO, trouble: None };
         let mut answers = Answers { placed: Vec::new(), report };
         for (recipient, attempts) in due {
             let (attempt, routes) = (u32::from(attempts) + 1, &*job.ways.routes);

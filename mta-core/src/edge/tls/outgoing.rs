@@ -1,0 +1,131 @@
+//! The client's side of TLS, for mail that goes out: whom we believe, route by route.
+
+use super::identity::certificates;
+use super::side::{Protected, info, words};
+use crate::base::world::net::Socket;
+use crate::base::world::tls::{Secured, TlsInfo, Trust};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+/// How we speak TLS as a client.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    anyone: OnceLock<Result<Arc<ClientConfig>, String>>,
+    /// Read when it is first needed: the system's roots take some milliseconds.
+    system: OnceLock<Result<Arc<ClientConfig>, String>>,
+    files: BTreeMap<PathBuf, Arc<ClientConfig>>,
+}
+
+impl Outgoing {
+    /// With the roots in these files.
+    ///
+    /// # Errors
+    /// In words for the operator, a line for each file that can't be used.
+    pub(super) fn with<'p>(files: impl Iterator<Item = &'p Path>) -> Result<Self, String> {
+        let mut outgoing = Self::default();
+        let mut wrong = Vec::new();
+        for path in files {
+            match roots(path).and_then(strict) {
+                Ok(config) => drop(outgoing.files.insert(path.to_owned(), config)),
+                Err(why) => wrong.push(why),
+            }
+        }
+        if wrong.is_empty() { Ok(outgoing) } else { Err(wrong.join("\n")) }
+    }
+
+    fn config(&self, trust: &Trust) -> Result<Arc<ClientConfig>, String> {
+        match trust {
+            Trust::Anyone => self.anyone.get_or_init(lenient).clone(),
+            Trust::System => self.system.get_or_init(of_the_system).clone(),
+            Trust::File(path) => {
+                self.files.get(path).cloned().ok_or_else(|| format!("{} was not read", path.display()))
+            }
+        }
+    }
+
+    /// The handshake; `host` is a name or an address.
+    pub(super) async fn connect(&self, socket: Box<dyn Socket>, host: &str, trust: &Trust) -> Result<Secured, String> {
+        let (peer, local) = (socket.peer(), socket.local());
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("{host}: {error}"))?;
+        let connected = TlsConnector::from(self.config(trust)?).connect(name, socket).await;
+        let stream = connected.map_err(|error| words(&error, "the host"))?;
+        let info = TlsInfo { server_name: Some(host.into()), ..info(stream.get_ref().1) };
+        Ok(Secured { socket: Box::new(Protected { stream: stream.into(), peer, local }), info })
+    }
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for root in certificates(path)? {
+        roots.add(root).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(roots)
+}
+
+fn strict(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+fn of_the_system() -> Result<Arc<ClientConfig>, String> {
+    let mut roots = RootCertStore::empty();
+    // One that can't be read is as good as absent.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() { Err("the system has no root certificates".to_owned()) } else { strict(roots) }
+}
+
+fn lenient() -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
+    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    let verifier = Arc::new(AnyHost(provider));
+    Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
+}
+
+/// Believes every certificate, but not that a host has the key of one without showing it. Mail would be sent in clear
+/// otherwise: against those who only listen this is much, against those who answer in the host's place it is nothing.
+#[derive(Debug)]
+struct AnyHost(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyHost {
+    fn verify_server_cert(
+        &self,
+        _own: &CertificateDer<'_>,
+        _signers: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
