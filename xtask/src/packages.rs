@@ -142,6 +142,8 @@ mod tests {
                 "openssl",
                 "postfix",
                 "python3",
+                "python3-dkim",
+                "python3-nacl",
                 "python3-pip",
                 "swaks"
             ]

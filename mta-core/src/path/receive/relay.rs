@@ -87,7 +87,7 @@ mod tests {
     fn allowed(config: &str, peer: &str, to: &str, now: UnixMillis) -> Result<(), Refused> {
         let config = parse("test", config, &[]).expect("it is sound");
         let (peer, to) = (peer.parse().expect("a literal"), Address::parse(to).expect("a mailbox"));
-        allows(&config, &Key::new([7; KEY_BYTES]), peer, &to, now)
+        allows(&config, &Key::new([7; KEY_BYTES]), is_inside(&config, peer), &to, now)
     }
 
     #[test]

@@ -227,8 +227,9 @@ async fn signatures_of_both_kinds_verify_and_break_with_the_message_rfc8463_4() 
     ]);
     let message = message(HEAD, Body::Memory(BODY.into()));
     let fields = fields(&signer, &entry(1, &[OURS_TAG]), &message).await.expect("it is signed");
-    assert!(fields.contains("bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8="), "RFC 8463 A.3: {fields}");
-    assert!(fields.lines().all(|line| line.len() <= 78), "{fields}");
+    let unfolded = fields.replace("\r\n\t", "");
+    assert!(unfolded.contains("bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8="), "RFC 8463 A.3: {fields}");
+    assert!(fields.lines().all(|line| line.len() <= 998), "RFC 5322 2.1.1: {fields}");
 
     let whole = |head: &str, body: &str| [&*fields, head, body].concat().into_bytes();
     assert_eq!(zone.verify(&whole(HEAD, BODY)).await, [true, true]);
