@@ -1,4 +1,4 @@
-//! The life of a message: eight stages, none of which imports another.
+//! The life of a message: ten stages, none of which imports another.
 
 pub mod auth;
 pub mod deliver;
