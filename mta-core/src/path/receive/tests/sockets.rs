@@ -230,7 +230,7 @@ async fn at_the_end_idle_sessions_go_and_transactions_end_first_rfc5321_3_8() {
 #[tokio::test]
 async fn a_client_that_does_not_read_is_left() {
     let mut config = config();
-    config.limits.command_idle = Duration::from_millis(250);
+    config.limits.command_idle = Duration::from_secs(1);
     config.limits.commands_per_session_max = u32::MAX;
     let served = Served::start(config).await;
     let mut client = served.client().await;
