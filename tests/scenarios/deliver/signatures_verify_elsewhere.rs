@@ -68,7 +68,13 @@ fn signatures_verify_elsewhere() {
 
     // Small and in memory, with an edit of a plugin; large and on the disk; 8-bit, with what relaxed forms change.
     let large = "0123456789 abcdefghijklmnopqrstuvwxyz \t \r\n".repeat(60_000);
-    for body in ["hello\r\n", "", "Grüße \t aus  \r\n\r\n.\r\n..dots\r\n\r\n\r\n", &*large] {
+    for body in [
+        "hello\r\n",
+        "",
+        "white space alone at the end\r\n \t \r\n\r\n \r\n",
+        "Grüße \t aus  \r\n\r\n.\r\n..dots\r\n\r\n\r\n",
+        &*large,
+    ] {
         let mark = Mark::new();
         let got = sent(&server, &sink, &mark, &message(&mark, body));
         assert!(got.text().contains("X-Hello:"), "{}", &got.text()[..1000]);

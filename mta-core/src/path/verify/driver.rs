@@ -3,13 +3,13 @@
 use super::answers::{Answers, Found, Question, Sought, Unknown};
 use super::client::{iprev, spf};
 use super::consequence::{Findings, consequence};
-use super::message::body;
 use super::message::policy::{self, Stand};
 use super::message::signatures::{Judged, Signed};
 use super::results::{field, forged};
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::verify::{Incoming, Outcome, Told, Verified, Verify};
+use crate::base::mail::canonical;
 use crate::base::mail::content::Body;
 use crate::base::mail::domain::Domain;
 use crate::base::world::dns::{Dns, DnsFault, RecordData, RecordKind, reverse_name};
@@ -106,12 +106,12 @@ impl Verifier {
             return true;
         }
         let hashes = match body {
-            Body::Memory(octets) if octets.len() as u64 <= HASHED_AT_ONCE_BYTES_MAX => body::hashes(body, &forms),
+            Body::Memory(octets) if octets.len() as u64 <= HASHED_AT_ONCE_BYTES_MAX => canonical::hashes(body, &forms),
             body => {
                 let (body, forms) = (body.clone(), forms.clone());
                 let work = async {
                     let _turn = self.hashing.acquire().await;
-                    tokio::task::spawn_blocking(move || body::hashes(&body, &forms)).await
+                    tokio::task::spawn_blocking(move || canonical::hashes(&body, &forms)).await
                 };
                 match self.in_time(work, until).await {
                     Some(Ok(hashes)) => hashes,

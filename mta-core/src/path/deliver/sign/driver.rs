@@ -5,22 +5,19 @@ use super::keyring::Keyring;
 use super::signature::{self, BodyHash};
 use crate::base::flow::Answer;
 use crate::base::flow::attempt::{Outgoing, Sign};
-use crate::base::mail::content::{Body, ReadAt};
+use crate::base::mail::canonical;
+use crate::base::mail::content::Body;
 use crate::base::mail::id::QueueId;
 use crate::base::world::Clock;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use mail_auth::common::crypto::{HashContext, HashImpl, Sha256};
 use mail_auth::dkim::Canonicalization;
-use mail_auth::dkim::canonicalize::BodyHasher;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bodies whose hashes are known, for further recipients and attempts.
 const BODIES_MAX: usize = 4096;
-/// What is read of a stored body at once, in octets.
-const READ_BYTES: usize = 256 * 1024;
 
 /// The sign stage.
 pub struct Signer {
@@ -71,11 +68,11 @@ impl Signer {
             return Ok(*known);
         }
         let hash = match &message.body {
-            Body::Memory(octets) => hash_of(octets),
-            Body::Stored { source, bytes } => {
-                let (source, bytes) = (Arc::clone(source), *bytes);
+            Body::Memory(_) => hash_of(&message.body)?,
+            Body::Stored { .. } => {
+                let body = message.body.clone();
                 // Disks may be slow, and a body large: not on the threads that serve.
-                tokio::task::spawn_blocking(move || hash_stored(&*source, bytes)).await.map_err(io::Error::other)??
+                tokio::task::spawn_blocking(move || hash_of(&body)).await.map_err(io::Error::other)??
             }
         };
         if is_own_body {
@@ -113,38 +110,7 @@ impl Known {
     }
 }
 
-type Hasher = BodyHasher<<Sha256 as HashImpl>::Context>;
-
-fn hasher() -> Hasher {
-    BodyHasher::new(Sha256::hasher(), Canonicalization::Relaxed, 0)
-}
-
-fn finished(hasher: Hasher) -> BodyHash {
-    let mut hash = BodyHash::default();
-    let digest = hasher.finish().0.complete();
-    // Both are 32 octets long.
-    hash.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
-    hash
-}
-
-fn hash_of(octets: &[u8]) -> BodyHash {
-    let mut hasher = hasher();
-    hasher.write(octets);
-    finished(hasher)
-}
-
-fn hash_stored(source: &dyn ReadAt, bytes: u64) -> io::Result<BodyHash> {
-    let mut hasher = hasher();
-    let mut buffer = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX).min(READ_BYTES)];
-    let mut offset = 0;
-    while offset < bytes {
-        let wanted = usize::try_from(bytes - offset).unwrap_or(usize::MAX).min(READ_BYTES);
-        let piece = buffer.get_mut(..wanted).unwrap_or_default();
-        if source.read_at(offset, piece)? < wanted {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        hasher.write(piece);
-        offset += wanted as u64;
-    }
-    Ok(finished(hasher))
+fn hash_of(body: &Body) -> io::Result<BodyHash> {
+    let hashes = canonical::hashes(body, &[Canonicalization::Relaxed])?;
+    hashes.first().copied().ok_or_else(|| io::ErrorKind::InvalidData.into())
 }

@@ -1,7 +1,6 @@
 //! What the message says itself: judges of its signatures, of its way here and of its author (RFC 6376, RFC 8617,
 //! RFC 9989).
 
-pub(super) mod body;
 pub(super) mod forwarding;
 pub(super) mod policy;
 pub(super) mod signatures;

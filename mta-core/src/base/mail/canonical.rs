@@ -1,6 +1,6 @@
 //! Hashes of a body for its signatures (RFC 6376 3.4, 3.7), made a piece at a time: a body on the disk is never in memory.
 
-use crate::base::mail::content::Body;
+use super::content::Body;
 use mail_auth::dkim::Canonicalization;
 use memchr::{memchr, memchr3};
 use sha2::{Digest, Sha256};
@@ -24,7 +24,7 @@ const LINES: [u8; 128] = {
 ///
 /// # Errors
 /// What the disk said.
-pub(in crate::path::verify) fn hashes(body: &Body, forms: &[Canonicalization]) -> io::Result<Vec<[u8; 32]>> {
+pub fn hashes(body: &Body, forms: &[Canonicalization]) -> io::Result<Vec<[u8; 32]>> {
     let mut hashers: Vec<Form> = forms.iter().map(|form| Form::new(*form == Canonicalization::Relaxed)).collect();
     match body {
         Body::Memory(octets) => hashers.iter_mut().for_each(|form| form.feed(octets)),
