@@ -16,6 +16,15 @@ pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {
     fn local(&self) -> SocketAddr;
 }
 
+/// Whom limits count as one client: an IPv4 address, or an IPv6 /64, which is what one customer gets (RFC 6177 2).
+#[must_use]
+pub fn client_of(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) >> 64 << 64).into()),
+        v4 => v4,
+    }
+}
+
 /// Stands where a connection was taken away: it is at its end, and takes nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Gone;

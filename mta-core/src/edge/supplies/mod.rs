@@ -80,8 +80,8 @@ impl Shelf {
             wrong.extend(why);
             Keyring::default()
         });
-        let nothing = Reading { supplies: Supplies::default(), tables: Vec::new(), users: Default::default(), keys };
-        let mut reading = nothing;
+        let mut reading =
+            Reading { supplies: Supplies::default(), tables: Vec::new(), users: Default::default(), keys };
         match UsersFile::read(config) {
             Ok(users) => reading.users = users,
             Err(why) => wrong.push(format!("auth.users: {why}")),

@@ -1,5 +1,6 @@
 //! Who guesses is held back: failures are counted by client and by name, in tables that can't grow.
 
+use crate::base::world::net::client_of;
 use crate::config::model::auth::Auth;
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -46,7 +47,7 @@ impl Throttle {
     /// Whether the client may try this name now. It is counted as a failure from here on, so that many tries at once
     /// are not all let through before the first of them has failed.
     pub fn admit(&mut self, peer: IpAddr, name: &str, patience: Patience, now: Instant) -> bool {
-        let peer = peer_key(peer);
+        let peer = client_of(peer);
         if self.peers.is_held(&peer, now) || self.names.is_held(name, now) {
             return false;
         }
@@ -58,13 +59,13 @@ impl Throttle {
     /// It was no failure. The name begins anew; the client has this one back alone, or one good account would let it
     /// guess all others'.
     pub fn succeeded(&mut self, peer: IpAddr, name: &str) {
-        self.peers.take_back(&peer_key(peer));
+        self.peers.take_back(&client_of(peer));
         self.names.forget(name);
     }
 
     /// It was not tried at all.
     pub fn untried(&mut self, peer: IpAddr, name: &str) {
-        self.peers.take_back(&peer_key(peer));
+        self.peers.take_back(&client_of(peer));
         self.names.take_back(name);
     }
 }
@@ -130,14 +131,6 @@ impl<K: Hash + Eq> Failures<K> {
     {
         self.new.remove(key);
         self.old.remove(key);
-    }
-}
-
-/// All addresses of an IPv6 /64 are one client: that is what one customer gets (RFC 6177 2).
-fn peer_key(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) >> 64 << 64).into()),
-        v4 => v4,
     }
 }
 

@@ -1,5 +1,6 @@
 //! How many sessions there may be, in all and from one address.
 
+use crate::base::world::net::client_of;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,7 +49,7 @@ impl Slots {
     /// # Errors
     /// Which limit is reached.
     pub fn take(self: &Arc<Self>, ip: IpAddr, sessions_max: usize, per_peer_max: usize) -> Result<Slot, NoSlot> {
-        let ip = peer_key(ip);
+        let ip = client_of(ip);
         let mut peers = self.peers();
         if peers.open >= sessions_max {
             return Err(NoSlot::Server);
@@ -93,13 +94,6 @@ impl Drop for Slot {
             }
         }
         self.slots.open.send_replace(peers.open);
-    }
-}
-
-fn peer_key(ip: IpAddr) -> IpAddr {
-    match ip.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::V6((u128::from(ip) >> 64 << 64).into()),
-        v4 => v4,
     }
 }
 

@@ -42,18 +42,19 @@ impl Keyring {
     }
 
     /// The keys for mail of an author at `domain` (lower case, A-labels) that is the tenant's.
-    pub fn of<'a>(&'a self, domain: &str, tenant: Option<&str>) -> impl Iterator<Item = &'a Signing> {
-        let fits = |signing: &&Signing| {
-            signing.serves(tenant)
-                && domain.strip_suffix(&*signing.domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        };
-        let closest = self.keys.iter().filter(fits).map(|signing| signing.domain.len()).max();
-        let wanted: Vec<_> = self.keys.iter().filter(fits).collect();
-        wanted.into_iter().filter(move |signing| Some(signing.domain.len()) == closest)
+    pub fn of(&self, domain: &str, tenant: Option<&str>) -> impl Iterator<Item = &Signing> {
+        let fitting = self.keys.iter().filter(move |signing| signing.serves(tenant) && signing.is_above(domain));
+        let closest = fitting.clone().map(|signing| signing.domain.len()).max();
+        fitting.filter(move |signing| Some(signing.domain.len()) == closest)
     }
 }
 
 impl Signing {
+    /// Its domain is that one, or above it.
+    fn is_above(&self, domain: &str) -> bool {
+        domain.strip_suffix(&*self.domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+
     fn serves(&self, tenant: Option<&str>) -> bool {
         self.tenants.is_empty() || tenant.is_some_and(|tenant| self.tenants.iter().any(|name| **name == *tenant))
     }

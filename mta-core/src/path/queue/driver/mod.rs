@@ -301,11 +301,9 @@ impl Driver {
     fn reload(&mut self) {
         let config = Arc::clone(&self.config.borrow_and_update());
         let present = &self.work.config;
-        let ways = |config: &Config| {
-            let Config { routes, pools, hostname, feedback, .. } = config.clone();
-            (routes, pools, hostname, feedback)
-        };
-        let rerouted = ways(&config) != ways(present);
+        let Config { routes, pools, hostname, feedback, .. } = &*config;
+        let rerouted = (routes, pools, hostname, feedback)
+            != (&present.routes, &present.pools, &present.hostname, &present.feedback);
         self.set_rules(&config, rerouted);
         self.work = Arc::new(Work { doors: self.work.doors.clone(), config });
     }

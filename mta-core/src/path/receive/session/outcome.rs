@@ -17,8 +17,8 @@ use crate::base::smtp::reply::Reply;
 use crate::base::time::Now;
 use crate::config::model::listener::Kind;
 use crate::path::receive::collect::{Collected, Collector, Refusal};
+use crate::path::receive::replies;
 use crate::path::receive::trace::Trace;
-use crate::path::receive::{relay, replies};
 use std::sync::Arc;
 
 impl Session {
@@ -193,6 +193,8 @@ impl Session {
     /// Hands the message to the spool; nothing is answered before it is durable.
     fn offer(&mut self, mut edits: Edits, mut tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
         let held = held.or_else(|| self.held_by_verification());
+        // Only signatures depend on it so far.
+        let is_ours = !self.config.dkim.is_empty() && self.may_relay();
         let (Some(transaction), Some(helo)) = (&mut self.transaction, &self.helo) else { return };
         let Some(Arrived { content, form }) = transaction.arrived.take() else { return };
         let at = self.now.wall;
@@ -212,9 +214,7 @@ impl Session {
             envelope: &transaction.envelope,
             at,
         };
-        // Only signatures depend on it so far.
-        let may_relay = || self.user.is_some() || relay::is_inside(&self.config, self.peer.ip());
-        if !self.config.dkim.is_empty() && may_relay() {
+        if is_ours {
             tags.push((OURS_TAG.into(), Box::default()));
         }
         // Our results stand above the field of the hop that they are about (RFC 8601 5).
