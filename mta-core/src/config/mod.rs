@@ -7,3 +7,9 @@ pub mod parse;
 pub mod places;
 pub mod schema;
 mod tenants;
+
+/// For tests: a configuration in which nothing is set but our name, `mx.example.test`.
+#[cfg(test)]
+pub fn example() -> model::Config {
+    model::Config { hostname: "mx.example.test".into(), data_dir: "var".into(), ..parse::unset() }
+}

@@ -11,6 +11,7 @@ pub mod policy;
 pub mod report;
 pub mod ruling;
 pub mod spool;
+pub mod tls_result;
 
 use std::future::Future;
 use std::pin::Pin;

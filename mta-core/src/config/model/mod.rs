@@ -3,6 +3,7 @@
 pub mod auth;
 mod dkim;
 pub mod feedback;
+mod http;
 pub mod listener;
 pub mod verify;
 
@@ -16,6 +17,7 @@ use crate::base::world::tls::Outgoing;
 use auth::Auth;
 pub use dkim::DkimKey;
 pub use feedback::Feedback;
+pub use http::HttpListener;
 use listener::{Listener, Tls};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -72,35 +74,6 @@ pub struct Config {
     pub metrics: Metrics,
     /// How mail from outside is verified.
     pub verify: Verification,
-}
-
-/// `[[http]]`: a public HTTP port, where plugins answer at `/p/<plugin>/…`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpListener {
-    /// Its name in logs.
-    pub name: Arc<str>,
-    /// Its address.
-    pub bind: SocketAddr,
-    /// Proxies that are believed when they say who the client is.
-    pub trusted_proxies: Vec<Network>,
-    /// Connections at once, in all.
-    pub connections_max: usize,
-    /// Connections at once from one address that is no trusted proxy.
-    pub connections_per_peer_max: usize,
-    /// Requests that plugins answer at once.
-    pub requests_max: usize,
-    /// Requests over one connection.
-    pub requests_per_connection_max: u32,
-    /// The head of a request: its line and its fields, in octets.
-    pub head_bytes_max: usize,
-    /// The content of a request, in octets.
-    pub body_bytes_max: usize,
-    /// Until the head of a request is there, from the connection's begin or the last answer.
-    pub head_wait: Duration,
-    /// From a request's head to the end of its content.
-    pub body_total: Duration,
-    /// From accept to close.
-    pub connection_total: Duration,
 }
 
 /// One of several that share this server.

@@ -12,6 +12,7 @@ mod tree;
 mod users;
 
 pub use problem::Problems;
+pub(in crate::config) use sections::unset;
 
 use super::model::{Config, Network};
 use problem::Gathered;
@@ -24,7 +25,7 @@ use section::{Key, Value};
 /// Everything that is wrong with it, with file, line, column and key.
 pub fn parse(name: &str, text: &str, sets: &[String]) -> Result<Config, Problems> {
     let mut gathered = Gathered::new(name, text, sets, sections_with);
-    let mut config = sections::unset();
+    let mut config = unset();
     if let Some(root) = tree::read(text, sets, &mut gathered) {
         sections::config(&mut config, &mut Value { node: &root, path: String::new(), gathered: &mut gathered });
     }

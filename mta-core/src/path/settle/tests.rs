@@ -1,14 +1,13 @@
 //! Rulings: what each outcome and each age makes of a recipient, and who is told.
 
 use super::*;
-use crate::base::event::Level;
 use crate::base::fixtures;
 pub(super) use crate::base::fixtures::{START, address};
 use crate::base::mail::content::Body;
 use crate::base::mail::envelope::Notify;
 use crate::base::mail::id::QueueId;
-use crate::config::model::verify::Verification;
-use crate::config::model::{Feedback, Log, LogFormat, LogOutput, Metrics, Queue, Relay, Storage};
+use crate::config;
+use crate::config::model::{Feedback, Queue};
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -25,33 +24,14 @@ impl Dice for Loaded {
 
 pub(super) fn settler() -> Settler {
     let config = Config {
-        hostname: "mx.example.test".into(),
-        data_dir: "var".into(),
-        listeners: Vec::new(),
-        tls: crate::config::model::listener::Tls::default(),
-        http: Vec::new(),
-        relay: Relay::default(),
-        auth: Default::default(),
-        routes: Vec::new(),
-        delivery: Default::default(),
         queue: Queue { jitter_percent: 0, ..Queue::default() },
-        storage: Storage::default(),
-        limits: Default::default(),
-        secrets: Vec::new(),
-        tables: Vec::new(),
-        pools: Vec::new(),
-        dkim: Vec::new(),
-        tenants: Vec::new(),
         feedback: Some(Feedback {
             domain: address("x@bounces.example").domain().expect("it has one").clone(),
             senders: Vec::new(),
             reports: Vec::new(),
             age_max: DAY,
         }),
-        plugins: Vec::new(),
-        log: Log { format: LogFormat::Text, level: Level::Debug, output: LogOutput::Stderr },
-        metrics: Metrics::default(),
-        verify: Verification::default(),
+        ..config::example()
     };
     Settler::new(watch::channel(Arc::new(config)).1, Arc::new(Loaded(7)))
 }

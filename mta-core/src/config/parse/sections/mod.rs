@@ -41,7 +41,7 @@ const HOSTNAME: &str = "this server's full host name, as \"mx.example.org\"";
 const PATIENCE: RangeInclusive<Duration> = SECOND..=DAY;
 
 /// A configuration in which nothing has been set.
-pub(in crate::config::parse) fn unset() -> Config {
+pub(in crate::config) fn unset() -> Config {
     Config {
         hostname: "".into(),
         data_dir: PathBuf::new(),

@@ -18,8 +18,8 @@ use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
 use crate::base::world::net::{Listener, Net, Socket};
 use crate::base::world::tls::{ClientTls, Secured, TlsInfo, Trust};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::verify::Verification;
-use crate::config::model::{Config, Delivery, Limits, Log, Metrics, Pool, Queue, Relay, Storage};
+use crate::config;
+use crate::config::model::{Config, Delivery, Pool};
 use crate::path::deliver::scripted::{Script, ScriptedServer};
 use std::collections::HashMap;
 use std::io;
@@ -116,30 +116,8 @@ impl World {
     }
 
     pub(super) fn parts(self: &Arc<Self>, delivery: Delivery) -> Parts {
-        let config = Config {
-            hostname: "here.test".into(),
-            data_dir: PathBuf::new(),
-            listeners: Vec::new(),
-            tls: crate::config::model::listener::Tls::default(),
-            http: Vec::new(),
-            relay: Relay::default(),
-            auth: Default::default(),
-            routes: Vec::new(),
-            delivery,
-            queue: Queue::default(),
-            storage: Storage::default(),
-            limits: Limits::default(),
-            secrets: Vec::new(),
-            tables: Vec::new(),
-            pools: self.pools.lock().expect("whole").clone(),
-            dkim: Vec::new(),
-            tenants: Vec::new(),
-            feedback: None,
-            plugins: Vec::new(),
-            log: Log::default(),
-            metrics: Metrics::default(),
-            verify: Verification::default(),
-        };
+        let pools = self.pools.lock().expect("whole").clone();
+        let config = Config { hostname: "here.test".into(), delivery, pools, ..config::example() };
         Parts {
             config: watch::channel(Arc::new(config)).1,
             clock: Arc::<Self>::clone(self),

@@ -22,8 +22,8 @@ use crate::base::mail::header::section_bytes;
 use crate::base::mail::id::QueueId;
 use crate::base::time::Now;
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::verify::Verification;
-use crate::config::model::{Config, DomainPattern, Log, LogFormat, LogOutput, Metrics, Queue, Relay, Route, Storage};
+use crate::config;
+use crate::config::model::{Config, DomainPattern, Queue, Route};
 use crate::path::settle::Settler;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -36,30 +36,7 @@ use tokio::task::JoinHandle;
 
 /// Nothing configured, without jitter.
 pub(super) fn config() -> Config {
-    Config {
-        hostname: "mx.example.test".into(),
-        data_dir: "var".into(),
-        listeners: Vec::new(),
-        tls: crate::config::model::listener::Tls::default(),
-        http: Vec::new(),
-        relay: Relay::default(),
-        auth: Default::default(),
-        routes: Vec::new(),
-        delivery: Default::default(),
-        queue: Queue { jitter_percent: 0, ..Queue::default() },
-        storage: Storage::default(),
-        limits: Default::default(),
-        secrets: Vec::new(),
-        tables: Vec::new(),
-        pools: Vec::new(),
-        dkim: Vec::new(),
-        tenants: Vec::new(),
-        feedback: None,
-        plugins: Vec::new(),
-        log: Log { format: LogFormat::Text, level: crate::base::event::Level::Debug, output: LogOutput::Stderr },
-        metrics: Metrics::default(),
-        verify: Verification::default(),
-    }
+    Config { queue: Queue { jitter_percent: 0, ..Queue::default() }, ..config::example() }
 }
 
 /// Everything to one smart host.

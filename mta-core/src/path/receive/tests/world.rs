@@ -22,10 +22,10 @@ use crate::base::time::{Now, UnixMillis};
 use crate::base::world::net::Socket;
 use crate::base::world::tls::{Secured, ServerTls, TlsInfo};
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::auth::Auth;
-use crate::config::model::listener::{Listener, Tls};
+use crate::config;
+use crate::config::model::listener::Listener;
 use crate::config::model::verify::Verification;
-use crate::config::model::{Config, Delivery, DomainPattern, Limits, Log, Metrics, Network, Queue, Relay, Storage};
+use crate::config::model::{Config, DomainPattern, Network, Relay, Storage};
 use crate::path::receive::doors::Doors;
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -39,27 +39,11 @@ pub(super) fn config() -> Config {
     let network = Network { base: [192, 0, 2, 0].into(), prefix: 24 };
     Config {
         hostname: "mx.example".into(),
-        data_dir: "unused".into(),
         listeners: vec![mx()],
-        tls: Tls::default(),
-        http: Vec::new(),
-        auth: Auth::default(),
         relay: Relay { networks: vec![network], domains: vec![DomainPattern::new("here.example")] },
-        routes: Vec::new(),
-        delivery: Delivery::default(),
-        queue: Queue::default(),
         storage: Storage { blob_bytes_min: 4096, ..Storage::default() },
-        limits: Limits::default(),
-        secrets: Vec::new(),
-        tables: Vec::new(),
-        pools: Vec::new(),
-        dkim: Vec::new(),
-        tenants: Vec::new(),
-        feedback: None,
-        plugins: Vec::new(),
-        log: Log::default(),
-        metrics: Metrics::default(),
         verify: Verification { enabled: false, ..Verification::default() },
+        ..config::example()
     }
 }
 
