@@ -4,4 +4,5 @@ mod certificates_are_renewed_while_mail_flows;
 mod clients_speak_tls;
 mod mail_goes_out_as_its_route_wants;
 mod nothing_in_clear_gets_inside;
+mod postfix_speaks_tls_both_ways;
 mod proxies_say_who_the_client_is;
