@@ -1,5 +1,6 @@
 //! TLS with other people's programs.
 
+mod an_authority_issues_the_certificate;
 mod certificates_are_renewed_while_mail_flows;
 mod clients_speak_tls;
 mod mail_goes_out_as_its_route_wants;

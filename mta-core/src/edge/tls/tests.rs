@@ -89,7 +89,7 @@ fn listener(certificates: Vec<CertificateFiles>) -> Listener {
 }
 
 fn wanted(listener: Listener) -> Wanted {
-    Wanted { listeners: vec![Arc::new(listener)], authorities: Vec::new() }
+    Wanted { listeners: vec![Arc::new(listener)], ..Wanted::default() }
 }
 
 fn keyring(listener: Listener) -> Keyring {
@@ -240,7 +240,7 @@ async fn hosts_are_believed_as_routes_say() {
     let ca = Trust::File(stage.path("ca.pem"));
     let authorities = vec![stage.path("ca.pem")];
     let client = Keyring::default();
-    client.put(Reading::of(&Wanted { listeners: Vec::new(), authorities }).expect("roots"), &Collected::default());
+    client.put(Reading::of(&Wanted { authorities, ..Wanted::default() }).expect("roots"), &Collected::default());
     for (name, server, host, verified) in [
         ("its own", stage.sign("one", &["mx.example", "192.0.2.1"], 2100), "mx.example", true),
         ("its address", stage.sign("two", &["mx.example", "192.0.2.1"], 2100), "192.0.2.1", true),
@@ -259,7 +259,7 @@ async fn hosts_are_believed_as_routes_say() {
     assert!(why.ends_with("ca.pem was not read"), "{why}");
     let why = reach(&client, &server, "no name at all", &ca).await.err().expect("no name");
     assert!(why.starts_with("no name at all: "), "{why}");
-    let gone = Wanted { listeners: Vec::new(), authorities: vec![stage.path("gone.pem")] };
+    let gone = Wanted { authorities: vec![stage.path("gone.pem")], ..Wanted::default() };
     assert!(Reading::of(&gone).err().expect("it is told").contains("gone.pem can't be read"));
 }
 

@@ -102,7 +102,11 @@ pub(super) fn agree(config: &mut Config, root: &mut Value<'_, '_>) {
     if !root.gathered.is_empty() {
         return;
     }
-    let Config { listeners, tls, .. } = config;
+    let Config { listeners, tls, acme, data_dir, .. } = config;
+    if let Some(acme) = acme {
+        acme.folder = data_dir.join(&acme.folder);
+        tls.certificates.push(acme.certificate());
+    }
     for (index, listener) in listeners.iter_mut().enumerate() {
         let listener = Arc::make_mut(listener);
         if listener.certificates.is_empty() {
