@@ -2,6 +2,7 @@
 //! and anew when their files change.
 
 pub mod acme;
+mod end_point;
 mod identity;
 mod outgoing;
 mod peer;

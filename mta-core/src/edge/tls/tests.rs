@@ -6,6 +6,7 @@ use crate::base::fixtures::Wire;
 use crate::config::model::listener::{CertificateFiles, TlsVersion};
 use crate::edge::observe::collect::Collected;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use sha2::{Digest, Sha256};
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -137,6 +138,9 @@ async fn the_certificate_is_chosen_by_name_and_the_first_is_the_default_rfc6066_
             let version = if versions == [&TLS13] { "TLSv1.3" } else { "TLSv1.2" };
             assert!(served.info.version == version && served.info.cipher.starts_with("TLS_"), "{:?}", served.info);
             assert_eq!(served.info.client, None, "nobody asked");
+            // RFC 5929 4.1: rcgen signs with SHA-256.
+            let own = &connected.get_ref().1.peer_certificates().expect("shown")[0];
+            assert_eq!(served.info.end_point.as_deref(), Some(&*Sha256::digest(own)));
         }
         // Its client looks at names; a mail server's mostly does not.
         let (served, connected) = shake(&keyring, &client, "a.b.other.example").await;
