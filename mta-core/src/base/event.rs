@@ -48,6 +48,8 @@ pub enum Event<'a> {
     ProxyRefused { listener: &'a str, peer: SocketAddr, why: &'a str },
     /// A session was let in.
     SessionOpened { session: &'a str, listener: &'a str, peer: SocketAddr },
+    /// Whoever connected speaks for this client from here on.
+    Xclient { session: &'a str, by: SocketAddr, peer: SocketAddr, helo: Option<&'a str>, user: Option<&'a str> },
     /// A session is protected by TLS from here on; by whose certificate, where the client showed one.
     TlsEstablished {
         session: &'a str,
@@ -349,6 +351,7 @@ kinds! {
     AcceptFailed "accept-failed" Error,
     ProxyRefused "proxy-refused" Info,
     SessionOpened "session-opened" Debug,
+    Xclient "xclient" Debug,
     TlsEstablished "tls-established" Debug,
     TlsFailed "tls-failed" Info,
     SessionRefused "session-refused" Info,

@@ -6,3 +6,4 @@ mod clients_speak_tls;
 mod mail_goes_out_as_its_route_wants;
 mod nothing_in_clear_gets_inside;
 mod proxies_say_who_the_client_is;
+mod trusted_senders_speak_for_others;

@@ -1,5 +1,6 @@
 //! The reply to EHLO: ours, and what a remote's says it can (RFC 5321 4.1.1.1).
 
+use super::command::ATTRIBUTES;
 use super::remote::RemoteReply;
 use crate::base::sasl::Mechanism;
 use std::io::Write as _;
@@ -19,6 +20,8 @@ pub struct Announced<'a> {
     pub recipients_max: usize,
     /// `STARTTLS` (RFC 3207).
     pub starttls: bool,
+    /// `XCLIENT`, with its attributes: the client may say for whom it speaks.
+    pub xclient: bool,
 }
 
 impl Announced<'_> {
@@ -35,6 +38,9 @@ impl Announced<'_> {
         if !self.mechanisms.is_empty() {
             let names: Vec<&str> = self.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
             let _ = write!(out, "250-AUTH {}\r\n", names.join(" "));
+        }
+        if self.xclient {
+            let _ = write!(out, "250-XCLIENT {ATTRIBUTES}\r\n");
         }
         let _ = write!(out, "250 LIMITS MAILMAX={} RCPTMAX={}\r\n", self.messages_max, self.recipients_max);
     }
@@ -141,6 +147,7 @@ mod tests {
             messages_max: 7,
             recipients_max: 100,
             starttls: true,
+            xclient: true,
         };
         let mut wire = Vec::new();
         ours.encode(&mut wire);

@@ -104,7 +104,7 @@ pub(super) fn recipient(text: &str, smtputf8: bool) -> Result<Recipient, Command
 }
 
 /// Several spaces in a row count as one; RFC 5321 3.3's advice to be tolerant where nothing is ambiguous.
-fn params(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn params(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|param| !param.is_empty())
 }
 
