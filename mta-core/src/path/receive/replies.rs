@@ -48,6 +48,8 @@ pub(super) const TLS_FIRST: Reply = reply(530, [5, 7, 0], "send STARTTLS first")
 pub(super) const TLS_UNDER_WAY: Reply = reply(503, [5, 5, 1], "TLS is under way already");
 pub(super) const TLS_NOT_NOW: Reply = reply(454, [4, 7, 0], "TLS is not available now");
 pub(super) const TLS_LAST: Reply = reply(503, [5, 5, 1], "nothing may follow STARTTLS before the handshake");
+// RFC 8689 2: the parameter is there inside TLS alone, and elsewhere none that we know (RFC 5321 4.1.1.11).
+pub(super) const REQUIRETLS_NEEDS_TLS: Reply = reply(555, [5, 5, 4], "REQUIRETLS is there inside TLS alone");
 // RFC 4954 6.
 pub(super) const AUTHENTICATION_REQUIRED: Reply = reply(530, [5, 7, 0], "authentication required");
 // RFC 4954 4 and, for the statuses, RFC 4954 6.
