@@ -15,6 +15,7 @@ const WANTED: &[(&str, &str)] = &[
     ("dovecot", "dovecot-core"),
     // Dovecot's LMTP server is a plugin of its master: not on the path.
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
+    ("knotd", "knot"),
     ("python3", "python3"),
     // It verifies our signatures, of both kinds.
     ("dkimverify", "python3-dkim"),
@@ -136,6 +137,7 @@ mod tests {
                 "clang",
                 "dovecot-core",
                 "dovecot-lmtpd",
+                "knot",
                 "libnet-ssleay-perl",
                 "lld",
                 "npm",

@@ -1,6 +1,8 @@
 //! Other people's mail programs: swaks, Python's smtplib, Postfix's smtp-source and smtp-sink.
 
 pub mod dovecot;
+pub mod knot;
+pub mod policies;
 pub mod tls;
 
 use crate::{PATIENCE, Watched};
