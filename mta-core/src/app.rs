@@ -60,7 +60,10 @@ const PLUGIN_DATA: &str = "plugins";
 /// Where suppression lists are kept, in the data directory.
 const SUPPRESSION: &str = "suppression";
 
-/// The size of a file of either, in octets.
+/// The journal of MTA-STS policies, in the data directory.
+const POLICIES: &str = "mta-sts";
+
+/// The size of a file of one of these, in octets.
 const PLUGIN_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long sessions may take to say 421 when the drain's limit has passed.
@@ -193,7 +196,7 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
-        let users = shelf.users();
+        let (users, kept) = (shelf.users(), open_journal(&config, POLICIES)?);
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let acme = bind_acme(&config, &*world.net)?;
@@ -215,7 +218,7 @@ impl Server {
         issue_certificates(acme, &config, &world, &mut beside);
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key);
+        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, kept).await?;
         run_beside(&host, &deliver, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);

@@ -17,6 +17,7 @@ const WANTED: &[(&str, &str)] = &[
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
     // An authority that speaks ACME.
     ("pebble", "pebble"),
+    ("knotd", "knot"),
     ("python3", "python3"),
     // It verifies our signatures, of both kinds.
     ("dkimverify", "python3-dkim"),
@@ -138,6 +139,7 @@ mod tests {
                 "clang",
                 "dovecot-core",
                 "dovecot-lmtpd",
+                "knot",
                 "libnet-ssleay-perl",
                 "lld",
                 "npm",

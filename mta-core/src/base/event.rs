@@ -176,6 +176,12 @@ pub enum Event<'a> {
     ConnectFailed { hop: &'a str, address: SocketAddr, why: &'a str },
     /// The next hop's names could not be looked up.
     LookupFailed { hop: &'a str, name: &'a str, why: &'a str },
+    /// A domain's MTA-STS policy was fetched, and is another than the one before.
+    StsPolicy { domain: &'a str, mode: &'a str, id: &'a str },
+    /// What a domain promises of its TLS could not be had, or is not kept by a host.
+    TlsPolicyFailed { domain: &'a str, policy: &'a str, host: Option<&'a str>, why: &'a str },
+    /// The name servers pass no signatures on: there is no DANE for now.
+    DnssecUnavailable { why: &'a str },
     /// A mail loop: the best exchanger is this machine.
     LoopFound { hop: &'a str, address: IpAddr },
 
@@ -382,6 +388,9 @@ kinds! {
     Finished "finished" Debug,
     ConnectFailed "connect-failed" Info,
     LookupFailed "lookup-failed" Info,
+    StsPolicy "sts-policy" Info,
+    TlsPolicyFailed "tls-policy-failed" Warn,
+    DnssecUnavailable "dnssec-unavailable" Warn,
     LoopFound "loop-found" Warn,
     SpoolOpened "spool-opened" Info,
     SpoolRebuilding "spool-rebuilding" Warn,

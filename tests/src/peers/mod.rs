@@ -1,7 +1,9 @@
 //! Other people's mail programs: swaks, Python's smtplib, Postfix's smtp-source and smtp-sink.
 
 pub mod dovecot;
+pub mod knot;
 pub mod pebble;
+pub mod policies;
 pub mod postfix;
 pub mod tls;
 

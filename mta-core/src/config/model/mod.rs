@@ -147,6 +147,26 @@ pub struct Delivery {
     pub mx_port: u16,
     /// Name servers to ask instead of the system's.
     pub dns_servers: Vec<SocketAddr>,
+    /// Keys of zones to believe instead of the root's: a file of DNSKEY records.
+    pub dns_trust_anchor: Option<PathBuf>,
+    /// Whether exchangers are known by their signed zones (RFC 7672).
+    pub dane: DaneMode,
+    /// Whether domains' MTA-STS policies are kept to (RFC 8461).
+    pub mta_sts: bool,
+    /// The port where those policies are fetched: 443, but for tests.
+    pub mta_sts_port: u16,
+}
+
+/// Whether exchangers are known by their signed zones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DaneMode {
+    /// No.
+    Off,
+    /// Where the name servers pass signatures on.
+    #[default]
+    Auto,
+    /// Always: name servers that don't look like forgers.
+    On,
 }
 
 /// How long the client waits (RFC 5321 4.5.3.2).

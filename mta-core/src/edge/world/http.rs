@@ -56,7 +56,7 @@ impl HyperClient {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             if roots.is_empty() { Err("the system has no root certificates".to_owned()) } else { client_config(roots) }
         });
-        config.clone().map(TlsConnector::from).map_err(HttpFault::Failed)
+        config.clone().map(TlsConnector::from).map_err(HttpFault::Untrusted)
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpAnswer, HttpFault> {
@@ -70,7 +70,8 @@ impl HyperClient {
             }
             HttpHost::Address(ip) => ServerName::IpAddress((*ip).into()),
         };
-        let stream = self.tls()?.connect(name, socket).await.map_err(|error| failed("TLS", &error))?;
+        let connected = self.tls()?.connect(name, socket).await;
+        let stream = connected.map_err(|error| HttpFault::Untrusted(words_of("TLS", &error)))?;
         exchange(TokioIo::new(stream), request).await
     }
 
@@ -145,13 +146,17 @@ async fn read(answer: Response<Incoming>, bytes_max: usize) -> Result<HttpAnswer
     Ok(HttpAnswer { status: head.status.as_u16(), fields: fields.collect(), body: body.to_bytes().into() })
 }
 
-/// The words of an error with those of its causes: hyper's own say only where it happened.
 fn failed(what: &str, error: &(dyn Error + 'static)) -> HttpFault {
+    HttpFault::Failed(words_of(what, error))
+}
+
+/// The words of an error with those of its causes: hyper's own say only where it happened.
+fn words_of(what: &str, error: &(dyn Error + 'static)) -> String {
     let mut words = format!("{what}: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {
         words = format!("{words}: {error}");
         cause = error.source();
     }
-    HttpFault::Failed(words)
+    words
 }

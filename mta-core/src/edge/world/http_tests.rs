@@ -169,12 +169,12 @@ async fn by_tls_the_server_must_have_the_name_and_a_root_that_is_trusted() {
     assert_eq!(got.map(|answer| (answer.status, answer.body)), Ok((200, b"ok".to_vec())));
     let other = trusting.fetch(request("other.test", vec![address])).await;
     assert!(
-        matches!(&other, Err(HttpFault::Failed(words)) if words.starts_with("TLS: ") && words.contains("not valid for name")),
+        matches!(&other, Err(HttpFault::Untrusted(words)) if words.starts_with("TLS: ") && words.contains("not valid for name")),
         "{other:?}"
     );
     let CertifiedKey { cert, .. } = generate_simple_self_signed(["api.test".to_owned()]).expect("a certificate");
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).expect("a root");
     let stranger = HyperClient::trusting(Arc::new(SystemNet), roots).fetch(request("api.test", vec![address])).await;
-    assert!(matches!(&stranger, Err(HttpFault::Failed(words)) if words.starts_with("TLS: ")), "{stranger:?}");
+    assert!(matches!(&stranger, Err(HttpFault::Untrusted(words)) if words.starts_with("TLS: ")), "{stranger:?}");
 }
