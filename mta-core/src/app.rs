@@ -192,7 +192,7 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
-        let users = shelf.users();
+        let (users, secrets) = (shelf.users(), shelf.secrets());
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let counting: Vec<Arc<dyn Measure>> = vec![
@@ -227,7 +227,7 @@ impl Server {
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users })?;
+        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users, secrets })?;
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {

@@ -54,6 +54,7 @@ pub fn keys() -> Vec<String> {
         names("http", sections::HTTP),
         names("relay", sections::RELAY),
         names("auth", users::AUTH),
+        names("auth.oauth", users::oauth::OAUTH),
         names("route", sections::ROUTE),
         names("pool", sections::POOL),
         names("delivery", sections::DELIVERY),

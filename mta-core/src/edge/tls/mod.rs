@@ -2,7 +2,7 @@
 //! and anew when their files change.
 
 mod identity;
-mod outgoing;
+pub(in crate::edge) mod outgoing;
 mod peer;
 mod side;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Auth: who a client is. Knows the users and what their passwords must fit, and holds back those who guess.
 //!
-//! [`accounts`] is the file of users as it was read, [`throttle`] the table of failures, both without a clock;
-//! [`driver`] checks passwords on threads of their own, a few at once.
+//! [`accounts`] is the file of users as it was read, [`throttle`] the table of failures, `token` what tokens say, all
+//! without a clock; [`driver`] checks passwords on threads of their own, a few at once, and asks others about tokens.
 
 pub mod accounts;
 pub mod driver;
@@ -9,3 +9,4 @@ pub mod line;
 #[cfg(test)]
 mod tests;
 pub mod throttle;
+mod token;

@@ -137,10 +137,9 @@ impl Driver {
                 }
             }
             Effect::AskGate | Effect::AskData => self.ask(&effect).await,
-            Effect::CheckPassword => {
-                let Some((name, password)) = self.machine.claim() else { return };
-                let peer = self.socket.peer().ip();
-                let checked = self.doors.auth.check(peer, &name, password).await;
+            Effect::CheckClaim => {
+                let Some(claim) = self.machine.claim() else { return };
+                let checked = self.doors.auth.check(self.socket.peer().ip(), claim).await;
                 let now = self.now();
                 self.machine.handle_checked(checked, now);
             }

@@ -1,5 +1,8 @@
 //! `[auth]` after its check: where users are known from, and how much guessing is suffered.
 
+pub mod oauth;
+
+use oauth::OAuth;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +11,10 @@ use std::time::Duration;
 pub struct Auth {
     /// The file of users; without it nobody can authenticate.
     pub users: Option<PathBuf>,
+    /// Whose tokens are believed; without it none are.
+    pub oauth: Option<OAuth>,
+    /// Tokens and passwords that others are asked about at once.
+    pub remote_checks_max: usize,
     /// Passwords that are checked at once.
     pub checks_max: usize,
     /// How long one waits for its turn.
@@ -26,6 +33,20 @@ pub struct Auth {
     pub hide_client: bool,
 }
 
+impl Auth {
+    /// Others than the file of users know users.
+    #[must_use]
+    pub fn others_know(&self) -> bool {
+        self.oauth.is_some()
+    }
+
+    /// Somebody could authenticate.
+    #[must_use]
+    pub fn knows_anybody(&self) -> bool {
+        self.users.is_some() || self.others_know()
+    }
+}
+
 /// Whether a listener's clients may authenticate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuthOffer {
@@ -42,6 +63,8 @@ impl Default for Auth {
     fn default() -> Self {
         Self {
             users: None,
+            oauth: None,
+            remote_checks_max: 32,
             checks_max: 4,
             check_wait: Duration::from_secs(10),
             failures_max: 3,
