@@ -15,6 +15,7 @@ const WANTED: &[(&str, &str)] = &[
     ("dovecot", "dovecot-core"),
     // Dovecot's LMTP server is a plugin of its master: not on the path.
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
+    ("slapd", "slapd"),
     ("python3", "python3"),
     // It verifies our signatures, of both kinds.
     ("dkimverify", "python3-dkim"),
@@ -145,6 +146,7 @@ mod tests {
                 "python3-dkim",
                 "python3-nacl",
                 "python3-pip",
+                "slapd",
                 "swaks"
             ]
         );

@@ -107,7 +107,8 @@ pub(super) fn receive_doors(
         Arc::clone(&world.dice),
         key,
     );
-    let users = authenticator(users, secrets, config.subscribe(), world);
+    let tls = Arc::<Keyring>::clone(&keyring);
+    let users = authenticator(users, secrets, config.subscribe(), world, tls);
     Ok(Arc::new(doors.with_tls(keyring).with_users(users).with_verifier(Arc::new(verifier))))
 }
 
@@ -117,6 +118,7 @@ fn authenticator(
     secrets: Arc<Secrets>,
     config: watch::Receiver<Arc<Config>>,
     world: &World,
+    tls: Arc<Keyring>,
 ) -> Arc<Authenticator> {
     Arc::new(Authenticator::new(AuthParts {
         users,
@@ -125,6 +127,8 @@ fn authenticator(
         clock: Arc::clone(&world.clock),
         dns: Arc::clone(&world.dns),
         http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+        net: Arc::clone(&world.net),
+        tls,
         observe: Arc::clone(&world.observe),
         fits: Arc::new(stored::Verifier::fits),
     }))

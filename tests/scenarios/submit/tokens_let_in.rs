@@ -172,8 +172,18 @@ await refused({ type: "OAuth2", user: "ann@acme.example", accessToken: OLD }, 53
 await refused({ user: "carol@acme.example", pass: "another one" }, 535);
 "#;
 
+const PASSWORDS: &str = r#"
+for method in ("auth_plain", "auth_login"):
+    s = session()
+    assert s.esmtp_features["auth"].split() == ["OAUTHBEARER", "XOAUTH2", "PLAIN", "LOGIN"], s.esmtp_features
+    s.user, s.password = "carol@acme.example", "battery staple"
+    assert s.auth(method[5:].upper(), getattr(s, method))[0] == 235
+    s.sendmail("carol@acme.example", ["b@to.example"], "Subject: smtplib's %s\r\n\r\nhello\r\n" % method)
+    s.quit()
+"#;
+
 #[test]
-fn nodemailer_logs_in_by_tokens_and_by_passwords() {
+fn nodemailer_and_smtplib_log_in_by_tokens_and_by_passwords() {
     let (authority, issuer) = (Authority::new(), Issuer::start());
     let (setup, sink) = prepared(&authority, &signed(&issuer));
     let server = Mailwright::prepare(&setup);
@@ -182,7 +192,9 @@ fn nodemailer_logs_in_by_tokens_and_by_passwords() {
     let (good, old) = (issuer.token("ann@acme.example", 600), issuer.token("ann@acme.example", -600));
     let head = format!("const [GOOD, OLD] = [{good:?}, {old:?}];\n");
     assert_eq!(nodemailer::send(server.address(), &authority.path("ca.pem"), &(head + NODEMAILER)), "");
-    for subject in ["by XOAUTH2", "by PLAIN", "by LOGIN"] {
+    let head = format!("CA = {:?}\n", authority.path("ca.pem").display().to_string());
+    assert_eq!(python(server.address(), &(head + SMTPLIB + PASSWORDS)), "");
+    for subject in ["by XOAUTH2", "by PLAIN", "by LOGIN", "smtplib's auth_plain", "smtplib's auth_login"] {
         let _ = sink.message(subject, |message| message.text().contains(subject));
     }
 }

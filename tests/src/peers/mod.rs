@@ -3,6 +3,7 @@
 pub mod dovecot;
 pub mod issuer;
 pub mod nodemailer;
+pub mod slapd;
 pub mod tls;
 
 use crate::{PATIENCE, Watched};

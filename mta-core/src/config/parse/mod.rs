@@ -55,6 +55,8 @@ pub fn keys() -> Vec<String> {
         names("relay", sections::RELAY),
         names("auth", users::AUTH),
         names("auth.oauth", users::oauth::OAUTH),
+        names("auth.http", users::remote::HTTP),
+        names("auth.ldap", users::remote::LDAP),
         names("route", sections::ROUTE),
         names("pool", sections::POOL),
         names("delivery", sections::DELIVERY),

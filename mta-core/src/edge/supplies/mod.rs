@@ -89,8 +89,12 @@ impl Shelf {
             Ok(users) => reading.users = users,
             Err(why) => wrong.push(format!("auth.users: {why}")),
         }
-        if let Some(Trust::File(path)) = config.auth.oauth.as_ref().map(|oauth| &oauth.trust) {
-            wrong.extend(roots(path).err().map(|why| format!("auth.oauth.ca: {why}")));
+        let (oauth, http) = (config.auth.oauth.as_ref(), config.auth.http.as_ref());
+        let believed = [("oauth", oauth.map(|oauth| &oauth.trust)), ("http", http.map(|http| &http.trust))];
+        for (section, trust) in believed {
+            if let Some(Trust::File(path)) = trust {
+                wrong.extend(roots(path).err().map(|why| format!("auth.{section}.ca: {why}")));
+            }
         }
         for secret in &config.secrets {
             match secrets::read(&secret.source) {

@@ -70,7 +70,11 @@ impl Wanted {
             Trust::File(path) => Some(path.clone()),
             Trust::Anyone | Trust::System => None,
         });
-        Self { listeners: config.listeners.clone(), authorities: named.collect() }
+        let directory = config.auth.ldap.as_ref().and_then(|ldap| match &ldap.trust {
+            Trust::File(path) => Some(path.clone()),
+            Trust::Anyone | Trust::System => None,
+        });
+        Self { listeners: config.listeners.clone(), authorities: named.chain(directory).collect() }
     }
 }
 

@@ -1,8 +1,13 @@
 //! `[auth]` after its check: where users are known from, and how much guessing is suffered.
 
+pub mod filter;
+pub mod ldap;
 pub mod oauth;
+pub mod remote;
 
+use ldap::Ldap;
 use oauth::OAuth;
+use remote::HttpUsers;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +18,10 @@ pub struct Auth {
     pub users: Option<PathBuf>,
     /// Whose tokens are believed; without it none are.
     pub oauth: Option<OAuth>,
+    /// A server that knows passwords; none: no server is asked.
+    pub http: Option<HttpUsers>,
+    /// A directory that knows passwords; none: no directory is asked.
+    pub ldap: Option<Ldap>,
     /// Tokens and passwords that others are asked about at once.
     pub remote_checks_max: usize,
     /// Passwords that are checked at once.
@@ -37,7 +46,13 @@ impl Auth {
     /// Others than the file of users know users.
     #[must_use]
     pub fn others_know(&self) -> bool {
-        self.oauth.is_some()
+        self.oauth.is_some() || self.others_know_passwords()
+    }
+
+    /// Others than the file of users know passwords.
+    #[must_use]
+    pub fn others_know_passwords(&self) -> bool {
+        self.http.is_some() || self.ldap.is_some()
     }
 
     /// Somebody could authenticate.
@@ -64,6 +79,8 @@ impl Default for Auth {
         Self {
             users: None,
             oauth: None,
+            http: None,
+            ldap: None,
             remote_checks_max: 32,
             checks_max: 4,
             check_wait: Duration::from_secs(10),

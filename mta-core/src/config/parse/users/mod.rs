@@ -1,6 +1,7 @@
 //! `[auth]` and `[[tenant]]`: who uses this server, and whose mail is whose.
 
 pub(in crate::config::parse) mod oauth;
+pub(in crate::config::parse) mod remote;
 #[cfg(test)]
 mod tests;
 mod written;
@@ -54,6 +55,8 @@ const FILE: &str = "the path of the file of users, as \"/etc/mailwright/users\""
 pub(super) const AUTH: &[Key<Auth>] = &[
     Key { name: "users", read: |a, v| a.users = v.text(FILE, path) },
     Key { name: "oauth", read: |a, v| a.oauth = oauth::oauth(v) },
+    Key { name: "http", read: |a, v| a.http = remote::http(v) },
+    Key { name: "ldap", read: |a, v| a.ldap = remote::ldap(v) },
     Key { name: "remote_checks_max", read: |a, v| put(&mut a.remote_checks_max, v.count(1..=10_000)) },
     Key { name: "checks_max", read: |a, v| put(&mut a.checks_max, v.count(1..=256)) },
     Key { name: "check_wait", read: |a, v| put(&mut a.check_wait, v.duration(SECOND..=60 * SECOND)) },
@@ -102,6 +105,12 @@ fn secrets_are_there(config: &Config, root: &mut Value<'_, '_>) {
     let mut named: Vec<(&[&str], &str)> = Vec::new();
     if let Some(TokenCheck::Asked { client_secret, .. }) = config.auth.oauth.as_ref().map(|oauth| &oauth.check) {
         named.push((&["auth", "oauth", "client_secret"], client_secret));
+    }
+    if let Some(secret) = config.auth.http.as_ref().and_then(|http| http.secret.as_deref()) {
+        named.push((&["auth", "http", "secret"], secret));
+    }
+    if let Some((_, secret)) = config.auth.ldap.as_ref().and_then(|ldap| ldap.bind.as_ref()) {
+        named.push((&["auth", "ldap", "bind_secret"], secret));
     }
     for (path, name) in named {
         let known = config.secrets.iter().map(|secret| &*secret.name);

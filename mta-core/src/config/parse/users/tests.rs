@@ -56,6 +56,38 @@ fn what_is_wrong_with_tokens_is_told() {
     }
 }
 
+const HTTP: &str = "[auth.http]\nurl = \"https://a.example/check\"\n";
+const LDAP: &str = "[auth.ldap]\nurl = \"ldaps://ldap.example\"\nbase = \"dc=x\"\nfilter = \"(mail={user})\"\n";
+
+#[test]
+fn others_who_know_passwords_are_named() {
+    let auth = read(&format!("{HTTP}secret = \"pass\"")).expect("it is sound").auth;
+    assert!(auth.others_know_passwords() && auth.http.is_some_and(|http| http.secret.as_deref() == Some("pass")));
+    let server = |url: &str| {
+        let ldap = read(&LDAP.replace("ldaps://ldap.example", url)).expect(url).auth.ldap.expect("it is there");
+        (ldap.server.secure, ldap.server.port)
+    };
+    assert_eq!(server("ldaps://ldap.example"), (true, 636));
+    assert_eq!(server("LDAPS://ldap.example:1636/"), (true, 1636));
+    assert_eq!((server("ldaps://[::1]"), server("ldap://[::1]")), ((true, 636), (false, 389)), "RFC 4516 2");
+    assert_eq!(server("ldap://127.0.0.1:443"), (false, 443));
+    for (text, expected) in [
+        (HTTP.replace("https", "http"), "did you mean https?"),
+        ("[auth.http]\nsecret = \"pass\"".to_owned(), "auth.http.url: missing"),
+        (format!("{HTTP}secret = \"none\""), "there is no [[secret]] of that name"),
+        (LDAP.replace("ldaps", "ldap"), "did you mean ldaps?"),
+        (LDAP.replace("ldaps", "https"), "auth.ldap.url: expected a URL"),
+        (LDAP.replace("(mail={user})", "(mail=ann)"), "auth.ldap.filter: expected a filter that finds one user"),
+        (LDAP.replace("base = \"dc=x\"\n", ""), "auth.ldap.base: missing"),
+        (format!("{LDAP}bind_dn = \"cn=a\""), "bind_dn and bind_secret together"),
+        (format!("{LDAP}bind_dn = \"cn=a\"\nbind_secret = \"x\""), "auth.ldap.bind_secret: expected the name"),
+        (format!("{LDAP}senders_attribute = \"a b\""), "an attribute's name"),
+    ] {
+        let said = refused(&text);
+        assert!(said.contains(expected), "{text}\n{said}");
+    }
+}
+
 #[test]
 fn each_user_is_one_tenants() {
     let tenants = |one: &str, other: &str| {

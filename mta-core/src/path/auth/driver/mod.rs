@@ -1,9 +1,11 @@
 //! Checks passwords on threads of their own, so many at once; the rest is looked up, or others are asked.
 
+mod remote;
 mod requests;
 mod tokens;
 
 use super::accounts::Accounts;
+use super::remote as answers;
 use super::throttle::{Patience, Throttle};
 use super::token::Unfit;
 use super::token::claims::Shown;
@@ -14,12 +16,15 @@ use crate::base::sasl::sender::SenderPattern;
 use crate::base::sasl::stored::{ScramKeys, Verifier};
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
+use crate::base::world::net::Net;
+use crate::base::world::tls::ClientTls;
 use crate::base::world::{Clock, Observe};
 use crate::config::model::Config;
 use crate::config::model::auth::Auth;
 use crate::config::model::auth::oauth::OAuth;
 use crate::sandbox::Secret;
 use arc_swap::ArcSwap;
+use remote::{Known, Remote};
 use requests::Requests;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,6 +54,10 @@ pub struct Parts {
     pub dns: Arc<dyn Dns>,
     /// Those who are asked.
     pub http: Arc<dyn HttpClient>,
+    /// Connections to directories.
+    pub net: Arc<dyn Net>,
+    /// What protects them.
+    pub tls: Arc<dyn ClientTls>,
     /// Who is told.
     pub observe: Arc<dyn Observe>,
     /// [`Verifier::fits`], but for tests.
@@ -63,6 +72,7 @@ pub struct Authenticator {
     clock: Arc<dyn Clock>,
     fits: Arc<Fits>,
     tokens: Tokens,
+    remote: Remote,
     throttle: Mutex<Throttle>,
     /// Of passwords that we check ourselves.
     turns: Turns,
@@ -88,11 +98,12 @@ impl Authenticator {
     /// The stage.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { users, secrets, config, clock, dns, http, observe, fits } = parts;
+        let Parts { users, secrets, config, clock, dns, http, net, tls, observe, fits } = parts;
         let requests = Arc::new(Requests { clock: Arc::clone(&clock), dns, http });
-        let tokens = Tokens::new(requests, observe);
+        let tokens = Tokens::new(Arc::clone(&requests), Arc::clone(&observe));
+        let remote = Remote { requests, net, tls, observe };
         let (turns, remote_turns) = (Turns::default(), Turns::default());
-        Self { users, secrets, config, clock, fits, tokens, throttle: Mutex::default(), turns, remote_turns }
+        Self { users, secrets, config, clock, fits, tokens, remote, throttle: Mutex::default(), turns, remote_turns }
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.
@@ -133,6 +144,11 @@ impl Authenticator {
             return Checked::Later(Later::Held);
         }
         let accounts = self.users.load_full();
+        let config = Arc::clone(&self.config.borrow());
+        // Whose password is here is asked for nowhere else, so that nobody else is shown it.
+        if config.auth.others_know_passwords() && !accounts.has_password(name) {
+            return self.others_asked(peer, name, &password, &config).await;
+        }
         let Some(verifier) = accounts.verifier(name) else { return Checked::IsNot { known: false } };
         let Some(permit) = self.turn(&self.turns, |auth| auth.checks_max).await else {
             self.throttle().untried(peer, name);
@@ -159,6 +175,39 @@ impl Authenticator {
         }
     }
 
+    /// Others are asked about a password. A user of the file is as its line says, one that is not is as they say.
+    async fn others_asked(&self, peer: IpAddr, name: &str, password: &Hidden, config: &Config) -> Checked {
+        let Some(_permit) = self.turn(&self.remote_turns, |auth| auth.remote_checks_max).await else {
+            self.throttle().untried(peer, name);
+            return Checked::Later(Later::Busy);
+        };
+        let written = self.users.load().user(name);
+        let known = self.remote.check(&config.auth, peer, name, password, |name| self.secret(name)).await;
+        let user = match known {
+            Known::No => return Checked::IsNot { known: written.is_some() },
+            Known::Unanswered => None,
+            Known::Yes(found, of) => match written.map_or_else(|| answers::user(name, found, config), Ok) {
+                Ok(user) => Some(user),
+                Err(why) => {
+                    self.remote.unanswered(&config.auth, of, &why);
+                    None
+                }
+            },
+        };
+        let Some(user) = user else {
+            self.throttle().untried(peer, name);
+            return Checked::Later(Later::Unanswered);
+        };
+        self.throttle().succeeded(peer, name);
+        Checked::Is(user)
+    }
+
+    /// The secret of that name.
+    fn secret(&self, name: &str) -> Option<Arc<Secret>> {
+        let secrets = self.secrets.load();
+        secrets.iter().find(|(known, _)| **known == *name).map(|(_, secret)| Arc::clone(secret))
+    }
+
     /// Tokens can't be guessed, so that failures are counted by client alone: by name, whoever likes could keep anybody out.
     async fn token_checked(&self, peer: IpAddr, claimed: Option<&str>, token: &Hidden) -> Checked {
         let config = Arc::clone(&self.config.borrow());
@@ -170,11 +219,7 @@ impl Authenticator {
             self.throttle().untried(peer, "");
             return Checked::Later(Later::Busy);
         };
-        let secret = |name: &str| {
-            let secrets = self.secrets.load();
-            secrets.iter().find(|(known, _)| **known == *name).map(|(_, secret)| Arc::clone(secret))
-        };
-        let shown = self.tokens.shown(token, oauth, secret).await;
+        let shown = self.tokens.shown(token, oauth, |name| self.secret(name)).await;
         let user = shown.and_then(|shown| Ok(self.user_of(&shown, claimed, oauth, &config)?));
         match user {
             Ok(user) => {
@@ -222,8 +267,11 @@ impl Authenticator {
 
 impl Authenticate for Authenticator {
     fn offered(&self) -> Offered {
-        let tokens = self.config.borrow().auth.oauth.is_some();
-        Offered { tokens, ..self.users.load().offered() }
+        let config = self.config.borrow();
+        let here = self.users.load().offered();
+        // Others have no keys for SCRAM to give, so that their users could not log in by it.
+        let others = config.auth.others_know_passwords();
+        Offered { passwords: here.passwords || others, keys: here.keys && !others, tokens: config.auth.oauth.is_some() }
     }
 
     fn check(&self, peer: IpAddr, claim: Claim) -> Answer<'_, Checked> {

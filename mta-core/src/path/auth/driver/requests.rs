@@ -2,7 +2,7 @@
 
 use crate::base::world::Clock;
 use crate::base::world::dns::Dns;
-use crate::base::world::http::{HttpAnswer, HttpClient, HttpHost, HttpRequest};
+use crate::base::world::http::{HttpAnswer, HttpClient, HttpHost, HttpRequest, Origin};
 use crate::base::world::tls::Trust;
 use crate::config::model::auth::oauth::Url;
 use std::net::SocketAddr;
@@ -44,16 +44,24 @@ impl Requests {
         }
     }
 
-    async fn answer(&self, request: Request<'_>) -> Result<HttpAnswer, String> {
-        let Request { to, trust, fields, body, .. } = request;
-        let (origin, target) = (to.origin.clone(), to.target.clone());
-        let ips = match &origin.host {
+    /// Where a server is.
+    ///
+    /// # Errors
+    /// Its name can't be looked up, in words for the log.
+    pub(super) async fn addresses(&self, of: &Origin) -> Result<Vec<SocketAddr>, String> {
+        let ips = match &of.host {
             HttpHost::Address(ip) => vec![*ip],
             HttpHost::Name(name) => {
                 self.dns.addresses(name).await.map_err(|fault| format!("looking {name} up: {fault}"))?
             }
         };
-        let addresses = ips.into_iter().map(|ip| SocketAddr::new(ip, origin.port)).collect();
+        Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, of.port)).collect())
+    }
+
+    async fn answer(&self, request: Request<'_>) -> Result<HttpAnswer, String> {
+        let Request { to, trust, fields, body, .. } = request;
+        let (origin, target) = (to.origin.clone(), to.target.clone());
+        let addresses = self.addresses(&origin).await?;
         let method = if body.is_some() { "POST" } else { "GET" }.into();
         let (body, answer_bytes_max) = (body.unwrap_or_default().into(), ANSWER_BYTES_MAX);
         let trust = trust.clone();

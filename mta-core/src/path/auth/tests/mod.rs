@@ -1,6 +1,10 @@
 //! The file of users, and the same work for everybody.
 
+mod bench;
+mod others;
 mod tokens;
+
+use bench::Unplugged;
 
 use super::accounts::{Accounts, Surroundings};
 use super::driver::{Authenticator, Fits, Parts};
@@ -141,6 +145,8 @@ fn stage(text: &str, change: impl FnOnce(&mut Config), fits: Arc<Fits>) -> Authe
         clock: Arc::new(StillClock::default()),
         dns: Arc::new(Names::default()),
         http: Arc::new(Web::default()),
+        net: Arc::new(Unplugged),
+        tls: Arc::new(Unplugged),
         observe: Arc::new(Deaf),
         fits,
     })

@@ -1,95 +1,19 @@
 //! Tokens as the stage has them looked at: keys that are fetched, issuers that are asked, and who is let in by what.
 
+use super::bench::{Bench, bench_of};
 use super::*;
 use crate::base::sasl::door::User;
-use crate::base::world::http::{HttpAnswer, HttpClient, HttpFault, HttpRequest};
-use crate::config::parse::parse;
-use crate::path::auth::driver::Secrets;
-use crate::sandbox::Secret;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::json;
-use std::collections::VecDeque;
-use std::future::ready;
-
-/// An issuer that says these, one after another, and notes what it was asked.
-#[derive(Default)]
-struct Issuer {
-    says: Mutex<VecDeque<Result<(u16, String), HttpFault>>>,
-    asked: Mutex<Vec<HttpRequest>>,
-}
-
-impl Issuer {
-    fn says(&self, status: u16, body: impl Into<String>) {
-        self.says.lock().expect("whole").push_back(Ok((status, body.into())));
-    }
-
-    fn is_away(&self) {
-        self.says.lock().expect("whole").push_back(Err(HttpFault::Failed("it is away".to_owned())));
-    }
-
-    fn asked(&self) -> Vec<HttpRequest> {
-        std::mem::take(&mut *self.asked.lock().expect("whole"))
-    }
-}
-
-impl HttpClient for Issuer {
-    fn fetch(&self, request: HttpRequest) -> Answer<'_, Result<HttpAnswer, HttpFault>> {
-        self.asked.lock().expect("whole").push(request);
-        let said = self.says.lock().expect("whole").pop_front().expect("it was not to be asked");
-        Box::pin(ready(said.map(|(status, body)| HttpAnswer { status, fields: Vec::new(), body: body.into() })))
-    }
-}
-
-#[derive(Default)]
-struct Heard(Mutex<Vec<String>>);
-
-impl Observe for Heard {
-    fn event(&self, event: crate::base::event::Event<'_>) {
-        self.0.lock().expect("whole").push(serde_json::to_string(&event).expect("events are data"));
-    }
-}
-
-struct Bench {
-    stage: Authenticator,
-    issuer: Arc<Issuer>,
-    heard: Arc<Heard>,
-    clock: Arc<StillClock>,
-}
 
 const SIGNED: &str = "jwks_url = \"https://127.0.0.1:1/keys\", issuer = \"joe\", audience = \"mail\"";
 const ASKED: &str =
     "introspection_url = \"https://127.0.0.1:1/asked\", client_id = \"mailwright\", client_secret = \"s\"";
 
 fn bench(oauth: &str, users: &str) -> Bench {
-    let toml = format!(
-        "hostname = \"a\"\ndata_dir = \"d\"\nlistener = [{{ name = \"l\", bind = \"127.0.0.1:0\" }}]\n\
-         secret = [{{ name = \"s\", env = \"X\" }}]\nauth = {{ oauth = {{ {oauth} }} }}\n\
-         tenant = [{{ name = \"acme\", users = [\"*@acme.example\"] }}]\n"
-    );
-    let config = parse("f", &toml, &[]).unwrap_or_else(|problems| panic!("{problems}"));
-    let accounts = Accounts::parse(users.as_bytes(), &Surroundings::of(&config)).expect("it is sound");
-    let (issuer, heard, clock) =
-        (Arc::new(Issuer::default()), Arc::new(Heard::default()), Arc::new(StillClock::default()));
-    let secret = Arc::new(Secret::new(b"pass".to_vec()).expect("a secret"));
-    let stage = Authenticator::new(Parts {
-        users: Arc::new(ArcSwap::from_pointee(accounts)),
-        secrets: Arc::new(Secrets::from_pointee(vec![("s".into(), secret)])),
-        config: watch::Sender::new(Arc::new(config)).subscribe(),
-        clock: Arc::<StillClock>::clone(&clock),
-        dns: Arc::new(Names::default()),
-        http: Arc::<Issuer>::clone(&issuer),
-        observe: Arc::<Heard>::clone(&heard),
-        fits: Arc::new(Verifier::fits),
-    });
-    Bench { stage, issuer, heard, clock }
-}
-
-impl Bench {
-    async fn shows(&self, name: Option<&str>, token: &str) -> Checked {
-        self.stage.check(PEER, Claim::Token(name.map(Into::into), Hidden::new(token))).await
-    }
+    bench_of(&format!("oauth = {{ {oauth} }}"), users)
 }
 
 fn key(seed: u8) -> Ed25519KeyPair {
