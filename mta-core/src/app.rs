@@ -196,7 +196,8 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
-        let (users, kept) = (shelf.users(), open_journal(&config, POLICIES)?);
+        let (users, secrets) = (shelf.users(), shelf.secrets());
+        let kept = open_journal(&config, POLICIES)?;
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let acme = bind_acme(&config, &*world.net)?;
@@ -233,7 +234,7 @@ impl Server {
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users })?;
+        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users, secrets })?;
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {

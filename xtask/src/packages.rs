@@ -18,6 +18,7 @@ const WANTED: &[(&str, &str)] = &[
     // An authority that speaks ACME.
     ("pebble", "pebble"),
     ("knotd", "knot"),
+    ("slapd", "slapd"),
     ("python3", "python3"),
     // It verifies our signatures, of both kinds.
     ("dkimverify", "python3-dkim"),
@@ -150,6 +151,7 @@ mod tests {
                 "python3-dkim",
                 "python3-nacl",
                 "python3-pip",
+                "slapd",
                 "swaks"
             ]
         );

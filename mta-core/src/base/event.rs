@@ -74,6 +74,8 @@ pub enum Event<'a> {
     AuthSucceeded { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: &'a str },
     /// A client could not, or was not let; the user is named where there is such a one.
     AuthFailed { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: Option<&'a str>, why: &'a str },
+    /// Who knows users or tokens does not answer, or not in its words: clients are told to come again.
+    AuthUnanswered { of: &'a str, host: &'a str, why: &'a str },
     /// A message from outside was verified: what came of it.
     Verified { session: &'a str, id: QueueId, results: Told<'a>, took_ms: u64 },
     /// A message is durable and its 250 is on the way.
@@ -365,6 +367,7 @@ kinds! {
     CommandRefused "command-refused" Debug,
     AuthSucceeded "auth-succeeded" Info,
     AuthFailed "auth-failed" Info,
+    AuthUnanswered "auth-unanswered" Error,
     Verified "verified" Info,
     Accepted "accepted" Info,
     MessageRefused "message-refused" Info,

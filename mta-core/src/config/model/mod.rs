@@ -8,7 +8,7 @@ mod http;
 pub mod listener;
 pub mod verify;
 
-pub use super::matching::{DomainPattern, Network};
+pub use super::matching::{DomainPattern, Network, UserPattern};
 
 use super::places::Places;
 use crate::base::event::Level;
@@ -81,12 +81,14 @@ pub struct Config {
 }
 
 /// One of several that share this server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tenant {
     /// Its name: in logs and the queue, and of its part of plugins' buckets.
     pub name: Arc<str>,
     /// Listeners whose clients are the tenant's.
     pub listeners: Vec<Arc<str>>,
+    /// Users who are the tenant's.
+    pub users: Vec<UserPattern>,
     /// Networks whose clients are the tenant's.
     pub networks: Vec<Network>,
     /// Domains that are the tenant's: mail to them, and mail from them where the client may relay.

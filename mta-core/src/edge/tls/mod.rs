@@ -5,7 +5,7 @@ pub mod acme;
 mod dane;
 mod end_point;
 mod identity;
-mod outgoing;
+pub(in crate::edge) mod outgoing;
 mod peer;
 mod side;
 #[cfg(test)]
@@ -76,8 +76,12 @@ impl Wanted {
             Trust::File(path) => Some(path.clone()),
             Trust::Anyone | Trust::System | Trust::Dane(_) => None,
         });
+        let directory = config.auth.ldap.as_ref().and_then(|ldap| match &ldap.trust {
+            Trust::File(path) => Some(path.clone()),
+            Trust::Anyone | Trust::System | Trust::Dane(_) => None,
+        });
         let issuer = config.acme.as_ref();
-        let authorities = named.chain(issuer.and_then(|acme| acme.ca.clone())).collect();
+        let authorities = named.chain(directory).chain(issuer.and_then(|acme| acme.ca.clone())).collect();
         let awaited = issuer.map(|acme| acme.certificate().cert);
         Self { listeners: config.listeners.clone(), authorities, awaited }
     }
