@@ -209,6 +209,15 @@ mod tests {
         Name::from_ascii(text).expect("a name")
     }
 
+    #[test]
+    fn labels_are_any_octets_and_not_too_long_rfc7208_7_3() {
+        let labels = |text: &str| absolute(text).map(|name| name.iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
+        assert_eq!(labels("foo:bar/baz.example."), Ok(vec![b"foo:bar/baz".to_vec(), b"example".to_vec()]));
+        for odd in ["", "a..b", &"x".repeat(64)] {
+            assert_eq!(labels(odd), Err(DnsFault::NoSuchDomain), "{odd}");
+        }
+    }
+
     fn answer(question: &Message) -> Message {
         let query = question.queries[0].clone();
         let mut answer = Message::response(question.metadata.id, OpCode::Query);
