@@ -105,8 +105,11 @@ impl Promises {
             let read = found.into_iter().filter_map(|found| serde_json::from_slice::<Kept>(&found.record.ok()?.1).ok());
             kept.extend(read.map(|policy| (policy.domain().into(), policy)));
         }
-        let now = self.shared.now();
+        let (now, count) = (self.shared.now(), kept.len());
         self.shared.policies().recall(kept.into_values().collect(), now);
+        if self.shared.written.load(Ordering::Relaxed) > 2 * count {
+            self.shared.compact().await;
+        }
         Ok(())
     }
 
