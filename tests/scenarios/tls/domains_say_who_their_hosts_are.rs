@@ -79,6 +79,27 @@ fn sent(server: &Mailwright, domain: &str) -> Value {
     server.one_of(&["delivered", "deferred", "bounced"], |event| event["id"] == id.as_str())
 }
 
+fn shows_what_domains_promise(server: &Mailwright) {
+    let shown = asked(server, "good.test");
+    let expected = "MTA-STS: no policy\nDANE: the domain's zone is signed\n\
+                    MX 10 mx.good.test: TLS with whom its TLSA records know, by DANE\n    TLSA 3 1 1 ";
+    assert!(shown.starts_with(expected), "{shown}");
+    let shown = asked(server, "insecure.tld");
+    let expected = "MTA-STS: no policy\nDANE: none: the domain's zone is not signed\n\
+                    MX 10 mx.insecure.tld: TLS where it is offered, by configured\n";
+    assert_eq!(shown, expected);
+    let failed = server.cli(&["tls", "policy", "spoilt.tld"]);
+    let expected = "spoilt.tld: the signatures of its zone do not hold (DNSSEC)\n";
+    assert_eq!((failed.status.code(), String::from_utf8_lossy(&failed.stderr).as_ref()), (Some(1), expected));
+}
+
+/// What `tls policy` says of this domain.
+fn asked(server: &Mailwright, domain: &str) -> String {
+    let output = server.cli(&["tls", "policy", domain]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 fn assert_delivered(server: &Mailwright, domain: &str, protected: &str) {
     let ended = sent(server, domain);
     let tls = ended["tls"].as_str().unwrap_or("clear");
@@ -161,6 +182,7 @@ fn signed_zones_say_who_their_hosts_are_rfc7672_2_and_3() {
     let told = server.event("tls-policy-failed", |event| event["host"] == "mx.wrong.test");
     assert!(told["why"].as_str().is_some_and(|why| why.contains("no TLSA record of its zone fits it")), "{told}");
     assert_eq!(hosts.stripped.messages().len(), 1, "to none.test alone");
+    shows_what_domains_promise(&server);
 }
 
 #[test]
@@ -198,6 +220,10 @@ fn policies_say_who_their_hosts_are_and_are_nobody_elses_rfc8461_4_and_5() {
     assert_delivered(&server, "gone.test", "clear");
     let told = server.event("tls-policy-failed", |event| event["domain"] == "gone.test");
     assert!(told["why"].as_str().is_some_and(|why| why.ends_with("its server answered 404")), "{told}");
+
+    let shown = asked(&server, "gone.test");
+    let expected = "MTA-STS: no policy (TLS: invalid peer certificate: ";
+    assert!(shown.starts_with(expected), "the command trusts the system's roots alone: {shown}");
 
     // Whoever keeps us from fetching, and cuts off what we knew, gains nothing.
     drop(web);

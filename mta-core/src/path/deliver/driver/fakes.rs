@@ -169,7 +169,6 @@ impl World {
             net: Arc::<Self>::clone(self),
             tls: Arc::<Self>::clone(self),
             dns: Arc::<Self>::clone(self),
-            signed: Arc::<Self>::clone(self),
             promises: Arc::new(promises),
             results: Arc::<Self>::clone(self),
             maildirs: Arc::<Self>::clone(self),
