@@ -30,6 +30,7 @@ use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
 use crate::edge::supplies::{self, Shelf};
+use crate::edge::tls::acme;
 use crate::edge::tls::{Keyring, Reading as Certificates, Wanted};
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
@@ -40,7 +41,7 @@ use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
-use ports::{bind, bind_public, serve_mail, serve_metrics};
+use ports::{AcmePort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
 use stages::{Guards, World, deliverer, host, queue_doors, receive_doors};
 use std::pin::pin;
@@ -71,6 +72,9 @@ const CUT_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long plugins may take for the last that they are told.
 const TELL_LIMIT: Duration = Duration::from_secs(2);
+
+/// Of each thread that serves: guests recurse on it, and are stopped long before its end. Only what is used takes memory.
+const STACK_BYTES: usize = 4 << 20;
 
 /// How long the last log lines may take.
 const LOG_FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -150,7 +154,7 @@ pub fn rebuild_spool(options: ServeOptions) -> Result<(), String> {
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
     let workers = available_parallelism().map_or(1, usize::from);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(workers).thread_name("mailwright").enable_all();
+    runtime.worker_threads(workers).thread_name("mailwright").thread_stack_size(STACK_BYTES).enable_all();
     runtime.build().map_err(|error| format!("no threads: {error}"))
 }
 
@@ -196,9 +200,11 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
-        let (users, kept) = (shelf.users(), open_journal(&config, POLICIES)?);
+        let (users, secrets) = (shelf.users(), shelf.secrets());
+        let kept = open_journal(&config, POLICIES)?;
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
+        let acme = bind_acme(&config, &*world.net)?;
         let counting: Vec<Arc<dyn Measure>> = vec![
             Arc::<Tally>::clone(log.tally()),
             Arc::<Suppressor>::clone(&suppressor),
@@ -214,6 +220,7 @@ impl Server {
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let config = watch::Sender::new(Arc::new(config));
+        issue_certificates(acme, &config, &world, &mut beside);
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, kept).await?;
@@ -231,7 +238,7 @@ impl Server {
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users })?;
+        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users, secrets })?;
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
@@ -347,6 +354,20 @@ fn open_keyring(config: &Config, world: &World, beside: &mut JoinSet<()>) -> Res
     keyring.put(Certificates::of(&Wanted::of(config))?, &*world.observe);
     beside.spawn(Arc::clone(&keyring).watch(Arc::clone(&world.observe)));
     Ok(keyring)
+}
+
+/// Has an authority issue certificates, beside the mail: nothing waits for it.
+fn issue_certificates(port: AcmePort, config: &watch::Sender<Arc<Config>>, world: &World, beside: &mut JoinSet<()>) {
+    let Some((challenge, port)) = port else { return };
+    let doors = acme::Doors {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dice: Arc::clone(&world.dice),
+        net: Arc::clone(&world.net),
+        dns: Arc::clone(&world.dns),
+        observe: Arc::clone(&world.observe),
+    };
+    beside.spawn(acme::serve(doors, port, challenge));
 }
 
 async fn load_plugins(

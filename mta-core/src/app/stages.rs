@@ -22,7 +22,7 @@ use crate::edge::world::http::HyperClient;
 use crate::edge::world::maildir::FileMaildirs;
 use crate::edge::world::net::SystemNet;
 use crate::edge::world::ticker;
-use crate::path::auth::driver::{Authenticator, Users};
+use crate::path::auth::driver::{Authenticator, Parts as AuthParts, Secrets, Users};
 use crate::path::deliver::driver::{Deliverer, Parts};
 use crate::path::deliver::sign::driver::Signer;
 use crate::path::deliver::trust::driver::{Doors as PromiseDoors, Promises};
@@ -71,6 +71,8 @@ pub(super) struct Guards {
     pub(super) keyring: Arc<Keyring>,
     /// The users.
     pub(super) users: Arc<Users>,
+    /// Ours at those who know users too.
+    pub(super) secrets: Arc<Secrets>,
 }
 
 /// A host with its pulse, and no plugins yet.
@@ -100,7 +102,7 @@ pub(super) fn receive_doors(
     world: &World,
     guards: Guards,
 ) -> Result<Arc<Doors>, String> {
-    let Guards { key, keyring, users } = guards;
+    let Guards { key, keyring, users, secrets } = guards;
     let (clock, observe) = (Arc::clone(&world.clock), Arc::clone(&world.observe));
     let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?;
     let doors = Doors::new(
@@ -112,13 +114,31 @@ pub(super) fn receive_doors(
         Arc::clone(&world.dice),
         key,
     );
-    let users = authenticator(users, config.subscribe(), world);
+    let tls = Arc::<Keyring>::clone(&keyring);
+    let users = authenticator(users, secrets, config.subscribe(), world, tls);
     Ok(Arc::new(doors.with_tls(keyring).with_users(users).with_verifier(Arc::new(verifier))))
 }
 
 /// Who knows the users, and checks what clients say.
-fn authenticator(users: Arc<Users>, config: watch::Receiver<Arc<Config>>, world: &World) -> Arc<Authenticator> {
-    Arc::new(Authenticator::new(users, config, Arc::clone(&world.clock), Arc::new(stored::Verifier::fits)))
+fn authenticator(
+    users: Arc<Users>,
+    secrets: Arc<Secrets>,
+    config: watch::Receiver<Arc<Config>>,
+    world: &World,
+    tls: Arc<Keyring>,
+) -> Arc<Authenticator> {
+    Arc::new(Authenticator::new(AuthParts {
+        users,
+        secrets,
+        config,
+        clock: Arc::clone(&world.clock),
+        dns: Arc::clone(&world.dns),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+        net: Arc::clone(&world.net),
+        tls,
+        observe: Arc::clone(&world.observe),
+        fits: Arc::new(stored::Verifier::fits),
+    }))
 }
 
 /// What domains promise of their hosts, of which nothing is known yet.

@@ -1,5 +1,6 @@
 //! HTTP as plugins use it: one request to one server, one answer (RFC 9110).
 
+use super::tls::Trust;
 use crate::base::flow::Answer;
 use bytes::Bytes;
 use std::fmt;
@@ -43,6 +44,8 @@ pub struct HttpRequest {
     pub body: Bytes,
     /// Longest content of an answer, in octets.
     pub answer_bytes_max: usize,
+    /// Whom we believe that the server's certificate is its own. There is no client for [`Trust::Anyone`].
+    pub trust: Trust,
 }
 
 /// What came back. Redirects are answers like others: nobody follows them.

@@ -1,5 +1,6 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
+pub mod acme;
 pub mod auth;
 mod dkim;
 pub mod feedback;
@@ -7,13 +8,14 @@ mod http;
 pub mod listener;
 pub mod verify;
 
-pub use super::matching::{DomainPattern, Network};
+pub use super::matching::{DomainPattern, Network, UserPattern};
 
 use super::places::Places;
 use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
 use crate::base::world::tls::Outgoing;
+use acme::Acme;
 use auth::Auth;
 pub use dkim::DkimKey;
 pub use feedback::Feedback;
@@ -38,6 +40,8 @@ pub struct Config {
     pub listeners: Vec<Arc<Listener>>,
     /// What holds for listeners that say nothing else; each has taken from it what it needs.
     pub tls: Tls,
+    /// Who issues a certificate for `[tls]` by itself; none: nobody.
+    pub acme: Option<Acme>,
     /// Public HTTP ports to serve.
     pub http: Vec<HttpListener>,
     /// Who may send where.
@@ -77,12 +81,14 @@ pub struct Config {
 }
 
 /// One of several that share this server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tenant {
     /// Its name: in logs and the queue, and of its part of plugins' buckets.
     pub name: Arc<str>,
     /// Listeners whose clients are the tenant's.
     pub listeners: Vec<Arc<str>>,
+    /// Users who are the tenant's.
+    pub users: Vec<UserPattern>,
     /// Networks whose clients are the tenant's.
     pub networks: Vec<Network>,
     /// Domains that are the tenant's: mail to them, and mail from them where the client may relay.

@@ -111,7 +111,8 @@ fn known_by(dane: &Arc<Dane>) -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(config))
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, String> {
+/// The roots in a file.
+pub(in crate::edge) fn roots(path: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for root in certificates(path)? {
         roots.add(root).map_err(|error| format!("{}: {error}", path.display()))?;

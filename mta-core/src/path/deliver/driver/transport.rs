@@ -4,6 +4,7 @@
 use super::connection::{Connection, Made, look_for_8bit};
 use super::connections::Connections;
 use super::parts::Parts;
+use super::requirement::Requirement;
 use super::way::Way;
 use crate::base::event::Event;
 use crate::base::fault::Scope;
@@ -43,6 +44,8 @@ pub(super) struct Transport<'a> {
     attempt: &'a Attempt,
     rendered: Rendered,
     way: Way<'a>,
+    /// What the message itself wants of TLS.
+    requirement: Requirement,
     /// What its connections are held to.
     promise: Arc<Promise>,
     /// Where the present connection goes; none for one from the pool.
@@ -72,6 +75,8 @@ impl<'a> Transport<'a> {
         copy: Copy,
         rendered: Rendered,
     ) -> Self {
+        let requirement = Requirement::of(attempt);
+        let promise = requirement.strengthen(promise, &attempt.hop);
         Self {
             parts,
             connections,
@@ -79,6 +84,7 @@ impl<'a> Transport<'a> {
             attempt,
             rendered,
             way: Way::new(parts, config, &attempt.hop, Arc::clone(&promise)),
+            requirement,
             promise,
             target: None,
             reverse_path: copy.reverse_path,
@@ -115,7 +121,8 @@ impl<'a> Transport<'a> {
     async fn idle(&mut self) -> Option<Connection> {
         loop {
             let connection = self.connections.idle(&self.attempt.hop).await?;
-            if connection.made.serves(&self.promise, self.parts.clock.now().mono) {
+            let serves = connection.made.serves(&self.promise, self.parts.clock.now().mono);
+            if serves && self.obstacle(&connection).is_none() {
                 return Some(connection);
             }
             self.connections.say_goodbye(connection);
@@ -224,18 +231,31 @@ impl<'a> Transport<'a> {
 
     /// The session, if the host let us in.
     fn greeted(&mut self, target: &Target, demand: &Demand, connection: Connection) -> Option<Connection> {
-        match connection.client.ended() {
+        let ended = match connection.client.ended() {
+            None => self.obstacle(&connection),
+            Some(Ended::Unprotected(reply)) => {
+                Some(self.requirement.unprotected(demand.explained(reply.clone(), &target.host)))
+            }
+            Some(ended) => Some(said(ended)),
+        };
+        match ended {
             None => Some(connection),
-            Some(ended) => {
-                let reply = match ended {
-                    Ended::Unprotected(reply) => demand.explained(reply.clone(), &target.host),
-                    ended => said(ended),
-                };
+            Some(reply) => {
+                // The host is well: other messages may go there.
+                if connection.client.ended().is_none() {
+                    self.reached = true;
+                    self.connections.say_goodbye(connection);
+                }
                 self.tell_failed(target, &reply.to_string());
                 self.note_failure(reply);
                 None
             }
         }
+    }
+
+    /// Why this message can't go by that connection.
+    fn obstacle(&self, connection: &Connection) -> Option<Reply> {
+        self.requirement.obstacle(&connection.made.tls, connection.client.capabilities())
     }
 
     async fn dial(&self, target: &Target) -> Result<Box<dyn Socket>, String> {
