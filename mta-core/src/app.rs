@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod pair_tests;
 mod ports;
+pub mod promised;
 mod reloads;
 mod stages;
 pub mod trial;

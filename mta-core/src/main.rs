@@ -4,7 +4,7 @@ mod cli;
 
 use clap::Parser;
 use cli::config_args::ConfigArgs;
-use cli::{Cli, Command, SpoolCommand};
+use cli::{Cli, Command, SpoolCommand, TlsCommand};
 use mta_core::app::{self, ServeOptions};
 use mta_core::edge::plugins::child;
 use mta_core::sandbox::Profile;
@@ -34,6 +34,9 @@ fn run(command: Command) -> Result<(), String> {
         Command::Queue { command } => cli::queue::run(command),
         Command::Suppression { command } => cli::suppression::run(command),
         Command::User { command } => cli::user::run(command),
+        Command::Tls { command: TlsCommand::Policy { config, domain } } => {
+            cli::tls::policy(&config.into_file(), &domain)
+        }
         Command::Spool { command: SpoolCommand::Rebuild(config) } => app::rebuild_spool(options(config)),
         Command::Status { config, json } => cli::queue::status(&config, json),
         Command::Metrics(config) => cli::queue::metrics(&config),

@@ -25,7 +25,7 @@ use crate::edge::world::ticker;
 use crate::path::auth::driver::{Authenticator, Parts as AuthParts, Secrets, Users};
 use crate::path::deliver::driver::{Deliverer, Parts};
 use crate::path::deliver::sign::driver::Signer;
-use crate::path::deliver::trust::driver::{self as promises, Promises};
+use crate::path::deliver::trust::driver::{Doors as PromiseDoors, Promises};
 use crate::path::feedback::driver::Teller;
 use crate::path::policy::{Host, HostSettings};
 use crate::path::queue::driver as queue;
@@ -141,6 +141,25 @@ fn authenticator(
     }))
 }
 
+/// What domains promise of their hosts, of which nothing is known yet.
+pub(super) fn promises(
+    world: &World,
+    config: &watch::Sender<Arc<Config>>,
+    journal: Option<Arc<dyn Journal>>,
+    results: Arc<dyn TlsResults>,
+) -> Promises {
+    Promises::new(PromiseDoors {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dns: Arc::clone(&world.dns),
+        signed: Arc::clone(&world.signed),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+        journal,
+        results,
+        observe: Arc::clone(&world.observe),
+    })
+}
+
 /// Deliver, with its keys.
 pub(super) async fn deliverer(
     world: &World,
@@ -152,16 +171,7 @@ pub(super) async fn deliverer(
     kept: Option<Arc<dyn Journal>>,
 ) -> Result<Arc<Deliverer>, String> {
     let results: Arc<dyn TlsResults> = Arc::new(Untold);
-    let promises = Arc::new(Promises::new(promises::Doors {
-        config: config.subscribe(),
-        clock: Arc::clone(&world.clock),
-        dns: Arc::clone(&world.dns),
-        signed: Arc::clone(&world.signed),
-        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
-        journal: kept,
-        results: Arc::clone(&results),
-        observe: Arc::clone(&world.observe),
-    }));
+    let promises = Arc::new(promises(world, config, kept, Arc::clone(&results)));
     promises.recall().await.map_err(|fault| format!("the journal of MTA-STS policies: {fault}"))?;
     Ok(Arc::new(Deliverer::new(Parts {
         config: config.subscribe(),
@@ -170,7 +180,6 @@ pub(super) async fn deliverer(
         net: Arc::clone(&world.net),
         tls: Arc::<Keyring>::clone(keyring),
         dns: Arc::clone(&world.dns),
-        signed: Arc::clone(&world.signed),
         promises,
         results,
         maildirs: Arc::new(FileMaildirs),

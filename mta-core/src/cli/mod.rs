@@ -7,6 +7,7 @@ pub(crate) mod plugin;
 pub(crate) mod queue;
 pub(crate) mod show;
 pub(crate) mod suppression;
+pub(crate) mod tls;
 pub(crate) mod user;
 
 use clap::{Args, Parser, Subcommand};
@@ -58,6 +59,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DkimCommand,
     },
+    /// See what other domains promise of their TLS.
+    Tls {
+        #[command(subcommand)]
+        command: TlsCommand,
+    },
     /// Write, build and inspect plugins; see and change which ones the running server asks.
     Plugin {
         #[command(subcommand)]
@@ -101,6 +107,21 @@ pub(crate) enum Command {
 pub(crate) enum SpoolCommand {
     /// Build the index anew from the journal, which is the truth. The server does so by itself when it finds damage.
     Rebuild(ConfigArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TlsCommand {
+    /// Ask what a domain promises of its mail exchangers by DANE and MTA-STS, and what mail to each of them wants; no
+    /// mail is sent.
+    ///
+    /// Names are looked up at `delivery.dns_servers`, and a policy is fetched anew: what the running server keeps may be
+    /// older.
+    Policy {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The recipients' domain.
+        domain: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

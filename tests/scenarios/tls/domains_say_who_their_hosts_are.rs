@@ -79,6 +79,27 @@ fn sent(server: &Mailwright, domain: &str) -> Value {
     server.one_of(&["delivered", "deferred", "bounced"], |event| event["id"] == id.as_str())
 }
 
+fn shows_what_domains_promise(server: &Mailwright) {
+    let shown = asked(server, "good.test");
+    let expected = "MTA-STS: no policy\nDANE: the domain's zone is signed\n\
+                    MX 10 mx.good.test: TLS with whom its TLSA records know, by DANE\n    TLSA 3 1 1 ";
+    assert!(shown.starts_with(expected), "{shown}");
+    let shown = asked(server, "insecure.tld");
+    let expected = "MTA-STS: no policy\nDANE: none: the domain's zone is not signed\n\
+                    MX 10 mx.insecure.tld: TLS where it is offered, by configured\n";
+    assert_eq!(shown, expected);
+    let failed = server.cli(&["tls", "policy", "spoilt.tld"]);
+    let expected = "spoilt.tld: the signatures of its zone do not hold (DNSSEC)\n";
+    assert_eq!((failed.status.code(), String::from_utf8_lossy(&failed.stderr).as_ref()), (Some(1), expected));
+}
+
+/// What `tls policy` says of this domain.
+fn asked(server: &Mailwright, domain: &str) -> String {
+    let output = server.cli(&["tls", "policy", domain]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 fn assert_delivered(server: &Mailwright, domain: &str, protected: &str) {
     let ended = sent(server, domain);
     let tls = ended["tls"].as_str().unwrap_or("clear");
@@ -96,7 +117,17 @@ fn assert_waits(server: &Mailwright, domain: &str, reply: &str) {
 
 #[test]
 fn signed_zones_say_who_their_hosts_are_rfc7672_2_and_3() {
-    let names = ["mx.good.test", "mx.ta.test", "mx.wrong.test", "mx.plain.test", "mx.unusable.test", "host.alias.test"];
+    let names = [
+        "mx.good.test",
+        "mx.ta.test",
+        "mx.wrong.test",
+        "mx.plain.test",
+        "mx.unusable.test",
+        "host.alias.test",
+        "mx.deep.tld",
+        "mx.absent.tld",
+        "mx.insecure.tld",
+    ];
     let (hosts, stranger) = Hosts::start(&names);
     let tlsa = |host: &str, record: &str| format!("_{}._tcp.{host}. TLSA {record}\n", hosts.port());
     let nobodys = format!("3 1 1 {}", "00".repeat(32));
@@ -117,18 +148,27 @@ fn signed_zones_say_who_their_hosts_are_rfc7672_2_and_3() {
         format!("host.alias.test. A {RECEIVER}\n"),
         tlsa("host.alias.test", &key_of(&hosts.authority, "host.alias.test")),
     ];
+    let deep = key_of(&hosts.authority, "mx.deep.tld");
     let plain = domain("plain.test", RECEIVER) + &tlsa("mx.plain.test", &nobodys);
     let knot = SignedZones::new(&root.concat())
         .unsigned("plain.test.", &plain)
         .forged("forged.test.", &domain("forged.test", RECEIVER))
+        // As it is outside: a registry with few signed children, which says of the others nothing.
+        .signed("tld.", "")
+        .signed("deep.tld.", &(domain("deep.tld", RECEIVER) + &tlsa("mx.deep.tld", &deep)))
+        .signed("absent.tld.", &domain("absent.tld", RECEIVER))
+        .unsigned("insecure.tld.", &(domain("insecure.tld", RECEIVER) + &tlsa("mx.insecure.tld", &nobodys)))
+        .forged("spoilt.tld.", &(domain("spoilt.tld", RECEIVER)))
         .start();
     let server = hosts.sender(&knot, None).begin(&[]);
-    for good in ["good.test", "stranger.test", "ta.test", "alias.test"] {
+    for good in ["good.test", "stranger.test", "ta.test", "alias.test", "deep.tld"] {
         assert_delivered(&server, good, ", DANE");
     }
     // Records that can't be used ask for TLS; a zone that is not signed asks for nothing.
     assert_delivered(&server, "unusable.test", "SHA384");
-    assert_delivered(&server, "plain.test", "SHA384");
+    for unsigned in ["plain.test", "absent.tld", "insecure.tld"] {
+        assert_delivered(&server, unsigned, "SHA384");
+    }
     assert_delivered(&server, "none.test", "clear");
     assert_waits(&server, "wrong.test", "451 4.7.5 DANE of mx.wrong.test: TLS could not be established: ");
     assert_waits(
@@ -136,14 +176,13 @@ fn signed_zones_say_who_their_hosts_are_rfc7672_2_and_3() {
         "strip.test",
         "451 4.7.4 DANE of mx.strip.test: TLS is required, and the host does not offer",
     );
-    assert_waits(
-        &server,
-        "forged.test",
-        "451 4.7.5 DANE: the signatures of the recipient's domain do not hold (DNSSEC)",
-    );
+    for forged in ["forged.test", "spoilt.tld"] {
+        assert_waits(&server, forged, "451 4.7.5 DANE: the signatures of the recipient's domain do not hold (DNSSEC)");
+    }
     let told = server.event("tls-policy-failed", |event| event["host"] == "mx.wrong.test");
     assert!(told["why"].as_str().is_some_and(|why| why.contains("no TLSA record of its zone fits it")), "{told}");
     assert_eq!(hosts.stripped.messages().len(), 1, "to none.test alone");
+    shows_what_domains_promise(&server);
 }
 
 #[test]
@@ -181,6 +220,10 @@ fn policies_say_who_their_hosts_are_and_are_nobody_elses_rfc8461_4_and_5() {
     assert_delivered(&server, "gone.test", "clear");
     let told = server.event("tls-policy-failed", |event| event["domain"] == "gone.test");
     assert!(told["why"].as_str().is_some_and(|why| why.ends_with("its server answered 404")), "{told}");
+
+    let shown = asked(&server, "gone.test");
+    let expected = "MTA-STS: no policy (TLS: invalid peer certificate: ";
+    assert!(shown.starts_with(expected), "the command trusts the system's roots alone: {shown}");
 
     // Whoever keeps us from fetching, and cuts off what we knew, gains nothing.
     drop(web);

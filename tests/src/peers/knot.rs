@@ -9,17 +9,41 @@ use std::process::{Child, Command, Stdio};
 const NOBODYS: &str = "DS 12345 13 2 0000000000000000000000000000000000000000000000000000000000000000";
 
 /// Zones in the making. What is in none of the zones below is in the root, which is signed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SignedZones {
-    root: String,
-    below: Vec<Zone>,
+    /// The root first, parents before their children.
+    zones: Vec<Zone>,
 }
 
 #[derive(Debug)]
 struct Zone {
     name: String,
     records: String,
-    signed: bool,
+    kind: Kind,
+}
+
+/// What a parent says of a zone, and what the zone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Nobody's child; signed, with all its names in a row (NSEC).
+    Root,
+    /// Signed as its parent says, with digests of names and with room for children that are not (NSEC3, opt-out).
+    Signed,
+    /// Neither says that it is signed.
+    Unsigned,
+    /// Signed by another key than its parent says.
+    Forged,
+}
+
+impl Kind {
+    /// The policy by which Knot signs it.
+    fn policy(self) -> Option<&'static str> {
+        match self {
+            Self::Root | Self::Forged => Some("in-a-row"),
+            Self::Signed => Some("digests"),
+            Self::Unsigned => None,
+        }
+    }
 }
 
 /// The running server; ends with the value.
@@ -34,25 +58,29 @@ impl SignedZones {
     /// A root with these records, as in a zone file, names with their final dots.
     #[must_use]
     pub fn new(records: &str) -> Self {
-        Self { root: records.to_owned(), below: Vec::new() }
+        Self { zones: Vec::new() }.zone(".", &format!("ns. A 127.0.0.1\n{records}"), Kind::Root)
+    }
+
+    /// A zone that is signed, below the root or another of these.
+    #[must_use]
+    pub fn signed(self, name: &str, records: &str) -> Self {
+        self.zone(name, records, Kind::Signed)
     }
 
     /// A zone of which its parent says that it is not signed.
     #[must_use]
     pub fn unsigned(self, name: &str, records: &str) -> Self {
-        self.zone(name, records, false)
+        self.zone(name, records, Kind::Unsigned)
     }
 
     /// A zone that is signed by another key than its parent says: as if its answers were forged.
     #[must_use]
-    pub fn forged(mut self, name: &str, records: &str) -> Self {
-        self.root += &format!("{name} {NOBODYS}\n");
-        self.zone(name, records, true)
+    pub fn forged(self, name: &str, records: &str) -> Self {
+        self.zone(name, records, Kind::Forged)
     }
 
-    fn zone(mut self, name: &str, records: &str, signed: bool) -> Self {
-        self.root += &format!("{name} NS ns.\n");
-        self.below.push(Zone { name: name.to_owned(), records: records.to_owned(), signed });
+    fn zone(mut self, name: &str, records: &str, kind: Kind) -> Self {
+        self.zones.push(Zone { name: name.to_owned(), records: records.to_owned(), kind });
         self
     }
 
@@ -61,29 +89,27 @@ impl SignedZones {
     /// # Panics
     /// When Knot does not come up.
     #[must_use]
-    pub fn start(self) -> Knot {
+    pub fn start(mut self) -> Knot {
         let dir = tempfile::Builder::new().prefix("knot-").tempdir().expect("a temporary directory");
-        let address = free_address();
-        let mut settings = settings(dir.path(), address);
-        let root = Zone { name: ".".to_owned(), records: format!("ns. A 127.0.0.1\n{}", self.root), signed: true };
-        for (number, zone) in std::iter::once(root).chain(self.below).enumerate() {
-            let head = "$TTL 60\n@ SOA ns. hostmaster. 1 3600 600 86400 60\n@ NS ns.\n";
-            let file = format!("{number}.zone");
-            std::fs::write(dir.path().join(&file), format!("{head}{}", zone.records)).expect("our own folder");
-            let signing = if zone.signed { "on" } else { "off" };
-            settings += &format!("  - domain: {}\n    file: {file}\n    dnssec-signing: {signing}\n", zone.name);
-        }
-        let config = dir.path().join("knot.conf");
-        std::fs::write(&config, settings).expect("our own folder");
-        let keys = |words: &[&str]| {
+        let (address, config) = (free_address(), dir.path().join("knot.conf"));
+        std::fs::write(&config, settings(dir.path(), address) + &self.settings()).expect("our own folder");
+        let keys = |zone: &str, words: &[&str]| {
             let mut keymgr = Command::new(program("keymgr"));
-            keymgr.arg("-c").arg(&config).arg(".").args(words);
+            keymgr.arg("-c").arg(&config).arg(zone).args(words);
             let output = run(keymgr);
             assert!(output.status.success(), "{}", lossy(&output.stderr));
             lossy(&output.stdout)
         };
-        let _ = keys(&["generate", "algorithm=ecdsap256sha256", "ksk=yes", "zsk=yes"]);
-        std::fs::write(dir.path().join("anchor"), keys(&["dnskey"])).expect("our own folder");
+        for zone in self.zones.iter().filter(|zone| zone.kind.policy().is_some()) {
+            let _ = keys(&zone.name, &["generate", "algorithm=ecdsap256sha256", "ksk=yes", "zsk=yes"]);
+        }
+        self.delegate(|zone| keys(zone, &["ds"]));
+        for (number, zone) in self.zones.iter().enumerate() {
+            let head = "$TTL 60\n@ SOA ns. hostmaster. 1 3600 600 86400 60\n@ NS ns.\n";
+            let file = dir.path().join(format!("{number}.zone"));
+            std::fs::write(file, format!("{head}{}", zone.records)).expect("our own folder");
+        }
+        std::fs::write(dir.path().join("anchor"), keys(".", &["dnskey"])).expect("our own folder");
         let log = std::fs::File::create(dir.path().join("log")).expect("our own folder");
         let mut command = Command::new(program("knotd"));
         command.arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -92,6 +118,33 @@ impl SignedZones {
         let knot = Knot { child, dir, address };
         wait_for_port(address, "knotd");
         knot
+    }
+
+    fn settings(&self) -> String {
+        let zone = |(number, zone): (usize, &Zone)| {
+            let signing = match zone.kind.policy() {
+                Some(policy) => format!("dnssec-signing: on\n    dnssec-policy: {policy}"),
+                None => "dnssec-signing: off".to_owned(),
+            };
+            format!("  - domain: {}\n    file: {number}.zone\n    {signing}\n", zone.name)
+        };
+        self.zones.iter().enumerate().map(zone).collect()
+    }
+
+    /// Has each zone's parent say what it is.
+    fn delegate(&mut self, ds: impl Fn(&str) -> String) {
+        for child in 1..self.zones.len() {
+            let Zone { name, kind, .. } = &self.zones[child];
+            let below = |parent: &Zone| parent.kind == Kind::Root || name.ends_with(&format!(".{}", parent.name));
+            let parent = self.zones[..child].iter().rposition(below).expect("all are below the root");
+            let signed = match kind {
+                Kind::Signed => ds(name),
+                Kind::Forged => format!("{name} {NOBODYS}\n"),
+                Kind::Unsigned | Kind::Root => String::new(),
+            };
+            let said = format!("{name} NS ns.\n{signed}");
+            self.zones[parent].records += &said;
+        }
     }
 }
 
@@ -133,17 +186,24 @@ log:
   - target: stderr
     any: info
 policy:
-  - id: one-key
+  - id: in-a-row
     single-type-signing: on
     algorithm: ecdsap256sha256
     cds-cdnskey-publish: none
+  - id: digests
+    single-type-signing: on
+    algorithm: ecdsap256sha256
+    cds-cdnskey-publish: none
+    nsec3: on
+    nsec3-opt-out: on
+    nsec3-iterations: 0
+    nsec3-salt-length: 0
 template:
   - id: default
     storage: \"{}\"
     zonefile-sync: -1
     zonefile-load: whole
     journal-content: none
-    dnssec-policy: one-key
 zone:
 ",
         rundir.display(),

@@ -12,9 +12,10 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
@@ -24,11 +25,41 @@ const ASK_AGAIN: Duration = Duration::from_secs(300);
 /// The same of such as said nothing at all: as soon as they speak again, it is known what of.
 const ASK_AGAIN_SILENT: Duration = Duration::from_secs(10);
 
+/// How long one look-up may take with all that it takes to prove it: keys of each zone from the root down.
+const LOOKUP: Duration = Duration::from_secs(60);
+
+/// How long a proved absence is believed. hickory keeps none, and each costs a dozen questions.
+const ABSENCE: Duration = Duration::from_secs(60);
+
+/// Absences kept.
+const ABSENCES_MAX: usize = 4096;
+
 /// Asks the configured name servers, and believes what is signed.
 pub struct ValidatingDns {
     resolver: TokioResolver,
     observe: Arc<dyn Observe>,
     able: Mutex<Able>,
+    absences: std::sync::Mutex<Absences>,
+}
+
+/// What is known not to be there, and until when that is believed.
+#[derive(Default)]
+struct Absences(HashMap<(Name, RecordType), (DnsFault, Instant)>);
+
+impl Absences {
+    fn find(&self, name: &Name, kind: RecordType, now: Instant) -> Option<DnsFault> {
+        let (fault, until) = self.0.get(&(name.clone(), kind))?;
+        (now < *until).then_some(*fault)
+    }
+
+    fn keep(&mut self, name: Name, kind: RecordType, fault: DnsFault, now: Instant) {
+        if self.0.len() >= ABSENCES_MAX {
+            self.0.retain(|_, (_, until)| now < *until);
+        }
+        if self.0.len() < ABSENCES_MAX {
+            self.0.insert((name, kind), (fault, now + ABSENCE));
+        }
+    }
 }
 
 /// Whether signatures come through.
@@ -83,14 +114,27 @@ impl ValidatingDns {
             builder = builder.with_trust_anchor(Arc::new(read(path)?));
         }
         let resolver = builder.build().map_err(|fault| fault.to_string())?;
-        Ok(Self { resolver, observe, able: Mutex::new(Able::Unknown) })
+        Ok(Self { resolver, observe, able: Mutex::new(Able::Unknown), absences: std::sync::Mutex::default() })
     }
 
     /// The records of one type, with the aliases on the way.
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Proved, SignedFault> {
         let mut name = Name::from_ascii(name).map_err(|_| DnsFault::NoSuchDomain)?;
         name.set_fqdn(true);
-        let found = self.resolver.lookup(name, kind).await.map_err(|fault| meaning(&fault))?;
+        if let Some(fault) = self.absences().find(&name, kind, Instant::now()) {
+            return Err(fault.into());
+        }
+        let found = tokio::time::timeout(LOOKUP, self.resolver.lookup(name.clone(), kind)).await;
+        let found = match found.map_err(|_| DnsFault::Failed)? {
+            Ok(found) => found,
+            Err(fault) => {
+                let fault = meaning(&fault);
+                if let SignedFault::Dns(absence @ (DnsFault::NoRecord | DnsFault::NoSuchDomain)) = fault {
+                    self.absences().keep(name, kind, absence, Instant::now());
+                }
+                return Err(fault);
+            }
+        };
         let counts = |record: &&Record| [kind, RecordType::CNAME].contains(&record.record_type());
         let records: Vec<Record> = found.answers().iter().filter(counts).cloned().collect();
         if records.iter().any(|record| record.proof == Proof::Bogus) {
@@ -99,6 +143,11 @@ impl ValidatingDns {
         // RFC 7672 2.1.1: what can't be told is as good as unsigned.
         let signed = records.iter().all(|record| record.proof == Proof::Secure);
         Ok(Proved { records, signed })
+    }
+
+    fn absences(&self) -> MutexGuard<'_, Absences> {
+        // No change panics half-way.
+        self.absences.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for the root's own keys; how long it is not asked again, where they don't come.
@@ -247,6 +296,21 @@ impl SignedDns for ValidatingDns {
 mod tests {
     use super::*;
     use hickory_resolver::proto::rr::rdata::{A, CNAME};
+
+    #[test]
+    fn absences_are_believed_for_a_while_and_so_many_of_them() {
+        let (mut absences, now) = (Absences::default(), Instant::now());
+        absences.keep(name("a."), RecordType::A, DnsFault::NoRecord, now);
+        assert_eq!(absences.find(&name("A."), RecordType::A, now), Some(DnsFault::NoRecord));
+        assert_eq!(absences.find(&name("a."), RecordType::AAAA, now), None);
+        assert_eq!(absences.find(&name("a."), RecordType::A, now + ABSENCE), None);
+        for number in 0..ABSENCES_MAX {
+            absences.keep(name(&format!("{number}.")), RecordType::A, DnsFault::NoRecord, now);
+        }
+        assert_eq!(absences.0.len(), ABSENCES_MAX);
+        absences.keep(name("late."), RecordType::A, DnsFault::NoSuchDomain, now + ABSENCE);
+        assert_eq!(absences.0.len(), 1, "those of before have ended");
+    }
 
     #[test]
     fn keys_are_read_as_several_tools_write_them() {

@@ -4,11 +4,16 @@
 use super::fakes::World;
 use super::*;
 use crate::base::flow::tls_result::{PolicyFound, TlsFailure};
+use crate::base::time::UnixMillis;
+use crate::base::world::Clock as _;
 use crate::base::world::dns::{DnsFault, Mx, SignedFault, Tlsa};
 use crate::base::world::http::{HttpAnswer, HttpFault};
+use crate::base::world::store::Journal;
 use crate::base::world::tls::Trust;
 use crate::config::model::{DaneMode, Delivery};
+use crate::edge::store;
 use crate::path::deliver::scripted::{Script, content, entry, willing};
+use crate::path::deliver::trust::driver::Promises;
 
 const RECIPIENTS: [&str; 1] = ["r@b.test"];
 
@@ -103,7 +108,7 @@ async fn a_domain_without_a_promise_gets_mail_as_configured_and_is_told_rfc8460_
     let world = world();
     assert_eq!(sent(&world, Delivery::default()).await, PROTECTED);
     assert_eq!(told(&world), [(PolicyFound::None, Ok(()))]);
-    assert!(world.fetched.lock().expect("whole").is_empty());
+    assert_eq!(*world.fetched.borrow(), 0);
 }
 
 #[tokio::test]
@@ -200,7 +205,7 @@ async fn a_policy_that_can_not_be_had_stops_no_mail_and_is_told_once_rfc8461_3_3
             assert!(matches!(report.outcomes[..], [(0, Outcome::Delivered { .. })]), "{why}");
         }
         assert_eq!(outcomes(&world)[0], Err(failure), "{why}");
-        assert_eq!(world.fetched.lock().expect("whole").len(), 1, "{why}");
+        assert_eq!(*world.fetched.borrow(), 1, "{why}");
         let events = world.events.lock().expect("whole").join("\n");
         assert!(events.contains(&format!("the policy could not be fetched: {why}")), "{events}");
     }
@@ -314,4 +319,55 @@ async fn exchangers_that_may_be_forged_are_not_asked_and_unsigned_ones_need_no_r
     sign(&unsigned, "mx.b.test", Ok(vec![record()]));
     assert_eq!(sent(&unsigned, Delivery::default()).await, PROTECTED);
     assert_eq!(unsigned.handshakes.lock().expect("whole")[0].1, Trust::Anyone);
+}
+
+#[tokio::test]
+async fn policies_are_fetched_anew_and_one_fetch_serves_all_who_wait_rfc8461_10_2() {
+    let world = world();
+    publish(&world, "b.test", "1", "enforce", &["mx.b.test"]);
+    let deliverer = Arc::new(Deliverer::new(world.parts(Delivery::default())));
+    let sent = futures_util::future::join_all((0..5).map(|_| send(&deliverer, "b.test"))).await;
+    assert!(sent.iter().all(|report| matches!(report.outcomes[..], [(0, Outcome::Delivered { .. })])));
+    assert_eq!(*world.fetched.borrow(), 1);
+    let sweeper = Arc::clone(&deliverer);
+    let sweeping = tokio::spawn(async move { sweeper.sweep().await });
+    let (mut fetched, step) = (world.fetched.subscribe(), Duration::from_secs(601));
+    // Half of its age is half a day: the clock goes on till it is fetched, and not for longer than it lasts.
+    for _ in 0..143 {
+        world.pass(step);
+        // Lets the sweeper run: it waits for nothing but this clock.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        if *fetched.borrow_and_update() == 2 {
+            break;
+        }
+    }
+    assert_eq!(*world.fetched.borrow(), 2);
+    assert!(world.now().wall >= UnixMillis(43_200_000), "{:?}", world.now().wall);
+    sweeping.abort();
+}
+
+#[tokio::test]
+async fn what_was_kept_counts_after_a_restart_and_what_was_replaced_is_given_back() {
+    let world = world();
+    let config = world.parts(Delivery::default()).config;
+    let journal: Arc<dyn Journal> = store::memory::open();
+    let hop = NextHop::Mx(crate::base::mail::domain::Domain::parse("b.test").expect("a domain"));
+    let promises = |world: &Arc<World>| Promises::new(world.doors(config.clone(), Some(Arc::clone(&journal))));
+    let before = promises(&world);
+    for id in ["1", "2", "3"] {
+        publish(&world, "b.test", id, "enforce", &["mx.b.test"]);
+        let promise = before.of(&hop, &config.borrow()).await;
+        assert!(promise.sts.is_some());
+    }
+    // Nobody can be asked any more.
+    world.texts.lock().expect("whole").clear();
+    world.web.lock().expect("whole").clear();
+    let after = promises(&world);
+    after.recall().await.expect("memory can be read");
+    assert!(after.of(&hop, &config.borrow()).await.sts.is_some());
+    assert_eq!(*world.fetched.borrow(), 3);
+    let kept = journal.replay(journal.extent().0, 4096).await.expect("memory can be read");
+    assert_eq!(kept.len(), 1, "two were replaced");
 }

@@ -3,15 +3,13 @@
 use super::parts::Parts;
 use crate::base::event::Event;
 use crate::base::flow::attempt::{Endpoint, NextHop};
-use crate::base::flow::tls_result::{PolicyFound, TlsFailure};
 use crate::base::mail::domain::Domain;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
-use crate::base::world::dns::{DnsFault, Exchangers, Located, Mx, SignedFault};
+use crate::base::world::dns::{DnsFault, Mx, SignedFault};
 use crate::config::model::Config;
 use crate::path::deliver::mx::{self, Found, Group, Ourselves, Plan, Target};
-use crate::path::deliver::trust::dane;
-use crate::path::deliver::trust::demand::{By, Demand, Promise, Refused, Zone};
+use crate::path::deliver::trust::demand::{Demand, Promise};
 use futures_util::future::join_all;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -120,23 +118,14 @@ impl<'a> Way<'a> {
     }
 
     async fn exchangers(&mut self, name: &str) -> Result<Result<Vec<Mx>, DnsFault>, Reply> {
-        if !self.promise.dane {
-            return Ok(self.parts.dns.mx(name).await);
-        }
-        match self.parts.signed.exchangers(name).await {
-            Ok(Exchangers { records, signed }) => {
-                self.signed = signed;
-                Ok(Ok(records))
-            }
-            Err(SignedFault::Dns(fault)) => {
-                // RFC 7672 2.2.1: the domain is its own exchanger, and its addresses are of the same zone.
-                self.signed = fault == DnsFault::NoRecord;
-                Ok(Err(fault))
-            }
+        let (found, signed) = self.parts.promises.exchangers(&self.promise, name).await;
+        self.signed = signed;
+        match found {
+            Ok(records) => Ok(Ok(records)),
+            Err(SignedFault::Dns(fault)) => Ok(Err(fault)),
             Err(SignedFault::Bogus) => {
-                let event =
-                    Event::LookupFailed { hop: &self.hop.to_string(), name, why: &SignedFault::Bogus.to_string() };
-                self.parts.observe.event(event);
+                let why = SignedFault::Bogus.to_string();
+                self.parts.observe.event(Event::LookupFailed { hop: &self.hop.to_string(), name, why: &why });
                 Err(BOGUS)
             }
         }
@@ -167,15 +156,14 @@ impl<'a> Way<'a> {
             let is_told = self.found || !self.refusals.is_empty();
             return if is_told { Ok(()) } else { Err(plan.without_address()) };
         };
-        let located = join_all(group.hosts.iter().map(|host| self.locate(host))).await;
-        let zones = group.hosts.iter().zip(&located).map(|(host, located)| self.zone(host, located.as_ref()));
-        let zones = join_all(zones).await;
-        let mut found = Vec::with_capacity(zones.len());
-        for ((host, located), zone) in group.hosts.into_iter().zip(located).zip(zones) {
-            let addresses = match (zone.and_then(|zone| self.promise.of(&host, zone)), located) {
-                (Ok(demand), Ok(located)) => {
+        let hosts = group.hosts.iter().map(|host| self.parts.promises.host(&self.promise, self.signed, host));
+        let answers = join_all(hosts).await;
+        let mut found = Vec::with_capacity(answers.len());
+        for (host, (addresses, demand)) in group.hosts.into_iter().zip(answers) {
+            let addresses = match (demand, addresses) {
+                (Ok(demand), addresses) => {
                     self.demands.insert(host.clone(), Arc::new(demand));
-                    Ok(located.addresses)
+                    addresses.inspect_err(|fault| self.tell_failed(&host, *fault))
                 }
                 (Err(refused), _) => {
                     self.parts.tell_refused(&self.promise, &host, &refused);
@@ -183,60 +171,12 @@ impl<'a> Way<'a> {
                     // It stays in the list by its name, which may be ours.
                     Ok(Vec::new())
                 }
-                (Ok(_), Err(SignedFault::Dns(fault))) => {
-                    self.tell_failed(&host, fault);
-                    Err(fault)
-                }
-                (Ok(_), Err(SignedFault::Bogus)) => Err(DnsFault::Failed),
             };
             found.push((host, addresses));
         }
         self.take(&mut plan, found)?;
         self.stage = Stage::Planned(plan);
         Ok(())
-    }
-
-    async fn locate(&self, host: &str) -> Result<Located, SignedFault> {
-        if self.promise.dane && self.signed {
-            return self.parts.signed.host(host).await;
-        }
-        let addresses = self.parts.dns.addresses(host).await?;
-        Ok(Located { addresses, bases: Vec::new() })
-    }
-
-    /// What the host's zone says of its certificates, where it is signed (RFC 7672 2.2).
-    async fn zone(&self, host: &str, located: Result<&Located, &SignedFault>) -> Result<Option<Zone>, Refused> {
-        let refused = |failure, why| {
-            let found = PolicyFound::Tlsa { records: Arc::new([]) };
-            Err(Refused { by: By::Dane, failure, found, why })
-        };
-        let bases = match located {
-            Ok(located) => &located.bases,
-            Err(SignedFault::Bogus) => return refused(TlsFailure::DnssecInvalid, SignedFault::Bogus.to_string()),
-            Err(SignedFault::Dns(_)) => return Ok(None),
-        };
-        for base in bases {
-            match self.parts.signed.tlsa(base, self.config.delivery.mx_port).await {
-                Ok(records) => {
-                    // RFC 7672 3.2.3.
-                    let mut names = vec![base.clone(), host.into()];
-                    names.extend(self.promise.domain.as_ref().and_then(|domain| Some(domain.dns_name()?.into())));
-                    let shown = records.iter().map(|record| record.to_string().into()).collect();
-                    return Ok(Some(Zone { asked: dane::asked(&records), names, records: shown }));
-                }
-                Err(SignedFault::Dns(DnsFault::NoRecord | DnsFault::NoSuchDomain)) => {}
-                // RFC 7672 2.1.2: whoever keeps them from us would have us go on without.
-                Err(SignedFault::Dns(DnsFault::Failed)) => {
-                    let why = "the name servers do not say what its certificate is (TLSA)".to_owned();
-                    return refused(TlsFailure::TlsaInvalid, why);
-                }
-                Err(SignedFault::Bogus) => {
-                    let why = format!("what its certificate is (TLSA) is not known: {}", SignedFault::Bogus);
-                    return refused(TlsFailure::DnssecInvalid, why);
-                }
-            }
-        }
-        Ok(None)
     }
 
     fn take(&mut self, plan: &mut Plan, found: Vec<Found>) -> Result<(), Reply> {

@@ -1,7 +1,8 @@
 //! Finds out what a domain promises: asks for its MTA-STS record, fetches its policy, keeps what it has over restarts
-//! (RFC 8461 3).
+//! (RFC 8461 3); asks the zones of its hosts (RFC 7672 2).
 
-use super::demand::{By, Promise};
+use super::dane;
+use super::demand::{By, Demand, Promise, Refused, Zone};
 use super::policies::{Announced, Kept, Policies, Step};
 use super::sts::{self, Mode, POLICY_BYTES_MAX, Policy};
 use crate::base::event::Event;
@@ -10,7 +11,7 @@ use crate::base::flow::attempt::NextHop;
 use crate::base::flow::tls_result::{PolicyFound, TlsFailure, TlsResult, TlsResults};
 use crate::base::mail::domain::Domain;
 use crate::base::time::UnixMillis;
-use crate::base::world::dns::{Dns, RecordData, RecordKind, SignedDns};
+use crate::base::world::dns::{Dns, DnsFault, Exchangers, Located, Mx, RecordData, RecordKind, SignedDns, SignedFault};
 use crate::base::world::http::{HttpClient, HttpFault, HttpHost, HttpRequest, Origin};
 use crate::base::world::store::{Journal, Record, StoreFault};
 use crate::base::world::tls::Trust;
@@ -20,7 +21,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{Either, Shared, select};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -106,8 +107,11 @@ impl Promises {
             let read = found.into_iter().filter_map(|found| serde_json::from_slice::<Kept>(&found.record.ok()?.1).ok());
             kept.extend(read.map(|policy| (policy.domain().into(), policy)));
         }
-        let now = self.shared.now();
+        let (now, count) = (self.shared.now(), kept.len());
         self.shared.policies().recall(kept.into_values().collect(), now);
+        if self.shared.written.load(Ordering::Relaxed) > 2 * count {
+            self.shared.compact().await;
+        }
         Ok(())
     }
 
@@ -123,6 +127,72 @@ impl Promises {
         };
         let sts = if config.delivery.mta_sts { self.policy(domain).await } else { None };
         Promise { domain: Some(domain.clone()), configured, sts, dane }
+    }
+
+    /// The exchangers of a domain, and whether its zone vouches for them.
+    pub async fn exchangers(&self, promise: &Promise, name: &str) -> (Result<Vec<Mx>, SignedFault>, bool) {
+        let doors = &self.shared.doors;
+        if !promise.dane {
+            return (doors.dns.mx(name).await.map_err(SignedFault::Dns), false);
+        }
+        match doors.signed.exchangers(name).await {
+            Ok(Exchangers { records, signed }) => (Ok(records), signed),
+            Err(fault) => {
+                // RFC 7672 2.2.1: the domain is its own exchanger, and its addresses are of the same zone.
+                let is_own = fault == SignedFault::Dns(DnsFault::NoRecord);
+                (Err(fault), is_own)
+            }
+        }
+    }
+
+    /// The addresses of an exchanger, which its zone may or may not vouch for, and what it is held to.
+    pub async fn host(
+        &self,
+        promise: &Promise,
+        vouched: bool,
+        host: &str,
+    ) -> (Result<Vec<IpAddr>, DnsFault>, Result<Demand, Refused>) {
+        let doors = &self.shared.doors;
+        if !vouched {
+            return (doors.dns.addresses(host).await, promise.of(host, None));
+        }
+        match doors.signed.host(host).await {
+            Ok(Located { addresses, bases }) => {
+                let zone = self.zone(promise, host, &bases).await;
+                (Ok(addresses), zone.and_then(|zone| promise.of(host, zone)))
+            }
+            Err(SignedFault::Dns(fault)) => (Err(fault), promise.of(host, None)),
+            Err(SignedFault::Bogus) => {
+                (Err(DnsFault::Failed), Err(unknown(TlsFailure::DnssecInvalid, SignedFault::Bogus.to_string())))
+            }
+        }
+    }
+
+    /// What the host's zone says of its certificates, where it is signed (RFC 7672 2.2).
+    async fn zone(&self, promise: &Promise, host: &str, bases: &[Box<str>]) -> Result<Option<Zone>, Refused> {
+        let port = self.shared.doors.config.borrow().delivery.mx_port;
+        for base in bases {
+            match self.shared.doors.signed.tlsa(base, port).await {
+                Ok(records) => {
+                    // RFC 7672 3.2.3.
+                    let mut names = vec![base.clone(), host.into()];
+                    names.extend(promise.domain.as_ref().and_then(|domain| Some(domain.dns_name()?.into())));
+                    let shown = records.iter().map(|record| record.to_string().into()).collect();
+                    return Ok(Some(Zone { asked: dane::asked(&records), names, records: shown }));
+                }
+                Err(SignedFault::Dns(DnsFault::NoRecord | DnsFault::NoSuchDomain)) => {}
+                // RFC 7672 2.1.2: whoever keeps them from us would have us go on without.
+                Err(SignedFault::Dns(DnsFault::Failed)) => {
+                    let why = "the name servers do not say what its certificate is (TLSA)".to_owned();
+                    return Err(unknown(TlsFailure::TlsaInvalid, why));
+                }
+                Err(SignedFault::Bogus) => {
+                    let why = format!("what its certificate is (TLSA) is not known: {}", SignedFault::Bogus);
+                    return Err(unknown(TlsFailure::DnssecInvalid, why));
+                }
+            }
+        }
+        Ok(None)
     }
 
     async fn policy(&self, domain: &Domain) -> Option<Arc<Policy>> {
@@ -174,6 +244,11 @@ impl Promises {
             }
         }
     }
+}
+
+/// A host of which its zone may say something that we don't get to know.
+fn unknown(failure: TlsFailure, why: String) -> Refused {
+    Refused { by: By::Dane, failure, found: PolicyFound::Tlsa { records: Arc::new([]) }, why }
 }
 
 impl Inner {
