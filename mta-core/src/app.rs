@@ -60,7 +60,10 @@ const PLUGIN_DATA: &str = "plugins";
 /// Where suppression lists are kept, in the data directory.
 const SUPPRESSION: &str = "suppression";
 
-/// The size of a file of either, in octets.
+/// The journal of MTA-STS policies, in the data directory.
+const POLICIES: &str = "mta-sts";
+
+/// The size of a file of one of these, in octets.
 const PLUGIN_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long sessions may take to say 421 when the drain's limit has passed.
@@ -193,7 +196,8 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
-        let users = shelf.users();
+        let (users, secrets) = (shelf.users(), shelf.secrets());
+        let kept = open_journal(&config, POLICIES)?;
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let acme = bind_acme(&config, &*world.net)?;
@@ -215,7 +219,7 @@ impl Server {
         issue_certificates(acme, &config, &world, &mut beside);
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key);
+        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, kept).await?;
         run_beside(&host, &deliver, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
@@ -230,7 +234,7 @@ impl Server {
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users })?;
+        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users, secrets })?;
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
