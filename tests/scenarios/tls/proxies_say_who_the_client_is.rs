@@ -48,3 +48,22 @@ fn the_client_is_whom_the_proxy_names_and_nobody_else_is_believed() {
     let open = Mailwright::start(&Setup::new());
     open.client().command("PROXY TCP4 198.51.100.7 192.0.2.1 4000 25").expect(500, "5.5.1");
 }
+
+#[test]
+fn guessing_is_counted_for_the_client_and_not_for_its_proxy() {
+    let setup = Setup::new().set("auth", "users = \"users\"").set("auth", "failures_per_peer_max = 1");
+    let setup = setup.listener("proxy_from = [\"127.0.0.1\"]\nauth = \"danger_plaintext\"");
+    let server = Mailwright::prepare(&setup);
+    assert!(server.cli_told(&["user", "add", "ann@example.org"], "battery staple\n").status.success());
+    let server = server.begin(&[]);
+    // NUL, ann@example.org, NUL, wrong.
+    let guess = |from: &str| {
+        let mut client = Client::connect(server.address());
+        client.send(format!("PROXY TCP4 {from} 192.0.2.1 4000 25\r\n").as_bytes()).reply().expect_code(220);
+        client.hello();
+        client.command("AUTH PLAIN AGFubkBleGFtcGxlLm9yZwB3cm9uZw==").code
+    };
+    let answers: Vec<u16> = (0..20).map(|_| guess("198.51.100.7")).take_while(|code| *code == 535).collect();
+    assert!((2..20).contains(&answers.len()), "it must wait at last: {answers:?}");
+    assert_eq!(guess("203.0.113.9"), 535, "another client of the same proxy need not");
+}

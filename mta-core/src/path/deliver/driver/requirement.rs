@@ -96,12 +96,17 @@ fn is_waived(head: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Deliverer;
+    use super::super::fakes::{World, address};
     use super::*;
     use crate::base::fixtures::entry;
-    use crate::base::flow::attempt::Endpoint;
+    use crate::base::flow::attempt::{Deliver as _, Endpoint};
     use crate::base::flow::entry::REQUIRETLS_TAG;
+    use crate::base::flow::report::Outcome;
     use crate::base::mail::content::{Body, Content};
     use crate::base::mail::domain::Domain;
+    use crate::config::model::Delivery;
+    use crate::path::deliver::scripted::{Script, content, willing};
     use bytes::Bytes;
 
     fn mx() -> NextHop {
@@ -173,5 +178,43 @@ mod tests {
         assert_eq!(Waived.obstacle(&Outgoing::Off, &silent), None);
         let refused = Required.unprotected(Reply::new(451, EnhancedStatus::new(4, 7, 5), "no handshake"));
         assert_eq!(refused.to_string(), "550 5.7.10 no handshake");
+    }
+
+    /// What becomes of a message with REQUIRETLS at a smart host that says this, with this handshake: the outcome, and what the
+    /// host was told.
+    async fn sent(keywords: &'static [&'static str], shaken: Result<(), String>) -> (String, Vec<String>) {
+        let world = World::new();
+        let answers = vec![("STARTTLS", "220 go")];
+        world.serve("127.0.0.1:2526", Script { keywords, answers, ..willing() });
+        *world.shaken.lock().expect("whole") = shaken;
+        let mut entry = entry(1, "s@a.example", &["b@to.example"]);
+        entry.tags.push((REQUIRETLS_TAG.into(), Box::default()));
+        let (recipients, content) = (entry.pending(), content());
+        let hop = Arc::new(NextHop::Smarthost(Endpoint::Address(address("127.0.0.1:2526"))));
+        let attempt = Attempt { entry: Arc::new(entry), content, recipients, hop, number: 1 };
+        let report = Deliverer::new(world.parts(Delivery::default())).attempt(attempt).await;
+        assert_eq!(*world.handshakes.lock().expect("whole"), [("127.0.0.1".to_owned(), Trust::System)]);
+        let outcome = match &report.outcomes[..] {
+            [(0, Outcome::Delivered { reply, .. } | Outcome::Failed(reply) | Outcome::Deferred(reply))] => {
+                reply.to_string()
+            }
+            other => format!("{other:?}"),
+        };
+        (outcome, world.commands().concat())
+    }
+
+    #[tokio::test]
+    async fn a_host_that_does_not_promise_the_same_hears_nothing_of_the_mail_rfc8689_4_2_1() {
+        let (outcome, said) = sent(&["STARTTLS", "REQUIRETLS"], Ok(())).await;
+        assert!(outcome.starts_with("250 "), "{outcome}");
+        assert!(said.contains(&"MAIL FROM:<s@a.example> REQUIRETLS".to_owned()), "{said:?}");
+        for (keywords, shaken, status) in [
+            (&["STARTTLS"][..], Ok(()), "550 5.7.30 "),
+            (&["STARTTLS", "REQUIRETLS"], Err("bad certificate".to_owned()), "550 5.7.10 "),
+        ] {
+            let (outcome, said) = sent(keywords, shaken).await;
+            assert!(outcome.starts_with(status), "{outcome}");
+            assert!(!said.iter().any(|command| command.starts_with("MAIL")), "{said:?}");
+        }
     }
 }

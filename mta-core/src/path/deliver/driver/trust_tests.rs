@@ -3,6 +3,7 @@
 
 use super::fakes::World;
 use super::*;
+use crate::base::flow::entry::REQUIRETLS_TAG;
 use crate::base::flow::tls_result::{PolicyFound, TlsFailure};
 use crate::base::time::UnixMillis;
 use crate::base::world::Clock as _;
@@ -14,6 +15,7 @@ use crate::config::model::{DaneMode, Delivery};
 use crate::edge::store;
 use crate::path::deliver::scripted::{Script, content, entry, willing};
 use crate::path::deliver::trust::driver::Promises;
+use bytes::Bytes;
 
 const RECIPIENTS: [&str; 1] = ["r@b.test"];
 
@@ -78,6 +80,27 @@ async fn send(deliverer: &Deliverer, domain: &str) -> Report {
         number: 1,
     };
     deliverer.attempt(attempt).await
+}
+
+/// What became of a message of its own making, and by what it was protected.
+async fn made(world: &Arc<World>, requires_tls: bool, head: &'static [u8]) -> String {
+    let mut entry = entry(&RECIPIENTS);
+    if requires_tls {
+        entry.tags.push((REQUIRETLS_TAG.into(), Box::default()));
+    }
+    let attempt = Attempt {
+        content: Content { head: Bytes::from_static(head), ..content() },
+        recipients: entry.pending(),
+        entry: Arc::new(entry),
+        hop: Arc::new(NextHop::Mx(crate::base::mail::domain::Domain::parse("b.test").expect("a domain"))),
+        number: 1,
+    };
+    let report = Deliverer::new(world.parts(Delivery::default())).attempt(attempt).await;
+    match &report.outcomes[..] {
+        [(0, Outcome::Delivered { .. })] => format!("delivered by {}", report.tls.as_deref().unwrap_or("nothing")),
+        [(0, Outcome::Failed(reply) | Outcome::Deferred(reply))] => reply.to_string(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// What became of the one recipient, and by what the mail was protected.
@@ -370,4 +393,50 @@ async fn what_was_kept_counts_after_a_restart_and_what_was_replaced_is_given_bac
     assert_eq!(*world.fetched.borrow(), 3);
     let kept = journal.replay(journal.extent().0, 4096).await.expect("memory can be read");
     assert_eq!(kept.len(), 1, "two were replaced");
+}
+
+#[tokio::test]
+async fn mail_that_requires_tls_goes_to_exchangers_that_somebody_stands_for_rfc8689_4_2_1() {
+    type Prepare = fn(&World);
+    let prepared: [(Prepare, &str); 6] = [
+        (|_| {}, "550 5.7.10 the message requires TLS, and nothing shows"),
+        (|world| publish(world, "b.test", "1", "enforce", &["mx.b.test"]), "delivered by TLSv1.3"),
+        (|world| publish(world, "b.test", "1", "testing", &["mx.b.test"]), "delivered by TLSv1.3"),
+        (|world| publish(world, "b.test", "1", "testing", &["other.test"]), "550 5.7.10 the message requires TLS"),
+        (|world| publish(world, "b.test", "1", "enforce", &["other.test"]), "451 4.7.5 MTA-STS of mx.b.test"),
+        (
+            |world| {
+                sign(world, "b.test", none());
+                sign(world, "mx.b.test", Ok(vec![record()]));
+            },
+            "delivered by TLSv1.3",
+        ),
+    ];
+    for (number, (prepare, expected)) in prepared.into_iter().enumerate() {
+        let world = world();
+        world.serve("192.0.2.1:25", Script { keywords: &["STARTTLS", "REQUIRETLS"], ..offering() });
+        prepare(&world);
+        let said = made(&world, true, b"A: b\r\n\r\n").await;
+        assert!(said.starts_with(expected), "{number}: {said}");
+    }
+    // Who stands for the host, but the host promises nothing.
+    let world = world();
+    publish(&world, "b.test", "1", "enforce", &["mx.b.test"]);
+    let said = made(&world, true, b"A: b\r\n\r\n").await;
+    assert!(said.starts_with("550 5.7.30 "), "{said}");
+    assert!(!world.commands().concat().iter().any(|command| command.starts_with("MAIL")));
+}
+
+#[tokio::test]
+async fn a_message_may_waive_what_its_domain_publishes_rfc8689_4_2_2() {
+    for (head, expected) in [
+        (&b"A: b\r\n\r\n"[..], "451 4.7.5 MTA-STS of mx.b.test"),
+        (b"TLS-Required: No\r\n\r\n", "delivered by nothing"),
+    ] {
+        let world = world();
+        world.serve("192.0.2.1:25", willing());
+        publish(&world, "b.test", "1", "enforce", &["other.test"]);
+        let said = made(&world, false, head).await;
+        assert!(said.starts_with(expected), "{said}");
+    }
 }
