@@ -15,6 +15,9 @@ const WANTED: &[(&str, &str)] = &[
     ("dovecot", "dovecot-core"),
     // Dovecot's LMTP server is a plugin of its master: not on the path.
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
+    // An authority that speaks ACME.
+    ("pebble", "pebble"),
+    ("knotd", "knot"),
     ("slapd", "slapd"),
     ("python3", "python3"),
     // It verifies our signatures, of both kinds.
@@ -137,10 +140,12 @@ mod tests {
                 "clang",
                 "dovecot-core",
                 "dovecot-lmtpd",
+                "knot",
                 "libnet-ssleay-perl",
                 "lld",
                 "npm",
                 "openssl",
+                "pebble",
                 "postfix",
                 "python3",
                 "python3-dkim",

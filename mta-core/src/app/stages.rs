@@ -3,19 +3,21 @@
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::flow::tls_result::{TlsResults, Untold};
 use crate::base::mail::tie::Key;
 use crate::base::sasl::stored;
-use crate::base::world::dns::Dns;
+use crate::base::world::dns::{Dns, SignedDns};
 use crate::base::world::net::Net;
 use crate::base::world::store::Journal;
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::Config;
+use crate::config::model::{Config, Delivery};
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::supplies::Shelf;
 use crate::edge::tls::Keyring;
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
 use crate::edge::world::dns::HickoryDns;
+use crate::edge::world::dns::signed::ValidatingDns;
 use crate::edge::world::http::HyperClient;
 use crate::edge::world::maildir::FileMaildirs;
 use crate::edge::world::net::SystemNet;
@@ -23,6 +25,7 @@ use crate::edge::world::ticker;
 use crate::path::auth::driver::{Authenticator, Parts as AuthParts, Secrets, Users};
 use crate::path::deliver::driver::{Deliverer, Parts};
 use crate::path::deliver::sign::driver::Signer;
+use crate::path::deliver::trust::driver::{self as promises, Promises};
 use crate::path::feedback::driver::Teller;
 use crate::path::policy::{Host, HostSettings};
 use crate::path::queue::driver as queue;
@@ -40,17 +43,21 @@ pub(super) struct World {
     pub(super) dice: Arc<dyn Dice>,
     pub(super) net: Arc<dyn Net>,
     pub(super) dns: Arc<dyn Dns>,
+    pub(super) signed: Arc<dyn SignedDns>,
     pub(super) observe: Arc<dyn Observe>,
 }
 
 impl World {
     /// The real one.
     pub(super) fn new(config: &Config, observe: Arc<dyn Observe>) -> Result<Self, String> {
+        let Delivery { dns_servers, dns_trust_anchor, .. } = &config.delivery;
+        let signed = ValidatingDns::new(dns_servers, dns_trust_anchor.as_deref(), Arc::clone(&observe))?;
         Ok(Self {
             clock: Arc::new(SystemClock),
             dice: Arc::new(SystemDice::new().map_err(|error| format!("no randomness: {error}"))?),
             net: Arc::new(SystemNet),
-            dns: Arc::new(HickoryDns::new(&config.delivery.dns_servers)?),
+            dns: Arc::new(HickoryDns::new(dns_servers)?),
+            signed: Arc::new(signed),
             observe,
         })
     }
@@ -135,27 +142,43 @@ fn authenticator(
 }
 
 /// Deliver, with its keys.
-pub(super) fn deliverer(
+pub(super) async fn deliverer(
     world: &World,
     keyring: &Arc<Keyring>,
     config: &watch::Sender<Arc<Config>>,
     policy: &Arc<dyn Policy>,
     shelf: &Shelf,
     key: &Arc<Key>,
-) -> Arc<Deliverer> {
-    Arc::new(Deliverer::new(Parts {
+    kept: Option<Arc<dyn Journal>>,
+) -> Result<Arc<Deliverer>, String> {
+    let results: Arc<dyn TlsResults> = Arc::new(Untold);
+    let promises = Arc::new(Promises::new(promises::Doors {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dns: Arc::clone(&world.dns),
+        signed: Arc::clone(&world.signed),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+        journal: kept,
+        results: Arc::clone(&results),
+        observe: Arc::clone(&world.observe),
+    }));
+    promises.recall().await.map_err(|fault| format!("the journal of MTA-STS policies: {fault}"))?;
+    Ok(Arc::new(Deliverer::new(Parts {
         config: config.subscribe(),
         clock: Arc::clone(&world.clock),
         dice: Arc::clone(&world.dice),
         net: Arc::clone(&world.net),
         tls: Arc::<Keyring>::clone(keyring),
         dns: Arc::clone(&world.dns),
+        signed: Arc::clone(&world.signed),
+        promises,
+        results,
         maildirs: Arc::new(FileMaildirs),
         sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
         policy: Arc::clone(policy),
         key: Arc::clone(key),
         observe: Arc::clone(&world.observe),
-    }))
+    })))
 }
 
 /// What the queue needs of the other stages.

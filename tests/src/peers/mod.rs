@@ -2,7 +2,11 @@
 
 pub mod dovecot;
 pub mod issuer;
+pub mod knot;
 pub mod nodemailer;
+pub mod pebble;
+pub mod policies;
+pub mod postfix;
 pub mod slapd;
 pub mod tls;
 

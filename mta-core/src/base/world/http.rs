@@ -65,7 +65,10 @@ pub enum HttpFault {
     /// Its content is longer than allowed.
     #[error("the answer is too large")]
     TooLarge,
-    /// In words: not connected, no trust in the certificate, no HTTP.
+    /// In words: the server could not show by TLS who it is.
+    #[error("{0}")]
+    Untrusted(String),
+    /// In words: not connected, no HTTP.
     #[error("{0}")]
     Failed(String),
 }

@@ -54,8 +54,7 @@ impl HyperClient {
     }
 
     /// Trusts these alone.
-    #[cfg(test)]
-    pub(super) fn trusting(net: Arc<dyn Net>, roots: RootCertStore) -> Self {
+    pub(in crate::edge) fn trusting(net: Arc<dyn Net>, roots: RootCertStore) -> Self {
         Self { net, tls: OnceLock::from(client_config(roots)), files: Mutex::default() }
     }
 
@@ -63,9 +62,9 @@ impl HyperClient {
         let config = match trust {
             Trust::System => self.of_the_system(),
             Trust::File(path) => self.of_file(path),
-            Trust::Anyone => Err("nobody's certificate is believed unseen".to_owned()),
+            Trust::Anyone | Trust::Dane(_) => Err("nobody's certificate is believed unseen".to_owned()),
         };
-        config.map(TlsConnector::from).map_err(HttpFault::Failed)
+        config.map(TlsConnector::from).map_err(HttpFault::Untrusted)
     }
 
     /// Reads the file when it is first needed, and again when it has changed.
@@ -104,7 +103,8 @@ impl HyperClient {
             }
             HttpHost::Address(ip) => ServerName::IpAddress((*ip).into()),
         };
-        let stream = self.tls(&request.trust)?.connect(name, socket).await.map_err(|error| failed("TLS", &error))?;
+        let connected = self.tls(&request.trust)?.connect(name, socket).await;
+        let stream = connected.map_err(|error| HttpFault::Untrusted(words_of("TLS", &error)))?;
         exchange(TokioIo::new(stream), request).await
     }
 
@@ -179,13 +179,17 @@ async fn read(answer: Response<Incoming>, bytes_max: usize) -> Result<HttpAnswer
     Ok(HttpAnswer { status: head.status.as_u16(), fields: fields.collect(), body: body.to_bytes().into() })
 }
 
-/// The words of an error with those of its causes: hyper's own say only where it happened.
 fn failed(what: &str, error: &(dyn Error + 'static)) -> HttpFault {
+    HttpFault::Failed(words_of(what, error))
+}
+
+/// The words of an error with those of its causes: hyper's own say only where it happened.
+fn words_of(what: &str, error: &(dyn Error + 'static)) -> String {
     let mut words = format!("{what}: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {
         words = format!("{words}: {error}");
         cause = error.source();
     }
-    HttpFault::Failed(words)
+    words
 }

@@ -174,7 +174,7 @@ async fn by_tls_the_server_must_have_the_name_and_a_root_that_is_trusted() {
     assert_eq!(got.map(|answer| (answer.status, answer.body)), Ok((200, b"ok".to_vec())));
     let other = trusting.fetch(request("other.test", vec![address])).await;
     assert!(
-        matches!(&other, Err(HttpFault::Failed(words)) if words.starts_with("TLS: ") && words.contains("not valid for name")),
+        matches!(&other, Err(HttpFault::Untrusted(words)) if words.starts_with("TLS: ") && words.contains("not valid for name")),
         "{other:?}"
     );
     let CertifiedKey { cert, .. } = generate_simple_self_signed(["api.test".to_owned()]).expect("a certificate");
@@ -182,7 +182,7 @@ async fn by_tls_the_server_must_have_the_name_and_a_root_that_is_trusted() {
     roots.add(cert.der().clone()).expect("a root");
     let another = cert.pem();
     let stranger = HyperClient::trusting(Arc::new(SystemNet), roots).fetch(request("api.test", vec![address])).await;
-    assert!(matches!(&stranger, Err(HttpFault::Failed(words)) if words.starts_with("TLS: ")), "{stranger:?}");
+    assert!(matches!(&stranger, Err(HttpFault::Untrusted(words)) if words.starts_with("TLS: ")), "{stranger:?}");
     // Roots of a file, in the version that is there.
     let client = HyperClient::trusting(Arc::new(SystemNet), RootCertStore::empty());
     let of_file = || HttpRequest { trust: Trust::File(file.clone()), ..request("api.test", vec![address]) };
@@ -193,7 +193,7 @@ async fn by_tls_the_server_must_have_the_name_and_a_root_that_is_trusted() {
     assert!(client.fetch(of_file()).await.is_err());
     std::fs::remove_file(&file).expect("our own file");
     let gone = client.fetch(of_file()).await;
-    assert!(matches!(&gone, Err(HttpFault::Failed(words)) if words.contains("ca.pem")), "{gone:?}");
+    assert!(matches!(&gone, Err(HttpFault::Untrusted(words)) if words.contains("ca.pem")), "{gone:?}");
     let unseen = client.fetch(HttpRequest { trust: Trust::Anyone, ..of_file() }).await;
-    assert!(matches!(unseen, Err(HttpFault::Failed(_))));
+    assert!(matches!(unseen, Err(HttpFault::Untrusted(_))));
 }

@@ -153,7 +153,7 @@ impl From<HttpFault> for http::Error {
     fn from(fault: HttpFault) -> Self {
         match fault {
             HttpFault::TooLarge => Self::TooLarge,
-            HttpFault::Failed(words) => Self::Failed(words),
+            HttpFault::Untrusted(words) | HttpFault::Failed(words) => Self::Failed(words),
         }
     }
 }
