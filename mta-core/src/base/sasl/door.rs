@@ -44,8 +44,8 @@ pub struct Offered {
 /// What a client shows, to be checked. Names are prepared.
 #[derive(Debug)]
 pub enum Claim {
-    /// A user's password.
-    Password(Box<str>, Hidden),
+    /// A user's password, and by which mechanism it came.
+    Password(Mechanism, Box<str>, Hidden),
     /// A token; and whose it should be, where the client says so.
     Token(Option<Box<str>>, Hidden),
 }
@@ -55,7 +55,7 @@ impl Claim {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Password(name, _) => name,
+            Self::Password(_, name, _) => name,
             Self::Token(name, _) => name.as_deref().unwrap_or_default(),
         }
     }
@@ -86,7 +86,7 @@ pub enum Checked {
     },
     /// It is not, and there is more to say of it, for our own eyes too.
     Unfit {
-        /// There is a user of the name that it gave.
+        /// There is a user of the name that it gave, or who vouches for it says so.
         known: bool,
         /// What is wrong with what it showed, in a few words.
         why: &'static str,

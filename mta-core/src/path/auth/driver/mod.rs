@@ -5,15 +5,15 @@ mod requests;
 mod tokens;
 
 use super::accounts::Accounts;
-use super::remote as answers;
+use super::remote::{self as answers, Question};
 use super::throttle::{Patience, Throttle};
 use super::token::Unfit;
 use super::token::claims::Shown;
 use crate::base::flow::Answer;
-use crate::base::sasl::Hidden;
 use crate::base::sasl::door::{Authenticate, Checked, Claim, Later, Offered, User};
 use crate::base::sasl::sender::SenderPattern;
 use crate::base::sasl::stored::{ScramKeys, Verifier};
+use crate::base::sasl::{Hidden, Mechanism};
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::net::Net;
@@ -134,12 +134,12 @@ impl Authenticator {
 
     async fn checked(&self, peer: IpAddr, claim: Claim) -> Checked {
         match claim {
-            Claim::Password(name, password) => self.password_checked(peer, &name, password).await,
+            Claim::Password(how, name, password) => self.password_checked(peer, how, &name, password).await,
             Claim::Token(name, token) => self.token_checked(peer, name.as_deref(), &token).await,
         }
     }
 
-    async fn password_checked(&self, peer: IpAddr, name: &str, password: Hidden) -> Checked {
+    async fn password_checked(&self, peer: IpAddr, how: Mechanism, name: &str, password: Hidden) -> Checked {
         if !self.admit(peer, name) {
             return Checked::Later(Later::Held);
         }
@@ -147,7 +147,7 @@ impl Authenticator {
         let config = Arc::clone(&self.config.borrow());
         // Whose password is here is asked for nowhere else, so that nobody else is shown it.
         if config.auth.others_know_passwords() && !accounts.has_password(name) {
-            return self.others_asked(peer, name, &password, &config).await;
+            return self.others_asked(&Question { peer, how, name, password: &password }, &config).await;
         }
         let Some(verifier) = accounts.verifier(name) else { return Checked::IsNot { known: false } };
         let Some(permit) = self.turn(&self.turns, |auth| auth.checks_max).await else {
@@ -176,13 +176,14 @@ impl Authenticator {
     }
 
     /// Others are asked about a password. A user of the file is as its line says, one that is not is as they say.
-    async fn others_asked(&self, peer: IpAddr, name: &str, password: &Hidden, config: &Config) -> Checked {
+    async fn others_asked(&self, question: &Question<'_>, config: &Config) -> Checked {
+        let Question { peer, name, .. } = *question;
         let Some(_permit) = self.turn(&self.remote_turns, |auth| auth.remote_checks_max).await else {
             self.throttle().untried(peer, name);
             return Checked::Later(Later::Busy);
         };
         let written = self.users.load().user(name);
-        let known = self.remote.check(&config.auth, peer, name, password, |name| self.secret(name)).await;
+        let known = self.remote.check(&config.auth, question, |name| self.secret(name)).await;
         let user = match known {
             Known::No => return Checked::IsNot { known: written.is_some() },
             Known::Unanswered => None,
@@ -234,7 +235,7 @@ impl Authenticator {
                 if unfit.is_honest() {
                     self.throttle().untried(peer, "");
                 }
-                let known = claimed.is_some_and(|name| self.users.load().user(name).is_some());
+                let known = claimed.is_some_and(|name| unfit.has_name() || self.users.load().user(name).is_some());
                 Checked::Unfit { known, why: unfit.why() }
             }
         }

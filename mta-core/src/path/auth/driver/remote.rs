@@ -2,7 +2,6 @@
 
 use super::requests::{Request, Requests};
 use crate::base::event::Event;
-use crate::base::sasl::Hidden;
 use crate::base::world::Observe;
 use crate::base::world::http::HttpHost;
 use crate::base::world::net::{Net, Socket};
@@ -12,9 +11,8 @@ use crate::config::model::auth::ldap::Ldap;
 use crate::config::model::auth::remote::HttpUsers;
 use crate::path::auth::remote::http;
 use crate::path::auth::remote::ldap::{Lookup, Step};
-use crate::path::auth::remote::{Found, Said};
+use crate::path::auth::remote::{Found, Question, Said};
 use crate::sandbox::Secret;
-use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -43,14 +41,12 @@ impl Remote {
     pub(super) async fn check(
         &self,
         auth: &Auth,
-        peer: IpAddr,
-        name: &str,
-        password: &Hidden,
+        question: &Question<'_>,
         secret: impl Fn(&str) -> Option<Arc<Secret>>,
     ) -> Known {
         let mut no = Known::No;
         if let Some(http) = &auth.http {
-            match self.ask_server(http, peer, name, password, &secret).await {
+            match self.ask_server(http, question, &secret).await {
                 Ok(Said::Yes(found)) => return Known::Yes(found, "http"),
                 Ok(Said::No) => {}
                 Err(why) => {
@@ -60,7 +56,7 @@ impl Remote {
             }
         }
         if let Some(ldap) = &auth.ldap {
-            match self.ask_directory(ldap, name, password, &secret).await {
+            match self.ask_directory(ldap, question, &secret).await {
                 Ok(Said::Yes(found)) => return Known::Yes(found, "ldap"),
                 Ok(Said::No) => {}
                 Err(why) => {
@@ -85,14 +81,12 @@ impl Remote {
     async fn ask_server(
         &self,
         server: &HttpUsers,
-        peer: IpAddr,
-        name: &str,
-        password: &Hidden,
+        question: &Question<'_>,
         secret: &impl Fn(&str) -> Option<Arc<Secret>>,
     ) -> Result<Said, String> {
         let ours = server.secret.as_deref().map(|name| secret(name).ok_or_else(|| absent(name))).transpose()?;
         let ours = ours.as_ref().map(|secret| secret.octets());
-        let (fields, body) = http::request(name, password.reveal(), peer, ours);
+        let (fields, body) = http::request(question, ours);
         let request = Request { to: &server.at, trust: &server.trust, wait: server.wait, fields, body: Some(body) };
         let answer = self.requests.send(request).await?;
         http::answer(answer.status, &answer.body)
@@ -101,8 +95,7 @@ impl Remote {
     async fn ask_directory(
         &self,
         ldap: &Ldap,
-        name: &str,
-        password: &Hidden,
+        question: &Question<'_>,
         secret: &impl Fn(&str) -> Option<Arc<Secret>>,
     ) -> Result<Said, String> {
         let ours = ldap.bind.as_ref().map(|(_, name)| secret(name).ok_or_else(|| absent(name))).transpose()?;
@@ -111,15 +104,15 @@ impl Remote {
         let over = clock.sleep_until(clock.mono() + ldap.wait);
         tokio::select! {
             biased;
-            said = self.talk(ldap, name, password, ours) => said,
+            said = self.talk(ldap, question, ours) => said,
             () = over => Err(format!("no answer within {:?}", ldap.wait)),
         }
     }
 
-    async fn talk(&self, ldap: &Ldap, name: &str, password: &Hidden, ours: &[u8]) -> Result<Said, String> {
+    async fn talk(&self, ldap: &Ldap, question: &Question<'_>, ours: &[u8]) -> Result<Said, String> {
         let lost = |error: std::io::Error| format!("the connection: {error}");
         let mut socket = self.connect(ldap).await?;
-        let (mut lookup, first) = Lookup::new(ldap, name, password.reveal(), ours);
+        let (mut lookup, first) = Lookup::new(ldap, question.name, question.password.reveal(), ours);
         socket.write_all(&first).await.map_err(lost)?;
         socket.flush().await.map_err(lost)?;
         let mut buffer = vec![0; READ_BYTES];

@@ -13,7 +13,7 @@ use crate::path::auth::token::keys::{Fetched, KeySet, Look};
 use crate::path::auth::token::recent::Recent;
 use crate::path::auth::token::signed::Signed;
 use crate::sandbox::Secret;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Why a token shows nobody.
@@ -33,14 +33,16 @@ impl From<Unfit> for Refused {
 pub(super) struct Tokens {
     requests: Arc<Requests>,
     observe: Arc<dyn Observe>,
+    fetched: Mutex<Fetched>,
     /// Held while a set is fetched, so that all who need it wait for the one request.
-    fetched: tokio::sync::Mutex<Fetched>,
+    fetching: tokio::sync::Mutex<()>,
     recent: Mutex<Recent>,
 }
 
 impl Tokens {
     pub(super) fn new(requests: Arc<Requests>, observe: Arc<dyn Observe>) -> Self {
-        Self { requests, observe, fetched: tokio::sync::Mutex::default(), recent: Mutex::default() }
+        let (fetched, fetching, recent) = (Mutex::default(), tokio::sync::Mutex::default(), Mutex::default());
+        Self { requests, observe, fetched, fetching, recent }
     }
 
     fn now(&self) -> Now {
@@ -88,23 +90,48 @@ impl Tokens {
         age_max: Duration,
     ) -> Result<Claims, Refused> {
         let signed = Signed::parse(token, algorithms)?;
-        let mut fetched = self.fetched.lock().await;
-        let mut look = fetched.look(keys, signed.kid.as_deref(), age_max, self.now().mono);
-        if matches!(look, Look::Fetch) {
-            match self.fetch(oauth, keys).await {
-                Ok(set) => fetched.put(set, self.now().mono),
-                Err(why) => {
-                    fetched.failed(self.now().mono);
-                    self.unanswered(oauth, &why);
+        let kid = signed.kid.as_deref();
+        let mut look = self.look(keys, kid, age_max);
+        if let Look::Fetch(meanwhile) = look {
+            look = match (self.fetching.try_lock(), meanwhile) {
+                // Whoever names a key that nobody has must not hold up those whose keys are there.
+                (Err(_), Some(set)) => Look::Use(set),
+                (Ok(_turn), _) => self.look_anew(oauth, keys, kid, age_max).await,
+                (Err(_), None) => {
+                    let _turn = self.fetching.lock().await;
+                    self.look_anew(oauth, keys, kid, age_max).await
                 }
-            }
-            look = fetched.look(keys, signed.kid.as_deref(), age_max, self.now().mono);
+            };
         }
-        drop(fetched);
         match look {
             Look::Use(set) => Ok(signed.verified(&set)?),
-            Look::Fetch | Look::Nothing => Err(Refused::Unanswered),
+            Look::Fetch(_) | Look::Nothing => Err(Refused::Unanswered),
         }
+    }
+
+    fn look(&self, keys: &Url, kid: Option<&str>, age_max: Duration) -> Look {
+        self.fetched().look(keys, kid, age_max, self.now().mono)
+    }
+
+    /// No change panics half-way, so what a poisoned lock guards is whole.
+    fn fetched(&self) -> MutexGuard<'_, Fetched> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches the keys, unless whoever had the turn before has brought them.
+    async fn look_anew(&self, oauth: &OAuth, keys: &Url, kid: Option<&str>, age_max: Duration) -> Look {
+        let before = self.look(keys, kid, age_max);
+        if !matches!(before, Look::Fetch(_)) {
+            return before;
+        }
+        match self.fetch(oauth, keys).await {
+            Ok(set) => self.fetched().put(set, self.now().mono),
+            Err(why) => {
+                self.fetched().failed(self.now().mono);
+                self.unanswered(oauth, &why);
+            }
+        }
+        self.look(keys, kid, age_max)
     }
 
     async fn fetch(&self, oauth: &OAuth, keys: &Url) -> Result<KeySet, String> {

@@ -1,6 +1,6 @@
 //! Asking by HTTP whether a password is a user's: JSON there and back, and the status says it (RFC 9110 15).
 
-use super::{Found, Said};
+use super::{Found, Question, Said};
 use crate::base::sasl::sender::SenderPattern;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -12,6 +12,7 @@ struct Asked<'a> {
     password: &'a str,
     /// Where the client is.
     peer: IpAddr,
+    mechanism: &'a str,
 }
 
 /// What comes back with 200, of an answer that may have more.
@@ -24,9 +25,7 @@ struct Answer {
 
 /// Fields and content of the request; `secret` shows that it is ours (RFC 6750 2.1).
 pub(in crate::path::auth) fn request(
-    user: &str,
-    password: &str,
-    peer: IpAddr,
+    question: &Question<'_>,
     secret: Option<&[u8]>,
 ) -> (Vec<(String, String)>, String) {
     let mut fields = vec![
@@ -36,7 +35,8 @@ pub(in crate::path::auth) fn request(
     if let Some(secret) = secret {
         fields.push(("Authorization".to_owned(), format!("Bearer {}", String::from_utf8_lossy(secret))));
     }
-    let asked = Asked { user, password, peer };
+    let Question { peer, how, name: user, password } = *question;
+    let asked = Asked { user, password: password.reveal(), peer, mechanism: how.name() };
     (fields, serde_json::to_string(&asked).expect("texts and an address are JSON"))
 }
 

@@ -8,8 +8,23 @@ mod tests;
 
 use crate::base::sasl::door::User;
 use crate::base::sasl::sender::SenderPattern;
+use crate::base::sasl::{Hidden, Mechanism};
 use crate::config::model::Config;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+/// What others are asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question<'q> {
+    /// Where the client is.
+    pub(super) peer: IpAddr,
+    /// By what the password came.
+    pub(super) how: Mechanism,
+    /// Who the client says it is, prepared.
+    pub(super) name: &'q str,
+    /// What it shows.
+    pub(super) password: &'q Hidden,
+}
 
 /// What another says of a user whose password was right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,9 @@
 
 use super::ber::{self, Element, take, write};
 use super::ldap::{Lookup, Step};
-use super::{Found, Said, http, user};
+use super::{Found, Question, Said, http, user};
 use crate::base::sasl::sender::SenderPattern;
+use crate::base::sasl::{Hidden, Mechanism};
 use crate::base::world::http::Origin;
 use crate::base::world::tls::Trust;
 use crate::config;
@@ -20,10 +21,12 @@ fn sender(text: &str) -> SenderPattern {
 #[test]
 fn a_server_is_asked_in_json_and_its_status_answers_rfc9110_15_and_rfc6750_2_1() {
     let peer = "192.0.2.1".parse().expect("a literal");
-    let (fields, body) = http::request("ann", "p\"w", peer, Some(b"ours"));
-    assert_eq!(body, r#"{"user":"ann","password":"p\"w","peer":"192.0.2.1"}"#);
+    let password = Hidden::new("p\"w");
+    let question = Question { peer, how: Mechanism::Login, name: "ann", password: &password };
+    let (fields, body) = http::request(&question, Some(b"ours"));
+    assert_eq!(body, r#"{"user":"ann","password":"p\"w","peer":"192.0.2.1","mechanism":"LOGIN"}"#);
     assert!(fields.contains(&("Authorization".to_owned(), "Bearer ours".to_owned())));
-    assert_eq!(http::request("ann", "x", peer, None).0.len(), 2);
+    assert_eq!(http::request(&question, None).0.len(), 2);
     let said = http::answer(200, br#"{"tenant":"acme","senders":["@a.example","*"],"more":1}"#);
     let found = Found { tenant: Some("acme".into()), senders: vec![sender("@a.example"), sender("*")] };
     assert_eq!(said, Ok(Said::Yes(found)));

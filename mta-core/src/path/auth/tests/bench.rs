@@ -9,7 +9,7 @@ use crate::config::parse::parse;
 use crate::path::auth::driver::Secrets;
 use crate::sandbox::Secret;
 use std::collections::VecDeque;
-use std::future::ready;
+use std::future::{pending, ready};
 use std::io;
 use std::net::SocketAddr;
 
@@ -37,20 +37,28 @@ impl ClientTls for Unplugged {
     }
 }
 
+/// A status and a content, or none.
+type Saying = Result<(u16, String), HttpFault>;
+
 /// An issuer that says these, one after another, and notes what it was asked.
 #[derive(Default)]
 pub(super) struct Issuer {
-    says: Mutex<VecDeque<Result<(u16, String), HttpFault>>>,
+    /// None: it never answers.
+    says: Mutex<VecDeque<Option<Saying>>>,
     asked: Mutex<Vec<HttpRequest>>,
 }
 
 impl Issuer {
     pub(super) fn says(&self, status: u16, body: impl Into<String>) {
-        self.says.lock().expect("whole").push_back(Ok((status, body.into())));
+        self.says.lock().expect("whole").push_back(Some(Ok((status, body.into()))));
     }
 
     pub(super) fn is_away(&self) {
-        self.says.lock().expect("whole").push_back(Err(HttpFault::Failed("it is away".to_owned())));
+        self.says.lock().expect("whole").push_back(Some(Err(HttpFault::Failed("it is away".to_owned()))));
+    }
+
+    pub(super) fn is_silent(&self) {
+        self.says.lock().expect("whole").push_back(None);
     }
 
     pub(super) fn asked(&self) -> Vec<HttpRequest> {
@@ -61,7 +69,9 @@ impl Issuer {
 impl HttpClient for Issuer {
     fn fetch(&self, request: HttpRequest) -> Answer<'_, Result<HttpAnswer, HttpFault>> {
         self.asked.lock().expect("whole").push(request);
-        let said = self.says.lock().expect("whole").pop_front().expect("it was not to be asked");
+        let Some(said) = self.says.lock().expect("whole").pop_front().expect("it was not to be asked") else {
+            return Box::pin(pending());
+        };
         Box::pin(ready(said.map(|(status, body)| HttpAnswer { status, fields: Vec::new(), body: body.into() })))
     }
 }

@@ -12,7 +12,7 @@ use super::line::UserLine;
 use crate::base::flow::Answer;
 use crate::base::sasl::door::{Authenticate, Checked, Claim, Later, Offered};
 use crate::base::sasl::stored::{ScramKeys, Verifier};
-use crate::base::sasl::{Hidden, prepare};
+use crate::base::sasl::{Hidden, Mechanism, prepare};
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::fixtures::{Names, Web};
 use crate::base::world::{Clock, Observe};
@@ -159,7 +159,7 @@ impl Observe for Deaf {
 }
 
 async fn check(stage: &Authenticator, name: &str, password: &str) -> Checked {
-    stage.check(PEER, Claim::Password(name.into(), secret(password))).await
+    stage.check(PEER, Claim::Password(Mechanism::Plain, name.into(), secret(password))).await
 }
 
 fn secret(text: &str) -> Hidden {

@@ -25,7 +25,7 @@ async fn a_server_knows_whom_the_file_does_not() {
     assert_eq!(bob.senders[0].to_string(), "@bob.example", "the line says who he is");
     let asked = bench.issuer.asked();
     assert_eq!((&*asked[0].method, &*asked[0].target), ("POST", "/check"));
-    assert_eq!(asked[0].body, "{\"user\":\"bob\",\"password\":\"x\",\"peer\":\"192.0.2.1\"}");
+    assert_eq!(asked[0].body, "{\"user\":\"bob\",\"password\":\"x\",\"peer\":\"192.0.2.1\",\"mechanism\":\"PLAIN\"}");
     assert!(asked[0].fields.contains(&("Authorization".to_owned(), "Bearer pass".to_owned())));
     bench.issuer.says(200, "{}");
     let Checked::Is(eve) = bench.tries("eve@acme.example", "x").await else { panic!("it says yes") };

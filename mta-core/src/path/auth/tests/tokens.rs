@@ -63,6 +63,9 @@ async fn keys_are_fetched_once_and_again_for_one_that_is_not_there() {
         bench.shows(None, &token(1, "one", &claims("eve@other.example"))).await,
         unfit(false, "token: user unknown here")
     );
+    let eve = token(1, "one", &claims("eve@other.example"));
+    let named = bench.shows(Some("eve@other.example"), &eve).await;
+    assert_eq!(named, unfit(true, "token: user unknown here"), "her issuer says that it is she");
     assert_eq!(bench.shows(Some("bob"), &ann).await, unfit(true, "token: another user's"));
     assert_eq!(bench.shows(None, &token(2, "one", &claims("bob"))).await, unfit(false, "token: wrong signature"));
     assert_eq!(bench.shows(None, &token(2, "two", &claims("bob"))).await, unfit(false, "token: unknown key"));
@@ -97,6 +100,23 @@ async fn who_does_not_answer_is_told_and_nobody_is_blamed() {
     // And then it is away for longer than keys are kept without a newer set.
     signed.clock.goes_on(600);
     assert_eq!(signed.shows(None, &ann).await, Checked::Is(Arc::new(is(&signed.shows(None, &ann).await).clone())));
+}
+
+/// Whoever has the keys fetched holds up nobody whose key is there.
+#[tokio::test]
+async fn while_keys_are_fetched_the_old_ones_serve() {
+    let signed = bench(&format!("{SIGNED}, users = [\"*\"], keys_age_max = \"1m\""), "");
+    let ann = token(1, "one", &claims("ann@acme.example"));
+    signed.issuer.says(200, set(1, "one"));
+    assert_eq!(&*is(&signed.shows(None, &ann).await).name, "ann@acme.example");
+    signed.clock.goes_on(60);
+    signed.issuer.is_silent();
+    tokio::select! {
+        biased;
+        fetching = signed.shows(None, &ann) => panic!("nobody answers: {fetching:?}"),
+        meanwhile = signed.shows(None, &ann) => assert!(matches!(meanwhile, Checked::Is(_)), "{meanwhile:?}"),
+    }
+    assert_eq!(signed.issuer.asked().len(), 2);
 }
 
 #[tokio::test]
@@ -145,7 +165,6 @@ async fn guesses_are_counted_by_client_and_old_tokens_are_none() {
 async fn a_user_who_comes_by_tokens_has_no_password() {
     let bench = bench(SIGNED, &format!("ann@acme.example password={HASH}\nbob@acme.example\n"));
     assert_eq!(bench.stage.offered(), Offered { passwords: true, keys: false, tokens: true });
-    let password = |name: &str| Claim::Password(name.into(), secret("pencil"));
-    assert!(matches!(bench.stage.check(PEER, password("ann@acme.example")).await, Checked::Is(_)));
-    assert_eq!(bench.stage.check(PEER, password("bob@acme.example")).await, Checked::IsNot { known: true });
+    assert!(matches!(check(&bench.stage, "ann@acme.example", "pencil").await, Checked::Is(_)));
+    assert_eq!(check(&bench.stage, "bob@acme.example", "pencil").await, Checked::IsNot { known: true });
 }

@@ -165,8 +165,9 @@ pub(in crate::path::auth) struct Fetched {
 pub(in crate::path::auth) enum Look {
     /// It is to be verified with these.
     Use(Arc<KeySet>),
-    /// They are to be fetched first: [`Fetched::put`] or [`Fetched::failed`], and then looked again.
-    Fetch,
+    /// They are to be fetched first: [`Fetched::put`] or [`Fetched::failed`], and then looked again. While somebody else
+    /// does that, these may do.
+    Fetch(Option<Arc<KeySet>>),
     /// There are none, and it was tried only just.
     Nothing,
 }
@@ -185,13 +186,14 @@ impl Fetched {
         }
         let may_fetch = self.tried.is_none_or(|tried| now.saturating_duration_since(tried) >= AGAIN);
         let Some((set, since)) = &self.set else {
-            return if may_fetch { Look::Fetch } else { Look::Nothing };
+            return if may_fetch { Look::Fetch(None) } else { Look::Nothing };
         };
         let age = now.saturating_duration_since(*since);
-        match () {
-            () if may_fetch && (age >= age_max || !set.has(kid)) => Look::Fetch,
-            () if age >= age_max.saturating_add(STALE_MAX) => Look::Nothing,
-            () => Look::Use(Arc::clone(set)),
+        let usable = (age < age_max.saturating_add(STALE_MAX)).then(|| Arc::clone(set));
+        match usable {
+            usable if may_fetch && (age >= age_max || !set.has(kid)) => Look::Fetch(usable.filter(|_| set.has(kid))),
+            Some(set) => Look::Use(set),
+            None => Look::Nothing,
         }
     }
 

@@ -69,6 +69,11 @@ impl Unfit {
         }
     }
 
+    /// All of it is good, and so is the name that it has, but for us.
+    pub(super) fn has_name(self) -> bool {
+        matches!(self, Self::Unknown | Self::Senderless)
+    }
+
     /// It was issued to whoever shows it, so that it is no guess: clients show tokens until they are told that these are
     /// too old.
     pub(super) fn is_honest(self) -> bool {

@@ -134,26 +134,29 @@ fn a_set_is_fetched_when_it_is_old_or_lacks_a_key_and_not_at_anybodys_will() {
     let mut fetched = Fetched::default();
     let look =
         |fetched: &mut Fetched, kid, after: u64| fetched.look(&from, kid, hour, start + Duration::from_secs(after));
-    assert!(matches!(look(&mut fetched, Some("p"), 0), Look::Fetch));
+    assert!(matches!(look(&mut fetched, Some("p"), 0), Look::Fetch(None)));
     fetched.failed(start);
     assert!(matches!(look(&mut fetched, Some("p"), 29), Look::Nothing), "it was tried only just");
-    assert!(matches!(look(&mut fetched, Some("p"), 30), Look::Fetch));
+    assert!(matches!(look(&mut fetched, Some("p"), 30), Look::Fetch(None)));
     fetched.put(set(&[P256]), start + Duration::from_secs(30));
     assert!(
         matches!(look(&mut fetched, Some("p"), 31), Look::Use(_))
             && matches!(look(&mut fetched, None, 31), Look::Use(_))
     );
     assert!(matches!(look(&mut fetched, Some("q"), 31), Look::Use(_)), "it is looked for in what there is");
-    assert!(matches!(look(&mut fetched, Some("q"), 60), Look::Fetch));
+    assert!(matches!(look(&mut fetched, Some("q"), 60), Look::Fetch(None)), "what there is has it not");
     fetched.failed(start + Duration::from_secs(60));
     assert!(matches!(look(&mut fetched, Some("p"), 3629), Look::Use(_)));
-    assert!(matches!(look(&mut fetched, Some("p"), 3630), Look::Fetch), "an hour old");
+    assert!(
+        matches!(look(&mut fetched, Some("p"), 3630), Look::Fetch(Some(_))),
+        "an hour old, and good enough meanwhile"
+    );
     fetched.failed(start + Duration::from_secs(3630));
     assert!(matches!(look(&mut fetched, Some("p"), 3640), Look::Use(_)), "the issuer is away");
     fetched.failed(start + Duration::from_secs(90_030));
     assert!(matches!(look(&mut fetched, Some("p"), 90_031), Look::Nothing), "for a day");
     let elsewhere = url("https://b.example/keys");
-    assert!(matches!(fetched.look(&elsewhere, Some("p"), hour, start), Look::Fetch), "other keys");
+    assert!(matches!(fetched.look(&elsewhere, Some("p"), hour, start), Look::Fetch(None)), "other keys");
 }
 
 fn oauth() -> OAuth {

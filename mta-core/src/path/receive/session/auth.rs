@@ -136,7 +136,10 @@ impl Session {
                 self.state = State::Auth;
                 self.out.extend_from_slice(format!("334 {}\r\n", wire::encode(&octets)).as_bytes());
             }
-            Ok(Step::Check(name, password)) => self.check(Claim::Password(name, password)),
+            Ok(Step::Check(name, password)) => {
+                let claim = Claim::Password(dialogue.mechanism, name, password);
+                self.check(claim);
+            }
             Ok(Step::Token(name, token)) => self.check(Claim::Token(name, token)),
             Ok(Step::Keys(name)) => {
                 dialogue.name = name;

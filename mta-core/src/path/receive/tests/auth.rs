@@ -49,7 +49,7 @@ impl Authenticate for Users {
         self.note(format!("check {}", claim.name()));
         let later = self.later.map(Checked::Later);
         Box::pin(ready(later.unwrap_or_else(|| match &claim {
-            Claim::Password(name, password) => self.checked(name, password.reveal() == "pencil"),
+            Claim::Password(_, name, password) => self.checked(name, password.reveal() == "pencil"),
             Claim::Token(_, token) if token.reveal() == "good" => self.checked("ann@example.org", true),
             Claim::Token(name, _) => Checked::Unfit { known: name.is_some(), why: "token: expired" },
         })))
