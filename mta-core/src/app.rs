@@ -11,6 +11,7 @@ pub mod trial;
 use crate::base::event::Event;
 use crate::base::flow::attempt::Deliver;
 use crate::base::flow::operator::Operate;
+use crate::base::flow::operator::reports::OperateReports;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::mail::tie::Key;
@@ -39,9 +40,10 @@ use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
+use crate::report::driver::Reporter;
 use ports::{bind, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
-use stages::{Guards, World, deliverer, host, queue_doors, receive_doors};
+use stages::{Guards, World, deliverer, host, queue_doors, receive_doors, reporter};
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
@@ -59,7 +61,10 @@ const PLUGIN_DATA: &str = "plugins";
 /// Where suppression lists are kept, in the data directory.
 const SUPPRESSION: &str = "suppression";
 
-/// The size of a file of either, in octets.
+/// Where what is counted for reports is kept, in the data directory.
+const REPORTS: &str = "reports";
+
+/// The size of a file of any of them, in octets.
 const PLUGIN_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long sessions may take to say 421 when the drain's limit has passed.
@@ -107,7 +112,8 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 /// Lines for people: what is wrong with the file, or else with each plugin.
 pub fn check(file: &ConfigFile) -> Result<(Config, Vec<String>), String> {
     let config = file.load()?;
-    let warnings = Certificates::of(&Wanted::of(&config))?.warnings();
+    let mut warnings = Certificates::of(&Wanted::of(&config))?.warnings();
+    warnings.extend(config.reports_unsigned());
     let wrong = runtime()?.block_on(async {
         let host =
             host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None, None)?;
@@ -168,6 +174,7 @@ struct Server {
     spool_tasks: spool::Tasks,
     deliver: Arc<Deliverer>,
     queue: JoinHandle<u64>,
+    reporter: Arc<Reporter>,
     stop_queue: watch::Sender<bool>,
     doors: Arc<Doors>,
     phase: watch::Sender<Phase>,
@@ -188,6 +195,7 @@ impl Server {
         let store = open_store(&config)?;
         let shelf = Arc::new(Shelf::default());
         let suppressor = Arc::new(open_suppression(&config, &world).await?);
+        let reporter = open_reports(&config, &world).await?;
         let key = supplies::key(&config.data_dir, &*world.dice)?;
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
@@ -199,6 +207,7 @@ impl Server {
             Arc::<Tally>::clone(log.tally()),
             Arc::<Suppressor>::clone(&suppressor),
             Arc::<Keyring>::clone(&keyring),
+            Arc::<Reporter>::clone(&reporter),
             Arc::new(host.clone()),
         ];
         let metrics = Arc::new(Metrics(counting));
@@ -210,24 +219,24 @@ impl Server {
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let config = watch::Sender::new(Arc::new(config));
-        host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
+        out_by(&spool, &host, &reporter, &config);
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key);
-        run_beside(&host, &deliver, &mut beside);
+        run_beside(&host, &deliver, &reporter, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
         let parts = queue_doors(&spool, &deliver, &policy, &config, &world, &key);
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads =
             Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&keyring), Arc::clone(&log)));
-        let following = Arc::clone(&reloads);
-        beside.spawn(async move { following.follow().await });
-        let operations = operations(operate, &reloads, suppressor, &world, metrics);
-        beside.spawn(async move { control.serve(Arc::new(operations)).await });
+        let operations =
+            operations(operate, &reloads, (suppressor, Arc::<Reporter>::clone(&reporter)), &world, metrics);
+        serve_operators(control, operations, &reloads, &mut beside);
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users })?;
+        let guards = Guards { key, keyring, users, reporter: Arc::clone(&reporter) };
+        let doors = receive_doors(&spool, policy, &config, &world, guards)?;
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
@@ -238,6 +247,7 @@ impl Server {
             spool_tasks,
             deliver,
             queue,
+            reporter,
             stop_queue,
             doors,
             phase,
@@ -304,6 +314,9 @@ impl Server {
         if let Err(fault) = self.host.save().await {
             self.log.event(Event::PluginDataUnkept { why: &fault.to_string() });
         }
+        if let Err(fault) = self.reporter.save().await {
+            self.log.event(Event::ReportsUnkept { why: &fault.to_string() });
+        }
         self.spool.close().await;
         self.spool_tasks.ended().await;
         self.beside.shutdown().await;
@@ -337,6 +350,11 @@ async fn open_suppression(config: &Config, world: &World) -> Result<Suppressor, 
     opened.map_err(|fault| unread(config, SUPPRESSION, &fault))
 }
 
+async fn open_reports(config: &Config, world: &World) -> Result<Arc<Reporter>, String> {
+    let opened = reporter(world, open_journal(config, REPORTS)?).await;
+    opened.map_err(|fault| unread(config, REPORTS, &fault))
+}
+
 /// The listeners' certificates, which are followed from here on.
 fn open_keyring(config: &Config, world: &World, beside: &mut JoinSet<()>) -> Result<Arc<Keyring>, String> {
     let keyring = Arc::new(Keyring::default());
@@ -365,18 +383,33 @@ async fn load_plugins(
 }
 
 /// What plugins and deliveries do beside the mail.
-fn run_beside(host: &Host, deliver: &Arc<Deliverer>, beside: &mut JoinSet<()>) {
+fn run_beside(host: &Host, deliver: &Arc<Deliverer>, reporter: &Arc<Reporter>, beside: &mut JoinSet<()>) {
     let (ticking, keeping, sweeper) = (host.clone(), host.clone(), Arc::clone(deliver));
+    let reporter = Arc::clone(reporter);
+    beside.spawn(async move { reporter.run().await });
     beside.spawn(async move { ticking.tick().await });
     beside.spawn(async move { keeping.keep().await });
     beside.spawn(async move { sweeper.sweep().await });
+}
+
+/// Mail that begins here goes out by the spool.
+fn out_by(spool: &Arc<spool::SpoolDoor>, host: &Host, reporter: &Reporter, config: &watch::Sender<Arc<Config>>) {
+    host.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
+    reporter.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
+}
+
+/// What operators do while it runs: by the socket, and by the files that they change.
+fn serve_operators(control: ControlSocket, operations: Operations, reloads: &Arc<Reloads>, beside: &mut JoinSet<()>) {
+    let following = Arc::clone(reloads);
+    beside.spawn(async move { following.follow().await });
+    beside.spawn(async move { control.serve(Arc::new(operations)).await });
 }
 
 /// What operators may ask.
 fn operations(
     operate: Arc<dyn Operate>,
     reloads: &Arc<Reloads>,
-    suppress: Arc<dyn Suppress>,
+    (suppress, reports): (Arc<dyn Suppress>, Arc<dyn OperateReports>),
     world: &World,
     metrics: Arc<Metrics>,
 ) -> Operations {
@@ -384,6 +417,7 @@ fn operations(
         operate,
         plugins: Arc::<Reloads>::clone(reloads),
         suppress,
+        reports,
         clock: Arc::clone(&world.clock),
         metrics,
         log: Arc::clone(reloads.log()),

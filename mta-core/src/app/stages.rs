@@ -7,7 +7,7 @@ use crate::base::mail::tie::Key;
 use crate::base::sasl::stored;
 use crate::base::world::dns::Dns;
 use crate::base::world::net::Net;
-use crate::base::world::store::Journal;
+use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
 use crate::edge::plugins::compiler::Compiler;
@@ -30,6 +30,7 @@ use crate::path::receive::doors::Doors;
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
 use crate::path::verify::driver::Verifier;
+use crate::report::driver::{self as report, Reporter};
 use crate::sandbox::Reach;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -64,6 +65,8 @@ pub(super) struct Guards {
     pub(super) keyring: Arc<Keyring>,
     /// The users.
     pub(super) users: Arc<Users>,
+    /// Who tells authors' domains.
+    pub(super) reporter: Arc<Reporter>,
 }
 
 /// A host with its pulse, and no plugins yet.
@@ -93,9 +96,10 @@ pub(super) fn receive_doors(
     world: &World,
     guards: Guards,
 ) -> Result<Arc<Doors>, String> {
-    let Guards { key, keyring, users } = guards;
+    let Guards { key, keyring, users, reporter } = guards;
     let (clock, observe) = (Arc::clone(&world.clock), Arc::clone(&world.observe));
-    let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?;
+    let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?
+        .with_reports(reporter);
     let doors = Doors::new(
         config.subscribe(),
         Arc::<spool::SpoolDoor>::clone(spool) as Arc<dyn Spool>,
@@ -107,6 +111,18 @@ pub(super) fn receive_doors(
     );
     let users = authenticator(users, config.subscribe(), world);
     Ok(Arc::new(doors.with_tls(keyring).with_users(users).with_verifier(Arc::new(verifier))))
+}
+
+/// What other domains are told, with what was counted before.
+pub(super) async fn reporter(world: &World, journal: Option<Arc<dyn Journal>>) -> Result<Arc<Reporter>, StoreFault> {
+    let parts = report::Parts {
+        dns: Arc::clone(&world.dns),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+        clock: Arc::clone(&world.clock),
+        dice: Arc::clone(&world.dice),
+        observe: Arc::clone(&world.observe),
+    };
+    Reporter::open(journal, parts).await.map(Arc::new)
 }
 
 /// Who knows the users, and checks what clients say.

@@ -5,6 +5,7 @@ mod dkim;
 pub mod feedback;
 mod http;
 pub mod listener;
+pub mod report;
 pub mod verify;
 
 pub use super::matching::{DomainPattern, Network};
@@ -19,6 +20,7 @@ pub use dkim::DkimKey;
 pub use feedback::Feedback;
 pub use http::HttpListener;
 use listener::{Listener, Tls};
+use report::Reporting;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -74,6 +76,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// How mail from outside is verified.
     pub verify: Verification,
+    /// What other domains are told; none: nothing.
+    pub report: Option<Reporting>,
 }
 
 /// One of several that share this server.
