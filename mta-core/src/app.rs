@@ -30,6 +30,7 @@ use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
 use crate::edge::supplies::{self, Shelf};
+use crate::edge::tls::acme;
 use crate::edge::tls::{Keyring, Reading as Certificates, Wanted};
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
@@ -41,7 +42,7 @@ use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
 use crate::report::driver::Reporter;
-use ports::{bind, bind_public, serve_mail, serve_metrics};
+use ports::{AcmePort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
 use stages::{Guards, World, deliverer, host, queue_doors, receive_doors, reporter};
 use std::pin::pin;
@@ -203,6 +204,7 @@ impl Server {
         let users = shelf.users();
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
+        let acme = bind_acme(&config, &*world.net)?;
         let counting: Vec<Arc<dyn Measure>> = vec![
             Arc::<Tally>::clone(log.tally()),
             Arc::<Suppressor>::clone(&suppressor),
@@ -219,6 +221,7 @@ impl Server {
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let config = watch::Sender::new(Arc::new(config));
+        issue_certificates(acme, &config, &world, &mut beside);
         out_by(&spool, &host, &reporter, &config);
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key);
@@ -361,6 +364,20 @@ fn open_keyring(config: &Config, world: &World, beside: &mut JoinSet<()>) -> Res
     keyring.put(Certificates::of(&Wanted::of(config))?, &*world.observe);
     beside.spawn(Arc::clone(&keyring).watch(Arc::clone(&world.observe)));
     Ok(keyring)
+}
+
+/// Has an authority issue certificates, beside the mail: nothing waits for it.
+fn issue_certificates(port: AcmePort, config: &watch::Sender<Arc<Config>>, world: &World, beside: &mut JoinSet<()>) {
+    let Some((challenge, port)) = port else { return };
+    let doors = acme::Doors {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dice: Arc::clone(&world.dice),
+        net: Arc::clone(&world.net),
+        dns: Arc::clone(&world.dns),
+        observe: Arc::clone(&world.observe),
+    };
+    beside.spawn(acme::serve(doors, port, challenge));
 }
 
 async fn load_plugins(

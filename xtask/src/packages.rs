@@ -15,6 +15,8 @@ const WANTED: &[(&str, &str)] = &[
     ("dovecot", "dovecot-core"),
     // Dovecot's LMTP server is a plugin of its master: not on the path.
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
+    // An authority that speaks ACME.
+    ("pebble", "pebble"),
     ("python3", "python3"),
     // It verifies our signatures, of both kinds.
     ("dkimverify", "python3-dkim"),
@@ -140,6 +142,7 @@ mod tests {
                 "lld",
                 "npm",
                 "openssl",
+                "pebble",
                 "postfix",
                 "python3",
                 "python3-dkim",

@@ -4,6 +4,8 @@
 //! from outside are made printable by whoever builds the event.
 
 mod level;
+#[cfg(test)]
+mod tests;
 
 pub use level::Level;
 
@@ -49,6 +51,8 @@ pub enum Event<'a> {
     ProxyRefused { listener: &'a str, peer: SocketAddr, why: &'a str },
     /// A session was let in.
     SessionOpened { session: &'a str, listener: &'a str, peer: SocketAddr },
+    /// Whoever connected speaks for this client from here on.
+    Xclient { session: &'a str, by: SocketAddr, peer: SocketAddr, helo: Option<&'a str>, user: Option<&'a str> },
     /// A session is protected by TLS from here on; by whose certificate, where the client showed one.
     TlsEstablished {
         session: &'a str,
@@ -225,6 +229,14 @@ pub enum Event<'a> {
     CertificatesReloaded { certificates: u64 },
     /// They have changed and can't be used; what was before stays in force.
     CertificatesRefused { why: &'a str },
+    /// A certificate is being ordered of an authority, for this reason (RFC 8555).
+    AcmeOrdered { names: &'a str, directory: &'a str, why: &'a str },
+    /// Somebody asked at the port of the challenge, and got what authorities ask for or not.
+    AcmeAsked { challenge: &'a str, peer: SocketAddr, answered: bool },
+    /// A certificate was issued; how long it holds, and when it will be renewed.
+    AcmeIssued { names: &'a str, expires: &'a str, renewed: &'a str, took_ms: u64 },
+    /// None was; so often in a row, and it is tried again.
+    AcmeFailed { names: &'a str, directory: &'a str, why: &'a str, failures: u32, again_in_ms: u64 },
     /// A newer version of a table's file is in force.
     TableReloaded { table: &'a str, path: &'a str, entries: u64 },
     /// A newer version of a table's file can't be read; the one before it stays in force.
@@ -361,6 +373,7 @@ kinds! {
     AcceptFailed "accept-failed" Error,
     ProxyRefused "proxy-refused" Info,
     SessionOpened "session-opened" Debug,
+    Xclient "xclient" Debug,
     TlsEstablished "tls-established" Debug,
     TlsFailed "tls-failed" Info,
     SessionRefused "session-refused" Info,
@@ -410,6 +423,10 @@ kinds! {
     CertificateExpiring "certificate-expiring" Warn,
     CertificatesReloaded "certificates-reloaded" Info,
     CertificatesRefused "certificates-refused" Error,
+    AcmeOrdered "acme-ordered" Info,
+    AcmeAsked "acme-asked" Debug,
+    AcmeIssued "acme-issued" Info,
+    AcmeFailed "acme-failed" Error,
     TableReloaded "table-reloaded" Info,
     TableRefused "table-refused" Warn,
     UsersReloaded "users-reloaded" Info,
@@ -459,31 +476,5 @@ impl Event<'_> {
             Self::PluginLog { level: "debug", .. } => Level::Debug,
             _ => LEVELS[self.index()],
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_is_counted_under_the_name_it_is_logged_with() {
-        let events = [
-            Event::Started { version: "1", hostname: "h" },
-            Event::NotificationQueued { id: QueueId(1), about: QueueId(2), kind: "failed", to: "a@b" },
-            Event::Bug { place: "p", why: "w" },
-        ];
-        for event in events {
-            let logged = serde_json::to_value(&event).expect("events are JSON");
-            assert_eq!(logged["event"], event.name());
-        }
-        assert_eq!(NAMES.last(), Some(&"bug"));
-    }
-
-    #[test]
-    fn a_plugin_says_how_loud_it_is() {
-        let said = |level| Event::PluginLog { plugin: "p", level, message: "m", fields: &[], session: None, id: None };
-        assert_eq!(said("warn").level(), Level::Warn);
-        assert_eq!(said("trace").level(), Level::Info);
     }
 }

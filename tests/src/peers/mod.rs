@@ -1,6 +1,8 @@
 //! Other people's mail programs: swaks, Python's smtplib, Postfix's smtp-source and smtp-sink.
 
 pub mod dovecot;
+pub mod pebble;
+pub mod postfix;
 pub mod tls;
 
 use crate::{PATIENCE, Watched};

@@ -44,6 +44,8 @@ pub const OWN_TAGS: &str = "mailwright/";
 pub const SUBMITTED_TAG: &str = "mailwright/submitted";
 /// It came from somebody whom we relay for, or is a notification of ours.
 pub const OURS_TAG: &str = "mailwright/ours";
+/// It came with REQUIRETLS, or is a notification about such a message (RFC 8689 4.1, 5).
+pub const REQUIRETLS_TAG: &str = "mailwright/requiretls";
 
 /// One recipient's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -111,6 +113,12 @@ impl Entry {
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.tags.iter().any(|(name, _)| matches!(&**name, OURS_TAG | SUBMITTED_TAG))
+    }
+
+    /// It goes to hosts that are authenticated and promise the same, and to no other (RFC 8689 4.2).
+    #[must_use]
+    pub fn requires_tls(&self) -> bool {
+        self.tags.iter().any(|(name, _)| &**name == REQUIRETLS_TAG)
     }
 
     /// From the null sender: nobody is told what becomes of it (RFC 5321 4.5.5), and its age limit is its own.

@@ -19,6 +19,8 @@ pub struct TlsInfo {
     pub resumed: bool,
     /// What this connection alone exports under the name of channel bindings (RFC 9266 2): TLS 1.3 has it.
     pub exporter: Option<[u8; 32]>,
+    /// The hash of our own certificate (RFC 5929 4.1), where its signature says by which function.
+    pub end_point: Option<Box<[u8]>>,
     /// The certificate that the client showed; it has its key.
     pub client: Option<PeerCertificate>,
 }

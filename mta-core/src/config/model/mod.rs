@@ -1,5 +1,6 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
+pub mod acme;
 pub mod auth;
 mod dkim;
 pub mod feedback;
@@ -15,6 +16,7 @@ use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
 use crate::base::world::tls::Outgoing;
+use acme::Acme;
 use auth::Auth;
 pub use dkim::DkimKey;
 pub use feedback::Feedback;
@@ -40,6 +42,8 @@ pub struct Config {
     pub listeners: Vec<Arc<Listener>>,
     /// What holds for listeners that say nothing else; each has taken from it what it needs.
     pub tls: Tls,
+    /// Who issues a certificate for `[tls]` by itself; none: nobody.
+    pub acme: Option<Acme>,
     /// Public HTTP ports to serve.
     pub http: Vec<HttpListener>,
     /// Who may send where.

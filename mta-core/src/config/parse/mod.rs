@@ -51,6 +51,7 @@ pub fn keys() -> Vec<String> {
         names("listener.certificate", sections::CERTIFICATE),
         names("tls", sections::TLS),
         names("tls.certificate", sections::CERTIFICATE),
+        names("acme", sections::acme::ACME),
         names("http", sections::HTTP),
         names("relay", sections::RELAY),
         names("auth", users::AUTH),

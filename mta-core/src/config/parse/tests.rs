@@ -366,7 +366,8 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let http = "[[http]]\nname = \"web\"\nbind = \"127.0.0.1:8080\"\n";
     let feedback = "[feedback]\ndomain = \"bounces.example\"\n";
     let report = "[report]\naddress = \"dmarc@example.org\"\n";
-    let plain = format!("{LEAST}{http}{feedback}{report}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
+    let acme = "[acme]\ndirectory = \"https://ca.example/dir\"\nnames = [\"mx.example\"]\naccept_terms = true\n";
+    let plain = format!("{LEAST}{http}{feedback}{report}{acme}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
     let as_set = |sets: &[String]| format!("{:?}", parse("f", &plain, sets).map_err(|problems| problems.to_string()));
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {

@@ -61,7 +61,7 @@ impl Outgoing {
     }
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, String> {
+pub(super) fn roots(path: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for root in certificates(path)? {
         roots.add(root).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -6,6 +6,7 @@ use crate::base::fixtures::Wire;
 use crate::config::model::listener::{CertificateFiles, TlsVersion};
 use crate::edge::observe::collect::Collected;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use sha2::{Digest, Sha256};
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -89,7 +90,7 @@ fn listener(certificates: Vec<CertificateFiles>) -> Listener {
 }
 
 fn wanted(listener: Listener) -> Wanted {
-    Wanted { listeners: vec![Arc::new(listener)], authorities: Vec::new() }
+    Wanted { listeners: vec![Arc::new(listener)], ..Wanted::default() }
 }
 
 fn keyring(listener: Listener) -> Keyring {
@@ -137,6 +138,9 @@ async fn the_certificate_is_chosen_by_name_and_the_first_is_the_default_rfc6066_
             let version = if versions == [&TLS13] { "TLSv1.3" } else { "TLSv1.2" };
             assert!(served.info.version == version && served.info.cipher.starts_with("TLS_"), "{:?}", served.info);
             assert_eq!(served.info.client, None, "nobody asked");
+            // RFC 5929 4.1: rcgen signs with SHA-256.
+            let own = &connected.get_ref().1.peer_certificates().expect("shown")[0];
+            assert_eq!(served.info.end_point.as_deref(), Some(&*Sha256::digest(own)));
         }
         // Its client looks at names; a mail server's mostly does not.
         let (served, connected) = shake(&keyring, &client, "a.b.other.example").await;
@@ -240,7 +244,7 @@ async fn hosts_are_believed_as_routes_say() {
     let ca = Trust::File(stage.path("ca.pem"));
     let authorities = vec![stage.path("ca.pem")];
     let client = Keyring::default();
-    client.put(Reading::of(&Wanted { listeners: Vec::new(), authorities }).expect("roots"), &Collected::default());
+    client.put(Reading::of(&Wanted { authorities, ..Wanted::default() }).expect("roots"), &Collected::default());
     for (name, server, host, verified) in [
         ("its own", stage.sign("one", &["mx.example", "192.0.2.1"], 2100), "mx.example", true),
         ("its address", stage.sign("two", &["mx.example", "192.0.2.1"], 2100), "192.0.2.1", true),
@@ -259,7 +263,7 @@ async fn hosts_are_believed_as_routes_say() {
     assert!(why.ends_with("ca.pem was not read"), "{why}");
     let why = reach(&client, &server, "no name at all", &ca).await.err().expect("no name");
     assert!(why.starts_with("no name at all: "), "{why}");
-    let gone = Wanted { listeners: Vec::new(), authorities: vec![stage.path("gone.pem")] };
+    let gone = Wanted { authorities: vec![stage.path("gone.pem")], ..Wanted::default() };
     assert!(Reading::of(&gone).err().expect("it is told").contains("gone.pem can't be read"));
 }
 

@@ -45,8 +45,7 @@ impl HyperClient {
     }
 
     /// Trusts these alone.
-    #[cfg(test)]
-    pub(super) fn trusting(net: Arc<dyn Net>, roots: RootCertStore) -> Self {
+    pub(in crate::edge) fn trusting(net: Arc<dyn Net>, roots: RootCertStore) -> Self {
         Self { net, tls: OnceLock::from(client_config(roots)) }
     }
 

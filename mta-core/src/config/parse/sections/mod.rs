@@ -1,5 +1,6 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
+pub(in crate::config::parse) mod acme;
 pub(in crate::config::parse) mod feedback;
 mod listener;
 mod public;
@@ -48,6 +49,7 @@ pub(in crate::config) fn unset() -> Config {
         data_dir: PathBuf::new(),
         listeners: Vec::new(),
         tls: Tls::default(),
+        acme: None,
         http: Vec::new(),
         relay: Relay::default(),
         auth: Auth::default(),
@@ -192,6 +194,7 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.tls, TLS);
         },
     },
+    Key { name: "acme", read: |c, v| c.acme = acme::acme(v) },
     Key { name: "http", read: |c, v| put(&mut c.http, v.list("an [[http]] table", public::http)) },
     Key {
         name: "relay",

@@ -195,6 +195,7 @@ impl ClientTls for World {
         self.handshakes.lock().expect("whole").push((host.to_owned(), trust.clone()));
         let info = TlsInfo {
             exporter: None,
+            end_point: None,
             version: "TLSv1.3",
             cipher: "TLS_AES_256_GCM_SHA384",
             server_name: None,

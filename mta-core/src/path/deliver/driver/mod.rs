@@ -3,6 +3,7 @@
 mod connection;
 mod connections;
 mod parts;
+mod requirement;
 mod transport;
 mod way;
 

@@ -4,6 +4,7 @@
 use super::connection::{Connection, look_for_8bit};
 use super::connections::Connections;
 use super::parts::Parts;
+use super::requirement::Requirement;
 use super::way::Way;
 use crate::base::event::Event;
 use crate::base::fault::Scope;
@@ -41,8 +42,10 @@ pub(super) struct Transport<'a> {
     attempt: &'a Attempt,
     rendered: Rendered,
     way: Way<'a>,
+    /// What the message itself wants of TLS.
+    requirement: Requirement,
     /// What its connections want of TLS.
-    tls: &'a Outgoing,
+    tls: Outgoing,
     /// Where the present connection goes; none for one from the pool.
     target: Option<Target>,
     /// The reverse path that leads back to the copy, where it has one.
@@ -69,6 +72,7 @@ impl<'a> Transport<'a> {
         copy: Copy,
         rendered: Rendered,
     ) -> Self {
+        let requirement = Requirement::of(attempt);
         Self {
             parts,
             connections,
@@ -76,7 +80,8 @@ impl<'a> Transport<'a> {
             attempt,
             rendered,
             way: Way::new(parts, config, &attempt.hop),
-            tls: config.tls_to(&attempt.hop),
+            requirement,
+            tls: requirement.strengthen(config.tls_to(&attempt.hop), &attempt.hop),
             target: None,
             reverse_path: copy.reverse_path,
             pending: copy.recipients,
@@ -111,7 +116,7 @@ impl<'a> Transport<'a> {
     async fn idle(&mut self) -> Option<Connection> {
         loop {
             let connection = self.connections.idle(&self.attempt.hop).await?;
-            if connection.wanted == *self.tls {
+            if connection.wanted == self.tls && self.obstacle(&connection).is_none() {
                 return Some(connection);
             }
             self.connections.say_goodbye(connection);
@@ -147,7 +152,7 @@ impl<'a> Transport<'a> {
     /// Connects and exchanges greetings. A refusal is of this host alone: the next one may take the mail (RFC 5321 3.1
     /// and 5.1).
     async fn open(&mut self, target: &Target) -> Option<Connection> {
-        let protect = match self.tls {
+        let protect = match &self.tls {
             Outgoing::Off => Protect::Never,
             Outgoing::Opportunistic => Protect::IfOffered,
             Outgoing::Required | Outgoing::Verify(_) => Protect::Always,
@@ -155,7 +160,7 @@ impl<'a> Transport<'a> {
         let connection = self.greet(target, protect).await?;
         match connection.client.ended() {
             // Mail in clear is better than none, as long as nobody said else.
-            Some(Ended::Unprotected(why)) if *self.tls == Outgoing::Opportunistic => {
+            Some(Ended::Unprotected(why)) if self.tls == Outgoing::Opportunistic => {
                 self.tell_failed(target, &format!("{why}; once more in clear"));
                 let again = self.greet(target, Protect::Never).await?;
                 self.greeted(target, again)
@@ -193,15 +198,29 @@ impl<'a> Transport<'a> {
 
     /// The session, if the host let us in.
     fn greeted(&mut self, target: &Target, connection: Connection) -> Option<Connection> {
-        match connection.client.ended() {
+        let ended = match connection.client.ended() {
+            None => self.obstacle(&connection),
+            Some(Ended::Unprotected(reply)) => Some(self.requirement.unprotected(reply.clone())),
+            Some(ended) => Some(said(ended)),
+        };
+        match ended {
             None => Some(connection),
-            Some(ended) => {
-                let reply = said(ended);
+            Some(reply) => {
+                // The host is well: other messages may go there.
+                if connection.client.ended().is_none() {
+                    self.reached = true;
+                    self.connections.say_goodbye(connection);
+                }
                 self.tell_failed(target, &reply.to_string());
                 self.note_failure(reply);
                 None
             }
         }
+    }
+
+    /// Why this message can't go by that connection.
+    fn obstacle(&self, connection: &Connection) -> Option<Reply> {
+        self.requirement.obstacle(&connection.wanted, connection.client.capabilities())
     }
 
     async fn dial(&self, target: &Target) -> Result<Box<dyn Socket>, String> {

@@ -30,8 +30,10 @@ impl Session {
 
     /// What the connection can be known again by.
     fn bindings(&self) -> Bindings {
-        let exporter = self.tls().and_then(|tls| tls.exporter).map(Into::into);
-        Bindings { server_end_point: None, exporter }
+        let tls = self.tls();
+        let exporter = tls.and_then(|tls| tls.exporter).map(Into::into);
+        let server_end_point = tls.and_then(|tls| tls.end_point.clone()).map(Into::into);
+        Bindings { server_end_point, exporter }
     }
 
     /// The mechanisms that EHLO announces: none where AUTH would be refused whatever it says.

@@ -13,6 +13,7 @@ mod state;
 mod submission;
 mod tls;
 mod verification;
+mod xclient;
 
 use super::doors::Doors;
 use super::replies;
@@ -59,6 +60,8 @@ pub enum Effect {
     CheckPassword,
     /// The client has shown who it is: tell policy [`Session::user`].
     Authenticated,
+    /// The client is another from here on: what policy knew of the one before is over, and it is to meet this one.
+    Renewed,
     /// The client named itself: tell policy [`Session::helo`].
     Named,
     /// The transaction ended, and policy was asked in it: tell it so.
@@ -87,7 +90,10 @@ pub struct Session {
     /// As it stood at the last MAIL.
     config: Arc<Config>,
     listener: Arc<Listener>,
+    /// The client, as far as is known: who connected, or for whom that speaks.
     peer: SocketAddr,
+    /// Who connected.
+    origin: SocketAddr,
     id: Box<str>,
     state: State,
     framer: LineFramer,
@@ -125,6 +131,7 @@ impl Session {
             config,
             listener,
             peer,
+            origin: peer,
             id,
             state: State::Waiting(Answer::Connect),
             framer: LineFramer::default(),
@@ -176,6 +183,12 @@ impl Session {
             tls: self.tls.clone(),
             user: self.user().map(Into::into),
         }
+    }
+
+    /// The client, as far as is known.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     /// The client's name, once it said one.
@@ -337,6 +350,7 @@ impl Session {
                 self.say(&replies::BYE);
                 self.close("quit");
             }
+            Command::Xclient(told) => self.xclient(*told),
             Command::Auth { mechanism, initial } => self.auth(mechanism, initial.as_ref()),
             // RFC 5321 3.5.2 lets EXPN be left out; STARTTLS comes here where it is not announced (RFC 3207 4).
             Command::Expn | Command::StartTls => self.refuse(verb, &replies::NOT_IMPLEMENTED),

@@ -5,7 +5,7 @@ use super::submission;
 use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
-use crate::base::flow::entry::{Entry, OURS_TAG, Progress};
+use crate::base::flow::entry::{Entry, OURS_TAG, Progress, REQUIRETLS_TAG};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::policy::{DataVerdict, Disposition, Hook, Submission};
 use crate::base::mail::address::Address;
@@ -216,6 +216,10 @@ impl Session {
         };
         if is_ours {
             tags.push((OURS_TAG.into(), Box::default()));
+        }
+        // RFC 8689 4.1.
+        if transaction.requires_tls {
+            tags.push((REQUIRETLS_TAG.into(), Box::default()));
         }
         // Our results stand above the field of the hop that they are about (RFC 8601 5).
         let trace = match transaction.verified.take() {

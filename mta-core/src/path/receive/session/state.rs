@@ -97,6 +97,8 @@ pub(super) struct Transaction {
     pub(super) tenant: Option<Arc<str>>,
     /// Client or sender have said whose; otherwise the recipients do.
     pub(super) tenant_known: bool,
+    /// By REQUIRETLS.
+    pub(super) requires_tls: bool,
     pub(super) announced_bytes: Option<u64>,
     /// A RCPT was refused: "no valid recipients" is then the better answer.
     pub(super) refused_rcpt: bool,

@@ -9,6 +9,7 @@ mod splits;
 mod tls;
 mod verification;
 mod world;
+mod xclient;
 
 use super::session::{Effect, Session};
 use crate::base::flow::policy::SessionPolicy;
@@ -137,6 +138,10 @@ impl Bench {
                 None => {}
             },
             Effect::Secured => policy.secured(session.tls().expect("it is protected")),
+            Effect::Renewed => {
+                policy.disconnected();
+                policy = self.world.doors.policy.session(session.info());
+            }
             Effect::CheckPassword => {
                 let (name, password) = session.claim().expect("there is a password");
                 let checked = self.world.doors.auth.check(session.info().peer.ip(), &name, password);
