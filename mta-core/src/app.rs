@@ -16,7 +16,6 @@ use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::mail::tie::Key;
 use crate::base::world::Observe;
-use crate::base::world::metrics::Measure;
 use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
@@ -42,9 +41,9 @@ use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
 use crate::report::driver::Reporter;
-use ports::{AcmePort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
+use ports::{AcmePort, PublicPort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
-use stages::{Guards, World, deliverer, host, queue_doors, receive_doors, reporter};
+use stages::{Guards, Promised, World, deliverer, host, queue_doors, receive_doors, reporter};
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
@@ -65,7 +64,10 @@ const SUPPRESSION: &str = "suppression";
 /// Where what is counted for reports is kept, in the data directory.
 const REPORTS: &str = "reports";
 
-/// The size of a file of any of them, in octets.
+/// The journal of MTA-STS policies, in the data directory.
+const POLICIES: &str = "mta-sts";
+
+/// The size of a file of one of these, in octets.
 const PLUGIN_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long sessions may take to say 421 when the drain's limit has passed.
@@ -73,6 +75,9 @@ const CUT_LIMIT: Duration = Duration::from_secs(2);
 
 /// How long plugins may take for the last that they are told.
 const TELL_LIMIT: Duration = Duration::from_secs(2);
+
+/// Of each thread that serves: guests recurse on it, and are stopped long before its end. Only what is used takes memory.
+const STACK_BYTES: usize = 4 << 20;
 
 /// How long the last log lines may take.
 const LOG_FLUSH_LIMIT: Duration = Duration::from_secs(2);
@@ -153,7 +158,7 @@ pub fn rebuild_spool(options: ServeOptions) -> Result<(), String> {
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
     let workers = available_parallelism().map_or(1, usize::from);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(workers).thread_name("mailwright").enable_all();
+    runtime.worker_threads(workers).thread_name("mailwright").thread_stack_size(STACK_BYTES).enable_all();
     runtime.build().map_err(|error| format!("no threads: {error}"))
 }
 
@@ -201,18 +206,18 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
-        let users = shelf.users();
+        let (users, secrets) = (shelf.users(), shelf.secrets());
+        let promised = Promised { kept: open_journal(&config, POLICIES)?, results: Arc::<Reporter>::clone(&reporter) };
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let acme = bind_acme(&config, &*world.net)?;
-        let counting: Vec<Arc<dyn Measure>> = vec![
+        let metrics = Arc::new(Metrics(vec![
             Arc::<Tally>::clone(log.tally()),
             Arc::<Suppressor>::clone(&suppressor),
             Arc::<Keyring>::clone(&keyring),
             Arc::<Reporter>::clone(&reporter),
             Arc::new(host.clone()),
-        ];
-        let metrics = Arc::new(Metrics(counting));
+        ]));
         serve_metrics(&config, &*world.net, &*world.observe, &metrics, &mut beside)?;
 
         let (admit, admitted) = mpsc::channel(ADMISSIONS_MAX);
@@ -224,7 +229,7 @@ impl Server {
         issue_certificates(acme, &config, &world, &mut beside);
         out_by(&spool, &host, &reporter, &config);
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key);
+        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, promised).await?;
         run_beside(&host, &deliver, &reporter, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
@@ -236,9 +241,8 @@ impl Server {
             operations(operate, &reloads, (suppressor, Arc::<Reporter>::clone(&reporter)), &world, metrics);
         serve_operators(control, operations, &reloads, &mut beside);
 
-        let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
-        let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let guards = Guards { key, keyring, users, reporter: Arc::clone(&reporter) };
+        let web = serve_public(public, &policy, &world);
+        let guards = Guards { key, keyring, users, secrets, reporter: Arc::clone(&reporter) };
         let doors = receive_doors(&spool, policy, &config, &world, guards)?;
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
@@ -413,6 +417,12 @@ fn run_beside(host: &Host, deliver: &Arc<Deliverer>, reporter: &Arc<Reporter>, b
 fn out_by(spool: &Arc<spool::SpoolDoor>, host: &Host, reporter: &Reporter, config: &watch::Sender<Arc<Config>>) {
     host.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
     reporter.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
+}
+
+/// The public HTTP ports, where plugins answer.
+fn serve_public(ports: Vec<PublicPort>, policy: &Arc<dyn Policy>, world: &World) -> Web {
+    let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
+    Web::start(http::Doors { policy: Arc::clone(policy), observe, clock }, ports)
 }
 
 /// What operators do while it runs: by the socket, and by the files that they change.

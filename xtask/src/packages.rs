@@ -17,6 +17,8 @@ const WANTED: &[(&str, &str)] = &[
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
     // An authority that speaks ACME.
     ("pebble", "pebble"),
+    ("knotd", "knot"),
+    ("slapd", "slapd"),
     ("python3", "python3"),
     // It verifies our signatures, of both kinds.
     ("dkimverify", "python3-dkim"),
@@ -138,6 +140,7 @@ mod tests {
                 "clang",
                 "dovecot-core",
                 "dovecot-lmtpd",
+                "knot",
                 "libnet-ssleay-perl",
                 "lld",
                 "npm",
@@ -148,6 +151,7 @@ mod tests {
                 "python3-dkim",
                 "python3-nacl",
                 "python3-pip",
+                "slapd",
                 "swaks"
             ]
         );

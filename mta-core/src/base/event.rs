@@ -77,6 +77,8 @@ pub enum Event<'a> {
     AuthSucceeded { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: &'a str },
     /// A client could not, or was not let; the user is named where there is such a one.
     AuthFailed { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: Option<&'a str>, why: &'a str },
+    /// Who knows users or tokens does not answer, or not in its words: clients are told to come again.
+    AuthUnanswered { of: &'a str, host: &'a str, why: &'a str },
     /// A message from outside was verified: what came of it.
     Verified { session: &'a str, id: QueueId, results: Told<'a>, took_ms: u64 },
     /// A message is durable and its 250 is on the way.
@@ -179,6 +181,12 @@ pub enum Event<'a> {
     ConnectFailed { hop: &'a str, address: SocketAddr, why: &'a str },
     /// The next hop's names could not be looked up.
     LookupFailed { hop: &'a str, name: &'a str, why: &'a str },
+    /// A domain's MTA-STS policy was fetched, and is another than the one before.
+    StsPolicy { domain: &'a str, mode: &'a str, id: &'a str },
+    /// What a domain promises of its TLS could not be had, or is not kept by a host.
+    TlsPolicyFailed { domain: &'a str, policy: &'a str, host: Option<&'a str>, why: &'a str },
+    /// The name servers pass no signatures on: there is no DANE for now.
+    DnssecUnavailable { why: &'a str },
     /// A mail loop: the best exchanger is this machine.
     LoopFound { hop: &'a str, address: IpAddr },
 
@@ -381,6 +389,7 @@ kinds! {
     CommandRefused "command-refused" Debug,
     AuthSucceeded "auth-succeeded" Info,
     AuthFailed "auth-failed" Info,
+    AuthUnanswered "auth-unanswered" Error,
     Verified "verified" Info,
     Accepted "accepted" Info,
     MessageRefused "message-refused" Info,
@@ -404,6 +413,9 @@ kinds! {
     Finished "finished" Debug,
     ConnectFailed "connect-failed" Info,
     LookupFailed "lookup-failed" Info,
+    StsPolicy "sts-policy" Info,
+    TlsPolicyFailed "tls-policy-failed" Warn,
+    DnssecUnavailable "dnssec-unavailable" Warn,
     LoopFound "loop-found" Warn,
     SpoolOpened "spool-opened" Info,
     SpoolRebuilding "spool-rebuilding" Warn,

@@ -3,6 +3,7 @@
 mod an_authority_issues_the_certificate;
 mod certificates_are_renewed_while_mail_flows;
 mod clients_speak_tls;
+mod domains_say_who_their_hosts_are;
 mod mail_goes_out_as_its_route_wants;
 mod messages_require_tls_themselves;
 mod nothing_in_clear_gets_inside;

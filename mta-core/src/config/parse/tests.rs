@@ -367,16 +367,17 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let feedback = "[feedback]\ndomain = \"bounces.example\"\n";
     let report = "[report]\naddress = \"dmarc@example.org\"\n";
     let acme = "[acme]\ndirectory = \"https://ca.example/dir\"\nnames = [\"mx.example\"]\naccept_terms = true\n";
-    let plain = format!("{LEAST}{http}{feedback}{report}{acme}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
+    let oauth = "[auth.oauth]\njwks_url = \"https://a.b/\"\nissuer = \"a\"\naudience = \"b\"\n";
+    let plugin = "[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n";
+    let plain = [LEAST, http, feedback, report, acme, oauth, plugin].concat();
     let as_set = |sets: &[String]| format!("{:?}", parse("f", &plain, sets).map_err(|problems| problems.to_string()));
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
-            section = heading
-                .trim_matches('`')
-                .replace("plugin", "plugin.p")
-                .replace("http", "http.web")
-                .replace("listener", "listener.mx");
+            section = heading.trim_matches('`').replace("plugin", "plugin.p").replace("listener", "listener.mx");
+            if section == "http" {
+                section += ".web";
+            }
         }
         let cells: Vec<&str> = line.split(" | ").collect();
         if let [key, default, _] = cells.as_slice()

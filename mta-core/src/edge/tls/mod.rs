@@ -2,9 +2,10 @@
 //! and anew when their files change.
 
 pub mod acme;
+mod dane;
 mod end_point;
 mod identity;
-mod outgoing;
+pub(in crate::edge) mod outgoing;
 mod peer;
 mod side;
 #[cfg(test)]
@@ -17,7 +18,7 @@ use crate::base::time::UnixMillis;
 use crate::base::world::Observe;
 use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use crate::base::world::net::Socket;
-use crate::base::world::tls::{ClientTls, Secured, ServerTls, Trust};
+use crate::base::world::tls::{ClientTls, Secured, ServerTls, Trust, Unsecured};
 use crate::config::model::Config;
 use crate::config::model::listener::Listener;
 use crate::edge::supplies::file::{self, Version};
@@ -73,10 +74,14 @@ impl Wanted {
     pub fn of(config: &Config) -> Self {
         let named = config.routes.iter().filter_map(|route| match route.tls.as_ref()?.trust() {
             Trust::File(path) => Some(path.clone()),
-            Trust::Anyone | Trust::System => None,
+            Trust::Anyone | Trust::System | Trust::Dane(_) => None,
+        });
+        let directory = config.auth.ldap.as_ref().and_then(|ldap| match &ldap.trust {
+            Trust::File(path) => Some(path.clone()),
+            Trust::Anyone | Trust::System | Trust::Dane(_) => None,
         });
         let issuer = config.acme.as_ref();
-        let authorities = named.chain(issuer.and_then(|acme| acme.ca.clone())).collect();
+        let authorities = named.chain(directory).chain(issuer.and_then(|acme| acme.ca.clone())).collect();
         let awaited = issuer.map(|acme| acme.certificate().cert);
         Self { listeners: config.listeners.clone(), authorities, awaited }
     }
@@ -267,7 +272,12 @@ impl ServerTls for Keyring {
 }
 
 impl ClientTls for Keyring {
-    fn connect(&self, socket: Box<dyn Socket>, host: &str, trust: &Trust) -> Answer<'static, Result<Secured, String>> {
+    fn connect(
+        &self,
+        socket: Box<dyn Socket>,
+        host: &str,
+        trust: &Trust,
+    ) -> Answer<'static, Result<Secured, Unsecured>> {
         let outgoing = Arc::clone(&self.in_force().reading.outgoing);
         let (host, trust) = (host.to_owned(), trust.clone());
         Box::pin(async move { outgoing.connect(socket, &host, &trust).await })

@@ -17,8 +17,8 @@ use tokio_rustls::rustls::server::{Acceptor, ClientHello, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::SingleCertAndKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
-    CipherSuite, CommonState, Error, HandshakeKind, InvalidMessage, ProtocolVersion, RootCertStore, ServerConfig,
-    ServerConnection,
+    CertificateError, CipherSuite, CommonState, Error, HandshakeKind, InvalidMessage, ProtocolVersion, RootCertStore,
+    ServerConfig, ServerConnection,
 };
 use tokio_rustls::{LazyConfigAcceptor, TlsStream};
 
@@ -136,6 +136,7 @@ pub(super) fn words(error: &io::Error, other: &str) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => "what came is no TLS".to_owned(),
+        Some(Error::InvalidCertificate(CertificateError::Other(why))) => format!("invalid peer certificate: {}", why.0),
         Some(error) => error.to_string(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => format!("closed by {other}"),
         None => "connection lost".to_owned(),

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::base::fixtures::Wire;
+use crate::base::flow::tls_result::TlsFailure;
 use crate::config::model::listener::{CertificateFiles, TlsVersion};
 use crate::edge::observe::collect::Collected;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
@@ -232,7 +233,7 @@ async fn a_handshake_that_fails_says_why() {
 }
 
 /// Our client's handshake with our server.
-async fn reach(client: &Keyring, server: &Keyring, host: &str, trust: &Trust) -> Result<Secured, String> {
+async fn reach(client: &Keyring, server: &Keyring, host: &str, trust: &Trust) -> Result<Secured, Unsecured> {
     let (ours, theirs) = duplex(64 * 1024);
     let (connected, _served) = tokio::join!(client.connect(wire(theirs), host, trust), server.accept("mx", wire(ours)));
     connected
@@ -259,12 +260,36 @@ async fn hosts_are_believed_as_routes_say() {
     }
     let server = keyring(listener(vec![stage.sign("one", &["mx.example"], 2100)]));
     let other = Trust::File(stranger.path("ca.pem"));
-    let why = reach(&client, &server, "mx.example", &other).await.err().expect("it is in no route");
+    let why = reach(&client, &server, "mx.example", &other).await.err().expect("it is in no route").why;
     assert!(why.ends_with("ca.pem was not read"), "{why}");
-    let why = reach(&client, &server, "no name at all", &ca).await.err().expect("no name");
+    let why = reach(&client, &server, "no name at all", &ca).await.err().expect("no name").why;
     assert!(why.starts_with("no name at all: "), "{why}");
     let gone = Wanted { authorities: vec![stage.path("gone.pem")], ..Wanted::default() };
     assert!(Reading::of(&gone).err().expect("it is told").contains("gone.pem can't be read"));
+}
+
+#[tokio::test]
+async fn a_session_is_resumed_by_those_alone_who_believe_the_same() {
+    let (stage, stranger) = (Stage::new(), Stage::new());
+    let ca = Trust::File(stage.path("ca.pem"));
+    let authorities = vec![stage.path("ca.pem")];
+    let client = Keyring::default();
+    let wanted = Wanted { listeners: Vec::new(), authorities, awaited: None };
+    client.put(Reading::of(&wanted).expect("roots"), &Collected::default());
+    let server = keyring(listener(vec![stranger.sign("one", &["mx.example"], 2100)]));
+    for resumed in [false, true] {
+        let (ours, theirs) = duplex(64 * 1024);
+        let connecting = client.connect(wire(theirs), "mx.example", &Trust::Anyone);
+        let (connected, served) = tokio::join!(connecting, server.accept("mx", wire(ours)));
+        let (mut connected, mut served) = (connected.expect("anybody"), served.expect("it has a certificate").socket);
+        assert_eq!(connected.info.resumed, resumed);
+        // The ticket comes behind the handshake, before this.
+        served.write_all(b"2").await.expect("written");
+        served.flush().await.expect("flushed");
+        connected.socket.read_exact(&mut [0]).await.expect("read");
+    }
+    let refused = reach(&client, &server, "mx.example", &ca).await.err().expect("a stranger's");
+    assert_eq!(refused.failure, TlsFailure::CertificateNotTrusted);
 }
 
 fn refused(certificates: Vec<CertificateFiles>) -> String {

@@ -34,6 +34,8 @@ pub(super) struct Said {
     pub(super) names: Vec<Box<str>>,
     /// The hash function of its signature; none: it has none, or several.
     pub(super) signed_by: Option<Hash>,
+    /// The public key with its algorithm, as DER (`SubjectPublicKeyInfo`).
+    pub(super) key: Vec<u8>,
 }
 
 /// Reads a certificate in DER.
@@ -59,8 +61,7 @@ fn said(reader: &mut BERReaderSeq<'_, '_>) -> ASN1Result<Said> {
     }
     let (from, until) = reader.next().read_sequence(|reader| Ok((seconds(reader.next())?, seconds(reader.next())?)))?;
     let subject = subject(reader.next())?;
-    // The key.
-    reader.next().read_der()?;
+    let key = reader.next().read_der()?;
     for number in [1, 2] {
         reader.read_optional(|reader| {
             reader.read_tagged_implicit(Tag::context(number), |inner| inner.read_bitvec_bytes().map(drop))
@@ -70,7 +71,7 @@ fn said(reader: &mut BERReaderSeq<'_, '_>) -> ASN1Result<Said> {
     reader.read_optional(|reader| {
         reader.read_tagged(Tag::context(3), |reader| reader.read_sequence_of(|reader| extension(reader, &mut names)))
     })?;
-    Ok(Said { from, until, subject, names, signed_by: None })
+    Ok(Said { from, until, subject, names, key, signed_by: None })
 }
 
 fn seconds(reader: BERReader<'_, '_>) -> ASN1Result<i64> {

@@ -7,6 +7,8 @@ use crate::base::smtp::ehlo::Capabilities;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::tls::{Outgoing, Trust};
+use crate::path::deliver::trust::demand::Promise;
+use std::sync::Arc;
 
 /// RFC 8689 4.2.1 names both statuses.
 const NOT_OFFERED: Reply =
@@ -44,17 +46,25 @@ impl Requirement {
         }
     }
 
-    /// What connections are to want, of which the way wants this. Who names a host knows it by that name, so its certificate
-    /// can be asked for that; the names of mail exchangers come from the DNS. The field speaks against what is wanted of
-    /// exchangers in general, and not against what an operator says of one host.
-    pub(super) fn strengthen(self, configured: &Outgoing, hop: &NextHop) -> Outgoing {
-        match (self, hop.target(), configured) {
-            (Self::Required, _, Outgoing::Verify(trust)) => Outgoing::Verify(trust.clone()),
+    /// What connections are held to, where this is what is known of the next hop. Who names a host knows it by that name, so
+    /// its certificate can be asked for that; the names of mail exchangers come from the DNS, and their zones or their domain
+    /// must stand for them. The field speaks against what is wanted of exchangers in general (RFC 8689 4.2.2 names DANE and
+    /// MTA-STS), and not against what an operator says of one host.
+    pub(super) fn strengthen(self, promise: Arc<Promise>, hop: &NextHop) -> Arc<Promise> {
+        let configured = match (self, hop.target(), &promise.configured) {
+            (Self::None, ..) | (Self::Required, _, Outgoing::Verify(_)) => return promise,
             (Self::Required, NextHop::Mx(_), _) => Outgoing::Required,
             (Self::Required, _, _) => Outgoing::Verify(Trust::System),
-            (Self::Waived, NextHop::Mx(_), Outgoing::Required) => Outgoing::Opportunistic,
-            (Self::Waived | Self::None, _, configured) => configured.clone(),
-        }
+            (Self::Waived, NextHop::Mx(_), configured) => {
+                let configured = match configured {
+                    Outgoing::Required => Outgoing::Opportunistic,
+                    configured => configured.clone(),
+                };
+                return Arc::new(Promise { configured, sts: None, dane: false, domain: promise.domain.clone() });
+            }
+            (Self::Waived, _, _) => return promise,
+        };
+        Arc::new(Promise { configured, ..(*promise).clone() })
     }
 
     /// Why a host that let us in can't have it: it is not authenticated, or does not promise to hand it on so.
@@ -93,7 +103,6 @@ mod tests {
     use crate::base::mail::content::{Body, Content};
     use crate::base::mail::domain::Domain;
     use bytes::Bytes;
-    use std::sync::Arc;
 
     fn mx() -> NextHop {
         NextHop::Mx(Domain::parse("to.example").expect("a domain"))
@@ -150,7 +159,11 @@ mod tests {
             (Waived, relay(), &Outgoing::Required, Outgoing::Required),
             (Nothing, mx(), &Outgoing::Required, Outgoing::Required),
         ] {
-            assert_eq!(requirement.strengthen(configured, &hop), wanted, "{requirement:?} {hop}");
+            let promise = Promise { dane: true, ..Promise::configured(configured.clone()) };
+            let held = requirement.strengthen(Arc::new(promise), &hop);
+            assert_eq!(held.configured, wanted, "{requirement:?} {hop}");
+            // RFC 8689 4.2.2: the field counts more than what the domain and its zone promise.
+            assert_eq!(held.dane, !(requirement == Waived && matches!(hop, NextHop::Mx(_))), "{requirement:?} {hop}");
         }
         let (promises, silent) =
             (Capabilities { requiretls: true, ..Capabilities::default() }, Capabilities::default());

@@ -135,10 +135,10 @@ impl Driver {
             Effect::Secured | Effect::Authenticated | Effect::Renewed | Effect::Named | Effect::TransactionEnded => {
                 self.tell(&effect);
             }
-            Effect::CheckPassword => {
-                let Some((name, password)) = self.machine.claim() else { return };
+            Effect::CheckClaim => {
+                let Some(claim) = self.machine.claim() else { return };
                 let peer = self.machine.peer().ip();
-                let checked = self.doors.auth.check(peer, &name, password).await;
+                let checked = self.doors.auth.check(peer, claim).await;
                 let now = self.now();
                 self.machine.handle_checked(checked, now);
             }

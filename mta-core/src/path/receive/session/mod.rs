@@ -57,7 +57,7 @@ pub enum Effect {
     /// The connection is protected, and what was said before is forgotten: tell policy [`Session::tls`].
     Secured,
     /// Check [`Session::claim`]: [`Session::handle_checked`].
-    CheckPassword,
+    CheckClaim,
     /// The client has shown who it is: tell policy [`Session::user`].
     Authenticated,
     /// The client is another from here on: what policy knew of the one before is over, and it is to meet this one.
@@ -300,8 +300,11 @@ impl Session {
     fn next_line(&mut self, input: &mut &[u8]) -> bool {
         let smtputf8 = self.transaction.as_ref().is_some_and(|t| t.envelope.smtputf8);
         let bytes_max = self.config.limits.command_line_bytes_max;
-        let parsed = match self.framer.next(input, bytes_max) {
+        let parsed = match self.framer.next(input, bytes_max.max(self.auth_line_bytes_max())) {
             None => return false,
+            Some(Line::Complete(line)) if line.len() + 2 > bytes_max && verb_of(line) != "AUTH" => {
+                Err((verb_of(line), replies::LINE_TOO_LONG, false))
+            }
             Some(Line::Complete(line)) => {
                 Command::parse(line, smtputf8).map_err(|error| (verb_of(line), error.reply(), error.loses_track()))
             }

@@ -142,9 +142,9 @@ impl Bench {
                 policy.disconnected();
                 policy = self.world.doors.policy.session(session.info());
             }
-            Effect::CheckPassword => {
-                let (name, password) = session.claim().expect("there is a password");
-                let checked = self.world.doors.auth.check(session.info().peer.ip(), &name, password);
+            Effect::CheckClaim => {
+                let claim = session.claim().expect("something is shown");
+                let checked = self.world.doors.auth.check(session.info().peer.ip(), claim);
                 session.handle_checked(checked.now_or_never().expect("ready"), now);
             }
             Effect::Authenticated => policy.authenticated(session.user().expect("a user")),
