@@ -12,11 +12,11 @@ pub mod trial;
 use crate::base::event::Event;
 use crate::base::flow::attempt::Deliver;
 use crate::base::flow::operator::Operate;
+use crate::base::flow::operator::reports::OperateReports;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::mail::tie::Key;
 use crate::base::world::Observe;
-use crate::base::world::metrics::Measure;
 use crate::base::world::store::{Journal, Store, StoreFault};
 use crate::config::model::{Config, Engine};
 use crate::edge::config_file::ConfigFile;
@@ -41,9 +41,10 @@ use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
-use ports::{AcmePort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
+use crate::report::driver::Reporter;
+use ports::{AcmePort, PublicPort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
-use stages::{Guards, World, deliverer, host, queue_doors, receive_doors};
+use stages::{Guards, Promised, World, deliverer, host, queue_doors, receive_doors, reporter};
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
@@ -60,6 +61,9 @@ const PLUGIN_DATA: &str = "plugins";
 
 /// Where suppression lists are kept, in the data directory.
 const SUPPRESSION: &str = "suppression";
+
+/// Where what is counted for reports is kept, in the data directory.
+const REPORTS: &str = "reports";
 
 /// The journal of MTA-STS policies, in the data directory.
 const POLICIES: &str = "mta-sts";
@@ -115,7 +119,8 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
 /// Lines for people: what is wrong with the file, or else with each plugin.
 pub fn check(file: &ConfigFile) -> Result<(Config, Vec<String>), String> {
     let config = file.load()?;
-    let warnings = Certificates::of(&Wanted::of(&config))?.warnings();
+    let mut warnings = Certificates::of(&Wanted::of(&config))?.warnings();
+    warnings.extend(config.reports_unsigned());
     let wrong = runtime()?.block_on(async {
         let host =
             host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None, None)?;
@@ -176,6 +181,7 @@ struct Server {
     spool_tasks: spool::Tasks,
     deliver: Arc<Deliverer>,
     queue: JoinHandle<u64>,
+    reporter: Arc<Reporter>,
     stop_queue: watch::Sender<bool>,
     doors: Arc<Doors>,
     phase: watch::Sender<Phase>,
@@ -196,22 +202,23 @@ impl Server {
         let store = open_store(&config)?;
         let shelf = Arc::new(Shelf::default());
         let suppressor = Arc::new(open_suppression(&config, &world).await?);
+        let reporter = open_reports(&config, &world).await?;
         let key = supplies::key(&config.data_dir, &*world.dice)?;
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
         let (users, secrets) = (shelf.users(), shelf.secrets());
-        let kept = open_journal(&config, POLICIES)?;
+        let promised = Promised { kept: open_journal(&config, POLICIES)?, results: Arc::<Reporter>::clone(&reporter) };
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let acme = bind_acme(&config, &*world.net)?;
-        let counting: Vec<Arc<dyn Measure>> = vec![
+        let metrics = Arc::new(Metrics(vec![
             Arc::<Tally>::clone(log.tally()),
             Arc::<Suppressor>::clone(&suppressor),
             Arc::<Keyring>::clone(&keyring),
+            Arc::<Reporter>::clone(&reporter),
             Arc::new(host.clone()),
-        ];
-        let metrics = Arc::new(Metrics(counting));
+        ]));
         serve_metrics(&config, &*world.net, &*world.observe, &metrics, &mut beside)?;
 
         let (admit, admitted) = mpsc::channel(ADMISSIONS_MAX);
@@ -221,24 +228,23 @@ impl Server {
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let config = watch::Sender::new(Arc::new(config));
         issue_certificates(acme, &config, &world, &mut beside);
-        host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
+        out_by(&spool, &host, &reporter, &config);
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, kept).await?;
-        run_beside(&host, &deliver, &mut beside);
+        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, promised).await?;
+        run_beside(&host, &deliver, &reporter, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
         let parts = queue_doors(&spool, &deliver, &policy, &config, &world, &key);
         let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
         let reloads =
             Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&keyring), Arc::clone(&log)));
-        let following = Arc::clone(&reloads);
-        beside.spawn(async move { following.follow().await });
-        let operations = operations(operate, &reloads, suppressor, &world, metrics);
-        beside.spawn(async move { control.serve(Arc::new(operations)).await });
+        let operations =
+            operations(operate, &reloads, (suppressor, Arc::<Reporter>::clone(&reporter)), &world, metrics);
+        serve_operators(control, operations, &reloads, &mut beside);
 
-        let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
-        let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users, secrets })?;
+        let web = serve_public(public, &policy, &world);
+        let guards = Guards { key, keyring, users, secrets, reporter: Arc::clone(&reporter) };
+        let doors = receive_doors(&spool, policy, &config, &world, guards)?;
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
@@ -249,6 +255,7 @@ impl Server {
             spool_tasks,
             deliver,
             queue,
+            reporter,
             stop_queue,
             doors,
             phase,
@@ -315,6 +322,9 @@ impl Server {
         if let Err(fault) = self.host.save().await {
             self.log.event(Event::PluginDataUnkept { why: &fault.to_string() });
         }
+        if let Err(fault) = self.reporter.save().await {
+            self.log.event(Event::ReportsUnkept { why: &fault.to_string() });
+        }
         self.spool.close().await;
         self.spool_tasks.ended().await;
         self.beside.shutdown().await;
@@ -346,6 +356,11 @@ async fn open_suppression(config: &Config, world: &World) -> Result<Suppressor, 
     let journal = open_journal(config, SUPPRESSION)?;
     let opened = Suppressor::open(journal, Arc::clone(&world.clock), Arc::clone(&world.observe)).await;
     opened.map_err(|fault| unread(config, SUPPRESSION, &fault))
+}
+
+async fn open_reports(config: &Config, world: &World) -> Result<Arc<Reporter>, String> {
+    let opened = reporter(world, open_journal(config, REPORTS)?).await;
+    opened.map_err(|fault| unread(config, REPORTS, &fault))
 }
 
 /// The listeners' certificates, which are followed from here on.
@@ -390,18 +405,39 @@ async fn load_plugins(
 }
 
 /// What plugins and deliveries do beside the mail.
-fn run_beside(host: &Host, deliver: &Arc<Deliverer>, beside: &mut JoinSet<()>) {
+fn run_beside(host: &Host, deliver: &Arc<Deliverer>, reporter: &Arc<Reporter>, beside: &mut JoinSet<()>) {
     let (ticking, keeping, sweeper) = (host.clone(), host.clone(), Arc::clone(deliver));
+    let reporter = Arc::clone(reporter);
+    beside.spawn(async move { reporter.run().await });
     beside.spawn(async move { ticking.tick().await });
     beside.spawn(async move { keeping.keep().await });
     beside.spawn(async move { sweeper.sweep().await });
+}
+
+/// Mail that begins here goes out by the spool.
+fn out_by(spool: &Arc<spool::SpoolDoor>, host: &Host, reporter: &Reporter, config: &watch::Sender<Arc<Config>>) {
+    host.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
+    reporter.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
+}
+
+/// The public HTTP ports, where plugins answer.
+fn serve_public(ports: Vec<PublicPort>, policy: &Arc<dyn Policy>, world: &World) -> Web {
+    let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
+    Web::start(http::Doors { policy: Arc::clone(policy), observe, clock }, ports)
+}
+
+/// What operators do while it runs: by the socket, and by the files that they change.
+fn serve_operators(control: ControlSocket, operations: Operations, reloads: &Arc<Reloads>, beside: &mut JoinSet<()>) {
+    let following = Arc::clone(reloads);
+    beside.spawn(async move { following.follow().await });
+    beside.spawn(async move { control.serve(Arc::new(operations)).await });
 }
 
 /// What operators may ask.
 fn operations(
     operate: Arc<dyn Operate>,
     reloads: &Arc<Reloads>,
-    suppress: Arc<dyn Suppress>,
+    (suppress, reports): (Arc<dyn Suppress>, Arc<dyn OperateReports>),
     world: &World,
     metrics: Arc<Metrics>,
 ) -> Operations {
@@ -409,6 +445,7 @@ fn operations(
         operate,
         plugins: Arc::<Reloads>::clone(reloads),
         suppress,
+        reports,
         clock: Arc::clone(&world.clock),
         metrics,
         log: Arc::clone(reloads.log()),

@@ -8,4 +8,5 @@ pub mod base;
 pub mod config;
 pub mod edge;
 pub mod path;
+pub mod report;
 pub mod sandbox;

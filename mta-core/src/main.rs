@@ -32,6 +32,7 @@ fn run(command: Command) -> Result<(), String> {
         Command::Plugin { command } => cli::plugin::run(command),
         Command::Dkim { command } => cli::dkim::run(command),
         Command::Queue { command } => cli::queue::run(command),
+        Command::Report { command } => cli::report::run(command),
         Command::Suppression { command } => cli::suppression::run(command),
         Command::User { command } => cli::user::run(command),
         Command::Tls { command: TlsCommand::Policy { config, domain } } => {

@@ -3,12 +3,12 @@
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
-use crate::base::flow::tls_result::{TlsResults, Untold};
+use crate::base::flow::tls_result::TlsResults;
 use crate::base::mail::tie::Key;
 use crate::base::sasl::stored;
 use crate::base::world::dns::{Dns, SignedDns};
 use crate::base::world::net::Net;
-use crate::base::world::store::Journal;
+use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Delivery};
 use crate::edge::plugins::compiler::Compiler;
@@ -33,6 +33,7 @@ use crate::path::receive::doors::Doors;
 use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
 use crate::path::verify::driver::Verifier;
+use crate::report::driver::{self as report, Reporter};
 use crate::sandbox::Reach;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -73,6 +74,8 @@ pub(super) struct Guards {
     pub(super) users: Arc<Users>,
     /// Ours at those who know users too.
     pub(super) secrets: Arc<Secrets>,
+    /// Who tells authors' domains.
+    pub(super) reporter: Arc<Reporter>,
 }
 
 /// A host with its pulse, and no plugins yet.
@@ -102,9 +105,10 @@ pub(super) fn receive_doors(
     world: &World,
     guards: Guards,
 ) -> Result<Arc<Doors>, String> {
-    let Guards { key, keyring, users, secrets } = guards;
+    let Guards { key, keyring, users, secrets, reporter } = guards;
     let (clock, observe) = (Arc::clone(&world.clock), Arc::clone(&world.observe));
-    let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?;
+    let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?
+        .with_reports(reporter);
     let doors = Doors::new(
         config.subscribe(),
         Arc::<spool::SpoolDoor>::clone(spool) as Arc<dyn Spool>,
@@ -117,6 +121,18 @@ pub(super) fn receive_doors(
     let tls = Arc::<Keyring>::clone(&keyring);
     let users = authenticator(users, secrets, config.subscribe(), world, tls);
     Ok(Arc::new(doors.with_tls(keyring).with_users(users).with_verifier(Arc::new(verifier))))
+}
+
+/// What other domains are told, with what was counted before.
+pub(super) async fn reporter(world: &World, journal: Option<Arc<dyn Journal>>) -> Result<Arc<Reporter>, StoreFault> {
+    let parts = report::Parts {
+        dns: Arc::clone(&world.dns),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+        clock: Arc::clone(&world.clock),
+        dice: Arc::clone(&world.dice),
+        observe: Arc::clone(&world.observe),
+    };
+    Reporter::open(journal, parts).await.map(Arc::new)
 }
 
 /// Who knows the users, and checks what clients say.
@@ -160,6 +176,12 @@ pub(super) fn promises(
     })
 }
 
+/// What domains promise of the TLS of their hosts: where that is kept, and who tells them what became of it.
+pub(super) struct Promised {
+    pub(super) kept: Option<Arc<dyn Journal>>,
+    pub(super) results: Arc<dyn TlsResults>,
+}
+
 /// Deliver, with its keys.
 pub(super) async fn deliverer(
     world: &World,
@@ -168,9 +190,9 @@ pub(super) async fn deliverer(
     policy: &Arc<dyn Policy>,
     shelf: &Shelf,
     key: &Arc<Key>,
-    kept: Option<Arc<dyn Journal>>,
+    promised: Promised,
 ) -> Result<Arc<Deliverer>, String> {
-    let results: Arc<dyn TlsResults> = Arc::new(Untold);
+    let Promised { kept, results } = promised;
     let promises = Arc::new(promises(world, config, kept, Arc::clone(&results)));
     promises.recall().await.map_err(|fault| format!("the journal of MTA-STS policies: {fault}"))?;
     Ok(Arc::new(Deliverer::new(Parts {

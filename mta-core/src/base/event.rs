@@ -3,8 +3,11 @@
 //! The log line, the counter and the trace are all made from the same value, so they can't disagree. Texts that come
 //! from outside are made printable by whoever builds the event.
 
+mod level;
 #[cfg(test)]
 mod tests;
+
+pub use level::Level;
 
 use super::flow::policy::verify::Told;
 use super::mail::id::QueueId;
@@ -321,6 +324,25 @@ pub enum Event<'a> {
     SuppressionUnkept { why: &'a str },
     /// A part of the suppression lists can't be read; it was set aside.
     SuppressionDamaged { position: u64, why: &'a str },
+    /// A report to another domain is in the queue, to one of those whom it wants told.
+    ReportQueued { kind: &'a str, domain: &'a str, report: QueueId, to: &'a str, id: QueueId, results: u64 },
+    /// A server took one.
+    ReportPosted { kind: &'a str, domain: &'a str, report: QueueId, to: &'a str, results: u64 },
+    /// One of those that it is for does not get it; or, of none in particular, it is tried again or given up.
+    ReportUnsent {
+        kind: &'a str,
+        domain: &'a str,
+        report: QueueId,
+        to: Option<&'a str>,
+        why: &'a str,
+        again_in_ms: Option<u64>,
+    },
+    /// So many results are in no report, for want of room.
+    ReportsDropped { kind: &'a str, results: u64 },
+    /// What is counted for reports could not be written; it is tried again.
+    ReportsUnkept { why: &'a str },
+    /// A part of what was counted can't be read; it was set aside.
+    ReportsDamaged { position: u64, why: &'a str },
     /// Log lines were lost because their reader was too slow; mail does not wait for it.
     LogDropped { lines: u64 },
     /// An internal error that should not be: a bug in Mailwright.
@@ -434,6 +456,12 @@ kinds! {
     PluginDataDamaged "plugin-data-damaged" Error,
     SuppressionUnkept "suppression-unkept" Error,
     SuppressionDamaged "suppression-damaged" Error,
+    ReportQueued "report-queued" Info,
+    ReportPosted "report-posted" Info,
+    ReportUnsent "report-unsent" Warn,
+    ReportsDropped "reports-dropped" Warn,
+    ReportsUnkept "reports-unkept" Error,
+    ReportsDamaged "reports-damaged" Error,
     LogDropped "log-dropped" Warn,
     Bug "bug" Error,
 }
@@ -459,33 +487,6 @@ impl Event<'_> {
             Self::PluginLog { level: "warn", .. } => Level::Warn,
             Self::PluginLog { level: "debug", .. } => Level::Debug,
             _ => LEVELS[self.index()],
-        }
-    }
-}
-
-/// How loud an event is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// Somebody must act.
-    Error,
-    /// Somebody may have to act.
-    Warn,
-    /// The life of messages.
-    Info,
-    /// The life of sessions and connections.
-    Debug,
-}
-
-impl Level {
-    /// As in the log and in the configuration.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
         }
     }
 }

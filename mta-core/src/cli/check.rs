@@ -72,6 +72,9 @@ fn summary(config: &Config) -> Lines {
         };
         lines.add("dkim", format_args!("{}._domainkey.{}{whose}", key.selector, key.domain));
     }
+    if let Some(report) = &config.report {
+        lines.add("reports", format_args!("from {}", report.address));
+    }
     for plugin in &config.plugins {
         lines.add("plugin", format_args!("{} from {}", plugin.name, plugin.source));
     }

@@ -5,6 +5,7 @@ pub(crate) mod config_args;
 pub(crate) mod dkim;
 pub(crate) mod plugin;
 pub(crate) mod queue;
+pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod suppression;
 pub(crate) mod tls;
@@ -16,6 +17,7 @@ use dkim::command::DkimCommand;
 use mta_core::base::flow::operator::Selection;
 use mta_core::base::mail::id::QueueId;
 use plugin::command::PluginCommand;
+use report::command::ReportCommand;
 use std::io::{self, Write};
 use suppression::command::SuppressionCommand;
 use user::command::UserCommand;
@@ -48,6 +50,11 @@ pub(crate) enum Command {
     Suppression {
         #[command(subcommand)]
         command: SuppressionCommand,
+    },
+    /// See what other domains would be told of their mail and of connections to them, and tell them now.
+    Report {
+        #[command(subcommand)]
+        command: ReportCommand,
     },
     /// See and change who may authenticate: the file of users that the server follows.
     User {

@@ -7,6 +7,7 @@ pub mod parse;
 pub mod places;
 pub mod schema;
 pub(crate) mod tenants;
+mod warnings;
 
 /// For tests: a configuration in which nothing is set but our name, `mx.example.test`.
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod dkim;
 pub mod feedback;
 mod http;
 pub mod listener;
+pub mod report;
 pub mod verify;
 
 pub use super::matching::{DomainPattern, Network, UserPattern};
@@ -21,6 +22,7 @@ pub use dkim::DkimKey;
 pub use feedback::Feedback;
 pub use http::HttpListener;
 use listener::{Listener, Tls};
+use report::Reporting;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -78,6 +80,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// How mail from outside is verified.
     pub verify: Verification,
+    /// What other domains are told; none: nothing.
+    pub report: Option<Reporting>,
 }
 
 /// One of several that share this server.

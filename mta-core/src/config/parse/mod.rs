@@ -79,6 +79,7 @@ pub fn keys() -> Vec<String> {
         names("log", sections::LOG),
         names("metrics", sections::METRICS),
         names("verify", sections::verify::VERIFY),
+        names("report", sections::report::REPORT),
     ]
     .concat()
 }

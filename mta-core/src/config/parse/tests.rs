@@ -365,10 +365,11 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let page = include_str!("../../../../docs/configuration.md");
     let http = "[[http]]\nname = \"web\"\nbind = \"127.0.0.1:8080\"\n";
     let feedback = "[feedback]\ndomain = \"bounces.example\"\n";
+    let report = "[report]\naddress = \"dmarc@example.org\"\n";
     let acme = "[acme]\ndirectory = \"https://ca.example/dir\"\nnames = [\"mx.example\"]\naccept_terms = true\n";
     let oauth = "[auth.oauth]\njwks_url = \"https://a.b/\"\nissuer = \"a\"\naudience = \"b\"\n";
     let plugin = "[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n";
-    let plain = [LEAST, http, feedback, acme, oauth, plugin].concat();
+    let plain = [LEAST, http, feedback, report, acme, oauth, plugin].concat();
     let as_set = |sets: &[String]| format!("{:?}", parse("f", &plain, sets).map_err(|problems| problems.to_string()));
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {

@@ -80,8 +80,9 @@ impl Client {
     fn send(&mut self, request: &Request) -> Result<(), String> {
         let mut line = serde_json::to_vec(request).map_err(|error| error.to_string())?;
         line.push(b'\n');
-        // A reload compiles, within the plugins' own limits, and a recording waits for mail.
-        let waits = matches!(request, Request::PluginReload | Request::PluginRecord { .. });
+        // A reload compiles, within the plugins' own limits, a recording waits for mail, and reports for other servers.
+        let waits =
+            matches!(request, Request::PluginReload | Request::PluginRecord { .. } | Request::ReportSend { .. });
         let silence = if waits { None } else { Some(SILENCE_MAX) };
         self.stream.get_mut().set_read_timeout(silence).map_err(|error| self.lost(&error))?;
         self.stream.get_mut().write_all(&line).map_err(|error| self.lost(&error))

@@ -1,4 +1,4 @@
-//! The control socket: operators ask the running server about its queue, its plugins, its suppression lists and its figures, through a Unix socket in its data directory.
+//! The control socket: operators ask the running server about its queue, its plugins, its suppression lists, its reports and its figures, through a Unix socket in its data directory.
 //!
 //! Requests and answers are JSON, one object a line. An answer is any number of `row` lines and one line that ends it.
 
@@ -9,6 +9,7 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 
+use crate::base::flow::operator::reports::ReportRow;
 use crate::base::flow::operator::suppression::Reason;
 use crate::base::flow::operator::trial::{Differences, Recorded};
 use crate::base::flow::operator::{Selection, Serving};
@@ -76,6 +77,18 @@ pub enum Request {
         /// The address.
         address: String,
     },
+    /// The reports to other domains in the making and on their way.
+    ReportList,
+    /// What those for a domain would say.
+    ReportShow {
+        /// The domain.
+        domain: String,
+    },
+    /// Ends the period of a domain's reports and sends them.
+    ReportSend {
+        /// The domain.
+        domain: String,
+    },
     /// Which plugins serve.
     PluginList,
     /// Loads the plugins of the configuration anew.
@@ -123,6 +136,10 @@ pub enum Response {
         /// How many addresses were put on it, or taken off.
         addresses: u64,
     },
+    /// Reports to other domains. Ends the answer.
+    Reports(Vec<ReportRow>),
+    /// Texts for people: what reports say, or what came of them. Ends the answer.
+    Told(Vec<String>),
     /// Where shadows and canaries differ. Ends the answer.
     Differences(Vec<Differences>),
     /// Calls that were recorded; more lines follow.

@@ -2,6 +2,7 @@
 
 use super::row::{Message, Row};
 use super::{REQUEST_BYTES_MAX, Request, Response, Status, suppression};
+use crate::base::flow::operator::reports::OperateReports;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::operator::{Operate, OperatePlugins, Recording, Selection, Serving};
 use crate::base::time::UnixMillis;
@@ -45,6 +46,8 @@ pub struct Operations {
     pub plugins: Arc<dyn OperatePlugins>,
     /// The suppression lists.
     pub suppress: Arc<dyn Suppress>,
+    /// The reports to other domains.
+    pub reports: Arc<dyn OperateReports>,
     /// For ages.
     pub clock: Arc<dyn Clock>,
     /// For the events' counters.
@@ -182,6 +185,11 @@ impl Client {
             }
             Request::SuppressionRemove { list, address } => {
                 suppression::remove(&*operations.suppress, list, &address).await
+            }
+            Request::ReportList => Response::Reports(operations.reports.list()),
+            Request::ReportShow { domain } => Response::Told(operations.reports.show(&domain)),
+            Request::ReportSend { domain } => {
+                operations.reports.send(&domain).await.map_or_else(Response::Error, Response::Told)
             }
             Request::PluginList => Response::Serving(operations.plugins.serving()),
             Request::PluginReload => serving(operations.plugins.reload().await),

@@ -7,6 +7,7 @@ use crate::base::event::{Event, Level};
 use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Fate, LastFailure, Progress};
+use crate::base::flow::operator::reports::{OperateReports, ReportKind, ReportRow};
 use crate::base::flow::operator::suppression::Reason;
 use crate::base::flow::operator::trial::{RecordedCall, RecordedQuestion, Said};
 use crate::base::flow::operator::{Operate, OperatePlugins, Recording, ServingHook, ServingPlugin};
@@ -163,6 +164,32 @@ impl OperatePlugins for Plugins {
     }
 }
 
+/// One report, which is sent.
+struct Reports;
+
+impl OperateReports for Reports {
+    fn list(&self) -> Vec<ReportRow> {
+        vec![ReportRow {
+            id: "r".to_owned(),
+            kind: ReportKind::Tls,
+            domain: "a.test".to_owned(),
+            begin: "2026-01-01T00:00:00.000Z".to_owned(),
+            end: "2026-01-02T00:00:00.000Z".to_owned(),
+            due: None,
+            results: 2,
+            dropped: 1,
+        }]
+    }
+
+    fn show(&self, domain: &str) -> Vec<String> {
+        vec![format!("about {domain}")]
+    }
+
+    fn send<'a>(&'a self, domain: &'a str) -> Answer<'a, Result<Vec<String>, String>> {
+        Box::pin(std::future::ready(Err(format!("there is nothing to tell {domain}"))))
+    }
+}
+
 /// Suppression lists that live as long as the test.
 async fn lists() -> Suppressor {
     Suppressor::open(None, Arc::new(Fixed), Arc::new(Unheard)).await.expect("nothing is read")
@@ -184,6 +211,7 @@ async fn with_server<T: Send + 'static>(
         operate: Arc::<Queue>::clone(&queue),
         plugins: Arc::new(Plugins),
         suppress: Arc::new(lists().await),
+        reports: Arc::new(Reports),
         clock: Arc::new(Fixed),
         metrics: Arc::new(Metrics(vec![Arc::<Tally>::clone(log.tally())])),
         log: Arc::new(log),
@@ -404,4 +432,19 @@ async fn a_path_too_long_for_a_socket_is_told() {
     let path = socket_path(Path::new(&"d".repeat(120)));
     let error = ControlSocket::bind(&path).expect_err("too long");
     assert!(error.to_string().ends_with("choose a shorter data_dir"), "{error}");
+}
+
+#[tokio::test]
+async fn reports_are_listed_shown_and_sent() {
+    let ((listed, shown, sent), _) = with_server(0, |path| {
+        let mut client = Client::connect(path).expect("it serves");
+        let mut ask = |request| client.ask(&request, |_| Err("no row".to_owned()));
+        let domain = || "a.test".to_owned();
+        let listed = ask(Request::ReportList);
+        (listed, ask(Request::ReportShow { domain: domain() }), ask(Request::ReportSend { domain: domain() }))
+    })
+    .await;
+    assert_eq!(listed, Ok(Response::Reports(Reports.list())));
+    assert_eq!(shown, Ok(Response::Told(vec!["about a.test".to_owned()])));
+    assert_eq!(sent, Err("there is nothing to tell a.test".to_owned()));
 }

@@ -28,7 +28,7 @@ pub struct Tally {
 /// A family that is made of counts of events: name, help, label, and each label's value with its event.
 type MadeOfEvents = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
-const MADE_OF_EVENTS: [MadeOfEvents; 7] = [
+const MADE_OF_EVENTS: [MadeOfEvents; 8] = [
     (
         "mailwright_messages",
         "Messages that clients handed over, by what became of them then; notifications are our own.",
@@ -59,6 +59,12 @@ const MADE_OF_EVENTS: [MadeOfEvents; 7] = [
         "What came back about mail that went out, by what became of it.",
         "outcome",
         &[("told", "feedback"), ("idle", "feedback-idle"), ("untied", "feedback-untied")],
+    ),
+    (
+        "mailwright_report_copies",
+        "Reports to other domains, one for each that is to have it, by whether it went; tries that failed count, too.",
+        "outcome",
+        &[("queued", "report-queued"), ("posted", "report-posted"), ("unsent", "report-unsent")],
     ),
     (
         "mailwright_sessions",
@@ -175,7 +181,8 @@ impl Measure for Tally {
         let ended = (self.of("session-closed"), self.of("finished"));
         let open = self.of("session-opened").saturating_sub(ended.0);
         into.push(gauge("mailwright_sessions_open", "Sessions now.").with(&[], Value::Whole(open)));
-        let came = self.found.load(Ordering::Relaxed) + self.of("accepted") + self.of("notification-queued");
+        let ours = ["notification-queued", "submitted", "report-queued"].map(|event| self.of(event));
+        let came = self.found.load(Ordering::Relaxed) + self.of("accepted") + ours.iter().sum::<u64>();
         let queued = gauge("mailwright_queue_messages", "Messages in the queue now, held ones too.");
         into.push(queued.with(&[], Value::Whole(came.saturating_sub(ended.1))));
         let histogram = |name, help| Family::new(name, Kind::Histogram, help);
@@ -208,7 +215,7 @@ mod tests {
     #[test]
     fn what_is_made_of_events_names_events_that_there_are() {
         let named = MADE_OF_EVENTS.iter().flat_map(|(.., counted)| counted.iter().map(|(_, event)| *event));
-        for event in named.chain(["session-closed", "finished", "accepted", "notification-queued"]) {
+        for event in named.chain(["session-closed", "finished", "accepted", "notification-queued", "submitted"]) {
             assert!(NAMES.contains(&event), "{event}");
         }
     }
@@ -223,8 +230,10 @@ mod tests {
             tally.count(&Event::Accepted { session: "s", id, sender: "", recipients: 1, bytes: 500, peer, user: None });
         }
         tally.count(&Event::NotificationQueued { id, about: id, kind: "failed", to: "" });
+        tally.count(&Event::Submitted { id, plugin: "p", tenant: None, sender: "", recipients: 1, bytes: 1 });
+        tally.count(&Event::ReportQueued { kind: "dmarc", domain: "d", report: id, to: "", id, results: 1 });
         tally.count(&Event::Finished { id });
-        assert_eq!(value(&tally, "mailwright_queue_messages", None), Value::Whole(5));
+        assert_eq!(value(&tally, "mailwright_queue_messages", None), Value::Whole(7));
         assert_eq!(value(&tally, "mailwright_accepted_bytes", None), Value::Whole(1000));
         assert_eq!(value(&tally, "mailwright_messages", Some("accepted")), Value::Whole(2));
         assert_eq!(value(&tally, "mailwright_messages", Some("notification")), Value::Whole(1));

@@ -1,5 +1,6 @@
 //! What the DNS has answered about one message, and what is still to be asked.
 
+use crate::base::flow::policy::dmarc::DMARC;
 use crate::base::world::dns::{DnsFault, RecordKind};
 use mail_auth::common::parse::TxtRecordParser;
 use mail_auth::common::verify::DomainKey;
@@ -14,9 +15,6 @@ use std::time::Instant;
 
 /// Longest domain name in octets, without the final dot (RFC 1035 2.3.4).
 pub(super) const NAME_BYTES_MAX: usize = 253;
-
-/// Where a domain's DMARC policy is (RFC 9989 4.10).
-pub(super) const DMARC: &str = "_dmarc.";
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -150,6 +148,13 @@ impl Answers {
         }
         self.missing.borrow_mut().push(question);
         absent()
+    }
+
+    /// At which of these names this policy was found.
+    pub(super) fn place_of<'n>(&self, names: &'n [String], policy: &Dmarc) -> Option<&'n str> {
+        // Of two that say the same the one that was used counts, which is the very same.
+        let is_it = |name: &&String| matches!(self.read.get(name.as_str()), Some(Txt::Dmarc(found)) if std::ptr::eq(&**found, policy));
+        names.iter().find(is_it).map(String::as_str)
     }
 
     /// The name of which the library wanted to know whether it exists, if it did.

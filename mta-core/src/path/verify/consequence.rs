@@ -1,8 +1,9 @@
 //! What was found about a message, how it is told, and what is to be done (RFC 7372 3, RFC 9989 5).
 
 use super::message::forwarding::Chain;
-use super::message::policy::{Stand, Wish};
+use super::message::policy::Stand;
 use super::message::signatures::{Judged, Signed};
+use crate::base::flow::policy::dmarc::Wish;
 use crate::base::flow::policy::verify::{AuthResult, Consequence, Method, Outcome};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;

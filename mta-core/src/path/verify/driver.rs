@@ -3,12 +3,14 @@
 use super::answers::{Answers, Found, Question, Sought, Unknown};
 use super::client::{iprev, spf};
 use super::consequence::{Findings, consequence};
+use super::judged::judged;
 use super::message::policy::{self, Stand};
 use super::message::signatures::{Judged, Signed};
 use super::results::{field, forged};
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::verify::{Incoming, Outcome, Told, Verified, Verify};
+use crate::base::flow::policy::dmarc::{DmarcResults, Unreported, walk};
+use crate::base::flow::policy::verify::{Consequence, Incoming, Outcome, Told, Verified, Verify};
 use crate::base::mail::canonical;
 use crate::base::mail::content::Body;
 use crate::base::mail::domain::Domain;
@@ -39,6 +41,8 @@ pub struct Verifier {
     /// The library, with a resolver that knows no server: every answer is found before it would be asked.
     library: MessageAuthenticator,
     hashing: Semaphore,
+    /// Who tells authors' domains.
+    reports: Arc<dyn DmarcResults>,
 }
 
 /// One message's look-ups: what is known, and what may still be asked.
@@ -63,7 +67,14 @@ impl Verifier {
     ) -> Result<Self, String> {
         let nobody = ResolverConfig::from_name_servers(Vec::new());
         let library = MessageAuthenticator::new(nobody, ResolverOpts::default()).map_err(|fault| fault.to_string())?;
-        Ok(Self { config, dns, clock, observe, library, hashing: Semaphore::new(HASHING_MAX) })
+        let (hashing, reports) = (Semaphore::new(HASHING_MAX), Arc::new(Unreported));
+        Ok(Self { config, dns, clock, observe, library, hashing, reports })
+    }
+
+    /// The same, which tells there of each message that it judges by a domain's policy.
+    #[must_use]
+    pub fn with_reports(self, reports: Arc<dyn DmarcResults>) -> Self {
+        Self { reports, ..self }
     }
 
     async fn judge(&self, incoming: Incoming<'_>) -> Verified {
@@ -91,10 +102,19 @@ impl Verifier {
             results: Told(&results),
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         });
+        let consequence = consequence(rules, &findings);
+        // What its client is to send again is judged again, and counted then.
+        let is_settled = !matches!(&consequence, Consequence::Refuse(reply) if reply.is_transient());
+        if is_settled
+            && config.report.as_ref().is_some_and(|report| report.dmarc)
+            && let Some(judged) = judged(rules, &findings, &results, &incoming)
+        {
+            self.reports.judged(judged);
+        }
         Verified {
             field: field(&config.hostname, &results),
             edits: forged(&head, &config.hostname),
-            consequence: consequence(rules, &findings),
+            consequence,
             results: results.into(),
         }
     }
@@ -174,7 +194,7 @@ impl Inquiry<'_> {
         if let Some([author]) = signed.map(policy::authors).as_deref()
             && self.rules.dmarc != Use::Off
         {
-            wanted.extend(policy::walk(author).iter().map(|name| Question::texts(name)));
+            wanted.extend(walk(author).iter().map(|name| Question::texts(name)));
         }
         if self.rules.iprev != Use::Off {
             wanted.push(Question::new(Sought::Records(RecordKind::Ptr), &reverse_name(incoming.peer)));

@@ -8,6 +8,7 @@ mod answers;
 mod client;
 mod consequence;
 pub mod driver;
+mod judged;
 mod message;
 mod results;
 #[cfg(test)]

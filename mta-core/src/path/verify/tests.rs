@@ -6,13 +6,15 @@ use super::zones::Zones;
 use crate::base::event::Event;
 use crate::base::fixtures::address;
 use crate::base::flow::Answer;
+use crate::base::flow::policy::dmarc::{Disposition, DmarcResults, Judged, Override, Wish};
 use crate::base::flow::policy::verify::{Consequence, Incoming, Method, Outcome, Verified, Verify as _};
 use crate::base::mail::content::{Body, Content, ReadAt};
-use crate::base::mail::envelope::{BodyType, Envelope};
+use crate::base::mail::envelope::{BodyType, Envelope, Recipient};
 use crate::base::mail::header;
 use crate::base::mail::id::QueueId;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Observe};
+use crate::config::model::report::Reporting;
 use crate::config::model::verify::{OnTempError, Use, Verification};
 use crate::config::model::{Config, DomainPattern};
 use crate::config::parse::parse;
@@ -75,13 +77,29 @@ impl ReadAt for Disk {
     }
 }
 
+/// What authors' domains are told.
+#[derive(Default)]
+struct Reports(Mutex<Vec<Judged>>);
+
+impl DmarcResults for Reports {
+    fn judged(&self, judged: Judged) {
+        self.0.lock().expect("no panic").push(judged);
+    }
+}
+
 struct Bench {
     zones: Arc<Zones>,
     heard: Arc<Heard>,
+    reports: Arc<Reports>,
     config: Config,
     peer: &'static str,
     helo: &'static str,
     sender: Option<&'static str>,
+    recipients: Vec<&'static str>,
+}
+
+fn recipient(to: &&'static str) -> Recipient {
+    Recipient { address: address(to), notify: None, orcpt: None }
 }
 
 impl Bench {
@@ -93,10 +111,12 @@ impl Bench {
         Self {
             zones: Arc::new(Zones::new(zones)),
             heard: Arc::default(),
+            reports: Arc::default(),
             config,
             peer: ALLOWED,
             helo: "client.author.test",
             sender: Some("ann@author.test"),
+            recipients: Vec::new(),
         }
     }
 
@@ -113,9 +133,10 @@ impl Bench {
         let clock = Arc::new(Jumps { now, is_real: matches!(content.body, Body::Stored { .. }) });
         let verifier =
             Verifier::new(config, self.zones.clone(), clock, self.heard.clone()).expect("the library starts");
+        let verifier = verifier.with_reports(Arc::<Reports>::clone(&self.reports));
         let envelope = Envelope {
             sender: self.sender.map(address),
-            recipients: Vec::new(),
+            recipients: self.recipients.iter().map(recipient).collect(),
             body: BodyType::SevenBit,
             smtputf8: false,
             ret: None,
@@ -218,6 +239,80 @@ async fn quarantine_holds_and_none_and_tests_let_go_rfc9989_4_7() {
     assert_eq!(consequence("v=DMARC1; p=none").await, Consequence::Go);
     assert_eq!(consequence("v=DMARC1; p=reject; t=y").await, held);
     assert_eq!(consequence("v=DMARC1; p=quarantine; t=y").await, Consequence::Go);
+}
+
+/// What one message has its author's domain told, under this policy.
+async fn reported(policy: &str, message: &str, change: impl FnOnce(&mut Bench)) -> Vec<Judged> {
+    let mut bench = Bench::new(&ZONE.replace("v=DMARC1; p=reject", policy), enforcing);
+    bench.config.report = Some(Reporting::new(address("dmarc@here.test")));
+    bench.recipients = vec!["x@here.test", "y@here.test"];
+    change(&mut bench);
+    bench.verify(message).await;
+    std::mem::take(&mut *bench.reports.0.lock().expect("no panic"))
+}
+
+#[tokio::test]
+async fn the_author_s_domain_is_told_where_it_wants_to_be_rfc9990_3_1() {
+    let wanting = "v=DMARC1; p=reject; sp=quarantine; aspf=s; fo=1; rua=mailto:d@author.test";
+    let [passed] = &reported(wanting, SIGNED, |_| {}).await[..] else { panic!("one message") };
+    assert_eq!(
+        (&*passed.policy.domain, passed.policy.policy, passed.policy.subdomains),
+        ("author.test", Wish::Reject, Wish::Quarantine)
+    );
+    assert!(passed.policy.strict_spf && !passed.policy.strict_dkim && &*passed.policy.failure_options == "1");
+    let row = &passed.row;
+    assert_eq!((row.disposition, row.dkim, row.spf, &row.reason), (Disposition::Pass, true, true, &None));
+    assert_eq!((row.source, &*row.author, &*row.sender), ([192, 0, 2, 1].into(), "author.test", "author.test"));
+    assert_eq!(
+        (row.to.as_deref(), row.checked.clone()),
+        (Some("here.test"), Some(("author.test".into(), Outcome::Pass)))
+    );
+    let signatures: Vec<_> = row.signatures.iter().map(|one| (&*one.domain, &*one.selector, one.outcome)).collect();
+    assert_eq!(signatures, [("author.test", "rsa", Outcome::Pass), ("author.test", "ed", Outcome::Pass)]);
+
+    // A subdomain without a policy of its own is told of in the report to the one above.
+    let forged = "From: x@sub.author.test\n\nx\n";
+    let other = |bench: &mut Bench| (bench.peer, bench.sender) = (OTHER, None);
+    let [failed] = &reported(wanting, forged, other).await[..] else { panic!("one message") };
+    assert_eq!(
+        (&*failed.policy.domain, &*failed.row.author, &*failed.row.sender),
+        ("author.test", "sub.author.test", "")
+    );
+    assert_eq!((failed.row.disposition, failed.row.dkim, failed.row.spf), (Disposition::Quarantine, false, false));
+    let lenient = |bench: &mut Bench| {
+        bench.peer = OTHER;
+        bench.config.verify.dmarc = Use::Report;
+        bench.recipients.push("z@elsewhere.test");
+    };
+    let [let_go] = &reported(wanting, forged, lenient).await[..] else { panic!("one message") };
+    assert_eq!((let_go.row.disposition, &let_go.row.to), (Disposition::None, &None));
+    assert_eq!(let_go.row.reason.as_ref().map(|(kind, _)| *kind), Some(Override::LocalPolicy));
+
+    // Whoever does not want it, or where nothing is to be told, is not told; nor of what comes again.
+    assert_eq!(reported("v=DMARC1; p=reject", SIGNED, |_| {}).await, []);
+    assert_eq!(reported(wanting, SIGNED, |bench| bench.config.report = None).await, []);
+    let later = |bench: &mut Bench| {
+        (bench.peer, bench.config.verify.spf) = (OTHER, Use::Enforce);
+        bench.config.verify.on_temperror = OnTempError::Tempfail;
+        bench.sender = Some("ann@fails.test");
+        bench.zones = Arc::new(Zones::new(&format!(
+            "{}\nfails.test FAILS",
+            ZONE.replace("p=reject", "p=reject; rua=mailto:d@author.test")
+        )));
+    };
+    assert_eq!(reported(wanting, forged, later).await, []);
+}
+
+#[tokio::test]
+async fn whose_word_was_taken_is_told_rfc8617_7_2_2() {
+    let wanting = "v=DMARC1; p=reject; rua=mailto:d@author.test";
+    let trusting = |bench: &mut Bench| {
+        (bench.peer, bench.sender) = (OTHER, Some("friends-bounces@lists.test"));
+        bench.config.verify.trusted_sealers = vec![DomainPattern::new("lists.test")];
+    };
+    let [vouched] = &reported(wanting, FORWARDED, trusting).await[..] else { panic!("one message") };
+    assert_eq!(vouched.row.disposition, Disposition::None);
+    assert_eq!(vouched.row.reason, Some((Override::LocalPolicy, "arc=pass as[1].d=lists.test".into())));
 }
 
 #[tokio::test]

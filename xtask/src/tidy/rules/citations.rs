@@ -16,6 +16,7 @@ const PROTOCOL: &[&str] = &[
     "mta-core/src/path/deliver/",
     "mta-core/src/path/feedback/",
     "mta-core/src/path/settle/",
+    "mta-core/src/report/",
 ];
 
 /// Files in these folders that carry things and decide nothing that a protocol says.
@@ -24,6 +25,7 @@ const CARRIERS: &[&str] = &[
     "mta-core/src/path/deliver/pool.rs",
     "mta-core/src/path/receive/doors.rs",
     "mta-core/src/path/settle/schedule.rs",
+    "mta-core/src/report/page.rs",
 ];
 
 /// An RFC and the first number of a section; none: the RFC as a whole.

@@ -1,5 +1,6 @@
 //! What an operator asks of the running queue and of the plugins, and what is answered.
 
+pub mod reports;
 pub mod suppression;
 pub mod trial;
 

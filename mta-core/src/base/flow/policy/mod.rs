@@ -1,5 +1,6 @@
 //! Question and Verdict: what the stages ask of plugins, what plugins may answer, and policy's door.
 
+pub mod dmarc;
 pub mod feedback;
 pub mod public;
 pub mod verify;

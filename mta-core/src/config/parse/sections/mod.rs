@@ -4,6 +4,7 @@ pub(in crate::config::parse) mod acme;
 pub(in crate::config::parse) mod feedback;
 mod listener;
 mod public;
+pub(in crate::config::parse) mod report;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -67,6 +68,7 @@ pub(in crate::config) fn unset() -> Config {
         log: Log::default(),
         metrics: Metrics::default(),
         verify: crate::config::model::verify::Verification::default(),
+        report: None,
     }
 }
 
@@ -249,6 +251,7 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
         },
     },
     Key { name: "verify", read: verify::verify },
+    Key { name: "report", read: |c, v| c.report = report::report(v) },
 ];
 
 fn directory(text: &str) -> Result<PathBuf, String> {

@@ -1,13 +1,14 @@
 //! Whether the author's domain stands behind a message (RFC 9989), and what it wants of one behind which it does not.
 
-use super::super::answers::{Answers, DMARC, Unknown};
+use super::super::answers::{Answers, Unknown};
 use super::super::results::words;
 use super::signatures::{Judged, Signed};
+use crate::base::flow::policy::dmarc::{DMARC, Published, Wish, walk};
 use crate::base::flow::policy::verify::{AuthResult, Method, Outcome};
 use crate::base::world::dns::DnsFault;
 use futures_util::FutureExt as _;
-use mail_auth::dmarc::Policy;
 use mail_auth::dmarc::verify::DmarcParameters;
+use mail_auth::dmarc::{Alignment, Dmarc, Policy, Report};
 use mail_auth::{DkimOutput, DkimResult, DmarcResult, MessageAuthenticator, Parameters, SpfOutput, SpfResult};
 
 /// What the author's domain publishes, and whether it applies.
@@ -19,32 +20,25 @@ pub(in crate::path::verify) struct Stand {
     pub(in crate::path::verify) wish: Wish,
     /// The author's domain; empty where it is not known.
     pub(in crate::path::verify) domain: String,
+    /// Where its domain wants reports: what they say of the policy.
+    pub(in crate::path::verify) standing: Option<Standing>,
     why: String,
 }
 
-/// RFC 9989 4.7, `p`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::path::verify) enum Wish {
-    None,
-    Quarantine,
-    Reject,
+/// The policy that is published, and whether SPF and signatures speak for the author's domain.
+#[derive(Debug)]
+pub(in crate::path::verify) struct Standing {
+    pub(in crate::path::verify) policy: Published,
+    pub(in crate::path::verify) spf: bool,
+    pub(in crate::path::verify) dkim: bool,
 }
 
-impl Wish {
-    fn of(policy: Policy) -> Self {
-        match policy {
-            Policy::Reject => Self::Reject,
-            Policy::Quarantine => Self::Quarantine,
-            Policy::None | Policy::Unspecified => Self::None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Quarantine => "quarantine",
-            Self::Reject => "reject",
-        }
+/// As the library reads it.
+fn wish(policy: Policy) -> Wish {
+    match policy {
+        Policy::Reject => Wish::Reject,
+        Policy::Quarantine => Wish::Quarantine,
+        Policy::None | Policy::Unspecified => Wish::None,
     }
 }
 
@@ -59,13 +53,6 @@ pub(in crate::path::verify) fn authors(signed: &Signed<'_>) -> Vec<String> {
         }
     }
     domains
-}
-
-/// Where the policy of an author's domain may be (RFC 9989 4.10): its own name, and those above it, at most eight.
-pub(in crate::path::verify) fn walk(author: &str) -> Vec<String> {
-    let labels: Vec<&str> = author.split('.').collect();
-    let above = (1..labels.len()).filter(|from| labels.len() - from <= 7);
-    std::iter::once(0).chain(above).map(|from| format!("{DMARC}{}", labels[from..].join("."))).collect()
 }
 
 /// Judges by SPF's result for `spf_domain` and the signatures'.
@@ -85,7 +72,7 @@ pub(in crate::path::verify) fn judge(
         let wish = if fields > 1 { Wish::Reject } else { Wish::None };
         let how_many = if authors.is_empty() { "no author's domain" } else { "several authors' domains" };
         let why = format!("{how_many} in From");
-        return Ok(Stand { outcome: Outcome::PermError, wish, domain: String::new(), why });
+        return Ok(Stand { outcome: Outcome::PermError, wish, domain: String::new(), standing: None, why });
     }
     let spf_output = SpfOutput::new(spf.1.to_owned()).with_result(spf_result(spf.0));
     let dkim: Vec<DkimOutput<'_>> = dkim.iter().map(output).collect();
@@ -113,7 +100,33 @@ pub(in crate::path::verify) fn judge(
         DmarcResult::TempError(error) => (Outcome::TempError, words(&error)),
         DmarcResult::PermError(error) => (Outcome::PermError, words(&error)),
     };
-    Ok(Stand { outcome, wish: Wish::of(policy), domain: judged.domain().to_owned(), why })
+    let standing = judged.dmarc_record().filter(|record| !record.rua.is_empty()).and_then(|record| {
+        let names = walk(judged.domain());
+        let domain = answers.place_of(&names, record)?.strip_prefix(DMARC)?;
+        let (spf, dkim) = (judged.spf_result() == &DmarcResult::Pass, judged.dkim_result() == &DmarcResult::Pass);
+        Some(Standing { policy: published(domain, record), spf, dkim })
+    });
+    Ok(Stand { outcome, wish: wish(policy), domain: judged.domain().to_owned(), standing, why })
+}
+
+fn published(domain: &str, record: &Dmarc) -> Published {
+    Published {
+        domain: domain.into(),
+        policy: wish(record.p),
+        subdomains: wish(record.sp),
+        absent: wish(record.np),
+        tests: record.t,
+        strict_dkim: record.adkim == Alignment::Strict,
+        strict_spf: record.aspf == Alignment::Strict,
+        failure_options: match record.fo {
+            Report::All => "0",
+            Report::Any => "1",
+            Report::Dkim => "d",
+            Report::Spf => "s",
+            Report::DkimSpf => "d:s",
+        }
+        .into(),
+    }
 }
 
 /// Who only tests (RFC 9989 4.7, `t`) wants one step less.
@@ -154,7 +167,13 @@ fn spf_result(outcome: Outcome) -> SpfResult {
 impl Stand {
     /// It can't be known, because what DMARC is built on is not known.
     pub(in crate::path::verify) fn unknown(why: &str) -> Self {
-        Self { outcome: Outcome::TempError, wish: Wish::None, domain: String::new(), why: why.to_owned() }
+        Self {
+            outcome: Outcome::TempError,
+            wish: Wish::None,
+            domain: String::new(),
+            standing: None,
+            why: why.to_owned(),
+        }
     }
 
     /// As it is told (RFC 9989 10).
