@@ -72,6 +72,12 @@ fn summary(config: &Config) -> Lines {
         };
         lines.add("dkim", format_args!("{}._domainkey.{}{whose}", key.selector, key.domain));
     }
+    if let Some(key) = &config.arc {
+        lines.add("arc", format_args!("{}._domainkey.{}", key.selector, key.domain));
+    }
+    if let Some(srs) = &config.srs {
+        lines.add("srs", format_args!("in {}", srs.domain));
+    }
     for plugin in &config.plugins {
         lines.add("plugin", format_args!("{} from {}", plugin.name, plugin.source));
     }

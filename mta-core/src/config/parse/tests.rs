@@ -193,7 +193,7 @@ const WRONG_VALUES: &[(&str, &str)] = &[
     ("[[listener]]\nname = \"b\"", "listener.1.bind: missing"),
     ("[listner]\n", "listner: unknown key; did you mean `listener`?"),
     ("[delivery]\nsessions_max = 5", "delivery.sessions_max: unknown key; it belongs in [limits]"),
-    ("[log]\ncolour = true", "log.colour: unknown key; expected `format`, `level` or `output`"),
+    ("[log]\ncolour = true", "log.colour: unknown key; expected `format`, `level`, `output` or `addresses`"),
     ("[log]\nlevel = \"inof\"", "expected `error`, `warn`, `info` or `debug`, found \"inof\"; did you mean \"info\"?"),
     ("[delivery]\npaused = \"yes\"", "delivery.paused: expected true or false, found \"yes\""),
     ("[storage]\nengine = \"memory\"", "expected `sled` or `danger_memory`, found \"memory\""),
@@ -365,7 +365,9 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let page = include_str!("../../../../docs/configuration.md");
     let http = "[[http]]\nname = \"web\"\nbind = \"127.0.0.1:8080\"\n";
     let feedback = "[feedback]\ndomain = \"bounces.example\"\n";
-    let plain = format!("{LEAST}{http}{feedback}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
+    let srs = "[srs]\ndomain = \"srs.example\"\n";
+    let route = "[[route]]\nname = \"r\"\nsmarthost = \"192.0.2.1:25\"\n";
+    let plain = format!("{LEAST}{http}{feedback}{srs}{route}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
     let as_set = |sets: &[String]| format!("{:?}", parse("f", &plain, sets).map_err(|problems| problems.to_string()));
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {
@@ -374,6 +376,7 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
                 .trim_matches('`')
                 .replace("plugin", "plugin.p")
                 .replace("http", "http.web")
+                .replace("route", "route.r")
                 .replace("listener", "listener.mx");
         }
         let cells: Vec<&str> = line.split(" | ").collect();

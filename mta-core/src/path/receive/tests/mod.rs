@@ -1,6 +1,7 @@
 //! Sessions as transcripts: what the client wrote, and what it was answered, on a clock that stands still.
 
 mod auth;
+mod forwarding;
 mod limits;
 mod policy;
 mod protocol;
