@@ -29,6 +29,7 @@ use crate::edge::plugins;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::store;
 use crate::edge::supplies::{self, Shelf};
+use crate::edge::tls::acme;
 use crate::edge::tls::{Keyring, Reading as Certificates, Wanted};
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
@@ -39,7 +40,7 @@ use crate::path::receive::doors::Doors;
 use crate::path::receive::driver::{self as receive, Phase};
 use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
-use ports::{bind, bind_public, serve_mail, serve_metrics};
+use ports::{AcmePort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
 use stages::{Guards, World, deliverer, host, mask, queue_doors, receive_doors};
 use std::pin::pin;
@@ -59,7 +60,10 @@ const PLUGIN_DATA: &str = "plugins";
 /// Where suppression lists are kept, in the data directory.
 const SUPPRESSION: &str = "suppression";
 
-/// The size of a file of either, in octets.
+/// The journal of MTA-STS policies, in the data directory.
+const POLICIES: &str = "mta-sts";
+
+/// The size of a file of one of these, in octets.
 const PLUGIN_SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long sessions may take to say 421 when the drain's limit has passed.
@@ -196,9 +200,11 @@ impl Server {
         let host = load_plugins(&config, &world, &shelf, &suppressor, &key).await?;
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
-        let users = shelf.users();
+        let (users, secrets) = (shelf.users(), shelf.secrets());
+        let kept = open_journal(&config, POLICIES)?;
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
+        let acme = bind_acme(&config, &*world.net)?;
         let counting: Vec<Arc<dyn Measure>> = vec![
             Arc::<Tally>::clone(log.tally()),
             Arc::<Suppressor>::clone(&suppressor),
@@ -214,9 +220,10 @@ impl Server {
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let config = watch::Sender::new(Arc::new(config));
+        issue_certificates(acme, &config, &world, &mut beside);
         host.posts_to(Arc::<spool::SpoolDoor>::clone(&spool), config.subscribe());
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key);
+        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, kept).await?;
         run_beside(&host, &deliver, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);
@@ -231,7 +238,7 @@ impl Server {
 
         let (observe, clock) = (Arc::clone(&world.observe), Arc::clone(&world.clock));
         let web = Web::start(http::Doors { policy: Arc::clone(&policy), observe, clock }, public);
-        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users })?;
+        let doors = receive_doors(&spool, policy, &config, &world, Guards { key, keyring, users, secrets })?;
         let phase = watch::Sender::new(Phase::Serving);
         let listeners = serve_mail(ports, &doors, &phase);
         Ok(Self {
@@ -347,6 +354,20 @@ fn open_keyring(config: &Config, world: &World, beside: &mut JoinSet<()>) -> Res
     keyring.put(Certificates::of(&Wanted::of(config))?, &*world.observe);
     beside.spawn(Arc::clone(&keyring).watch(Arc::clone(&world.observe)));
     Ok(keyring)
+}
+
+/// Has an authority issue certificates, beside the mail: nothing waits for it.
+fn issue_certificates(port: AcmePort, config: &watch::Sender<Arc<Config>>, world: &World, beside: &mut JoinSet<()>) {
+    let Some((challenge, port)) = port else { return };
+    let doors = acme::Doors {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dice: Arc::clone(&world.dice),
+        net: Arc::clone(&world.net),
+        dns: Arc::clone(&world.dns),
+        observe: Arc::clone(&world.observe),
+    };
+    beside.spawn(acme::serve(doors, port, challenge));
 }
 
 async fn load_plugins(

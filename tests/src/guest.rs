@@ -2,7 +2,7 @@
 //! languages, built by their own scripts.
 
 use crate::peers::lossy;
-use crate::program::{Mailwright, binary};
+use crate::program::{Mailwright, binary, tools};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,12 +75,6 @@ fn hook((hook, body): &(&str, &str)) -> String {
         _ => "",
     };
     format!(r#"(func (export "mailwright:plugin/{hook}@0.1.0#handle") {told} (result i32) {body} (i32.const 1024))"#)
-}
-
-/// What `cargo xtask test` installed for plugins in other languages lies there.
-fn tools() -> PathBuf {
-    let target = binary().parent().and_then(Path::parent).map(Path::to_owned);
-    target.expect("the program lies in a folder of the target directory").join("plugin-tools")
 }
 
 /// Builds an example of plugins/examples in a folder of the test's own, with its `build.sh`; the folder. `more` is text that

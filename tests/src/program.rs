@@ -49,6 +49,16 @@ pub fn binary() -> PathBuf {
     found.expect("mailwright is not built: run `cargo xtask test`, or set MAILWRIGHT_BIN")
 }
 
+/// What `cargo xtask test` installed of the registries of npm, PyPI and Cargo lies there.
+///
+/// # Panics
+/// When the program does not lie in a target directory.
+#[must_use]
+pub fn tools() -> PathBuf {
+    let target = binary().parent().and_then(Path::parent).map(Path::to_owned);
+    target.expect("the program lies in a folder of the target directory").join("plugin-tools")
+}
+
 impl Mailwright {
     /// Starts it with this configuration and waits until it serves.
     #[must_use]

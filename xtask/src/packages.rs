@@ -15,6 +15,10 @@ const WANTED: &[(&str, &str)] = &[
     ("dovecot", "dovecot-core"),
     // Dovecot's LMTP server is a plugin of its master: not on the path.
     ("/usr/lib/dovecot/lmtp", "dovecot-lmtpd"),
+    // An authority that speaks ACME.
+    ("pebble", "pebble"),
+    ("knotd", "knot"),
+    ("slapd", "slapd"),
     ("python3", "python3"),
     // It verifies our signatures, of both kinds.
     ("dkimverify", "python3-dkim"),
@@ -136,15 +140,18 @@ mod tests {
                 "clang",
                 "dovecot-core",
                 "dovecot-lmtpd",
+                "knot",
                 "libnet-ssleay-perl",
                 "lld",
                 "npm",
                 "openssl",
+                "pebble",
                 "postfix",
                 "python3",
                 "python3-dkim",
                 "python3-nacl",
                 "python3-pip",
+                "slapd",
                 "swaks"
             ]
         );

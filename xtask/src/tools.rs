@@ -1,7 +1,7 @@
-//! The tools of other languages that the example plugins are built with, from the registries of Cargo, Python and npm, in
-//! the target directory.
+//! The tools of other languages that the example plugins are built with, and a mail client, from the registries of Cargo,
+//! Python and npm, in the target directory.
 //!
-//! Their versions are those that the examples themselves name, and for C the one below. What is installed is kept until these change.
+//! Their versions are those that the examples and the client's folder name, and for C the one below. What is installed is kept until these change.
 
 use crate::command;
 use std::fs;
@@ -17,10 +17,11 @@ const FOLDER: &str = "plugin-tools";
 /// What could not be installed, and how to do without.
 pub(crate) fn ensure(root: &Path) -> Result<(), String> {
     let tools = command::target_dir(root).join(FOLDER);
-    for language in [c(root, &tools), python(root, &tools), javascript(root, &tools)] {
+    for language in [c(root, &tools), python(root, &tools), javascript(root, &tools), nodemailer(root, &tools)] {
         language.ensure().map_err(|why| {
             format!(
-                "{why}\nthe scenarios build plugins in C, JavaScript and Python, and need the network for that once; \
+                "{why}\nthe scenarios build plugins in C, JavaScript and Python and send mail by nodemailer, and need the network for \
+                 that once; \
                  without them: cargo xtask test --no-scenarios"
             )
         })?;
@@ -63,11 +64,20 @@ fn python(root: &Path, tools: &Path) -> Tool {
 
 fn javascript(root: &Path, tools: &Path) -> Tool {
     let example = root.join("plugins/examples/javascript-subject-rule");
-    let folder = tools.join("javascript");
+    npm(tools.join("javascript"), &example, "node_modules/.bin/componentize-qjs")
+}
+
+/// A mail client, to speak to the server under test.
+fn nodemailer(root: &Path, tools: &Path) -> Tool {
+    npm(tools.join("nodemailer"), &root.join("tests/src/peers/nodemailer"), "node_modules/nodemailer/package.json")
+}
+
+/// What a `package.json` names, with its lock file.
+fn npm(folder: PathBuf, named: &Path, program: &'static str) -> Tool {
     let mut install = command::new(&folder, "npm");
     install.args(["ci", "--silent", "--no-audit", "--no-fund"]);
-    let named_by = vec![example.join("package.json"), example.join("package-lock.json")];
-    Tool { folder, named_by, program: "node_modules/.bin/componentize-qjs", install }
+    let named_by = vec![named.join("package.json"), named.join("package-lock.json")];
+    Tool { folder, named_by, program, install }
 }
 
 impl Tool {

@@ -1,5 +1,6 @@
 //! The sender: a number of sessions that send numbered messages as fast as the server takes them.
 
+use crate::tls::{Stream, Tls};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// What is sent.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Load {
     /// Messages in all.
     pub(crate) messages: usize,
@@ -19,6 +20,8 @@ pub(crate) struct Load {
     pub(crate) pipelined: bool,
     /// Then the connection is closed and another opened.
     pub(crate) messages_per_connection: usize,
+    /// By TLS.
+    pub(crate) tls: Option<Tls>,
 }
 
 /// Sends it all; ends when every message has its 250. `run` becomes part of every message's number.
@@ -26,7 +29,7 @@ pub(crate) async fn send(port: u16, load: &Load, run: &'static str) -> io::Resul
     let next = Arc::new(AtomicUsize::new(0));
     let mut sessions = tokio::task::JoinSet::new();
     for _ in 0..load.sessions {
-        sessions.spawn(session(port, *load, Arc::clone(&next), run));
+        sessions.spawn(session(port, load.clone(), Arc::clone(&next), run));
     }
     while let Some(ended) = sessions.join_next().await {
         ended.map_err(io::Error::other)??;
@@ -38,7 +41,7 @@ async fn session(port: u16, load: Load, next: Arc<AtomicUsize>, run: &'static st
     let filler = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\r\n";
     let body = filler.repeat(load.message_bytes.saturating_sub(200) / filler.len());
     loop {
-        let mut connection = Connection::open(port).await?;
+        let mut connection = Connection::open(port, load.tls.as_ref()).await?;
         for _ in 0..load.messages_per_connection {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= load.messages {
@@ -54,24 +57,33 @@ async fn session(port: u16, load: Load, next: Arc<AtomicUsize>, run: &'static st
 pub(crate) async fn hold_idle(port: u16, count: usize) -> io::Result<Vec<Connection>> {
     let mut held = Vec::with_capacity(count);
     for _ in 0..count {
-        held.push(Connection::open(port).await?);
+        held.push(Connection::open(port, None).await?);
     }
     Ok(held)
 }
 
+fn buffered(stream: Box<dyn Stream>) -> BufReader<Box<dyn Stream>> {
+    BufReader::with_capacity(1024, stream)
+}
+
 /// One session, greeted.
 pub(crate) struct Connection {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
     line: String,
 }
 
 impl Connection {
-    async fn open(port: u16) -> io::Result<Self> {
+    async fn open(port: u16, tls: Option<&Tls>) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
-        let mut connection = Self { stream: BufReader::with_capacity(1024, stream), line: String::new() };
+        let mut connection = Self { stream: buffered(Box::new(stream)), line: String::new() };
         connection.reply("220").await?;
         connection.say("EHLO bench.example\r\n", "250").await?;
+        if let Some(tls) = tls {
+            connection.say("STARTTLS\r\n", "220").await?;
+            connection.stream = buffered(tls.connect(connection.stream.into_inner()).await?);
+            connection.say("EHLO bench.example\r\n", "250").await?;
+        }
         Ok(connection)
     }
 
@@ -79,6 +91,7 @@ impl Connection {
         let (mail, rcpt) = ("MAIL FROM:<a@from.example>\r\n", "RCPT TO:<b@to.example>\r\n");
         if pipelined {
             self.stream.get_mut().write_all(format!("{mail}{rcpt}DATA\r\n").as_bytes()).await?;
+            self.stream.get_mut().flush().await?;
             self.reply("250").await?;
             self.reply("250").await?;
             self.reply("354").await?;
@@ -98,6 +111,7 @@ impl Connection {
 
     async fn say(&mut self, text: &str, wanted: &str) -> io::Result<()> {
         self.stream.get_mut().write_all(text.as_bytes()).await?;
+        self.stream.get_mut().flush().await?;
         self.reply(wanted).await
     }
 

@@ -7,6 +7,7 @@ mod every;
 mod load;
 mod server;
 mod sink;
+mod tls;
 
 use load::Load;
 use server::{Mode, Server};
@@ -14,6 +15,7 @@ use sink::Sink;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tls::Tls;
 
 /// How long one case may take before its figure is given up.
 const CASE_TIME_MAX: Duration = Duration::from_secs(60);
@@ -41,7 +43,7 @@ fn main() -> io::Result<()> {
     println!("| workload | size | sessions | pipelined | messages/s | server CPU µs a message | lost | repeated |");
     println!("|---|---|---|---|---|---|---|---|");
     let mut medians = Vec::new();
-    for case in cases(options.messages) {
+    for case in cases(options.messages, &Tls::new()?) {
         let mut runs = Vec::new();
         for _ in 0..RUNS {
             runs.push(runtime.block_on(run(&options.program, &case))?);
@@ -62,7 +64,8 @@ fn main() -> io::Result<()> {
         );
         medians.push((case.mode, case.load.message_bytes, median.rate));
     }
-    for (mode, bytes, rate) in medians.iter().filter(|(mode, ..)| matches!(mode, Mode::Hook | Mode::Five)) {
+    let compared = |mode: &Mode| matches!(mode, Mode::Hook | Mode::Five | Mode::Tls);
+    for (mode, bytes, rate) in medians.iter().filter(|(mode, ..)| compared(mode)) {
         // The first of that size is the one of as many sessions.
         let without = medians.iter().find(|(mode, size, _)| *mode == Mode::Relay && size == bytes);
         if let Some((.., without)) = without {
@@ -73,13 +76,20 @@ fn main() -> io::Result<()> {
     runtime.block_on(idle(&options.program))
 }
 
-fn cases(messages: usize) -> Vec<Case> {
+fn cases(messages: usize, tls: &Tls) -> Vec<Case> {
     let case = |mode, message_bytes, sessions, pipelined, messages| Case {
         mode,
-        load: Load { messages, message_bytes, sessions, pipelined, messages_per_connection: 10 },
+        load: Load {
+            messages,
+            message_bytes,
+            sessions,
+            pipelined,
+            messages_per_connection: 10,
+            tls: (mode == Mode::Tls).then(|| tls.clone()),
+        },
     };
     let mut cases = Vec::new();
-    for mode in [Mode::Hold, Mode::Relay, Mode::Hook, Mode::Five] {
+    for mode in [Mode::Hold, Mode::Relay, Mode::Tls, Mode::Hook, Mode::Five] {
         cases.push(case(mode, 4096, 20, false, messages));
         cases.push(case(mode, 65_536, 20, false, messages / 2));
     }
@@ -92,9 +102,9 @@ fn cases(messages: usize) -> Vec<Case> {
 }
 
 async fn run(program: &Path, case: &Case) -> io::Result<Figures> {
-    let sink = Sink::start().await?;
-    let server = Server::start(program, case.mode, sink.port).await?;
-    let warm = Load { messages: 200, ..case.load };
+    let sink = Sink::start(case.load.tls.clone()).await?;
+    let server = Server::start(program, case.mode, sink.port, case.load.tls.as_ref()).await?;
+    let warm = Load { messages: 200, ..case.load.clone() };
     load::send(server.port, &warm, "warm").await?;
     if case.mode != Mode::Hold {
         sink.wait_for(warm.messages, CASE_TIME_MAX).await;
@@ -118,8 +128,8 @@ async fn run(program: &Path, case: &Case) -> io::Result<Figures> {
 }
 
 async fn idle(program: &Path) -> io::Result<()> {
-    let sink = Sink::start().await?;
-    let server = Server::start(program, Mode::Hold, sink.port).await?;
+    let sink = Sink::start(None).await?;
+    let server = Server::start(program, Mode::Hold, sink.port, None).await?;
     let before = server.resident_bytes()?;
     let held = load::hold_idle(server.port, IDLE_SESSIONS).await?;
     let after = server.resident_bytes()?;

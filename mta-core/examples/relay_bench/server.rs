@@ -1,6 +1,7 @@
 //! The program under measurement: started with a configuration of its own, read through `/proc`, ended by its id.
 
 use super::every;
+use super::tls::Tls;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
@@ -20,6 +21,8 @@ pub(crate) enum Mode {
     Hook,
     /// Relays, and asks five plugins that have every hook.
     Five,
+    /// Relays by TLS, on both sides.
+    Tls,
 }
 
 impl Mode {
@@ -30,6 +33,7 @@ impl Mode {
             Self::Relay => "relay",
             Self::Hook => "relay with hello",
             Self::Five => "relay with five on all hooks",
+            Self::Tls => "relay by TLS",
         }
     }
 }
@@ -53,12 +57,15 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(50);
 
 impl Server {
     /// Starts it and waits for its greeting.
-    pub(crate) async fn start(program: &Path, mode: Mode, sink: u16) -> io::Result<Self> {
+    pub(crate) async fn start(program: &Path, mode: Mode, sink: u16, tls: Option<&Tls>) -> io::Result<Self> {
         let dir = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
         let file = dir.path().join("bench.toml");
         if mode == Mode::Five {
             std::fs::write(dir.path().join(EVERY), every::component().map_err(io::Error::other)?)?;
+        }
+        if let Some(tls) = tls {
+            tls.write(dir.path())?;
         }
         std::fs::write(&file, config(dir.path(), port, mode, sink))?;
         let mut child = Command::new(program)
@@ -126,11 +133,22 @@ fn config(dir: &Path, port: u16, mode: Mode, sink: u16) -> String {
             };
             (1..=PLUGINS).map(one).collect()
         }
-        Mode::Hold | Mode::Relay => String::new(),
+        Mode::Hold | Mode::Relay | Mode::Tls => String::new(),
+    };
+    let (listener, route) = match mode {
+        Mode::Tls => {
+            let file = |name: &str| dir.join(name).display().to_string();
+            let certificate = format!("cert = \"{}\"\nkey = \"{}\"", file("mx.pem"), file("mx.key"));
+            (
+                format!("starttls = \"required\"\n[[listener.certificate]]\n{certificate}\n"),
+                format!("tls = \"verify\"\nca = \"{}\"\n", file("ca.pem")),
+            )
+        }
+        _ => (String::new(), String::new()),
     };
     format!(
-        "hostname = \"bench.example\"\ndata_dir = \"{}\"\n\n[[listener]]\nname = \"bench\"\nbind = \"127.0.0.1:{port}\"\n\n\
-         [relay]\nnetworks = [\"127.0.0.0/8\"]\n\n[[route]]\nto = \"*\"\nsmarthost = \"127.0.0.1:{sink}\"\n\n\
+        "hostname = \"bench.example\"\ndata_dir = \"{}\"\n\n[[listener]]\nname = \"bench\"\nbind = \"127.0.0.1:{port}\"\n{listener}\n\
+         [relay]\nnetworks = [\"127.0.0.0/8\"]\n\n[[route]]\nto = \"*\"\nsmarthost = \"127.0.0.1:{sink}\"\n{route}\n\
          [limits]\nsessions_max = 20000\nsessions_per_peer_max = 20000\n\n[delivery]\npaused = {paused}\n\n{plugin}",
         dir.join("data").display(),
     )

@@ -1,5 +1,6 @@
 //! The next hop: takes everything and counts every message's number.
 
+use crate::tls::{Stream, Tls};
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,15 +37,15 @@ impl State {
 }
 
 impl Sink {
-    /// Listens on a free port of loopback.
-    pub(crate) async fn start() -> io::Result<Self> {
+    /// Listens on a free port of loopback; offers STARTTLS where it has certificates.
+    pub(crate) async fn start(tls: Option<Tls>) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let port = listener.local_addr()?.port();
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(session(stream, Arc::clone(&shared)));
+                tokio::spawn(session(stream, Arc::clone(&shared), tls.clone()));
             }
         });
         Ok(Self { port, state })
@@ -78,8 +79,9 @@ impl Sink {
 }
 
 /// One session; its errors end it, and the messages that are missing then are counted as lost.
-async fn session(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
+async fn session(stream: TcpStream, state: Arc<State>, mut tls: Option<Tls>) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let stream: Box<dyn Stream> = Box::new(stream);
     let mut stream = BufReader::with_capacity(16 * 1024, stream);
     stream.get_mut().write_all(b"220 sink.example ESMTP\r\n").await?;
     let mut line = String::new();
@@ -89,9 +91,16 @@ async fn session(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
             return Ok(());
         }
         let reply: &[u8] = match line.get(..4) {
+            Some("EHLO") if tls.is_some() => b"250-sink.example\r\n250-STARTTLS\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
             Some("EHLO") => b"250-sink.example\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
+            Some("STAR") if let Some(tls) = tls.take() => {
+                stream.get_mut().write_all(b"220 go\r\n").await?;
+                stream = BufReader::with_capacity(16 * 1024, tls.accept(stream.into_inner()).await?);
+                continue;
+            }
             Some("DATA") => {
                 stream.get_mut().write_all(b"354 go\r\n").await?;
+                stream.get_mut().flush().await?;
                 content(&mut stream, &mut line, &state).await?;
                 b"250 2.0.0 kept\r\n"
             }
@@ -100,10 +109,11 @@ async fn session(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
         };
         // Replies of a pipelined group would be sent one by one; the client waits for the last anyway.
         stream.get_mut().write_all(reply).await?;
+        stream.get_mut().flush().await?;
     }
 }
 
-async fn content(stream: &mut BufReader<TcpStream>, line: &mut String, state: &State) -> io::Result<()> {
+async fn content(stream: &mut BufReader<Box<dyn Stream>>, line: &mut String, state: &State) -> io::Result<()> {
     loop {
         line.clear();
         if stream.read_line(line).await? == 0 {

@@ -3,6 +3,7 @@
 use crate::base::event::Event;
 use crate::base::world::Observe;
 use crate::base::world::net::{Listener, Net};
+use crate::config::model::acme::Challenge;
 use crate::config::model::listener as model;
 use crate::config::model::{Config, HttpListener};
 use crate::edge::observe::exposition::Metrics;
@@ -52,6 +53,16 @@ pub(super) fn bind_public(config: &Config, net: &dyn Net) -> Result<Vec<PublicPo
         Ok((http.clone(), port))
     };
     config.http.iter().map(bind).collect()
+}
+
+/// The port at which an authority asks whether our names are ours, and how it asks; none where no certificate is issued.
+pub(super) type AcmePort = Option<(Challenge, Box<dyn Listener>)>;
+
+/// Opens that port.
+pub(super) fn bind_acme(config: &Config, net: &dyn Net) -> Result<AcmePort, String> {
+    let Some(acme) = &config.acme else { return Ok(None) };
+    let port = net.listen(acme.bind).map_err(|error| format!("acme.bind: {}: {error}", acme.bind))?;
+    Ok(Some((acme.challenge, port)))
 }
 
 /// Serves SMTP at these ports.

@@ -6,6 +6,7 @@ use crate::base::flow::Answer;
 use crate::base::flow::operator::trial::Differences;
 use crate::base::flow::operator::{OperatePlugins, Recording, Serving};
 use crate::base::world::Observe;
+use crate::config::model::acme::Challenge;
 use crate::config::model::{Config, Plugin, PluginSource};
 use crate::edge::config_file::ConfigFile;
 use crate::edge::observe::EventLog;
@@ -81,6 +82,11 @@ impl Reloads {
         if next.http != present.http {
             return Err("`http` changed: ports are opened at the start alone; restart the server".to_owned());
         }
+        if challenge(&next) != challenge(&present) {
+            return Err(
+                "`acme.bind` or `acme.challenge` changed, or `[acme]` came or went: its port is opened at the start alone; restart the server".to_owned()
+            );
+        }
         if next.data_dir != present.data_dir || next.storage != present.storage {
             return Err(
                 "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
@@ -141,6 +147,11 @@ impl Reloads {
 /// The ports that mail comes in by; what they are for may change while they are open.
 fn ports(config: &Config) -> Vec<(&str, SocketAddr)> {
     config.listeners.iter().map(|listener| (&*listener.name, listener.bind)).collect()
+}
+
+/// The port at which an authority asks, and how it asks.
+fn challenge(config: &Config) -> Option<(SocketAddr, Challenge)> {
+    config.acme.as_ref().map(|acme| (acme.bind, acme.challenge))
 }
 
 /// The file of a plugin that is watched.

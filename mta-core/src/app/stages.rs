@@ -3,13 +3,14 @@
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Policy;
 use crate::base::flow::spool::Spool;
+use crate::base::flow::tls_result::{TlsResults, Untold};
 use crate::base::mail::tie::Key;
 use crate::base::sasl::stored;
-use crate::base::world::dns::Dns;
+use crate::base::world::dns::{Dns, SignedDns};
 use crate::base::world::net::Net;
 use crate::base::world::store::Journal;
 use crate::base::world::{Clock, Dice, Observe};
-use crate::config::model::Config;
+use crate::config::model::{Config, Delivery};
 use crate::edge::observe::mask::Mask;
 use crate::edge::plugins::compiler::Compiler;
 use crate::edge::supplies::{self, Shelf};
@@ -17,13 +18,15 @@ use crate::edge::tls::Keyring;
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
 use crate::edge::world::dns::HickoryDns;
+use crate::edge::world::dns::signed::ValidatingDns;
 use crate::edge::world::http::HyperClient;
 use crate::edge::world::maildir::FileMaildirs;
 use crate::edge::world::net::SystemNet;
 use crate::edge::world::ticker;
-use crate::path::auth::driver::{Authenticator, Users};
+use crate::path::auth::driver::{Authenticator, Parts as AuthParts, Secrets, Users};
 use crate::path::deliver::driver::{Deliverer, Parts};
 use crate::path::deliver::sign::driver::Signer;
+use crate::path::deliver::trust::driver::{self as promises, Promises};
 use crate::path::feedback::driver::Teller;
 use crate::path::policy::{Host, HostSettings};
 use crate::path::queue::driver as queue;
@@ -41,17 +44,21 @@ pub(super) struct World {
     pub(super) dice: Arc<dyn Dice>,
     pub(super) net: Arc<dyn Net>,
     pub(super) dns: Arc<dyn Dns>,
+    pub(super) signed: Arc<dyn SignedDns>,
     pub(super) observe: Arc<dyn Observe>,
 }
 
 impl World {
     /// The real one.
     pub(super) fn new(config: &Config, observe: Arc<dyn Observe>) -> Result<Self, String> {
+        let Delivery { dns_servers, dns_trust_anchor, .. } = &config.delivery;
+        let signed = ValidatingDns::new(dns_servers, dns_trust_anchor.as_deref(), Arc::clone(&observe))?;
         Ok(Self {
             clock: Arc::new(SystemClock),
             dice: Arc::new(SystemDice::new().map_err(|error| format!("no randomness: {error}"))?),
             net: Arc::new(SystemNet),
-            dns: Arc::new(HickoryDns::new(&config.delivery.dns_servers)?),
+            dns: Arc::new(HickoryDns::new(dns_servers)?),
+            signed: Arc::new(signed),
             observe,
         })
     }
@@ -73,6 +80,8 @@ pub(super) struct Guards {
     pub(super) keyring: Arc<Keyring>,
     /// The users.
     pub(super) users: Arc<Users>,
+    /// Ours at those who know users too.
+    pub(super) secrets: Arc<Secrets>,
 }
 
 /// A host with its pulse, and no plugins yet.
@@ -102,7 +111,7 @@ pub(super) fn receive_doors(
     world: &World,
     guards: Guards,
 ) -> Result<Arc<Doors>, String> {
-    let Guards { key, keyring, users } = guards;
+    let Guards { key, keyring, users, secrets } = guards;
     let (clock, observe) = (Arc::clone(&world.clock), Arc::clone(&world.observe));
     let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?;
     let doors = Doors::new(
@@ -114,37 +123,71 @@ pub(super) fn receive_doors(
         Arc::clone(&world.dice),
         key,
     );
-    let users = authenticator(users, config.subscribe(), world);
+    let tls = Arc::<Keyring>::clone(&keyring);
+    let users = authenticator(users, secrets, config.subscribe(), world, tls);
     Ok(Arc::new(doors.with_tls(keyring).with_users(users).with_verifier(Arc::new(verifier))))
 }
 
 /// Who knows the users, and checks what clients say.
-fn authenticator(users: Arc<Users>, config: watch::Receiver<Arc<Config>>, world: &World) -> Arc<Authenticator> {
-    Arc::new(Authenticator::new(users, config, Arc::clone(&world.clock), Arc::new(stored::Verifier::fits)))
+fn authenticator(
+    users: Arc<Users>,
+    secrets: Arc<Secrets>,
+    config: watch::Receiver<Arc<Config>>,
+    world: &World,
+    tls: Arc<Keyring>,
+) -> Arc<Authenticator> {
+    Arc::new(Authenticator::new(AuthParts {
+        users,
+        secrets,
+        config,
+        clock: Arc::clone(&world.clock),
+        dns: Arc::clone(&world.dns),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+        net: Arc::clone(&world.net),
+        tls,
+        observe: Arc::clone(&world.observe),
+        fits: Arc::new(stored::Verifier::fits),
+    }))
 }
 
 /// Deliver, with its keys.
-pub(super) fn deliverer(
+pub(super) async fn deliverer(
     world: &World,
     keyring: &Arc<Keyring>,
     config: &watch::Sender<Arc<Config>>,
     policy: &Arc<dyn Policy>,
     shelf: &Shelf,
     key: &Arc<Key>,
-) -> Arc<Deliverer> {
-    Arc::new(Deliverer::new(Parts {
+    kept: Option<Arc<dyn Journal>>,
+) -> Result<Arc<Deliverer>, String> {
+    let results: Arc<dyn TlsResults> = Arc::new(Untold);
+    let promises = Arc::new(Promises::new(promises::Doors {
+        config: config.subscribe(),
+        clock: Arc::clone(&world.clock),
+        dns: Arc::clone(&world.dns),
+        signed: Arc::clone(&world.signed),
+        http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
+        journal: kept,
+        results: Arc::clone(&results),
+        observe: Arc::clone(&world.observe),
+    }));
+    promises.recall().await.map_err(|fault| format!("the journal of MTA-STS policies: {fault}"))?;
+    Ok(Arc::new(Deliverer::new(Parts {
         config: config.subscribe(),
         clock: Arc::clone(&world.clock),
         dice: Arc::clone(&world.dice),
         net: Arc::clone(&world.net),
         tls: Arc::<Keyring>::clone(keyring),
         dns: Arc::clone(&world.dns),
+        signed: Arc::clone(&world.signed),
+        promises,
+        results,
         maildirs: Arc::new(FileMaildirs),
         sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
         policy: Arc::clone(policy),
         key: Arc::clone(key),
         observe: Arc::clone(&world.observe),
-    }))
+    })))
 }
 
 /// What the queue needs of the other stages.

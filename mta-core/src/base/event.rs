@@ -3,6 +3,9 @@
 //! The log line, the counter and the trace are all made from the same value, so they can't disagree. Texts that come
 //! from outside are made printable by whoever builds the event.
 
+#[cfg(test)]
+mod tests;
+
 use super::flow::policy::verify::Told;
 use super::mail::id::QueueId;
 use serde::Serialize;
@@ -45,6 +48,8 @@ pub enum Event<'a> {
     ProxyRefused { listener: &'a str, peer: SocketAddr, why: &'a str },
     /// A session was let in.
     SessionOpened { session: &'a str, listener: &'a str, peer: SocketAddr },
+    /// Whoever connected speaks for this client from here on.
+    Xclient { session: &'a str, by: SocketAddr, peer: SocketAddr, helo: Option<&'a str>, user: Option<&'a str> },
     /// A session is protected by TLS from here on; by whose certificate, where the client showed one.
     TlsEstablished {
         session: &'a str,
@@ -69,6 +74,8 @@ pub enum Event<'a> {
     AuthSucceeded { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: &'a str },
     /// A client could not, or was not let; the user is named where there is such a one.
     AuthFailed { session: &'a str, peer: SocketAddr, mechanism: &'a str, user: Option<&'a str>, why: &'a str },
+    /// Who knows users or tokens does not answer, or not in its words: clients are told to come again.
+    AuthUnanswered { of: &'a str, host: &'a str, why: &'a str },
     /// A message from outside was verified: what came of it.
     Verified { session: &'a str, id: QueueId, results: Told<'a>, took_ms: u64 },
     /// A message is durable and its 250 is on the way.
@@ -171,6 +178,12 @@ pub enum Event<'a> {
     ConnectFailed { hop: &'a str, address: SocketAddr, why: &'a str },
     /// The next hop's names could not be looked up.
     LookupFailed { hop: &'a str, name: &'a str, why: &'a str },
+    /// A domain's MTA-STS policy was fetched, and is another than the one before.
+    StsPolicy { domain: &'a str, mode: &'a str, id: &'a str },
+    /// What a domain promises of its TLS could not be had, or is not kept by a host.
+    TlsPolicyFailed { domain: &'a str, policy: &'a str, host: Option<&'a str>, why: &'a str },
+    /// The name servers pass no signatures on: there is no DANE for now.
+    DnssecUnavailable { why: &'a str },
     /// A mail loop: the best exchanger is this machine.
     LoopFound { hop: &'a str, address: IpAddr },
 
@@ -221,6 +234,14 @@ pub enum Event<'a> {
     CertificatesReloaded { certificates: u64 },
     /// They have changed and can't be used; what was before stays in force.
     CertificatesRefused { why: &'a str },
+    /// A certificate is being ordered of an authority, for this reason (RFC 8555).
+    AcmeOrdered { names: &'a str, directory: &'a str, why: &'a str },
+    /// Somebody asked at the port of the challenge, and got what authorities ask for or not.
+    AcmeAsked { challenge: &'a str, peer: SocketAddr, answered: bool },
+    /// A certificate was issued; how long it holds, and when it will be renewed.
+    AcmeIssued { names: &'a str, expires: &'a str, renewed: &'a str, took_ms: u64 },
+    /// None was; so often in a row, and it is tried again.
+    AcmeFailed { names: &'a str, directory: &'a str, why: &'a str, failures: u32, again_in_ms: u64 },
     /// A newer version of a table's file is in force.
     TableReloaded { table: &'a str, path: &'a str, entries: u64 },
     /// A newer version of a table's file can't be read; the one before it stays in force.
@@ -338,6 +359,7 @@ kinds! {
     AcceptFailed "accept-failed" Error,
     ProxyRefused "proxy-refused" Info,
     SessionOpened "session-opened" Debug,
+    Xclient "xclient" Debug,
     TlsEstablished "tls-established" Debug,
     TlsFailed "tls-failed" Info,
     SessionRefused "session-refused" Info,
@@ -345,6 +367,7 @@ kinds! {
     CommandRefused "command-refused" Debug,
     AuthSucceeded "auth-succeeded" Info,
     AuthFailed "auth-failed" Info,
+    AuthUnanswered "auth-unanswered" Error,
     Verified "verified" Info,
     Accepted "accepted" Info,
     MessageRefused "message-refused" Info,
@@ -368,6 +391,9 @@ kinds! {
     Finished "finished" Debug,
     ConnectFailed "connect-failed" Info,
     LookupFailed "lookup-failed" Info,
+    StsPolicy "sts-policy" Info,
+    TlsPolicyFailed "tls-policy-failed" Warn,
+    DnssecUnavailable "dnssec-unavailable" Warn,
     LoopFound "loop-found" Warn,
     SpoolOpened "spool-opened" Info,
     SpoolRebuilding "spool-rebuilding" Warn,
@@ -387,6 +413,10 @@ kinds! {
     CertificateExpiring "certificate-expiring" Warn,
     CertificatesReloaded "certificates-reloaded" Info,
     CertificatesRefused "certificates-refused" Error,
+    AcmeOrdered "acme-ordered" Info,
+    AcmeAsked "acme-asked" Debug,
+    AcmeIssued "acme-issued" Info,
+    AcmeFailed "acme-failed" Error,
     TableReloaded "table-reloaded" Info,
     TableRefused "table-refused" Warn,
     UsersReloaded "users-reloaded" Info,
@@ -457,31 +487,5 @@ impl Level {
             Self::Info => "info",
             Self::Debug => "debug",
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_is_counted_under_the_name_it_is_logged_with() {
-        let events = [
-            Event::Started { version: "1", hostname: "h" },
-            Event::NotificationQueued { id: QueueId(1), about: QueueId(2), kind: "failed", to: "a@b" },
-            Event::Bug { place: "p", why: "w" },
-        ];
-        for event in events {
-            let logged = serde_json::to_value(&event).expect("events are JSON");
-            assert_eq!(logged["event"], event.name());
-        }
-        assert_eq!(NAMES.last(), Some(&"bug"));
-    }
-
-    #[test]
-    fn a_plugin_says_how_loud_it_is() {
-        let said = |level| Event::PluginLog { plugin: "p", level, message: "m", fields: &[], session: None, id: None };
-        assert_eq!(said("warn").level(), Level::Warn);
-        assert_eq!(said("trace").level(), Level::Info);
     }
 }

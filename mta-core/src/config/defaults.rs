@@ -1,7 +1,7 @@
 //! What holds where the file is silent. Values that are not the obvious ones name their source.
 
 use super::model::{
-    Addresses, Budget, ClientTimeouts, CompileLimits, Delivery, Engine, HttpListener, Limits, Log, LogFormat,
+    Addresses, Budget, ClientTimeouts, CompileLimits, DaneMode, Delivery, Engine, HttpListener, Limits, Log, LogFormat,
     LogOutput, Mode, OnFailure, Plugin, PluginSource, Queue, Storage, SubmitLimits,
 };
 use super::places::Places;
@@ -80,6 +80,10 @@ impl Default for Delivery {
             timeouts: ClientTimeouts::default(),
             mx_port: 25,
             dns_servers: Vec::new(),
+            dns_trust_anchor: None,
+            dane: DaneMode::default(),
+            mta_sts: true,
+            mta_sts_port: 443,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Networks and domain patterns, and what they match.
 
 use crate::base::mail::domain::Domain;
+use crate::base::sasl::prepare;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -16,6 +17,17 @@ pub struct Network {
 /// A pattern for domains: `example.org`, `*.example.org` or `*`, compared in lower case and in A-labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainPattern(Box<str>);
+
+/// A pattern for users' names: one name, `*@example.org` (all names that end so), or `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserPattern {
+    /// All.
+    Any,
+    /// All whose name ends so: `@` and a domain, in lower case.
+    At(Box<str>),
+    /// This one, prepared.
+    Name(Box<str>),
+}
 
 impl Network {
     /// Whether the address lies in the block; an IPv4-mapped IPv6 address counts as IPv4.
@@ -78,6 +90,53 @@ impl fmt::Display for DomainPattern {
     }
 }
 
+impl UserPattern {
+    /// A pattern from its text; none where nobody could be called so.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::Any);
+        }
+        match text.strip_prefix('*') {
+            None => prepare::name(text).filter(|name| !name.contains('*')).map(Self::Name),
+            Some(end) => {
+                let domain = end.strip_prefix('@').and_then(prepare::name)?;
+                (!domain.contains(['*', '@'])).then(|| Self::At(format!("@{domain}").into()))
+            }
+        }
+    }
+
+    /// Whether it is the pattern of a user of this name, prepared.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::At(end) => name.len() > end.len() && name.ends_with(&**end),
+            Self::Name(own) => **own == *name,
+        }
+    }
+
+    /// Whether it matches all that the other does.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match other {
+            Self::Any => *self == Self::Any,
+            Self::At(_) => *self == Self::Any || self == other,
+            Self::Name(name) => self.matches(name),
+        }
+    }
+}
+
+impl fmt::Display for UserPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::At(end) => write!(f, "*{end}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +164,24 @@ mod tests {
         assert!(!pattern.matches(&name("example.org")));
         assert!(!pattern.matches(&name("badexample.org")));
         assert!(DomainPattern::new("*").matches(&Domain::Literal(IpAddr::from([127, 0, 0, 1]))));
+    }
+
+    #[test]
+    fn users_are_matched_by_name_or_by_its_end() {
+        let pattern = |text: &str| UserPattern::parse(text).expect("a pattern");
+        assert!(pattern("Ann").matches("ann") && !pattern("ann").matches("anna"));
+        let all = pattern("*@Tenant.Example");
+        assert!(
+            all.matches("a@tenant.example") && !all.matches("@tenant.example") && !all.matches("a@x.tenant.example")
+        );
+        assert!(pattern("*").matches("ann") && pattern("*").covers(&all) && all.covers(&pattern("a@tenant.example")));
+        assert!(!all.covers(&pattern("*")) && !pattern("a@tenant.example").covers(&all) && all.covers(&all));
+        for text in ["*", "*@tenant.example", "ann"] {
+            assert_eq!(pattern(text).to_string(), text);
+        }
+        for wrong in ["", "*x", "a*", "**", "*@", "*@*", "*@a@b", "a b"] {
+            assert_eq!(UserPattern::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ pub mod model;
 pub mod parse;
 pub mod places;
 pub mod schema;
-mod tenants;
+pub(crate) mod tenants;
 
 /// For tests: a configuration in which nothing is set but our name, `mx.example.test`.
 #[cfg(test)]

@@ -19,6 +19,12 @@ impl Config {
         })
     }
 
+    /// The tenant of a user of this name, prepared.
+    #[must_use]
+    pub fn tenant_of_user(&self, name: &str) -> Option<&Arc<str>> {
+        tenant_of_user(&self.tenants, name)
+    }
+
     /// The tenant of a message by its sender. Anybody can write any sender, so it counts only where the client may
     /// relay.
     #[must_use]
@@ -51,6 +57,12 @@ impl Config {
     fn tenant(&self, is_it: impl Fn(&Tenant) -> bool) -> Option<&Arc<str>> {
         self.tenants.iter().find(|tenant| is_it(tenant)).map(|tenant| &tenant.name)
     }
+}
+
+/// The tenant among these whose user has this name, prepared.
+#[must_use]
+pub(crate) fn tenant_of_user<'t>(tenants: &'t [Tenant], name: &str) -> Option<&'t Arc<str>> {
+    tenants.iter().find(|tenant| tenant.users.iter().any(|pattern| pattern.matches(name))).map(|tenant| &tenant.name)
 }
 
 fn owns(tenant: &Tenant, address: &Address) -> bool {
@@ -132,6 +144,7 @@ mod tests {
         name = "acme"
         listeners = ["acme"]
         domains = ["acme.example", "*.acme.example"]
+        users = ["Ann", "*@acme.example"]
         [[tenant]]
         name = "globex"
         networks = ["198.51.100.0/24"]
@@ -148,6 +161,9 @@ mod tests {
         assert_eq!(client("mx", "198.51.100.7"), Some("globex"));
         assert_eq!(client("acme", "198.51.100.7"), Some("acme"), "the first wins");
         assert_eq!(client("mx", "203.0.113.1"), None);
+
+        let user = |name: &str| config.tenant_of_user(name).map(|name| &**name);
+        assert_eq!((user("ann"), user("x@acme.example"), user("bob")), (Some("acme"), Some("acme"), None));
 
         let sender = |may_relay, from: &str| config.tenant_of_sender(may_relay, &address(from)).map(|name| &**name);
         assert_eq!(sender(true, "a@mail.acme.example"), Some("acme"));

@@ -2,7 +2,10 @@
 
 mod a_plugin_may_refuse_who_was_let_in;
 mod guessing_tells_nothing_and_is_slowed_down;
+mod others_know_the_users;
 mod the_file_of_users_is_followed;
+mod tokens_let_in;
+mod users_bind_their_proof_to_the_connection;
 mod users_send_by_every_mechanism;
 
 use mailwright_tests::peers::lossy;

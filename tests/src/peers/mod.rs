@@ -1,6 +1,13 @@
 //! Other people's mail programs: swaks, Python's smtplib, Postfix's smtp-source and smtp-sink.
 
 pub mod dovecot;
+pub mod issuer;
+pub mod knot;
+pub mod nodemailer;
+pub mod pebble;
+pub mod policies;
+pub mod postfix;
+pub mod slapd;
 pub mod tls;
 
 use crate::{PATIENCE, Watched};

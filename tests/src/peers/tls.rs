@@ -73,6 +73,20 @@ impl Authority {
         std::fs::rename(&new, self.path(name)).expect("our own folder");
     }
 
+    /// The SHA-256 of the public key of `NAME.pem`, as openssl finds it: what a TLSA record `3 1 1` holds.
+    ///
+    /// # Panics
+    /// When openssl does not find it.
+    #[must_use]
+    pub fn key_digest(&self, name: &str) -> String {
+        let mut shell = Command::new("sh");
+        let steps = "\"$0\" x509 -in \"$1\" -pubkey -noout | \"$0\" pkey -pubin -outform der | \"$0\" dgst -sha256 -r";
+        shell.args(["-c", steps]).arg(program("openssl")).arg(self.path(&format!("{name}.pem")));
+        let digest = lossy(&super::run(shell).stdout);
+        let digest = digest.split(' ').next().filter(|digest| digest.len() == 64);
+        digest.expect("openssl knows the key").to_owned()
+    }
+
     /// `[[tls.certificate]]` with `NAME.pem`, or one of a listener.
     #[must_use]
     pub fn certificate(&self, of: &str, name: &str) -> String {

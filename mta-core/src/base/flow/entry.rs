@@ -50,6 +50,8 @@ pub const OURS_TAG: &str = "mailwright/ours";
 pub const OUTSIDE_TAG: &str = "mailwright/outside";
 /// The SHA-256 of its body in relaxed form, in base64: taken while it came, for the signatures on its way out.
 pub const BODY_TAG: &str = "mailwright/body";
+/// It came with REQUIRETLS, or is a notification about such a message (RFC 8689 4.1, 5).
+pub const REQUIRETLS_TAG: &str = "mailwright/requiretls";
 
 /// One recipient's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,6 +140,12 @@ impl Entry {
 
     fn tag(&self, name: &str) -> Option<&str> {
         self.tags.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
+    }
+
+    /// It goes to hosts that are authenticated and promise the same, and to no other (RFC 8689 4.2).
+    #[must_use]
+    pub fn requires_tls(&self) -> bool {
+        self.tags.iter().any(|(name, _)| &**name == REQUIRETLS_TAG)
     }
 
     /// From the null sender: nobody is told what becomes of it (RFC 5321 4.5.5), and its age limit is its own.

@@ -37,6 +37,28 @@ pub struct Offered {
     pub passwords: bool,
     /// Every user has keys: who has none could not use what was offered, and clients take the strongest.
     pub keys: bool,
+    /// Tokens can be checked.
+    pub tokens: bool,
+}
+
+/// What a client shows, to be checked. Names are prepared.
+#[derive(Debug)]
+pub enum Claim {
+    /// A user's password.
+    Password(Box<str>, Hidden),
+    /// A token; and whose it should be, where the client says so.
+    Token(Option<Box<str>>, Hidden),
+}
+
+impl Claim {
+    /// Who the client says it is; empty where it does not.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Password(name, _) => name,
+            Self::Token(name, _) => name.as_deref().unwrap_or_default(),
+        }
+    }
 }
 
 impl Offered {
@@ -47,6 +69,7 @@ impl Offered {
             Mechanism::Plain | Mechanism::Login => self.passwords,
             Mechanism::ScramSha256 => self.keys,
             Mechanism::ScramSha256Plus => self.keys && bound,
+            Mechanism::OAuthBearer | Mechanism::XOAuth2 => self.tokens,
         }
     }
 }
@@ -61,6 +84,13 @@ pub enum Checked {
         /// There is such a user.
         known: bool,
     },
+    /// It is not, and there is more to say of it, for our own eyes too.
+    Unfit {
+        /// There is a user of the name that it gave.
+        known: bool,
+        /// What is wrong with what it showed, in a few words.
+        why: &'static str,
+    },
     /// It can't be said now.
     Later(Later),
 }
@@ -72,6 +102,8 @@ pub enum Later {
     Held,
     /// Too many checks at once.
     Busy,
+    /// Who would know does not answer.
+    Unanswered,
 }
 
 impl Later {
@@ -81,19 +113,20 @@ impl Later {
         match self {
             Self::Held => "too many failures",
             Self::Busy => "too many checks at once",
+            Self::Unanswered => "who knows the users does not answer",
         }
     }
 }
 
-/// Who knows the users. Names are prepared.
+/// Who knows the users.
 pub trait Authenticate: Send + Sync {
     /// What can be offered; nothing, where there are no users.
     fn offered(&self) -> Offered;
 
-    /// Whether the password is the user's. Takes as long for a name that nobody has.
-    fn check<'a>(&'a self, peer: IpAddr, name: &'a str, password: Hidden) -> Answer<'a, Checked>;
+    /// Whose what was shown is. Takes as long for a name that nobody has.
+    fn check(&self, peer: IpAddr, claim: Claim) -> Answer<'_, Checked>;
 
-    /// The user's keys, or such as nobody has.
+    /// The user's keys, or such as nobody has. The name is prepared.
     ///
     /// # Errors
     /// Why not now.
@@ -112,7 +145,7 @@ impl Authenticate for Nobody {
         Offered::default()
     }
 
-    fn check<'a>(&'a self, _: IpAddr, _: &'a str, _: Hidden) -> Answer<'a, Checked> {
+    fn check(&self, _: IpAddr, _: Claim) -> Answer<'_, Checked> {
         Box::pin(ready(Checked::IsNot { known: false }))
     }
 

@@ -3,6 +3,7 @@
 //! A machine knows no user. What a password must fit, and the keys of a user, are asked for by a [`Step`], so that the
 //! same machines serve with any file of users, and in tests with none.
 
+mod bearer;
 pub mod door;
 mod password;
 pub mod prepare;
@@ -17,6 +18,7 @@ mod words;
 pub use prepare::Hidden;
 pub use words::{Failure, Mechanism, Step};
 
+use bearer::{Bearer, Dialect};
 use password::{Login, plain};
 use scram::{Bindings, Scram};
 use stored::ScramKeys;
@@ -33,6 +35,7 @@ enum Machine {
     Plain,
     Login(Login),
     Scram(Box<Scram>),
+    Bearer(Bearer),
 }
 
 impl Exchange {
@@ -44,6 +47,8 @@ impl Exchange {
             Mechanism::Login => Machine::Login(Login::default()),
             Mechanism::ScramSha256 => Machine::Scram(Box::new(Scram::new(false, bindings))),
             Mechanism::ScramSha256Plus => Machine::Scram(Box::new(Scram::new(true, bindings))),
+            Mechanism::OAuthBearer => Machine::Bearer(Bearer::new(Dialect::Standard)),
+            Mechanism::XOAuth2 => Machine::Bearer(Bearer::new(Dialect::Google)),
         })
     }
 
@@ -52,7 +57,7 @@ impl Exchange {
     pub fn begin(&mut self) -> Step {
         match &mut self.0 {
             // The client speaks first in these: the challenge is empty (RFC 4954 4).
-            Machine::Plain | Machine::Scram(_) => Step::Challenge(Vec::new()),
+            Machine::Plain | Machine::Scram(_) | Machine::Bearer(_) => Step::Challenge(Vec::new()),
             Machine::Login(login) => login.begin(),
         }
     }
@@ -67,6 +72,7 @@ impl Exchange {
             Machine::Plain => plain(text),
             Machine::Login(login) => login.respond(text),
             Machine::Scram(scram) => scram.respond(text),
+            Machine::Bearer(bearer) => bearer.respond(text),
         }
     }
 
@@ -77,7 +83,16 @@ impl Exchange {
     pub fn keys(&mut self, keys: ScramKeys, nonce: &str) -> Result<Step, Failure> {
         match &mut self.0 {
             Machine::Scram(scram) => scram.keys(keys, nonce),
-            Machine::Plain | Machine::Login(_) => Err(Failure::Malformed),
+            Machine::Plain | Machine::Login(_) | Machine::Bearer(_) => Err(Failure::Malformed),
+        }
+    }
+
+    /// What was shown is no good: what the client is told before the exchange fails, where the mechanism has that. It
+    /// answers, and fails.
+    pub fn refused(&mut self) -> Option<Step> {
+        match &mut self.0 {
+            Machine::Bearer(bearer) => bearer.refused(),
+            Machine::Plain | Machine::Login(_) | Machine::Scram(_) => None,
         }
     }
 }

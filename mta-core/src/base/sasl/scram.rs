@@ -180,7 +180,7 @@ impl Challenged {
 }
 
 /// `saslname` (RFC 5802 5.1): a comma is `=2C`, an equals sign `=3D`, and nothing else is escaped.
-fn unescaped(name: &str) -> Option<String> {
+pub(super) fn unescaped(name: &str) -> Option<String> {
     let mut pieces = name.split('=');
     let mut text = pieces.next()?.to_owned();
     for piece in pieces {

@@ -273,6 +273,80 @@ fn base64_has_one_spelling_rfc4648_4_and_an_empty_initial_response_is_written_rf
     assert_eq!(wire::decode_initial("AGE="), Some(b"\0a".to_vec()));
 }
 
+fn token(mechanism: Mechanism, message: &str) -> Result<(Option<String>, String), Option<Failure>> {
+    match Exchange::new(mechanism, Bindings::default()).respond(message.as_bytes()) {
+        Ok(Step::Token(name, token)) => Ok((name.map(Into::into), token.reveal().to_owned())),
+        Ok(_) => Err(None),
+        Err(failure) => Err(Some(failure)),
+    }
+}
+
+#[test]
+fn oauthbearer_is_the_example_of_rfc7628_4_1() {
+    let of = |message: &str| token(Mechanism::OAuthBearer, message);
+    let initial = "bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9MTQzAWF1dGg9QmVhcmVyIHZGOWRmdDRxbVRj\
+                   Mk52YjNSbGNrQmhiSFJoZG1semRHRXVZMjl0Q2c9PQEB";
+    let decoded = String::from_utf8(wire::decode(initial.as_bytes()).expect("base64")).expect("text");
+    let shown = (Some("user@example.com".to_owned()), "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==".to_owned());
+    assert_eq!(of(&decoded), Ok(shown));
+    // RFC 7628 3.1: nobody need be named. RFC 6750 2.1 says what a token is made of. RFC 9110 11.1: the scheme is the same in any case.
+    assert_eq!(of("n,,\u{1}auth=bEARER t~1\u{1}\u{1}"), Ok((None, "t~1".to_owned())));
+    assert_eq!(of("y,a=A=2CB,\u{1}auth=Bearer t\u{1}\u{1}"), Ok((Some("a,b".to_owned()), "t".to_owned())));
+    assert_eq!(of("p=tls-exporter,,\u{1}auth=Bearer t\u{1}\u{1}"), Err(Some(Failure::Binding)), "RFC 5801 4");
+    assert_eq!(of("n,a=a b,\u{1}auth=Bearer t\u{1}\u{1}"), Err(Some(Failure::Wrong)), "nobody is called so");
+    for malformed in [
+        "",
+        "\u{1}",
+        "n,,",
+        "n,,\u{1}",
+        "n,\u{1}auth=Bearer t\u{1}\u{1}",
+        "n,,x\u{1}auth=Bearer t\u{1}\u{1}",
+        "n,,\u{1}auth=Bearer t\u{1}",
+        "n,,\u{1}auth=Bearer t\u{1}\u{1}x",
+        "n,,\u{1}auth=Bearer t\u{1}auth=Bearer t\u{1}\u{1}",
+        "n,,\u{1}auth=Basic dDp0\u{1}\u{1}",
+        "n,,\u{1}auth=Bearer \u{1}\u{1}",
+        "n,,\u{1}auth=Bearer a=b\u{1}\u{1}",
+        "n,,\u{1}auth=Bearer a b\u{1}\u{1}",
+        "n,,\u{1}po rt=1\u{1}auth=Bearer t\u{1}\u{1}",
+        "n,b=x,\u{1}auth=Bearer t\u{1}\u{1}",
+        "x,,\u{1}auth=Bearer t\u{1}\u{1}",
+    ] {
+        assert_eq!(of(malformed), Err(Some(Failure::Malformed)), "{malformed:?}");
+    }
+}
+
+#[test]
+fn xoauth2_is_the_same_in_other_words() {
+    let of = |message: &str| token(Mechanism::XOAuth2, message);
+    let shown = (Some("ann@example.org".to_owned()), "ya29.vF9dft4qmTc2Nvb3".to_owned());
+    assert_eq!(of("user=Ann@example.org\u{1}auth=Bearer ya29.vF9dft4qmTc2Nvb3\u{1}\u{1}"), Ok(shown));
+    for malformed in ["auth=Bearer t\u{1}\u{1}", "user=a\u{1}port=1\u{1}auth=Bearer t\u{1}\u{1}", "user=a\u{1}"] {
+        assert_eq!(of(malformed), Err(Some(Failure::Malformed)), "{malformed:?}");
+    }
+}
+
+#[test]
+fn a_token_that_is_no_good_is_told_so_and_then_it_fails_rfc7628_3_2_2_and_3_2_3() {
+    for (mechanism, first, told) in [
+        (Mechanism::OAuthBearer, "n,,\u{1}auth=Bearer t\u{1}\u{1}", &b"{\"status\":\"invalid_token\"}"[..]),
+        (Mechanism::XOAuth2, "user=a\u{1}auth=Bearer t\u{1}\u{1}", b"{\"status\":\"401\",\"schemes\":\"Bearer\"}"),
+    ] {
+        let mut exchange = Exchange::new(mechanism, Bindings::default());
+        assert!(matches!(exchange.begin(), Step::Challenge(asked) if asked.is_empty()));
+        assert!(exchange.refused().is_none(), "nothing was shown");
+        assert!(matches!(exchange.respond(first.as_bytes()), Ok(Step::Token(..))));
+        assert!(matches!(exchange.refused(), Some(Step::Challenge(said)) if said == told));
+        assert_eq!(exchange.respond(b"\x01").err(), Some(Failure::Wrong));
+    }
+    // RFC 7628 4.3: who sends no token is told what it lacks.
+    for first in ["n,,\u{1}host=a\u{1}\u{1}", "n,,\u{1}auth=\u{1}\u{1}"] {
+        let mut exchange = Exchange::new(Mechanism::OAuthBearer, Bindings::default());
+        assert!(matches!(exchange.respond(first.as_bytes()), Ok(Step::Challenge(said)) if !said.is_empty()));
+        assert_eq!(exchange.respond(b"\x01").err(), Some(Failure::Wrong));
+    }
+}
+
 /// What a client might say: near to what it should, or anything.
 fn messages() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -280,13 +354,15 @@ fn messages() -> impl Strategy<Value = Vec<u8>> {
         "([ny]|p=tls-exporter),(a=[a-z=,]{0,4})?,n=[a-z=2C]{0,6},r=[ -~]{0,9}".prop_map(String::into_bytes),
         "c=[A-Za-z0-9=]{0,8},r=[ -~]{0,9},p=[A-Za-z0-9=]{0,48}".prop_map(String::into_bytes),
         "[a-z]{0,3}\0[a-z]{0,3}\0.{0,5}".prop_map(String::into_bytes),
+        "(n,(a=[a-z=,]{0,4})?,|user=[a-z]{0,3})\x01(port=1\x01)?(auth=(Bearer )?[a-z=. ]{0,4}\x01)?\x01?"
+            .prop_map(String::into_bytes),
     ]
 }
 
 proptest! {
     #[test]
     fn no_message_makes_a_machine_panic_or_lets_anybody_in(
-        which in 0_usize..4,
+        which in 0_usize..6,
         said in proptest::collection::vec(messages(), 1..5),
         bound: bool,
     ) {
@@ -296,7 +372,15 @@ proptest! {
             match exchange.respond(&message) {
                 Ok(Step::Keys(name)) => drop(exchange.keys(ScramKeys::of_nobody(&[1; 32], &name, 4096), NONCE)),
                 Ok(Step::Challenge(octets)) => prop_assert!(octets.len() < 1000),
-                Ok(Step::Check(..)) => prop_assert!(which >= 2),
+                Ok(Step::Check(..)) => prop_assert!(which >= 4),
+                Ok(Step::Token(..)) => {
+                    prop_assert!((2..4).contains(&which));
+                    prop_assert!(matches!(exchange.refused(), Some(Step::Challenge(_))), "it is told once");
+                    prop_assert!(exchange.refused().is_none(), "and no more");
+                    prop_assert_eq!(exchange.respond(&message).err(), Some(Failure::Wrong));
+                    prop_assert_eq!(exchange.respond(b"").err(), Some(Failure::Malformed));
+                    break;
+                }
                 Ok(Step::Proven(name)) => prop_assert!(false, "{name} was let in"),
                 Err(_) => break,
             }

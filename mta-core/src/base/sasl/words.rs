@@ -9,6 +9,10 @@ pub enum Mechanism {
     ScramSha256Plus,
     /// RFC 7677.
     ScramSha256,
+    /// RFC 7628: a token.
+    OAuthBearer,
+    /// The same as Google had it before.
+    XOAuth2,
     /// RFC 4616.
     Plain,
     /// Two questions, older than any RFC; still what some clients know alone.
@@ -17,7 +21,8 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, the strongest first.
-    pub const ALL: [Self; 4] = [Self::ScramSha256Plus, Self::ScramSha256, Self::Plain, Self::Login];
+    pub const ALL: [Self; 6] =
+        [Self::ScramSha256Plus, Self::ScramSha256, Self::OAuthBearer, Self::XOAuth2, Self::Plain, Self::Login];
 
     /// As it is registered.
     #[must_use]
@@ -25,6 +30,8 @@ impl Mechanism {
         match self {
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
             Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::OAuthBearer => "OAUTHBEARER",
+            Self::XOAuth2 => "XOAUTH2",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
         }
@@ -50,6 +57,9 @@ pub enum Step {
     Challenge(Vec<u8>),
     /// Whether this password is this user's. The exchange is over.
     Check(Box<str>, Hidden),
+    /// Whether this token is good, and this user's where one is named. One that is not is answered by
+    /// [`Exchange::refused`](super::Exchange::refused).
+    Token(Option<Box<str>>, Hidden),
     /// This user's keys: [`Exchange::keys`](super::Exchange::keys).
     Keys(Box<str>),
     /// The client is this user. The exchange is over.

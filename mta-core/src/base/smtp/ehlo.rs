@@ -1,5 +1,6 @@
 //! The reply to EHLO: ours, and what a remote's says it can (RFC 5321 4.1.1.1).
 
+use super::command::ATTRIBUTES;
 use super::remote::RemoteReply;
 use crate::base::sasl::Mechanism;
 use std::io::Write as _;
@@ -19,6 +20,10 @@ pub struct Announced<'a> {
     pub recipients_max: usize,
     /// `STARTTLS` (RFC 3207).
     pub starttls: bool,
+    /// `REQUIRETLS` (RFC 8689 2): inside TLS alone.
+    pub requiretls: bool,
+    /// `XCLIENT`, with its attributes: the client may say for whom it speaks.
+    pub xclient: bool,
 }
 
 impl Announced<'_> {
@@ -35,6 +40,12 @@ impl Announced<'_> {
         if !self.mechanisms.is_empty() {
             let names: Vec<&str> = self.mechanisms.iter().map(|mechanism| mechanism.name()).collect();
             let _ = write!(out, "250-AUTH {}\r\n", names.join(" "));
+        }
+        if self.requiretls {
+            out.extend_from_slice(b"250-REQUIRETLS\r\n");
+        }
+        if self.xclient {
+            let _ = write!(out, "250-XCLIENT {ATTRIBUTES}\r\n");
         }
         let _ = write!(out, "250 LIMITS MAILMAX={} RCPTMAX={}\r\n", self.messages_max, self.recipients_max);
     }
@@ -64,6 +75,8 @@ pub struct Capabilities {
     pub dsn: bool,
     /// RFC 3207.
     pub starttls: bool,
+    /// RFC 8689 2.
+    pub requiretls: bool,
     /// RFC 4954: the mechanisms, in upper case.
     pub auth: Vec<Box<str>>,
     /// RFC 9422 4.1: messages over one connection.
@@ -101,6 +114,7 @@ impl Capabilities {
             "ENHANCEDSTATUSCODES" => self.enhanced_status = true,
             "DSN" => self.dsn = true,
             "STARTTLS" => self.starttls = true,
+            "REQUIRETLS" => self.requiretls = true,
             "AUTH" => self.auth = words.take(32).map(|word| word.to_ascii_uppercase().into()).collect(),
             "LIMITS" => words.for_each(|limit| self.limit(limit)),
             _ => {}
@@ -130,7 +144,7 @@ mod tests {
         Capabilities::parse(&reply)
     }
 
-    /// The keywords of RFC 6152, RFC 6531, RFC 3030, RFC 3461 and their like.
+    /// The keywords of RFC 6152, RFC 6531, RFC 3030, RFC 3461, RFC 8689 2 and their like.
     #[test]
     fn what_we_announce_is_what_a_client_reads_rfc5321_4_1_1_1() {
         let mechanisms = &[Mechanism::ScramSha256, Mechanism::Plain];
@@ -141,6 +155,8 @@ mod tests {
             messages_max: 7,
             recipients_max: 100,
             starttls: true,
+            requiretls: true,
+            xclient: true,
         };
         let mut wire = Vec::new();
         ours.encode(&mut wire);
@@ -155,6 +171,7 @@ mod tests {
             enhanced_status: true,
             dsn: true,
             starttls: true,
+            requiretls: true,
             // RFC 4954 3.
             auth: vec!["SCRAM-SHA-256".into(), "PLAIN".into()],
             messages_max: Some(7),

@@ -54,6 +54,9 @@ pub fn mail(mail: &Mail, out: &mut Vec<u8>) {
     if mail.auth {
         out.extend_from_slice(b" AUTH=<>");
     }
+    if mail.requiretls {
+        out.extend_from_slice(b" REQUIRETLS");
+    }
     out.extend_from_slice(b"\r\n");
 }
 
@@ -173,13 +176,13 @@ mod tests {
     proptest! {
         #[test]
         fn mail_is_read_as_it_was_meant(
-            size: Option<u64>, body in 0_u8..4, smtputf8: bool, ret: Option<bool>, auth: bool, envid in proptest::option::of("[ -~]{1,30}"),
+            size: Option<u64>, body in 0_u8..4, smtputf8: bool, ret: Option<bool>, auth: bool, requiretls: bool, envid in proptest::option::of("[ -~]{1,30}"),
         ) {
             let body = [None, Some(BodyType::SevenBit), Some(BodyType::EightBitMime), Some(BodyType::BinaryMime)]
                 [usize::from(body)];
             let ret = ret.map(|full| if full { Ret::Full } else { Ret::Hdrs });
             let sender = "\"a b>\"@example.org".parse().ok();
-            let meant = Mail { sender, size, body, smtputf8, ret, envid: envid.map(Into::into), auth };
+            let meant = Mail { sender, size, body, smtputf8, ret, envid: envid.map(Into::into), auth, requiretls };
             let mut wire = Vec::new();
             mail(&meant, &mut wire);
             prop_assert_eq!(read(&wire), Command::Mail(meant));

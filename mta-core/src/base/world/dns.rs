@@ -1,6 +1,7 @@
-//! DNS as mail needs it (RFC 5321 5.1, RFC 7505).
+//! DNS as mail needs it (RFC 5321 5.1, RFC 7505), and as it can be relied on where zones are signed (RFC 7672 2).
 
 use crate::base::flow::Answer;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One mail exchanger.
@@ -64,6 +65,72 @@ pub trait Dns: Send + Sync {
     fn addresses<'a>(&'a self, host: &'a str) -> Answer<'a, Result<Vec<IpAddr>, DnsFault>>;
 }
 
+/// Why a look-up with signatures gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignedFault {
+    /// As without signatures.
+    #[error("{0}")]
+    Dns(#[from] DnsFault),
+    /// The zone is signed, and this answer is not, or not well: somebody may have forged it.
+    #[error("the signatures of its zone do not hold (DNSSEC)")]
+    Bogus,
+}
+
+/// The exchangers of a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchangers {
+    /// In no order.
+    pub records: Vec<Mx>,
+    /// They are the domain's own word.
+    pub signed: bool,
+}
+
+/// The addresses of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Located {
+    /// Of both families.
+    pub addresses: Vec<IpAddr>,
+    /// The names at which the host's TLSA records may lie, the one that counts first (RFC 7672 2.2.2): where aliases
+    /// lead, then the host's own. None: its zone is not signed.
+    pub bases: Vec<Box<str>>,
+}
+
+/// A record that says by which certificates a host is known (RFC 6698 2.1).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tlsa {
+    /// What the certificate is in the chain.
+    pub usage: u8,
+    /// What of it is compared.
+    pub selector: u8,
+    /// How.
+    pub matching: u8,
+    /// With what.
+    pub data: Box<[u8]>,
+}
+
+impl fmt::Display for Tlsa {
+    /// As in a zone file: `3 1 1 0a1b…`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} ", self.usage, self.selector, self.matching)?;
+        self.data.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
+/// Looks names up and checks the signatures of zones (RFC 4033 5). Names as with [`Dns`].
+pub trait SignedDns: Send + Sync {
+    /// Whether the name servers pass signatures on. Where they don't, all that is signed looks forged.
+    fn is_able(&self) -> Answer<'_, bool>;
+
+    /// The MX records.
+    fn exchangers<'a>(&'a self, domain: &'a str) -> Answer<'a, Result<Exchangers, SignedFault>>;
+
+    /// The A and AAAA records; never none.
+    fn host<'a>(&'a self, host: &'a str) -> Answer<'a, Result<Located, SignedFault>>;
+
+    /// The TLSA records of a server at this port; never none, and all of them signed.
+    fn tlsa<'a>(&'a self, base: &'a str, port: u16) -> Answer<'a, Result<Vec<Tlsa>, SignedFault>>;
+}
+
 /// The address as it is looked up backwards: the octets of IPv4 (RFC 1035 3.5) or the half octets of IPv6
 /// (RFC 3596 2.5), the last first, with dots between.
 #[must_use]
@@ -91,6 +158,12 @@ pub fn reverse_name(ip: IpAddr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tlsa_records_are_written_as_in_zone_files_rfc6698_2_1() {
+        let record = Tlsa { usage: 3, selector: 1, matching: 1, data: [0x0a, 0xff].into() };
+        assert_eq!(record.to_string(), "3 1 1 0aff");
+    }
 
     #[test]
     fn addresses_are_turned_round_as_in_rfc1035_3_5_and_rfc3596_2_5() {

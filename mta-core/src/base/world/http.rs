@@ -1,5 +1,6 @@
 //! HTTP as plugins use it: one request to one server, one answer (RFC 9110).
 
+use super::tls::Trust;
 use crate::base::flow::Answer;
 use bytes::Bytes;
 use std::fmt;
@@ -43,6 +44,8 @@ pub struct HttpRequest {
     pub body: Bytes,
     /// Longest content of an answer, in octets.
     pub answer_bytes_max: usize,
+    /// Whom we believe that the server's certificate is its own. There is no client for [`Trust::Anyone`].
+    pub trust: Trust,
 }
 
 /// What came back. Redirects are answers like others: nobody follows them.
@@ -62,7 +65,10 @@ pub enum HttpFault {
     /// Its content is longer than allowed.
     #[error("the answer is too large")]
     TooLarge,
-    /// In words: not connected, no trust in the certificate, no HTTP.
+    /// In words: the server could not show by TLS who it is.
+    #[error("{0}")]
+    Untrusted(String),
+    /// In words: not connected, no HTTP.
     #[error("{0}")]
     Failed(String),
 }

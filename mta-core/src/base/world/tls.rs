@@ -1,10 +1,13 @@
 //! TLS round a client's connection, as the stages see it (RFC 3207, RFC 8314).
 
+use super::dns::Tlsa;
 use super::net::Socket;
 use crate::base::flow::Answer;
+use crate::base::flow::tls_result::TlsFailure;
 use std::fmt;
 use std::future::ready;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How a connection is protected. Texts that a peer chose are printable and short.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct TlsInfo {
     pub resumed: bool,
     /// What this connection alone exports under the name of channel bindings (RFC 9266 2): TLS 1.3 has it.
     pub exporter: Option<[u8; 32]>,
+    /// The hash of our own certificate (RFC 5929 4.1), where its signature says by which function.
+    pub end_point: Option<Box<[u8]>>,
     /// The certificate that the client showed; it has its key.
     pub client: Option<PeerCertificate>,
 }
@@ -82,6 +87,26 @@ pub enum Trust {
     System,
     /// Who is known to the roots in this file.
     File(PathBuf),
+    /// Who is known to the host's own zone.
+    Dane(Arc<Dane>),
+}
+
+/// How a host is known by its signed zone (RFC 7672 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dane {
+    /// All of them can be used: DANE-EE or DANE-TA, with selectors and matching types that are known.
+    pub records: Vec<Tlsa>,
+    /// Names of which a certificate below a DANE-TA must have one. The first is also asked for (SNI).
+    pub names: Vec<Box<str>>,
+}
+
+/// There was no handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsecured {
+    /// In words for the log and for reports.
+    pub why: String,
+    /// What kind of failure it is, for the host's domain.
+    pub failure: TlsFailure,
 }
 
 impl Outgoing {
@@ -97,9 +122,14 @@ impl Outgoing {
 
 /// The client's side of TLS.
 pub trait ClientTls: Send + Sync {
-    /// The handshake with `host`, a name or an address: with `trust` other than everybody its certificate must be for that.
-    /// The caller sets the time limit. An error is in words for the log and for reports.
-    fn connect(&self, socket: Box<dyn Socket>, host: &str, trust: &Trust) -> Answer<'static, Result<Secured, String>>;
+    /// The handshake with `host`, a name or an address: with `trust` other than everybody its certificate must be for that,
+    /// or what its zone says of it. The caller sets the time limit.
+    fn connect(
+        &self,
+        socket: Box<dyn Socket>,
+        host: &str,
+        trust: &Trust,
+    ) -> Answer<'static, Result<Secured, Unsecured>>;
 }
 
 /// No certificates, so no TLS.

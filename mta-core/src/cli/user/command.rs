@@ -22,6 +22,9 @@ pub(crate) enum UserCommand {
         /// Keep no keys for SCRAM. It is offered when all users have keys.
         #[arg(long)]
         no_scram: bool,
+        /// Ask for no password: the user comes by tokens, or another server knows the password.
+        #[arg(long, conflicts_with = "no_scram")]
+        no_password: bool,
     },
     /// Give a user another password, which is asked for, or read from standard input.
     Passwd {

@@ -1,13 +1,12 @@
 //! The file of users, changed line by line: comments and all else stay as they are.
 
 use mta_core::config::model::Config;
-use mta_core::path::auth::accounts::Accounts;
+use mta_core::path::auth::accounts::{Accounts, Surroundings};
 use mta_core::path::auth::line::UserLine;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// The lines of the file.
 pub(super) struct UsersFile {
@@ -52,8 +51,7 @@ impl UsersFile {
 
     /// What the server would say of it.
     fn check(&self, config: &Config) -> Result<(), String> {
-        let tenants: Vec<Arc<str>> = config.tenants.iter().map(|tenant| Arc::clone(&tenant.name)).collect();
-        let read = Accounts::parse(self.text().as_bytes(), &tenants);
+        let read = Accounts::parse(self.text().as_bytes(), &Surroundings::of(config));
         read.map(drop).map_err(|wrong| format!("{}: {wrong}", path(config).unwrap_or(Path::new("")).display()))
     }
 

@@ -17,7 +17,7 @@ use std::io::{self, BufWriter, Write};
 /// Does it.
 pub(crate) fn run(command: UserCommand) -> Result<(), String> {
     match command {
-        UserCommand::Add { config, name, tenant, sender: senders, no_scram } => {
+        UserCommand::Add { config, name, tenant, sender: senders, no_scram, no_password } => {
             let name = prepared(&name)?;
             let sender = |text: &String| SenderPattern::parse(text).map_err(|what| format!("{text:?}: {what}"));
             let senders = senders.iter().map(sender).collect::<Result<Vec<_>, _>>()?;
@@ -26,7 +26,9 @@ pub(crate) fn run(command: UserCommand) -> Result<(), String> {
                 .map_err(|_| format!("{:?} is no address: say with --sender whom its mail may be from", user.name))?;
             // What is wrong is told before a password is asked for.
             is_new(&open(&config)?, &user.name)?;
-            password::give(&mut user, !no_scram)?;
+            if !no_password {
+                password::give(&mut user, !no_scram)?;
+            }
             change(&config, |file| {
                 is_new(file, &user.name)?;
                 file.add(&user);

@@ -27,6 +27,8 @@ pub struct Listener {
     pub auth: AuthOffer,
     /// Networks of proxies: who connects from there says first whom it speaks for.
     pub proxy_from: Vec<Network>,
+    /// Networks of those who may say by XCLIENT for whom they speak.
+    pub xclient_from: Vec<Network>,
 }
 
 /// What a listener is for.
@@ -117,6 +119,7 @@ impl Listener {
             version_min: TlsVersion::default(),
             auth: AuthOffer::default(),
             proxy_from: Vec::new(),
+            xclient_from: Vec::new(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The configuration after its check: every value is in range, every name resolves.
 
+pub mod acme;
 pub mod auth;
 mod dkim;
 pub mod feedback;
@@ -9,12 +10,13 @@ mod log;
 mod srs;
 pub mod verify;
 
-pub use super::matching::{DomainPattern, Network};
+pub use super::matching::{DomainPattern, Network, UserPattern};
 
 use super::places::Places;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
 use crate::base::world::tls::Outgoing;
+use acme::Acme;
 use auth::Auth;
 pub use dkim::DkimKey;
 pub use feedback::Feedback;
@@ -41,6 +43,8 @@ pub struct Config {
     pub listeners: Vec<Arc<Listener>>,
     /// What holds for listeners that say nothing else; each has taken from it what it needs.
     pub tls: Tls,
+    /// Who issues a certificate for `[tls]` by itself; none: nobody.
+    pub acme: Option<Acme>,
     /// Public HTTP ports to serve.
     pub http: Vec<HttpListener>,
     /// Who may send where.
@@ -84,12 +88,14 @@ pub struct Config {
 }
 
 /// One of several that share this server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tenant {
     /// Its name: in logs and the queue, and of its part of plugins' buckets.
     pub name: Arc<str>,
     /// Listeners whose clients are the tenant's.
     pub listeners: Vec<Arc<str>>,
+    /// Users who are the tenant's.
+    pub users: Vec<UserPattern>,
     /// Networks whose clients are the tenant's.
     pub networks: Vec<Network>,
     /// Domains that are the tenant's: mail to them, and mail from them where the client may relay.
@@ -152,6 +158,26 @@ pub struct Delivery {
     pub mx_port: u16,
     /// Name servers to ask instead of the system's.
     pub dns_servers: Vec<SocketAddr>,
+    /// Keys of zones to believe instead of the root's: a file of DNSKEY records.
+    pub dns_trust_anchor: Option<PathBuf>,
+    /// Whether exchangers are known by their signed zones (RFC 7672).
+    pub dane: DaneMode,
+    /// Whether domains' MTA-STS policies are kept to (RFC 8461).
+    pub mta_sts: bool,
+    /// The port where those policies are fetched: 443, but for tests.
+    pub mta_sts_port: u16,
+}
+
+/// Whether exchangers are known by their signed zones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DaneMode {
+    /// No.
+    Off,
+    /// Where the name servers pass signatures on.
+    #[default]
+    Auto,
+    /// Always: name servers that don't look like forgers.
+    On,
 }
 
 /// How long the client waits (RFC 5321 4.5.3.2).

@@ -367,7 +367,10 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
     let feedback = "[feedback]\ndomain = \"bounces.example\"\n";
     let srs = "[srs]\ndomain = \"srs.example\"\n";
     let route = "[[route]]\nname = \"r\"\nsmarthost = \"192.0.2.1:25\"\n";
-    let plain = format!("{LEAST}{http}{feedback}{srs}{route}[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n");
+    let acme = "[acme]\ndirectory = \"https://ca.example/dir\"\nnames = [\"mx.example\"]\naccept_terms = true\n";
+    let oauth = "[auth.oauth]\njwks_url = \"https://a.b/\"\nissuer = \"a\"\naudience = \"b\"\n";
+    let plugin = "[[plugin]]\nname = \"p\"\nsource = \"builtin:hello\"\n";
+    let plain = [LEAST, http, feedback, srs, route, acme, oauth, plugin].concat();
     let as_set = |sets: &[String]| format!("{:?}", parse("f", &plain, sets).map_err(|problems| problems.to_string()));
     let (mut section, mut tried) = (String::new(), 0);
     for line in page.lines() {
@@ -375,9 +378,11 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
             section = heading
                 .trim_matches('`')
                 .replace("plugin", "plugin.p")
-                .replace("http", "http.web")
-                .replace("route", "route.r")
-                .replace("listener", "listener.mx");
+                .replace("listener", "listener.mx")
+                .replace("route", "route.r");
+            if section == "http" {
+                section += ".web";
+            }
         }
         let cells: Vec<&str> = line.split(" | ").collect();
         if let [key, default, _] = cells.as_slice()
@@ -390,15 +395,6 @@ fn the_defaults_on_the_reference_page_are_the_real_ones() {
         }
     }
     assert!(tried > 50, "only {tried} defaults are on the page");
-}
-
-#[test]
-fn the_files_that_people_start_from_are_sound() {
-    let dev = include_str!("../../../../config/dev.toml");
-    let config = parse("config/dev.toml", dev, &[]).map_err(|problems| problems.to_string()).expect("a good file");
-    assert_eq!(config.listeners[0].bind, "127.0.0.1:2525".parse().unwrap());
-    assert!(matches!(&config.routes[0].via, NextHop::Maildir(path) if path.starts_with("var")));
-    assert_eq!(config.plugins[0].source, PluginSource::Builtin("hello".into()));
 }
 
 proptest! {

@@ -91,7 +91,7 @@ pub(in crate::edge) fn version_of(path: &Path) -> Version {
 }
 
 /// The content of a file that is its owner's alone.
-pub(super) fn private(path: &Path, bytes_max: usize) -> Result<Vec<u8>, String> {
+pub(in crate::edge) fn private(path: &Path, bytes_max: usize) -> Result<Vec<u8>, String> {
     let (opened, about) = open(path)?;
     is_private(&about, path)?;
     content(opened, path, bytes_max)

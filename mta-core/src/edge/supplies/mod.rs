@@ -15,9 +15,11 @@ mod users_tests;
 pub use key::{key, known_log_key, log_key, rotate};
 
 use crate::base::world::Observe;
+use crate::base::world::tls::Trust;
 use crate::config::model::Config;
+use crate::edge::tls::outgoing::roots;
 use crate::path::auth::accounts::Accounts;
-use crate::path::auth::driver::Users;
+use crate::path::auth::driver::{Secrets, Users};
 use crate::path::deliver::sign::keyring::Keyring;
 use crate::sandbox::{Supplies, Table};
 use arc_swap::ArcSwap;
@@ -34,6 +36,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct Shelf {
     in_force: Mutex<InForce>,
     users: Arc<Users>,
+    secrets: Arc<Secrets>,
     keys: Arc<ArcSwap<Keyring>>,
 }
 
@@ -86,6 +89,13 @@ impl Shelf {
             Ok(users) => reading.users = users,
             Err(why) => wrong.push(format!("auth.users: {why}")),
         }
+        let (oauth, http) = (config.auth.oauth.as_ref(), config.auth.http.as_ref());
+        let believed = [("oauth", oauth.map(|oauth| &oauth.trust)), ("http", http.map(|http| &http.trust))];
+        for (section, trust) in believed {
+            if let Some(Trust::File(path)) = trust {
+                wrong.extend(roots(path).err().map(|why| format!("auth.{section}.ca: {why}")));
+            }
+        }
         for secret in &config.secrets {
             match secrets::read(&secret.source) {
                 Ok(value) => reading.supplies.secrets.push((secret.name.clone(), value)),
@@ -119,6 +129,7 @@ impl Shelf {
         let (file, users) = reading.users;
         in_force.users = file;
         self.users.store(users);
+        self.secrets.store(Arc::new(reading.supplies.secrets));
         self.keys.store(Arc::new(reading.keys));
     }
 
@@ -126,6 +137,12 @@ impl Shelf {
     #[must_use]
     pub fn users(&self) -> Arc<Users> {
         Arc::clone(&self.users)
+    }
+
+    /// The secrets in force, now and later.
+    #[must_use]
+    pub fn secrets(&self) -> Arc<Secrets> {
+        Arc::clone(&self.secrets)
     }
 
     /// Looks at the files of tables and of users, for as long as it is polled.

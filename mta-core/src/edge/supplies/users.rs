@@ -4,7 +4,7 @@ use super::file::{self, Followed, Version};
 use crate::base::event::Event;
 use crate::base::world::Observe;
 use crate::config::model::Config;
-use crate::path::auth::accounts::Accounts;
+use crate::path::auth::accounts::{Accounts, Surroundings};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ const FILE_BYTES_MAX: usize = 256 * 1024 * 1024;
 #[derive(Clone)]
 pub(super) struct UsersFile {
     file: Followed,
-    /// The names that users' tenants may have.
-    tenants: Arc<[Arc<str>]>,
+    /// What it must agree with.
+    around: Arc<Surroundings>,
 }
 
 impl UsersFile {
@@ -26,15 +26,15 @@ impl UsersFile {
     /// It can't be read; in words for the operator.
     pub(super) fn read(config: &Config) -> Result<(Option<Self>, Arc<Accounts>), String> {
         let Some(path) = &config.auth.users else { return Ok((None, Arc::default())) };
-        let tenants: Arc<[Arc<str>]> = config.tenants.iter().map(|tenant| Arc::clone(&tenant.name)).collect();
-        let (accounts, seen) = read(path, &tenants)?;
-        Ok((Some(Self { file: Followed::new(path.clone(), seen), tenants }), accounts))
+        let around = Arc::new(Surroundings::of(config));
+        let (accounts, seen) = read(path, &around)?;
+        Ok((Some(Self { file: Followed::new(path.clone(), seen), around }), accounts))
     }
 
     /// Looks whether the file has changed: its new version once it is complete, or why that can't be read.
     pub(super) fn look(&mut self) -> Option<Result<Arc<Accounts>, String>> {
-        let Self { file, tenants } = self;
-        file.look(|path| read(path, tenants))
+        let Self { file, around } = self;
+        file.look(|path| read(path, around))
     }
 
     /// Tells of a new version, and gives it to be put in force.
@@ -53,7 +53,7 @@ impl UsersFile {
     }
 }
 
-fn read(path: &Path, tenants: &[Arc<str>]) -> Result<(Arc<Accounts>, Version), String> {
+fn read(path: &Path, around: &Surroundings) -> Result<(Arc<Accounts>, Version), String> {
     let (opened, about) = file::open(path)?;
     file::is_private(&about, path)?;
     let octets = file::content(opened, path, FILE_BYTES_MAX)?;
@@ -61,6 +61,6 @@ fn read(path: &Path, tenants: &[Arc<str>]) -> Result<(Arc<Accounts>, Version), S
     if octets.len() > FILE_BYTES_MAX {
         return Err(format!("{shown} has more than {FILE_BYTES_MAX} octets"));
     }
-    let accounts = Accounts::parse(&octets, tenants).map_err(|wrong| format!("{shown}: {wrong}"))?;
+    let accounts = Accounts::parse(&octets, around).map_err(|wrong| format!("{shown}: {wrong}"))?;
     Ok((Arc::new(accounts), file::version(&about)))
 }

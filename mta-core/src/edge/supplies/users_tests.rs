@@ -53,7 +53,7 @@ fn users_are_followed_and_a_bad_version_changes_nothing() {
     assert!(looks().contains("\"event\":\"users-reloaded\""));
     assert_eq!(users.load().user("bob@example.org").and_then(|bob| bob.tenant.clone()).as_deref(), Some("acme"));
     for (content, mode, told) in [
-        (format!("{ANN}bob"), 0o600, "line 2: expected `password=`"),
+        (format!("{ANN}bob@example.org"), 0o600, "line 2: expected `password=`"),
         (ANN.to_owned(), 0o644, "may be read or written by others"),
         (format!("{ANN}{}", ANN.replace("ann", "eve").replace('\n', " tenant=none\n")), 0o600, "no [[tenant]]"),
     ] {

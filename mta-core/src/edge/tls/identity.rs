@@ -30,6 +30,8 @@ pub(super) struct Identity {
     /// Seconds since 1970.
     pub(super) from: i64,
     pub(super) until: i64,
+    /// What clients may bind an exchange to (RFC 5929 4.1).
+    pub(super) end_point: Option<Box<[u8]>>,
 }
 
 impl Identity {
@@ -58,8 +60,9 @@ pub(super) fn read(files: &CertificateFiles) -> Result<Identity, String> {
     let chain = certificates(cert)?;
     let private = private_key(key)?;
     let shown = cert.display();
-    let Said { names, from, until, .. } =
+    let Said { names, from, until, signed_by, .. } =
         x509::read(&chain[0]).map_err(|error| format!("{shown}: the first certificate can't be read: {error}"))?;
+    let end_point = signed_by.map(|hash| hash.of(&chain[0]));
     let certified = CertifiedKey::from_der(chain, private, &default_provider()).map_err(|error| match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
             format!(
@@ -70,7 +73,7 @@ pub(super) fn read(files: &CertificateFiles) -> Result<Identity, String> {
         }
         error => format!("{} can't be used as a key: {error}", key.display()),
     })?;
-    Ok(Identity { files: files.clone(), certified: Arc::new(certified), names, from, until })
+    Ok(Identity { files: files.clone(), certified: Arc::new(certified), names, from, until, end_point })
 }
 
 /// All certificates in a file, at least one.

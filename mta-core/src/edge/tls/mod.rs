@@ -1,8 +1,11 @@
 //! TLS on both sides: the listeners' certificates and the roots that routes trust, read at the start and at each reload,
 //! and anew when their files change.
 
+pub mod acme;
+mod dane;
+mod end_point;
 mod identity;
-mod outgoing;
+pub(in crate::edge) mod outgoing;
 mod peer;
 mod side;
 #[cfg(test)]
@@ -15,7 +18,7 @@ use crate::base::time::UnixMillis;
 use crate::base::world::Observe;
 use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use crate::base::world::net::Socket;
-use crate::base::world::tls::{ClientTls, Secured, ServerTls, Trust};
+use crate::base::world::tls::{ClientTls, Secured, ServerTls, Trust, Unsecured};
 use crate::config::model::Config;
 use crate::config::model::listener::Listener;
 use crate::edge::supplies::file::{self, Version};
@@ -24,14 +27,15 @@ use identity::Identity;
 use outgoing::Outgoing;
 use side::Side;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// A certificate that ends sooner than this is told of, in seconds: most are renewed a month before.
+/// A certificate that ends sooner than this is told of, in seconds: most are renewed a month before. Of one that holds for
+/// days alone the last quarter is soon.
 const SOON: i64 = 14 * 86_400;
 
 /// The certificates in force.
@@ -58,8 +62,10 @@ type Seen = Vec<(PathBuf, Version)>;
 #[derive(Clone, Default)]
 pub struct Wanted {
     listeners: Vec<Arc<Listener>>,
-    /// Roots of hosts that routes verify.
+    /// Roots of hosts that routes verify, and of an authority that issues certificates.
     authorities: Vec<PathBuf>,
+    /// A file that comes into being later: until then it is passed over.
+    awaited: Option<PathBuf>,
 }
 
 impl Wanted {
@@ -68,9 +74,16 @@ impl Wanted {
     pub fn of(config: &Config) -> Self {
         let named = config.routes.iter().filter_map(|route| match route.tls.as_ref()?.trust() {
             Trust::File(path) => Some(path.clone()),
-            Trust::Anyone | Trust::System => None,
+            Trust::Anyone | Trust::System | Trust::Dane(_) => None,
         });
-        Self { listeners: config.listeners.clone(), authorities: named.collect() }
+        let directory = config.auth.ldap.as_ref().and_then(|ldap| match &ldap.trust {
+            Trust::File(path) => Some(path.clone()),
+            Trust::Anyone | Trust::System | Trust::Dane(_) => None,
+        });
+        let issuer = config.acme.as_ref();
+        let authorities = named.chain(directory).chain(issuer.and_then(|acme| acme.ca.clone())).collect();
+        let awaited = issuer.map(|acme| acme.certificate().cert);
+        Self { listeners: config.listeners.clone(), authorities, awaited }
     }
 }
 
@@ -98,9 +111,13 @@ impl Reading {
             Err(why) => wrong.push(why),
         }
         for listener in wanted.listeners.iter().filter(|listener| !listener.certificates.is_empty()) {
-            let side = reading.certificates(listener).and_then(|own| Side::new(listener, own));
+            let side = reading.certificates(listener).and_then(|own| match own[..] {
+                [] => Ok(None),
+                _ => Side::new(listener, own).map(Some),
+            });
             match side {
-                Ok(side) => drop(reading.sides.insert(Arc::clone(&listener.name), Arc::new(side))),
+                // None: the only one that it has is still to come.
+                Ok(side) => drop(side.map(|side| reading.sides.insert(Arc::clone(&listener.name), Arc::new(side)))),
                 Err(why) => wrong.push(format!("listener \"{}\": {why}", listener.name)),
             }
         }
@@ -108,7 +125,11 @@ impl Reading {
     }
 
     fn certificates(&mut self, listener: &Listener) -> Result<Vec<Arc<Identity>>, String> {
-        let read = listener.certificates.iter().map(|files| {
+        let is_there = |path: &Path| self.seen.iter().any(|(seen, version)| seen == path && version.is_some());
+        let named = listener.certificates.iter();
+        let named: Vec<_> =
+            named.filter(|files| self.wanted.awaited.as_ref() != Some(&files.cert) || is_there(&files.cert)).collect();
+        let read = named.into_iter().map(|files| {
             if let Some(known) = self.identities.iter().find(|known| known.files == *files) {
                 return Ok(Arc::clone(known));
             }
@@ -146,7 +167,9 @@ fn warning(identity: &Identity, now: UnixMillis) -> Option<String> {
     match identity.left(now) {
         None => Some(format!("{path} is not valid yet: is the clock right?")),
         Some(left) if left < 0 => Some(format!("{path} has expired: clients that verify it will not send mail")),
-        Some(left) if left < SOON => Some(format!("{path} expires within {} days: renew it", left / 86_400 + 1)),
+        Some(left) if left < SOON.min(identity.until.saturating_sub(identity.from) / 4) => {
+            Some(format!("{path} expires within {} days: renew it", left / 86_400 + 1))
+        }
         Some(_) => None,
     }
 }
@@ -249,7 +272,12 @@ impl ServerTls for Keyring {
 }
 
 impl ClientTls for Keyring {
-    fn connect(&self, socket: Box<dyn Socket>, host: &str, trust: &Trust) -> Answer<'static, Result<Secured, String>> {
+    fn connect(
+        &self,
+        socket: Box<dyn Socket>,
+        host: &str,
+        trust: &Trust,
+    ) -> Answer<'static, Result<Secured, Unsecured>> {
         let outgoing = Arc::clone(&self.in_force().reading.outgoing);
         let (host, trust) = (host.to_owned(), trust.clone());
         Box::pin(async move { outgoing.connect(socket, &host, &trust).await })

@@ -1,18 +1,25 @@
-//! The client's side of TLS, for mail that goes out: whom we believe, route by route.
+//! The client's side of TLS, for mail that goes out: whom we believe, route by route and domain by domain (RFC 7672 3,
+//! RFC 8460 4.3).
 
+use super::dane::KnownHost;
 use super::identity::certificates;
 use super::side::{Protected, info, words};
+use crate::base::flow::tls_result::TlsFailure;
 use crate::base::world::net::Socket;
-use crate::base::world::tls::{Secured, TlsInfo, Trust};
+use crate::base::world::tls::{Dane, Secured, TlsInfo, Trust, Unsecured};
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 /// How we speak TLS as a client.
 #[derive(Debug, Default)]
@@ -47,21 +54,65 @@ impl Outgoing {
             Trust::File(path) => {
                 self.files.get(path).cloned().ok_or_else(|| format!("{} was not read", path.display()))
             }
+            Trust::Dane(dane) => known_by(dane),
         }
     }
 
-    /// The handshake; `host` is a name or an address.
-    pub(super) async fn connect(&self, socket: Box<dyn Socket>, host: &str, trust: &Trust) -> Result<Secured, String> {
+    /// The handshake; `host` is a name or an address. A session is resumed only under the trust that it began with: each
+    /// keeps its own tickets, and what a zone says keeps none.
+    pub(super) async fn connect(
+        &self,
+        socket: Box<dyn Socket>,
+        host: &str,
+        trust: &Trust,
+    ) -> Result<Secured, Unsecured> {
         let (peer, local) = (socket.peer(), socket.local());
-        let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("{host}: {error}"))?;
-        let connected = TlsConnector::from(self.config(trust)?).connect(name, socket).await;
-        let stream = connected.map_err(|error| words(&error, "the host"))?;
+        let host = match trust {
+            // RFC 7672 8.1: the name at which the records lie.
+            Trust::Dane(dane) => dane.names.first().map_or(host, |base| &**base),
+            Trust::Anyone | Trust::System | Trust::File(_) => host,
+        };
+        let failed = |why| Unsecured { why, failure: TlsFailure::ValidationFailure };
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| failed(format!("{host}: {error}")))?;
+        let connector = TlsConnector::from(self.config(trust).map_err(failed)?);
+        let connected = connector.connect(name, socket).await;
+        let stream =
+            connected.map_err(|error| Unsecured { failure: kind_of(&error, trust), why: words(&error, "the host") })?;
         let info = TlsInfo { server_name: Some(host.into()), ..info(stream.get_ref().1) };
         Ok(Secured { socket: Box::new(Protected { stream: stream.into(), peer, local }), info })
     }
 }
 
-fn roots(path: &Path) -> Result<RootCertStore, String> {
+/// What kind of failure it is, for the host's domain (RFC 8460 4.3).
+fn kind_of(error: &io::Error, trust: &Trust) -> TlsFailure {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let Some(Error::InvalidCertificate(why)) = inner else { return TlsFailure::ValidationFailure };
+    match why {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            TlsFailure::CertificateHostMismatch
+        }
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => TlsFailure::CertificateExpired,
+        _ if matches!(trust, Trust::Dane(_)) => TlsFailure::TlsaInvalid,
+        _ => TlsFailure::CertificateNotTrusted,
+    }
+}
+
+/// Believes what a host's zone says. It is made for each connection, and resumes nothing.
+fn known_by(dane: &Arc<Dane>) -> Result<Arc<ClientConfig>, String> {
+    let provider = Arc::new(default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
+    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    let verifier = Arc::new(KnownHost::new(Arc::clone(dane), provider));
+    let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// The roots in a file.
+pub(in crate::edge) fn roots(path: &Path) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for root in certificates(path)? {
         roots.add(root).map_err(|error| format!("{}: {error}", path.display()))?;

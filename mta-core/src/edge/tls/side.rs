@@ -13,19 +13,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::rustls::crypto::ring::{Ticketer, default_provider};
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
-use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::server::{Acceptor, ClientHello, WebPkiClientVerifier};
+use tokio_rustls::rustls::sign::SingleCertAndKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
-    CipherSuite, CommonState, Error, HandshakeKind, InvalidMessage, ProtocolVersion, RootCertStore, ServerConfig,
-    ServerConnection,
+    CertificateError, CipherSuite, CommonState, Error, HandshakeKind, InvalidMessage, ProtocolVersion, RootCertStore,
+    ServerConfig, ServerConnection,
 };
-use tokio_rustls::{TlsAcceptor, TlsStream};
+use tokio_rustls::{LazyConfigAcceptor, TlsStream};
 
 /// How one listener speaks TLS.
 #[derive(Debug)]
 pub(super) struct Side {
-    config: Arc<ServerConfig>,
+    /// Its certificates, each with a configuration that has that one alone, so that it is known which was shown. The first is
+    /// the default. Never empty.
+    shown: Vec<(Arc<Identity>, Arc<ServerConfig>)>,
     clients: Option<Arc<AnyClient>>,
 }
 
@@ -40,8 +42,6 @@ impl Side {
             TlsVersion::V13 => &[&TLS13],
         };
         let provider = Arc::new(default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
-        let builder = builder.with_protocol_versions(versions).map_err(|error| error.to_string())?;
         let clients = match &listener.client_ca {
             None => None,
             Some(path) => {
@@ -49,29 +49,41 @@ impl Side {
                 for root in certificates(path)? {
                     roots.add(root).map_err(|error| format!("{}: {error}", path.display()))?;
                 }
-                let strict = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                let strict =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
                 Some(Arc::new(AnyClient(strict.map_err(|error| format!("{}: {error}", path.display()))?)))
             }
         };
-        let builder = match &clients {
-            Some(clients) => builder.with_client_cert_verifier(Arc::<AnyClient>::clone(clients)),
-            None => builder.with_no_client_auth(),
+        // A client that comes again spares both sides the costly half of the handshake, whichever certificate it is.
+        let ticketer = Ticketer::new().map_err(|error| format!("no keys for tickets: {error}"))?;
+        let with = |identity: Arc<Identity>| {
+            let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
+            let builder = builder.with_protocol_versions(versions).map_err(|error| error.to_string())?;
+            let builder = match &clients {
+                Some(clients) => builder.with_client_cert_verifier(Arc::<AnyClient>::clone(clients)),
+                None => builder.with_no_client_auth(),
+            };
+            let only = SingleCertAndKey::from(Arc::clone(&identity.certified));
+            let mut config = builder.with_cert_resolver(Arc::new(only));
+            config.ticketer = Arc::clone(&ticketer);
+            Ok::<_, String>((identity, Arc::new(config)))
         };
-        let mut config = builder.with_cert_resolver(Arc::new(ByName(identities)));
-        // A client that comes again spares both sides the costly half of the handshake.
-        config.ticketer = Ticketer::new().map_err(|error| format!("no keys for tickets: {error}"))?;
-        Ok(Self { config: Arc::new(config), clients })
+        let shown = identities.into_iter().map(with).collect::<Result<_, _>>()?;
+        Ok(Self { shown, clients })
     }
 
     /// The handshake.
     pub(super) async fn accept(&self, socket: Box<dyn Socket>) -> Result<Secured, String> {
         let (peer, local) = (socket.peer(), socket.local());
-        let accepted = TlsAcceptor::from(Arc::clone(&self.config)).accept(socket).await;
-        let stream = accepted.map_err(|error| words(&error, "the client"))?;
+        let failed = |error: io::Error| words(&error, "the client");
+        let asked = LazyConfigAcceptor::new(Acceptor::default(), socket).await.map_err(failed)?;
+        let (identity, config) = self.choose(&asked.client_hello()).ok_or("there is no certificate")?;
+        let stream = asked.into_stream(Arc::clone(config)).await.map_err(failed)?;
         let (_, connection) = stream.get_ref();
         let info = TlsInfo {
             server_name: connection.server_name().map(Into::into),
             exporter: exporter(connection),
+            end_point: identity.end_point.clone(),
             client: match (&self.clients, connection.peer_certificates()) {
                 (Some(clients), Some(shown)) => clients.judge(shown),
                 _ => None,
@@ -79,6 +91,17 @@ impl Side {
             ..info(connection)
         };
         Ok(Secured { socket: Box::new(Protected { stream: stream.into(), peer, local }), info })
+    }
+
+    /// Of those that have the name, the first that speaks one of the client's signature schemes, so that a key of
+    /// either kind may be there. A name that none has gets the default: a server that can't be verified is better than
+    /// none for mail, which most clients send in any case.
+    fn choose(&self, hello: &ClientHello<'_>) -> Option<&(Arc<Identity>, Arc<ServerConfig>)> {
+        let speaks =
+            |shown: &&(Arc<Identity>, _)| shown.0.certified.key.choose_scheme(hello.signature_schemes()).is_some();
+        let name = hello.server_name().map(str::to_ascii_lowercase);
+        let named = name.and_then(|name| self.shown.iter().filter(|shown| shown.0.is_for(&name)).find(speaks));
+        named.or_else(|| self.shown.iter().find(speaks)).or_else(|| self.shown.first())
     }
 }
 
@@ -105,7 +128,7 @@ pub(super) fn info(connection: &CommonState) -> TlsInfo {
         suite => suite.and_then(|suite| suite.as_str()).unwrap_or("unknown"),
     };
     let resumed = connection.handshake_kind() == Some(HandshakeKind::Resumed);
-    TlsInfo { version, cipher, server_name: None, resumed, exporter: None, client: None }
+    TlsInfo { version, cipher, server_name: None, resumed, exporter: None, end_point: None, client: None }
 }
 
 /// Why a handshake failed, for the log.
@@ -113,27 +136,10 @@ pub(super) fn words(error: &io::Error, other: &str) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
     match inner {
         Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => "what came is no TLS".to_owned(),
+        Some(Error::InvalidCertificate(CertificateError::Other(why))) => format!("invalid peer certificate: {}", why.0),
         Some(error) => error.to_string(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => format!("closed by {other}"),
         None => "connection lost".to_owned(),
-    }
-}
-
-/// Certificates, by the name that a client asks for.
-#[derive(Debug)]
-struct ByName(Vec<Arc<Identity>>);
-
-impl ResolvesServerCert for ByName {
-    /// Of those that have the name, the first that speaks one of the client's signature schemes, so that a key of
-    /// either kind may be there. A name that none has gets the default: a server that can't be verified is better than
-    /// none for mail, which most clients send in any case.
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let speaks =
-            |identity: &&Arc<Identity>| identity.certified.key.choose_scheme(hello.signature_schemes()).is_some();
-        let name = hello.server_name().map(str::to_ascii_lowercase);
-        let named = name.and_then(|name| self.0.iter().filter(|identity| identity.is_for(&name)).find(speaks));
-        let chosen = named.or_else(|| self.0.iter().find(speaks)).or_else(|| self.0.first());
-        chosen.map(|identity| Arc::clone(&identity.certified))
     }
 }
 

@@ -3,9 +3,11 @@
 
 use super::*;
 use crate::base::fixtures::Wire;
+use crate::base::flow::tls_result::TlsFailure;
 use crate::config::model::listener::{CertificateFiles, TlsVersion};
 use crate::edge::observe::collect::Collected;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use sha2::{Digest, Sha256};
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -89,7 +91,7 @@ fn listener(certificates: Vec<CertificateFiles>) -> Listener {
 }
 
 fn wanted(listener: Listener) -> Wanted {
-    Wanted { listeners: vec![Arc::new(listener)], authorities: Vec::new() }
+    Wanted { listeners: vec![Arc::new(listener)], ..Wanted::default() }
 }
 
 fn keyring(listener: Listener) -> Keyring {
@@ -137,6 +139,9 @@ async fn the_certificate_is_chosen_by_name_and_the_first_is_the_default_rfc6066_
             let version = if versions == [&TLS13] { "TLSv1.3" } else { "TLSv1.2" };
             assert!(served.info.version == version && served.info.cipher.starts_with("TLS_"), "{:?}", served.info);
             assert_eq!(served.info.client, None, "nobody asked");
+            // RFC 5929 4.1: rcgen signs with SHA-256.
+            let own = &connected.get_ref().1.peer_certificates().expect("shown")[0];
+            assert_eq!(served.info.end_point.as_deref(), Some(&*Sha256::digest(own)));
         }
         // Its client looks at names; a mail server's mostly does not.
         let (served, connected) = shake(&keyring, &client, "a.b.other.example").await;
@@ -228,7 +233,7 @@ async fn a_handshake_that_fails_says_why() {
 }
 
 /// Our client's handshake with our server.
-async fn reach(client: &Keyring, server: &Keyring, host: &str, trust: &Trust) -> Result<Secured, String> {
+async fn reach(client: &Keyring, server: &Keyring, host: &str, trust: &Trust) -> Result<Secured, Unsecured> {
     let (ours, theirs) = duplex(64 * 1024);
     let (connected, _served) = tokio::join!(client.connect(wire(theirs), host, trust), server.accept("mx", wire(ours)));
     connected
@@ -240,7 +245,7 @@ async fn hosts_are_believed_as_routes_say() {
     let ca = Trust::File(stage.path("ca.pem"));
     let authorities = vec![stage.path("ca.pem")];
     let client = Keyring::default();
-    client.put(Reading::of(&Wanted { listeners: Vec::new(), authorities }).expect("roots"), &Collected::default());
+    client.put(Reading::of(&Wanted { authorities, ..Wanted::default() }).expect("roots"), &Collected::default());
     for (name, server, host, verified) in [
         ("its own", stage.sign("one", &["mx.example", "192.0.2.1"], 2100), "mx.example", true),
         ("its address", stage.sign("two", &["mx.example", "192.0.2.1"], 2100), "192.0.2.1", true),
@@ -255,12 +260,35 @@ async fn hosts_are_believed_as_routes_say() {
     }
     let server = keyring(listener(vec![stage.sign("one", &["mx.example"], 2100)]));
     let other = Trust::File(stranger.path("ca.pem"));
-    let why = reach(&client, &server, "mx.example", &other).await.err().expect("it is in no route");
+    let why = reach(&client, &server, "mx.example", &other).await.err().expect("it is in no route").why;
     assert!(why.ends_with("ca.pem was not read"), "{why}");
-    let why = reach(&client, &server, "no name at all", &ca).await.err().expect("no name");
+    let why = reach(&client, &server, "no name at all", &ca).await.err().expect("no name").why;
     assert!(why.starts_with("no name at all: "), "{why}");
-    let gone = Wanted { listeners: Vec::new(), authorities: vec![stage.path("gone.pem")] };
+    let gone = Wanted { authorities: vec![stage.path("gone.pem")], ..Wanted::default() };
     assert!(Reading::of(&gone).err().expect("it is told").contains("gone.pem can't be read"));
+}
+
+#[tokio::test]
+async fn a_session_is_resumed_by_those_alone_who_believe_the_same() {
+    let (stage, stranger) = (Stage::new(), Stage::new());
+    let ca = Trust::File(stage.path("ca.pem"));
+    let authorities = vec![stage.path("ca.pem")];
+    let client = Keyring::default();
+    client.put(Reading::of(&Wanted { listeners: Vec::new(), authorities }).expect("roots"), &Collected::default());
+    let server = keyring(listener(vec![stranger.sign("one", &["mx.example"], 2100)]));
+    for resumed in [false, true] {
+        let (ours, theirs) = duplex(64 * 1024);
+        let connecting = client.connect(wire(theirs), "mx.example", &Trust::Anyone);
+        let (connected, served) = tokio::join!(connecting, server.accept("mx", wire(ours)));
+        let (mut connected, mut served) = (connected.expect("anybody"), served.expect("it has a certificate").socket);
+        assert_eq!(connected.info.resumed, resumed);
+        // The ticket comes behind the handshake, before this.
+        served.write_all(b"2").await.expect("written");
+        served.flush().await.expect("flushed");
+        connected.socket.read_exact(&mut [0]).await.expect("read");
+    }
+    let refused = reach(&client, &server, "mx.example", &ca).await.err().expect("a stranger's");
+    assert_eq!(refused.failure, TlsFailure::CertificateNotTrusted);
 }
 
 fn refused(certificates: Vec<CertificateFiles>) -> String {

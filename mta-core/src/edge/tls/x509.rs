@@ -1,5 +1,6 @@
 //! What a certificate says of itself (RFC 5280 4.1): names, subject and validity. Whether to believe it is not judged here.
 
+use super::end_point::{self, Hash};
 use yasna::models::ObjectIdentifier;
 use yasna::{ASN1Result, BERReader, BERReaderSeq, Tag, parse_der};
 
@@ -31,6 +32,10 @@ pub(super) struct Said {
     pub(super) subject: Box<str>,
     /// DNS names among the alternative names, in lower case.
     pub(super) names: Vec<Box<str>>,
+    /// The hash function of its signature; none: it has none, or several.
+    pub(super) signed_by: Option<Hash>,
+    /// The public key with its algorithm, as DER (`SubjectPublicKeyInfo`).
+    pub(super) key: Vec<u8>,
 }
 
 /// Reads a certificate in DER.
@@ -41,9 +46,9 @@ pub(super) fn read(certificate: &[u8]) -> ASN1Result<Said> {
     parse_der(certificate, |reader| {
         reader.read_sequence(|reader| {
             let said = reader.next().read_sequence(said)?;
+            let signed_by = end_point::signature(reader.next())?;
             reader.next().read_der()?;
-            reader.next().read_der()?;
-            Ok(said)
+            Ok(Said { signed_by, ..said })
         })
     })
 }
@@ -56,8 +61,7 @@ fn said(reader: &mut BERReaderSeq<'_, '_>) -> ASN1Result<Said> {
     }
     let (from, until) = reader.next().read_sequence(|reader| Ok((seconds(reader.next())?, seconds(reader.next())?)))?;
     let subject = subject(reader.next())?;
-    // The key.
-    reader.next().read_der()?;
+    let key = reader.next().read_der()?;
     for number in [1, 2] {
         reader.read_optional(|reader| {
             reader.read_tagged_implicit(Tag::context(number), |inner| inner.read_bitvec_bytes().map(drop))
@@ -67,7 +71,7 @@ fn said(reader: &mut BERReaderSeq<'_, '_>) -> ASN1Result<Said> {
     reader.read_optional(|reader| {
         reader.read_tagged(Tag::context(3), |reader| reader.read_sequence_of(|reader| extension(reader, &mut names)))
     })?;
-    Ok(Said { from, until, subject, names })
+    Ok(Said { from, until, subject, names, key, signed_by: None })
 }
 
 fn seconds(reader: BERReader<'_, '_>) -> ASN1Result<i64> {

@@ -3,6 +3,9 @@
 use crate::base::flow::Answer;
 use crate::base::world::http::{HttpAnswer, HttpClient, HttpFault, HttpHost, HttpRequest, Origin};
 use crate::base::world::net::{Net, Socket};
+use crate::base::world::tls::Trust;
+use crate::edge::supplies::file::{Version, version_of};
+use crate::edge::tls::outgoing::roots;
 use futures_util::future::{Either, select};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -11,10 +14,12 @@ use hyper::header::{CONNECTION, HOST, USER_AGENT};
 use hyper::rt::{Read, Write};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring::default_provider;
@@ -27,6 +32,8 @@ const CONNECT: Duration = Duration::from_secs(3);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Fields of an answer.
 const FIELDS_MAX: usize = 100;
+/// Files of roots that are kept as they were read.
+const FILES_MAX: usize = 16;
 /// Who asks, where the plugin does not say.
 const AGENT: &str = concat!("Mailwright/", env!("CARGO_PKG_VERSION"));
 
@@ -35,29 +42,54 @@ pub struct HyperClient {
     net: Arc<dyn Net>,
     /// Set up at the first request that needs it: reading the system's roots takes some milliseconds.
     tls: OnceLock<Result<Arc<ClientConfig>, String>>,
+    /// Set up from files of roots, each in the version that was read.
+    files: Mutex<BTreeMap<PathBuf, (Version, Arc<ClientConfig>)>>,
 }
 
 impl HyperClient {
     /// Trusts whom the system trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` name other roots).
     #[must_use]
     pub fn new(net: Arc<dyn Net>) -> Self {
-        Self { net, tls: OnceLock::new() }
+        Self { net, tls: OnceLock::new(), files: Mutex::default() }
     }
 
     /// Trusts these alone.
-    #[cfg(test)]
-    pub(super) fn trusting(net: Arc<dyn Net>, roots: RootCertStore) -> Self {
-        Self { net, tls: OnceLock::from(client_config(roots)) }
+    pub(in crate::edge) fn trusting(net: Arc<dyn Net>, roots: RootCertStore) -> Self {
+        Self { net, tls: OnceLock::from(client_config(roots)), files: Mutex::default() }
     }
 
-    fn tls(&self) -> Result<TlsConnector, HttpFault> {
+    fn tls(&self, trust: &Trust) -> Result<TlsConnector, HttpFault> {
+        let config = match trust {
+            Trust::System => self.of_the_system(),
+            Trust::File(path) => self.of_file(path),
+            Trust::Anyone | Trust::Dane(_) => Err("nobody's certificate is believed unseen".to_owned()),
+        };
+        config.map(TlsConnector::from).map_err(HttpFault::Untrusted)
+    }
+
+    /// Reads the file when it is first needed, and again when it has changed.
+    fn of_file(&self, path: &Path) -> Result<Arc<ClientConfig>, String> {
+        let now = version_of(path);
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, config)) = files.get(path).filter(|(version, _)| *version == now) {
+            return Ok(Arc::clone(config));
+        }
+        let config = roots(path).and_then(client_config)?;
+        if files.len() >= FILES_MAX {
+            files.clear();
+        }
+        files.insert(path.to_owned(), (now, Arc::clone(&config)));
+        Ok(config)
+    }
+
+    fn of_the_system(&self) -> Result<Arc<ClientConfig>, String> {
         let config = self.tls.get_or_init(|| {
             let mut roots = RootCertStore::empty();
             // One that can't be read is as good as absent.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             if roots.is_empty() { Err("the system has no root certificates".to_owned()) } else { client_config(roots) }
         });
-        config.clone().map(TlsConnector::from).map_err(HttpFault::Failed)
+        config.clone()
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpAnswer, HttpFault> {
@@ -71,7 +103,8 @@ impl HyperClient {
             }
             HttpHost::Address(ip) => ServerName::IpAddress((*ip).into()),
         };
-        let stream = self.tls()?.connect(name, socket).await.map_err(|error| failed("TLS", &error))?;
+        let connected = self.tls(&request.trust)?.connect(name, socket).await;
+        let stream = connected.map_err(|error| HttpFault::Untrusted(words_of("TLS", &error)))?;
         exchange(TokioIo::new(stream), request).await
     }
 
@@ -146,13 +179,17 @@ async fn read(answer: Response<Incoming>, bytes_max: usize) -> Result<HttpAnswer
     Ok(HttpAnswer { status: head.status.as_u16(), fields: fields.collect(), body: body.to_bytes().into() })
 }
 
-/// The words of an error with those of its causes: hyper's own say only where it happened.
 fn failed(what: &str, error: &(dyn Error + 'static)) -> HttpFault {
+    HttpFault::Failed(words_of(what, error))
+}
+
+/// The words of an error with those of its causes: hyper's own say only where it happened.
+fn words_of(what: &str, error: &(dyn Error + 'static)) -> String {
     let mut words = format!("{what}: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {
         words = format!("{words}: {error}");
         cause = error.source();
     }
-    HttpFault::Failed(words)
+    words
 }

@@ -3,6 +3,7 @@
 use super::http::HyperClient;
 use super::net::SystemNet;
 use crate::base::world::http::{HttpAnswer, HttpClient, HttpFault, HttpRequest, Origin};
+use crate::base::world::tls::Trust;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ fn request(origin: &str, addresses: Vec<SocketAddr>) -> HttpRequest {
         fields: vec![("X-Key".to_owned(), "1".to_owned())],
         body: Vec::new().into(),
         answer_bytes_max: 10,
+        trust: Trust::System,
     }
 }
 
@@ -143,6 +145,9 @@ async fn a_request_that_is_given_up_closes_its_connection() {
 async fn by_tls_the_server_must_have_the_name_and_a_root_that_is_trusted() {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(["api.test".to_owned()]).expect("a certificate");
+    let folder = tempfile::tempdir().expect("a directory");
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, cert.pem()).expect("our own file");
     let (cert, key): (CertificateDer<'static>, _) =
         (cert.der().clone(), PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -169,12 +174,26 @@ async fn by_tls_the_server_must_have_the_name_and_a_root_that_is_trusted() {
     assert_eq!(got.map(|answer| (answer.status, answer.body)), Ok((200, b"ok".to_vec())));
     let other = trusting.fetch(request("other.test", vec![address])).await;
     assert!(
-        matches!(&other, Err(HttpFault::Failed(words)) if words.starts_with("TLS: ") && words.contains("not valid for name")),
+        matches!(&other, Err(HttpFault::Untrusted(words)) if words.starts_with("TLS: ") && words.contains("not valid for name")),
         "{other:?}"
     );
     let CertifiedKey { cert, .. } = generate_simple_self_signed(["api.test".to_owned()]).expect("a certificate");
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).expect("a root");
+    let another = cert.pem();
     let stranger = HyperClient::trusting(Arc::new(SystemNet), roots).fetch(request("api.test", vec![address])).await;
-    assert!(matches!(&stranger, Err(HttpFault::Failed(words)) if words.starts_with("TLS: ")), "{stranger:?}");
+    assert!(matches!(&stranger, Err(HttpFault::Untrusted(words)) if words.starts_with("TLS: ")), "{stranger:?}");
+    // Roots of a file, in the version that is there.
+    let client = HyperClient::trusting(Arc::new(SystemNet), RootCertStore::empty());
+    let of_file = || HttpRequest { trust: Trust::File(file.clone()), ..request("api.test", vec![address]) };
+    assert_eq!(client.fetch(of_file()).await.map(|answer| answer.status), Ok(200));
+    let new = file.with_extension("new");
+    std::fs::write(&new, another).expect("our own file");
+    std::fs::rename(&new, &file).expect("our own file");
+    assert!(client.fetch(of_file()).await.is_err());
+    std::fs::remove_file(&file).expect("our own file");
+    let gone = client.fetch(of_file()).await;
+    assert!(matches!(&gone, Err(HttpFault::Untrusted(words)) if words.contains("ca.pem")), "{gone:?}");
+    let unseen = client.fetch(HttpRequest { trust: Trust::Anyone, ..of_file() }).await;
+    assert!(matches!(unseen, Err(HttpFault::Untrusted(_))));
 }

@@ -3,6 +3,8 @@
 use super::line::{LINE_BYTES_MAX, UserLine};
 use crate::base::sasl::door::{Offered, User};
 use crate::base::sasl::stored::{SCRAM_ITERATIONS, ScramKeys, Verifier};
+use crate::config::model::{Config, Tenant};
+use crate::config::tenants::tenant_of_user;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,27 +26,60 @@ pub struct Accounts {
     /// What keys of nobody are drawn from: the same for all servers with this file, and after a restart, since whoever
     /// sees a name's salt change knows that nobody has the name.
     secret: [u8; 32],
+    /// Users with a password, or keys that one must fit.
+    with_passwords: usize,
     /// Users with keys.
     with_keys: usize,
+}
+
+/// What the configuration says that the file must agree with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Whose mail users' may be.
+    pub tenants: Vec<Tenant>,
+    /// Others know users too, so that a line may have no password.
+    pub others_know: bool,
+}
+
+impl Surroundings {
+    /// Those of a configuration.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self { tenants: config.tenants.clone(), others_know: config.auth.others_know() }
+    }
+
+    /// The tenant of a user whose line names this one.
+    fn tenant(&self, name: &str, written: Option<&str>) -> Result<Option<Arc<str>>, String> {
+        let own = tenant_of_user(&self.tenants, name);
+        let Some(written) = written else { return Ok(own.cloned()) };
+        let known = self.tenants.iter().find(|known| *known.name == *written);
+        let known = known.ok_or_else(|| format!("there is no [[tenant]] of the name {written:?}"))?;
+        match own {
+            Some(own) if *own != known.name => Err(format!(
+                "{name:?} is the tenant {written:?}'s here, and {own:?}'s by its [[tenant]] users: expected the same"
+            )),
+            _ => Ok(Some(Arc::clone(&known.name))),
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Account {
     user: Arc<User>,
-    /// Keys fit a password too, where there is no hash.
-    verifier: Verifier,
+    /// Keys fit a password too, where there is no hash. None: others know.
+    verifier: Option<Verifier>,
     keys: Option<ScramKeys>,
 }
 
 impl Accounts {
-    /// Reads a file of users, whose tenants are to be among these.
+    /// Reads a file of users.
     ///
     /// # Errors
     /// All that is wrong with it, each with its line's number.
-    pub fn parse(octets: &[u8], tenants: &[Arc<str>]) -> Result<Self, String> {
+    pub fn parse(octets: &[u8], around: &Surroundings) -> Result<Self, String> {
         let (mut accounts, mut wrong) = (Self::default(), Vec::new());
         for (number, line) in (1_u32..).zip(octets.split(|octet| *octet == b'\n')) {
-            if let Err(what) = accounts.line(line, tenants) {
+            if let Err(what) = accounts.line(line, around) {
                 wrong.push(format!("line {number}: {what}"));
             }
         }
@@ -56,7 +91,7 @@ impl Accounts {
         if wrong.is_empty() { Ok(accounts) } else { Err(wrong.join("; ")) }
     }
 
-    fn line(&mut self, line: &[u8], tenants: &[Arc<str>]) -> Result<(), String> {
+    fn line(&mut self, line: &[u8], around: &Surroundings) -> Result<(), String> {
         if line.len() > LINE_BYTES_MAX {
             return Err(format!("expected at most {LINE_BYTES_MAX} octets"));
         }
@@ -68,24 +103,24 @@ impl Accounts {
         if self.by_name.len() >= USERS_MAX {
             return Err(format!("expected at most {USERS_MAX} users"));
         }
-        let tenant = match &user.tenant {
-            None => None,
-            Some(name) => {
-                let known = tenants.iter().find(|known| ***known == **name);
-                Some(Arc::clone(known.ok_or_else(|| format!("there is no [[tenant]] of the name {name:?}"))?))
-            }
-        };
+        let tenant = around.tenant(&user.name, user.tenant.as_deref())?;
         let senders = user.may_send()?;
         let UserLine { name, password, scram: keys, .. } = user;
         let verifier = match (password, &keys) {
-            (Some(hash), _) => Verifier::parse(&hash)?,
-            (None, Some(keys)) => Verifier::Scram(keys.clone()),
-            (None, None) => return Err("expected `password=` or `scram=`".to_owned()),
+            (Some(hash), _) => Some(Verifier::parse(&hash)?),
+            (None, Some(keys)) => Some(Verifier::Scram(keys.clone())),
+            (None, None) if around.others_know => None,
+            (None, None) => {
+                return Err("expected `password=`, `scram=` or both: nobody could log in as this user, since \
+                            [auth] names nobody else who knows users"
+                    .to_owned());
+            }
         };
-        if self.nobody.is_none() {
+        self.with_passwords += usize::from(verifier.is_some());
+        if self.nobody.is_none() && verifier.is_some() {
             // The line has what a password must fit, which nobody is shown.
             self.secret = Sha256::digest(line).into();
-            self.nobody = Some(verifier.clone());
+            self.nobody.clone_from(&verifier);
         }
         if let Some(keys) = &keys {
             self.with_keys += 1;
@@ -108,10 +143,11 @@ impl Accounts {
         self.by_name.is_empty()
     }
 
-    /// What clients may be offered.
+    /// What clients may be offered: of those who have a password here, since others come by tokens.
     #[must_use]
     pub fn offered(&self) -> Offered {
-        Offered { passwords: !self.is_empty(), keys: !self.is_empty() && self.with_keys == self.len() }
+        let passwords = self.with_passwords > 0;
+        Offered { passwords, keys: passwords && self.with_keys == self.with_passwords, tokens: false }
     }
 
     /// The user, if there is one.
@@ -124,9 +160,15 @@ impl Accounts {
     #[must_use]
     pub fn verifier(&self, name: &str) -> Option<Verifier> {
         match self.by_name.get(name) {
-            Some(account) => Some(account.verifier.clone()),
-            None => self.nobody.clone(),
+            Some(Account { verifier: Some(verifier), .. }) => Some(verifier.clone()),
+            _ => self.nobody.clone(),
         }
+    }
+
+    /// Whether the user is there with a password or keys.
+    #[must_use]
+    pub fn has_password(&self, name: &str) -> bool {
+        self.by_name.get(name).is_some_and(|account| account.verifier.is_some())
     }
 
     /// The user's keys, or such as nobody has.

@@ -45,14 +45,17 @@ impl Patience {
 
 impl Throttle {
     /// Whether the client may try this name now. It is counted as a failure from here on, so that many tries at once
-    /// are not all let through before the first of them has failed.
+    /// are not all let through before the first of them has failed. Without a name, which is empty then, the client alone
+    /// is counted.
     pub fn admit(&mut self, peer: IpAddr, name: &str, patience: Patience, now: Instant) -> bool {
         let peer = client_of(peer);
         if self.peers.is_held(&peer, now) || self.names.is_held(name, now) {
             return false;
         }
         self.peers.count(peer, patience.per_peer_max, patience.wait_max, now);
-        self.names.count(name.into(), patience.per_name_max, patience.wait_max, now);
+        if !name.is_empty() {
+            self.names.count(name.into(), patience.per_name_max, patience.wait_max, now);
+        }
         true
     }
 

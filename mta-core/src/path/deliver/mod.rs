@@ -9,3 +9,4 @@ pub mod pool;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub mod sign;
+pub mod trust;

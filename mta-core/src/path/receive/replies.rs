@@ -38,12 +38,18 @@ pub(super) const PARAMETERS_NEED_EHLO: Reply = reply(555, [5, 5, 4], "parameters
 pub(super) const CHUNKS_BEGUN: Reply = reply(503, [5, 5, 1], "content has begun with BDAT");
 pub(super) const BINARY_NEEDS_BDAT: Reply = reply(503, [5, 5, 1], "BODY=BINARYMIME needs BDAT");
 
+// Postfix's XCLIENT_README names the codes.
+pub(super) const NOT_TRUSTED: Reply = reply(550, [5, 7, 0], "you may not speak for others");
+pub(super) const UNKNOWN_LOGIN: Reply = reply(550, [5, 7, 0], "LOGIN names no user of this server");
+
 // RFC 3207 4 and 4.1.
 pub(super) const BEGIN_TLS: Reply = reply(220, [2, 0, 0], "begin TLS now");
 pub(super) const TLS_FIRST: Reply = reply(530, [5, 7, 0], "send STARTTLS first");
 pub(super) const TLS_UNDER_WAY: Reply = reply(503, [5, 5, 1], "TLS is under way already");
 pub(super) const TLS_NOT_NOW: Reply = reply(454, [4, 7, 0], "TLS is not available now");
 pub(super) const TLS_LAST: Reply = reply(503, [5, 5, 1], "nothing may follow STARTTLS before the handshake");
+// RFC 8689 2: the parameter is there inside TLS alone, and elsewhere none that we know (RFC 5321 4.1.1.11).
+pub(super) const REQUIRETLS_NEEDS_TLS: Reply = reply(555, [5, 5, 4], "REQUIRETLS is there inside TLS alone");
 // RFC 4954 6.
 pub(super) const AUTHENTICATION_REQUIRED: Reply = reply(530, [5, 7, 0], "authentication required");
 // RFC 4954 4 and, for the statuses, RFC 4954 6.

@@ -8,7 +8,7 @@ mod tests;
 mod words;
 
 use super::notice::{Notification, mailbox};
-use crate::base::flow::entry::{Entry, OURS_TAG, Progress};
+use crate::base::flow::entry::{Entry, OURS_TAG, Progress, REQUIRETLS_TAG};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::ruling::NOTIFICATION_TAG;
 use crate::base::mail::edits::Edits;
@@ -38,6 +38,11 @@ pub(super) fn write(notification: &Notification<'_>, now: UnixMillis, random: u1
         notify: Some(Notify { success: false, failure: false, delay: false }),
         orcpt: None,
     };
+    let mut tags = vec![(NOTIFICATION_TAG.into(), notification.kind.word().into()), (OURS_TAG.into(), Box::default())];
+    // RFC 8689 5: it tells of the message what others should not read.
+    if notification.entry.requires_tls() {
+        tags.push((REQUIRETLS_TAG.into(), Box::default()));
+    }
     let entry = Entry {
         id,
         accepted: now,
@@ -54,7 +59,7 @@ pub(super) fn write(notification: &Notification<'_>, now: UnixMillis, random: u1
         size_bytes: octets.len() as u64,
         head_bytes,
         tenant: notification.entry.tenant.clone(),
-        tags: vec![(NOTIFICATION_TAG.into(), notification.kind.word().into()), (OURS_TAG.into(), Box::default())],
+        tags,
         progress: vec![Progress::fresh(now)],
         placements: Vec::new(),
     };
@@ -114,7 +119,7 @@ fn body(notification: &Notification<'_>, boundary: &str) -> (Vec<u8>, bool) {
     let report_type = if report.is_ascii() { "message/delivery-status" } else { "message/global-delivery-status" };
     part(report_type, &[report.as_bytes()]);
     if let Some(returned) =
-        notification.content.map(|content| returned::choose(notification.kind, &notification.entry.envelope, content))
+        notification.content.map(|content| returned::choose(notification.kind, notification.entry, content))
     {
         part(returned.kind, &returned.pieces);
     }

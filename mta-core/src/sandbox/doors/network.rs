@@ -8,6 +8,7 @@ use super::super::host::call::{Call, in_time};
 use crate::base::world::Clock;
 use crate::base::world::dns::{DnsFault, RecordData, RecordKind, backwards, reverse_name};
 use crate::base::world::http::{HttpFault, HttpHost, HttpRequest, Origin};
+use crate::base::world::tls::Trust;
 use futures_util::future::{Either, select};
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -152,7 +153,7 @@ impl From<HttpFault> for http::Error {
     fn from(fault: HttpFault) -> Self {
         match fault {
             HttpFault::TooLarge => Self::TooLarge,
-            HttpFault::Failed(words) => Self::Failed(words),
+            HttpFault::Untrusted(words) | HttpFault::Failed(words) => Self::Failed(words),
         }
     }
 }
@@ -192,6 +193,7 @@ impl Call {
             fields: request.headers,
             body: request.body.into(),
             answer_bytes_max: ANSWER_BYTES_MAX,
+            trust: Trust::System,
         };
         let answer = self.world.reach.http.fetch(request).await?;
         Ok(http::Response { status: answer.status, headers: answer.fields, body: answer.body })

@@ -43,6 +43,8 @@ pub enum CommandError {
     Auth,
     /// BDAT's size or its last word: how many octets follow can't be known.
     Bdat,
+    /// `XCLIENT attribute=value …` was not written so, or has an attribute or a value that is none.
+    Xclient,
 }
 
 impl CommandError {
@@ -77,6 +79,7 @@ impl CommandError {
             Self::Parameter(name) => return parameter(name),
             Self::Auth => (501, [5, 5, 4], "usage: AUTH mechanism [initial-response]"),
             Self::Bdat => (501, [5, 5, 4], "usage: BDAT octets [LAST]"),
+            Self::Xclient => (501, [5, 5, 4], "usage: XCLIENT attribute=value ..."),
         };
         Reply::new(code, EnhancedStatus::new(status[0], status[1].into(), status[2].into()), text)
     }

@@ -1,17 +1,21 @@
 //! Commands as a server reads them (RFC 5321 4.1.1): one line in, one closed enum out.
 
 mod error;
+mod name;
 mod params;
 mod path;
 #[cfg(test)]
 mod tests;
+mod xclient;
 
 pub use error::CommandError;
 pub use params::Mail;
 pub(super) use params::ORCPT_BYTES_MAX;
+pub use xclient::{ATTRIBUTES, Said, Xclient};
 
 use crate::base::mail::envelope::Recipient;
 use crate::base::sasl::{Hidden, Mechanism};
+use name::client_name;
 
 /// A well-formed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub enum Command {
         /// As it came: base64, or `=`. It may have a password in it.
         initial: Option<Hidden>,
     },
+    /// `XCLIENT attribute=value …` (Postfix's XCLIENT_README).
+    Xclient(Box<Xclient>),
 }
 
 impl Command {
@@ -89,6 +95,7 @@ impl Command {
             4 if is("VRFY") => with_argument(rest, Self::Vrfy),
             4 if is("EXPN") => with_argument(rest, Self::Expn),
             4 if is("AUTH") => auth(rest),
+            7 if is("XCLIENT") => Xclient::parse(rest).map(|told| Self::Xclient(Box::new(told))),
             8 if is("STARTTLS") => alone(rest, Self::StartTls),
             _ => Err(CommandError::Unknown),
         }
@@ -113,6 +120,7 @@ impl Command {
             Self::Quit => "QUIT",
             Self::StartTls => "STARTTLS",
             Self::Auth { .. } => "AUTH",
+            Self::Xclient(_) => "XCLIENT",
         }
     }
 }
@@ -120,9 +128,9 @@ impl Command {
 /// A verb of a refused line, if the line begins with a known one: what may be logged of it.
 #[must_use]
 pub fn verb_of(line: &[u8]) -> &'static str {
-    const VERBS: [&str; 15] = [
+    const VERBS: [&str; 16] = [
         "EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "VRFY", "EXPN", "HELP", "QUIT",
-        "STARTTLS", "AUTH",
+        "STARTTLS", "AUTH", "XCLIENT",
     ];
     let verb = line.split(|octet| *octet == b' ').next().unwrap_or_default();
     VERBS.into_iter().find(|known| known.as_bytes().eq_ignore_ascii_case(verb)).unwrap_or("unknown")
@@ -145,16 +153,6 @@ fn auth(rest: &str) -> Result<Command, CommandError> {
         return Err(CommandError::Auth);
     }
     Ok(Command::Auth { mechanism: Mechanism::named(name), initial: initial.map(Hidden::new) })
-}
-
-/// The client's name. RFC 5321 4.1.4 forbids to refuse mail because the name is wrong, and many are; so whatever has
-/// only the characters of names and literals passes (underscores too), and what could break a header does not.
-fn client_name(rest: &str, error: CommandError) -> Result<Box<str>, CommandError> {
-    let name = rest.trim_start_matches(' ');
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    // RFC 5321 4.5.3.1.2.
-    let wrong = name.is_empty() || name.len() > 255 || !name.chars().all(fits);
-    if wrong { Err(error) } else { Ok(name.into()) }
 }
 
 /// `chunk-size [SP "LAST"]` (RFC 3030 2).

@@ -29,6 +29,8 @@ pub struct Mail {
     pub envid: Option<Box<str>>,
     /// `AUTH=` was there (RFC 4954 5). Who it names is not kept: we believe nobody who says so, and pass it on to nobody.
     pub auth: bool,
+    /// `REQUIRETLS` (RFC 8689 2).
+    pub requiretls: bool,
 }
 
 impl Mail {
@@ -46,7 +48,7 @@ impl Mail {
 
 /// Reads MAIL's parameters into `mail`.
 fn mail_params(text: &str, mail: &mut Mail) -> Result<(), CommandError> {
-    let mut seen = [false; 6];
+    let mut seen = [false; 7];
     for param in params(text) {
         let (name, value) = split(param)?;
         let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -70,6 +72,10 @@ fn mail_params(text: &str, mail: &mut Mail) -> Result<(), CommandError> {
         } else if is("AUTH") {
             mail.auth = value.is_some_and(auth) || Err(CommandError::Parameter("AUTH"))?;
             5
+        } else if is("REQUIRETLS") {
+            // RFC 8689 2: it has no value.
+            mail.requiretls = value.is_none() || Err(CommandError::Parameter("REQUIRETLS"))?;
+            6
         } else {
             return Err(CommandError::UnknownParameter);
         };
@@ -104,7 +110,7 @@ pub(super) fn recipient(text: &str, smtputf8: bool) -> Result<Recipient, Command
 }
 
 /// Several spaces in a row count as one; RFC 5321 3.3's advice to be tolerant where nothing is ambiguous.
-fn params(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn params(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|param| !param.is_empty())
 }
 

@@ -84,7 +84,7 @@ fn a_clients_name_is_safe_to_write_down_rfc5321_4_1_4() {
 /// `BODY` after RFC 6152 2.
 #[test]
 fn mail_has_a_path_and_parameters_rfc5321_4_1_1_2() {
-    let all = mail("MAIL FROM:<a@b.c> SIZE=1000 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2By");
+    let all = mail("MAIL FROM:<a@b.c> SIZE=1000 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2By requiretls");
     let wanted = Mail {
         sender: "a@b.c".parse().ok(),
         size: Some(1000),
@@ -93,8 +93,11 @@ fn mail_has_a_path_and_parameters_rfc5321_4_1_1_2() {
         ret: Some(Ret::Hdrs),
         envid: Some("x+y".into()),
         auth: false,
+        requiretls: true,
     };
     assert_eq!(all, wanted);
+    // RFC 8689 2.
+    assert_eq!(code("MAIL FROM:<a@b.c> REQUIRETLS=yes"), (501, "5.5.4".into()));
     // RFC 4954 5.
     for value in ["<>", "e+3Dmc2@example.com"] {
         assert!(mail(&format!("MAIL FROM:<a@b.c> AUTH={value}")).auth, "{value}");

@@ -1,8 +1,8 @@
 //! `[[listener]]` and `[tls]`: the ports that mail comes in by, and that what they need of TLS is there.
 
-use crate::config::model::Config;
 use crate::config::model::auth::AuthOffer;
 use crate::config::model::listener::{CertificateFiles, Kind, Listener, StartTls, Tls, TlsVersion};
+use crate::config::model::{Config, Network};
 use crate::config::parse::scalar::{self, NAME, NETWORK};
 use crate::config::parse::section::{Key, Value, Words, put};
 use crate::config::parse::tree::Data;
@@ -36,7 +36,8 @@ pub(in crate::config::parse) struct Draft {
     starttls: Option<StartTls>,
     tls: Tls,
     auth: AuthOffer,
-    proxy_from: Vec<crate::config::model::Network>,
+    proxy_from: Vec<Network>,
+    xclient_from: Vec<Network>,
 }
 
 pub(in crate::config::parse) const LISTENER: &[Key<Draft>] = &[
@@ -51,6 +52,12 @@ pub(in crate::config::parse) const LISTENER: &[Key<Draft>] = &[
         name: "proxy_from",
         read: |d, v| {
             put(&mut d.proxy_from, v.list("a list of networks", |item| item.text(NETWORK, scalar::network)));
+        },
+    },
+    Key {
+        name: "xclient_from",
+        read: |d, v| {
+            put(&mut d.xclient_from, v.list("a list of networks", |item| item.text(NETWORK, scalar::network)));
         },
     },
 ];
@@ -89,11 +96,22 @@ pub(super) fn listener(value: &mut Value<'_, '_>) -> Option<Arc<Listener>> {
         value.require("name", NAME);
         value.require("bind", ADDRESS);
     }
-    let Draft { name, bind, kind, starttls, tls, auth, proxy_from } = draft;
+    let Draft { name, bind, kind, starttls, tls, auth, proxy_from, xclient_from } = draft;
     let Tls { certificates, client_ca, version_min } = tls;
     let starttls = starttls.unwrap_or(StartTls::Off);
     let (name, bind) = (name?, bind?);
-    Some(Arc::new(Listener { name, bind, kind, starttls, certificates, client_ca, version_min, auth, proxy_from }))
+    Some(Arc::new(Listener {
+        name,
+        bind,
+        kind,
+        starttls,
+        certificates,
+        client_ca,
+        version_min,
+        auth,
+        proxy_from,
+        xclient_from,
+    }))
 }
 
 /// Gives each listener its part of `[tls]`, and tells those that lack what their kind needs.
@@ -102,7 +120,11 @@ pub(super) fn agree(config: &mut Config, root: &mut Value<'_, '_>) {
     if !root.gathered.is_empty() {
         return;
     }
-    let Config { listeners, tls, .. } = config;
+    let Config { listeners, tls, acme, data_dir, .. } = config;
+    if let Some(acme) = acme {
+        acme.folder = data_dir.join(&acme.folder);
+        tls.certificates.push(acme.certificate());
+    }
     for (index, listener) in listeners.iter_mut().enumerate() {
         let listener = Arc::make_mut(listener);
         if listener.certificates.is_empty() {

@@ -1,5 +1,6 @@
 //! The sections of the file: each a table of its keys, with the range of every value.
 
+pub(in crate::config::parse) mod acme;
 pub(in crate::config::parse) mod feedback;
 mod listener;
 mod public;
@@ -18,8 +19,8 @@ use crate::base::flow::attempt::NextHop;
 use crate::config::model::auth::Auth;
 use crate::config::model::listener::Tls;
 use crate::config::model::{
-    Addresses, ClientTimeouts, Config, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Metrics, Mode, Plugin,
-    Pool, Queue, Relay, Storage,
+    Addresses, ClientTimeouts, Config, DaneMode, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Metrics, Mode,
+    Plugin, Pool, Queue, Relay, Storage,
 };
 use crate::config::parse::scalar::{self, NAME, NETWORK, PATTERN};
 use crate::config::parse::section::{Key, Value, Words, duplicates, put};
@@ -48,6 +49,7 @@ pub(in crate::config) fn unset() -> Config {
         data_dir: PathBuf::new(),
         listeners: Vec::new(),
         tls: Tls::default(),
+        acme: None,
         http: Vec::new(),
         relay: Relay::default(),
         auth: Auth::default(),
@@ -193,6 +195,7 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
             v.table(&mut c.tls, TLS);
         },
     },
+    Key { name: "acme", read: |c, v| c.acme = acme::acme(v) },
     Key { name: "http", read: |c, v| put(&mut c.http, v.list("an [[http]] table", public::http)) },
     Key {
         name: "relay",
@@ -342,6 +345,18 @@ pub(in crate::config::parse) const DELIVERY: &[Key<Delivery>] = &[
             put(&mut d.dns_servers, v.list("a list of addresses", |item| item.text(what, scalar::name_server)));
         },
     },
+    Key {
+        name: "dns_trust_anchor",
+        read: |d, v| d.dns_trust_anchor = v.text("the path of a file of DNSKEY records", route::path),
+    },
+    Key {
+        name: "dane",
+        read: |d, v| {
+            put(&mut d.dane, v.word(&[("off", DaneMode::Off), ("auto", DaneMode::Auto), ("on", DaneMode::On)]));
+        },
+    },
+    Key { name: "mta_sts", read: |d, v| put(&mut d.mta_sts, v.truth()) },
+    Key { name: "mta_sts_port", read: |d, v| put(&mut d.mta_sts_port, v.count(1..=65_535)) },
 ];
 
 pub(in crate::config::parse) const TIMEOUTS: &[Key<ClientTimeouts>] = &[

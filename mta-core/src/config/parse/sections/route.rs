@@ -75,7 +75,7 @@ pub(super) fn route(value: &mut Value<'_, '_>) -> Option<Route> {
     Some(Route { name: draft.name, to: draft.to, via: draft.via?, tls, inside: draft.inside })
 }
 
-fn path(text: &str) -> Result<PathBuf, String> {
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text.into()) }
 }
 

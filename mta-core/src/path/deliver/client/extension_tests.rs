@@ -286,3 +286,18 @@ fn octets_in_clear_behind_the_answer_are_believed_to_nobody() {
         );
     }
 }
+
+#[test]
+fn the_wish_for_tls_is_passed_on_to_those_who_know_it_rfc8689_4_2() {
+    let tagged = || {
+        let mut entry = entry(&["r@b.test"]);
+        entry.tags.push((crate::base::flow::entry::REQUIRETLS_TAG.into(), Box::default()));
+        message(entry)
+    };
+    let (_, writes) = send_to(&["PIPELINING", "REQUIRETLS"], tagged());
+    assert!(writes[0].starts_with("MAIL FROM:<s@a.test> REQUIRETLS\r\n"), "{writes:?}");
+    let (_, writes) = send_to(&["PIPELINING"], tagged());
+    assert!(writes[0].starts_with("MAIL FROM:<s@a.test>\r\n"), "{writes:?}");
+    let (_, writes) = send_to(&["PIPELINING", "REQUIRETLS"], message(entry(&["r@b.test"])));
+    assert!(writes[0].starts_with("MAIL FROM:<s@a.test>\r\n"), "{writes:?}");
+}

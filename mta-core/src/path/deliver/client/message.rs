@@ -122,6 +122,8 @@ impl Message {
             ret: envelope.ret.filter(|_| can.dsn),
             envid: envelope.envid.clone().filter(|_| can.dsn),
             auth: false,
+            // RFC 8689 4.2.1, and 5 for notifications, which go also where it is not announced.
+            requiretls: can.requiretls && self.entry.requires_tls(),
         }
     }
 

@@ -1,13 +1,15 @@
 //! A connection and the machine that speaks over it: writes, reads and waits until the machine has no more to do.
 
 use crate::base::flow::Answer;
+use crate::base::flow::tls_result::TlsFailure;
 use crate::base::mail::content::{Body, ReadAt};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::Clock;
 use crate::base::world::net::{Gone, Socket};
-use crate::base::world::tls::{ClientTls, Outgoing, Secured};
+use crate::base::world::tls::{ClientTls, Outgoing, Secured, Unsecured};
 use crate::path::deliver::client::{Client, Message, State, Wanted};
+use crate::path::deliver::trust::demand::{By, Promise};
 use futures_util::future::{Either, select};
 use std::fmt;
 use std::future::poll_fn;
@@ -22,6 +24,30 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 /// What is read at once, in octets: the replies to a pipelined transaction of some fifty recipients.
 const READ_BYTES: usize = 4096;
 
+/// How long a connection to a mail exchanger serves by what its domain and its zone said when it was made.
+const FRESH: Duration = Duration::from_secs(300);
+
+/// What a connection was made for: it serves no mail that wants something else.
+pub(super) struct Made {
+    /// What was known of the next hop.
+    pub(super) promise: Arc<Promise>,
+    /// What it wants of TLS.
+    pub(super) tls: Outgoing,
+    /// By whose word.
+    pub(super) by: By,
+    /// When.
+    pub(super) at: Instant,
+}
+
+impl Made {
+    /// Whether it still serves mail under this promise. What zones say ends with their records' time, so that a
+    /// connection does not go on for ever by what they said once.
+    pub(super) fn serves(&self, promise: &Promise, now: Instant) -> bool {
+        let is_fresh = promise.domain.is_none() || now.saturating_duration_since(self.at) < FRESH;
+        is_fresh && *self.promise == *promise
+    }
+}
+
 /// One session over one socket.
 pub(super) struct Connection {
     socket: Box<dyn Socket>,
@@ -30,8 +56,10 @@ pub(super) struct Connection {
     pub(super) remote: Arc<str>,
     /// It served another message before the present one.
     pub(super) reused: bool,
-    /// What it was to be protected by when it was made: it serves no mail that wants something else.
-    pub(super) wanted: Outgoing,
+    /// What it was made for.
+    pub(super) made: Made,
+    /// What went wrong with its TLS.
+    pub(super) failure: Option<TlsFailure>,
     /// How it is protected, in words.
     pub(super) tls: Option<Box<str>>,
     /// Something was written and not flushed.
@@ -49,27 +77,33 @@ impl Connection {
         socket: Box<dyn Socket>,
         client: Client,
         remote: Arc<str>,
-        wanted: Outgoing,
+        made: Made,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (tls, alarm) = (None, None);
-        Self { socket, client, remote, reused: false, wanted, tls, unflushed: false, clock, alarm, deaf: false }
+        let (reused, failure, tls, unflushed) = (false, None, None, false);
+        Self { socket, client, remote, reused, made, failure, tls, unflushed, clock, alarm: None, deaf: false }
     }
 
     /// The handshake with the host, for which the session waits.
     pub(super) async fn secure(&mut self, tls: &dyn ClientTls, host: &str, limit: Duration) {
         let socket = std::mem::replace(&mut self.socket, Box::new(Gone));
         let until = self.clock.now().mono + limit;
-        let handshake = tls.connect(socket, host, self.wanted.trust());
-        match select(handshake, self.clock.sleep_until(until)).await {
+        let handshake = tls.connect(socket, host, self.made.tls.trust());
+        let (why, failure) = match select(handshake, self.clock.sleep_until(until)).await {
             Either::Left((Ok(Secured { socket, info }), _)) => {
                 self.socket = socket;
-                self.tls = Some(info.to_string().into());
-                self.client.handle_secured(self.clock.now().mono);
+                let by = if matches!(self.made.tls, Outgoing::Verify(_)) { self.made.by } else { By::Operator };
+                self.tls = Some(match by {
+                    By::Operator => info.to_string().into(),
+                    by => format!("{info}, {}", by.name()).into(),
+                });
+                return self.client.handle_secured(self.clock.now().mono);
             }
-            Either::Left((Err(why), _)) => self.client.handle_unsecured(&why),
-            Either::Right(((), _)) => self.client.handle_unsecured("the handshake took too long"),
-        }
+            Either::Left((Err(Unsecured { why, failure }), _)) => (why, failure),
+            Either::Right(((), _)) => ("the handshake took too long".to_owned(), TlsFailure::ValidationFailure),
+        };
+        self.failure = Some(failure);
+        self.client.handle_unsecured(&why);
     }
 
     /// Runs the session until it is ready or closed.

@@ -8,19 +8,24 @@ use crate::base::flow::attempt::Unsigned;
 use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sending, Sendout, SessionInfo, SessionPolicy, Unplaced,
 };
+use crate::base::flow::tls_result::{TlsFailure, TlsResult, TlsResults};
 use crate::base::mail::content::Composed;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::render::Rendered;
 use crate::base::mail::tie::{KEY_BYTES, Key};
 use crate::base::time::{Now, UnixMillis};
-use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
+use crate::base::world::dns::{
+    Dns, DnsFault, Exchangers, Located, Mx, RecordData, RecordKind, SignedDns, SignedFault, Tlsa,
+};
+use crate::base::world::http::{HttpAnswer, HttpClient, HttpFault, HttpHost, HttpRequest};
 use crate::base::world::maildir::{LineEnds, MaildirFault, Maildirs};
 use crate::base::world::net::{Listener, Net, Socket};
-use crate::base::world::tls::{ClientTls, Secured, TlsInfo, Trust};
+use crate::base::world::tls::{ClientTls, Secured, TlsInfo, Trust, Unsecured};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config;
 use crate::config::model::{Config, Delivery, Pool};
 use crate::path::deliver::scripted::{Script, ScriptedServer};
+use crate::path::deliver::trust::driver::{Doors, Promises};
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -58,6 +63,18 @@ pub(super) struct World {
     pub(super) handshakes: Mutex<Vec<(String, Trust)>>,
     /// How handshakes end.
     pub(super) shaken: Mutex<Result<(), String>>,
+    /// How those end that don't believe everybody.
+    pub(super) verified: Mutex<Result<(), TlsFailure>>,
+    /// Texts by their names.
+    pub(super) texts: Mutex<HashMap<String, String>>,
+    /// What is served at the hosts of policies.
+    pub(super) web: Mutex<HashMap<String, Result<HttpAnswer, HttpFault>>>,
+    /// Which hosts were asked for policies.
+    pub(super) fetched: Mutex<Vec<String>>,
+    /// TLSA records by host; zones of hosts and domains that are here are signed.
+    pub(super) zones: Mutex<HashMap<String, Result<Vec<Tlsa>, SignedFault>>>,
+    /// What domains are told.
+    pub(super) results: Mutex<Vec<TlsResult>>,
     /// Events, as they are written.
     pub(super) events: Mutex<Vec<String>>,
 }
@@ -87,6 +104,12 @@ impl World {
             sources: Mutex::default(),
             handshakes: Mutex::default(),
             shaken: Mutex::new(Ok(())),
+            verified: Mutex::new(Ok(())),
+            texts: Mutex::default(),
+            web: Mutex::default(),
+            fetched: Mutex::default(),
+            zones: Mutex::default(),
+            results: Mutex::default(),
             events: Mutex::default(),
         })
     }
@@ -118,13 +141,27 @@ impl World {
     pub(super) fn parts(self: &Arc<Self>, delivery: Delivery) -> Parts {
         let pools = self.pools.lock().expect("whole").clone();
         let config = Config { hostname: "here.test".into(), delivery, pools, ..config::example() };
+        let config = watch::channel(Arc::new(config)).1;
+        let promises = Promises::new(Doors {
+            config: config.clone(),
+            clock: Arc::<Self>::clone(self),
+            dns: Arc::<Self>::clone(self),
+            signed: Arc::<Self>::clone(self),
+            http: Arc::<Self>::clone(self),
+            journal: None,
+            results: Arc::<Self>::clone(self),
+            observe: Arc::<Self>::clone(self),
+        });
         Parts {
-            config: watch::channel(Arc::new(config)).1,
+            config,
             clock: Arc::<Self>::clone(self),
             dice: Arc::<Self>::clone(self),
             net: Arc::<Self>::clone(self),
             tls: Arc::<Self>::clone(self),
             dns: Arc::<Self>::clone(self),
+            signed: Arc::<Self>::clone(self),
+            promises: Arc::new(promises),
+            results: Arc::<Self>::clone(self),
             maildirs: Arc::<Self>::clone(self),
             sign: Arc::new(Unsigned),
             policy: Arc::<Self>::clone(self),
@@ -191,10 +228,16 @@ impl Net for World {
 }
 
 impl ClientTls for World {
-    fn connect(&self, socket: Box<dyn Socket>, host: &str, trust: &Trust) -> Answer<'static, Result<Secured, String>> {
+    fn connect(
+        &self,
+        socket: Box<dyn Socket>,
+        host: &str,
+        trust: &Trust,
+    ) -> Answer<'static, Result<Secured, Unsecured>> {
         self.handshakes.lock().expect("whole").push((host.to_owned(), trust.clone()));
         let info = TlsInfo {
             exporter: None,
+            end_point: None,
             version: "TLSv1.3",
             cipher: "TLS_AES_256_GCM_SHA384",
             server_name: None,
@@ -202,7 +245,10 @@ impl ClientTls for World {
             client: None,
         };
         let shaken = self.shaken.lock().expect("whole").clone();
-        Box::pin(async move { shaken.map(|()| Secured { socket, info }) })
+        let shaken = shaken.map_err(|why| Unsecured { why, failure: TlsFailure::ValidationFailure });
+        let verified = if *trust == Trust::Anyone { Ok(()) } else { *self.verified.lock().expect("whole") };
+        let verified = verified.map_err(|failure| Unsecured { why: "not the host".to_owned(), failure });
+        Box::pin(async move { shaken.and(verified).map(|()| Secured { socket, info }) })
     }
 }
 
@@ -228,13 +274,64 @@ impl Dns for World {
         Box::pin(async move { answer.unwrap_or(Err(DnsFault::NoRecord)) })
     }
 
-    fn records<'a>(&'a self, _: &'a str, _: RecordKind) -> Answer<'a, Result<Vec<RecordData>, DnsFault>> {
-        Box::pin(async { Err(DnsFault::NoRecord) })
+    fn records<'a>(&'a self, name: &'a str, kind: RecordKind) -> Answer<'a, Result<Vec<RecordData>, DnsFault>> {
+        assert_eq!(kind, RecordKind::Txt, "nobody asks for others");
+        let text = self.texts.lock().expect("whole").get(name).cloned();
+        Box::pin(async { text.map(|text| vec![RecordData::Txt(text.into())]).ok_or(DnsFault::NoRecord) })
     }
 
     fn addresses<'a>(&'a self, host: &'a str) -> Answer<'a, Result<Vec<IpAddr>, DnsFault>> {
         let answer = self.addresses.lock().expect("whole").get(host).cloned();
         Box::pin(async move { answer.ok_or(DnsFault::NoSuchDomain) })
+    }
+}
+
+impl SignedDns for World {
+    fn is_able(&self) -> Answer<'_, bool> {
+        let able = !self.zones.lock().expect("whole").is_empty();
+        Box::pin(async move { able })
+    }
+
+    fn exchangers<'a>(&'a self, domain: &'a str) -> Answer<'a, Result<Exchangers, SignedFault>> {
+        let zone = self.zones.lock().expect("whole").get(domain).cloned();
+        Box::pin(async move {
+            let records = self.mx(domain).await?;
+            match zone {
+                Some(Err(SignedFault::Bogus)) => Err(SignedFault::Bogus),
+                zone => Ok(Exchangers { records, signed: zone.is_some() }),
+            }
+        })
+    }
+
+    fn host<'a>(&'a self, host: &'a str) -> Answer<'a, Result<Located, SignedFault>> {
+        let signed = self.zones.lock().expect("whole").contains_key(host);
+        Box::pin(async move {
+            let addresses = self.addresses(host).await?;
+            Ok(Located { addresses, bases: if signed { vec![host.into()] } else { Vec::new() } })
+        })
+    }
+
+    fn tlsa<'a>(&'a self, base: &'a str, port: u16) -> Answer<'a, Result<Vec<Tlsa>, SignedFault>> {
+        assert_eq!(port, 25);
+        let found = self.zones.lock().expect("whole").get(base).cloned();
+        Box::pin(async { found.unwrap_or(Err(DnsFault::NoRecord.into())) })
+    }
+}
+
+impl HttpClient for World {
+    fn fetch(&self, request: HttpRequest) -> Answer<'_, Result<HttpAnswer, HttpFault>> {
+        let HttpHost::Name(host) = &request.origin.host else { panic!("policies lie at names") };
+        let host = host.to_string();
+        assert_eq!((request.origin.secure, &*request.target), (true, "/.well-known/mta-sts.txt"));
+        let answer = self.web.lock().expect("whole").get(&host).cloned();
+        self.fetched.lock().expect("whole").push(host);
+        Box::pin(async { answer.unwrap_or_else(|| Err(HttpFault::Failed("nobody is there".to_owned()))) })
+    }
+}
+
+impl TlsResults for World {
+    fn tell(&self, result: TlsResult) {
+        self.results.lock().expect("whole").push(result);
     }
 }
 

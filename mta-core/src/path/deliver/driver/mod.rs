@@ -3,6 +3,8 @@
 mod connection;
 mod connections;
 mod parts;
+mod requirement;
+mod told;
 mod transport;
 mod way;
 
@@ -23,6 +25,7 @@ use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::config::model::Config;
 use connections::Connections;
+use futures_util::future::join;
 pub use parts::Parts;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,8 +59,13 @@ impl Deliverer {
         Self { parts, connections }
     }
 
-    /// Closes connections that nobody has used for `connection_idle`; runs until it is dropped.
+    /// Closes connections that nobody has used for `connection_idle`, and keeps fresh what domains promise; runs until it
+    /// is dropped.
     pub async fn sweep(&self) {
+        join(self.close_due(), self.parts.promises.refresh()).await;
+    }
+
+    async fn close_due(&self) {
         loop {
             let wait = (self.parts.config.borrow().delivery.connection_idle / 2).max(SWEEP_MIN);
             self.parts.clock.sleep_until(self.parts.clock.now().mono + wait).await;
@@ -159,8 +167,12 @@ impl Deliverer {
                     Ok(rendered) => rendered,
                     Err(why) => return self.unsigned(attempt, &copy, &why),
                 };
+                let promise = Arc::new(self.parts.promises.of(&attempt.hop, config).await);
                 // Boxed: the future of a connection is large, and that of a Maildir need not carry it.
-                Box::pin(Transport::new(&self.parts, &self.connections, config, attempt, copy, rendered).carry()).await
+                Box::pin(
+                    Transport::new(&self.parts, &self.connections, config, attempt, promise, copy, rendered).carry(),
+                )
+                .await
             }
             NextHop::Maildir(path) => self.file(config, attempt, &copy, path).await,
             NextHop::Nowhere => {
@@ -245,6 +257,6 @@ impl Deliver for Deliverer {
 #[cfg(test)]
 mod fakes;
 #[cfg(test)]
-mod forward_tests;
-#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trust_tests;

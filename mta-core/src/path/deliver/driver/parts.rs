@@ -2,13 +2,15 @@
 
 use crate::base::flow::attempt::Sign;
 use crate::base::flow::policy::Policy;
+use crate::base::flow::tls_result::TlsResults;
 use crate::base::mail::tie::Key;
-use crate::base::world::dns::Dns;
+use crate::base::world::dns::{Dns, SignedDns};
 use crate::base::world::maildir::Maildirs;
 use crate::base::world::net::Net;
 use crate::base::world::tls::ClientTls;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
+use crate::path::deliver::trust::driver::Promises;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -26,6 +28,12 @@ pub struct Parts {
     pub tls: Arc<dyn ClientTls>,
     /// Names.
     pub dns: Arc<dyn Dns>,
+    /// Names, and whether their zones vouch for them.
+    pub signed: Arc<dyn SignedDns>,
+    /// What domains promise of their exchangers.
+    pub promises: Arc<Promises>,
+    /// Who is told how connections fared.
+    pub results: Arc<dyn TlsResults>,
     /// Files.
     pub maildirs: Arc<dyn Maildirs>,
     /// Signatures.

@@ -1,14 +1,16 @@
 //! One copy of a message over SMTP or LMTP: connections from the pool or anew, transaction after transaction, host after
 //! host, until every recipient has its outcome.
 
-use super::connection::{Connection, look_for_8bit};
+use super::connection::{Connection, Made, look_for_8bit};
 use super::connections::Connections;
 use super::parts::Parts;
+use super::requirement::Requirement;
 use super::way::Way;
 use crate::base::event::Event;
 use crate::base::fault::Scope;
 use crate::base::flow::attempt::{Attempt, NextHop};
 use crate::base::flow::report::{Copy, Outcome};
+use crate::base::flow::tls_result::TlsFailure;
 use crate::base::mail::address::Address;
 use crate::base::mail::render::Rendered;
 use crate::base::smtp::reply::Reply;
@@ -18,6 +20,7 @@ use crate::base::world::tls::Outgoing;
 use crate::config::model::Config;
 use crate::path::deliver::client::{Client, Ended, Finished, Full, Message, Protect, Protocol, State};
 use crate::path::deliver::mx::{self, Target};
+use crate::path::deliver::trust::demand::{By, Demand, Promise};
 use futures_util::future::{Either, select};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -41,8 +44,10 @@ pub(super) struct Transport<'a> {
     attempt: &'a Attempt,
     rendered: Rendered,
     way: Way<'a>,
-    /// What its connections want of TLS.
-    tls: &'a Outgoing,
+    /// What the message itself wants of TLS.
+    requirement: Requirement,
+    /// What its connections are held to.
+    promise: Arc<Promise>,
     /// Where the present connection goes; none for one from the pool.
     target: Option<Target>,
     /// The reverse path that leads back to the copy, where it has one.
@@ -66,17 +71,21 @@ impl<'a> Transport<'a> {
         connections: &'a Connections,
         config: &'a Config,
         attempt: &'a Attempt,
+        promise: Arc<Promise>,
         copy: Copy,
         rendered: Rendered,
     ) -> Self {
+        let requirement = Requirement::of(attempt);
+        let promise = requirement.strengthen(promise, &attempt.hop);
         Self {
             parts,
             connections,
             config,
             attempt,
             rendered,
-            way: Way::new(parts, config, &attempt.hop),
-            tls: config.tls_to(&attempt.hop),
+            way: Way::new(parts, config, &attempt.hop, Arc::clone(&promise)),
+            requirement,
+            promise,
             target: None,
             reverse_path: copy.reverse_path,
             pending: copy.recipients,
@@ -107,11 +116,13 @@ impl<'a> Transport<'a> {
         self.carried
     }
 
-    /// An idle connection that is protected as this mail wants it; one of before a reload is not.
+    /// An idle connection that is protected as this mail wants it; one of before a reload, or of before the domain said
+    /// else, is not.
     async fn idle(&mut self) -> Option<Connection> {
         loop {
             let connection = self.connections.idle(&self.attempt.hop).await?;
-            if connection.wanted == *self.tls {
+            let serves = connection.made.serves(&self.promise, self.parts.clock.now().mono);
+            if serves && self.obstacle(&connection).is_none() {
                 return Some(connection);
             }
             self.connections.say_goodbye(connection);
@@ -121,7 +132,9 @@ impl<'a> Transport<'a> {
     /// A session with the next host that lets us in. None when there are no more: then nobody is pending.
     async fn connect(&mut self) -> Option<Connection> {
         loop {
-            match self.way.next().await {
+            let next = self.way.next().await;
+            self.way.take_refusals().into_iter().for_each(|refusal| self.note_failure(refusal));
+            match next {
                 Ok(Some(target)) => {
                     if let Some(connection) = self.open(&target).await {
                         self.reached = true;
@@ -147,25 +160,44 @@ impl<'a> Transport<'a> {
     /// Connects and exchanges greetings. A refusal is of this host alone: the next one may take the mail (RFC 5321 3.1
     /// and 5.1).
     async fn open(&mut self, target: &Target) -> Option<Connection> {
-        let protect = match self.tls {
-            Outgoing::Off => Protect::Never,
-            Outgoing::Opportunistic => Protect::IfOffered,
-            Outgoing::Required | Outgoing::Verify(_) => Protect::Always,
-        };
-        let connection = self.greet(target, protect).await?;
-        match connection.client.ended() {
-            // Mail in clear is better than none, as long as nobody said else.
-            Some(Ended::Unprotected(why)) if *self.tls == Outgoing::Opportunistic => {
-                self.tell_failed(target, &format!("{why}; once more in clear"));
-                let again = self.greet(target, Protect::Never).await?;
-                self.greeted(target, again)
+        let demand = self.way.demand(&target.host);
+        let mut wanted = demand.tls.clone();
+        loop {
+            let connection = self.greet(target, &wanted, demand.by).await?;
+            let unprotected = match connection.client.ended() {
+                Some(Ended::Unprotected(why)) => Some(why.to_string()),
+                _ => None,
+            };
+            if wanted == demand.tls {
+                self.tell_tried(target, &demand, &connection);
             }
-            _ => self.greeted(target, connection),
+            let (Some(why), Some(next)) = (unprotected, demand.after(&wanted)) else {
+                return self.greeted(target, &demand, connection);
+            };
+            let how = if *next == Outgoing::Off { "in clear" } else { "without verification" };
+            self.tell_failed(target, &format!("{why}; once more {how}"));
+            wanted = next.clone();
         }
     }
 
+    /// What the first connection to a host showed of its TLS.
+    fn tell_tried(&self, target: &Target, demand: &Demand, connection: &Connection) {
+        let outcome = match connection.client.ended() {
+            Some(Ended::Unprotected(why)) => {
+                Err((connection.failure.unwrap_or(TlsFailure::StarttlsNotSupported), why.to_string()))
+            }
+            _ if connection.tls.is_some() => Ok(()),
+            None if demand.tls != Outgoing::Off => {
+                Err((TlsFailure::StarttlsNotSupported, "the host does not offer STARTTLS".to_owned()))
+            }
+            // It was over before there was to be TLS.
+            _ => return,
+        };
+        self.parts.tell_tried(&self.promise, demand, target, outcome);
+    }
+
     /// A session that exchanged greetings, however that ended.
-    async fn greet(&mut self, target: &Target, protect: Protect) -> Option<Connection> {
+    async fn greet(&mut self, target: &Target, wanted: &Outgoing, by: By) -> Option<Connection> {
         self.carried.remote = Some(label(target));
         let socket = match self.dial(target).await {
             Ok(socket) => socket,
@@ -181,8 +213,14 @@ impl<'a> Transport<'a> {
             if matches!(self.attempt.hop.target(), NextHop::Lmtp(_)) { Protocol::Lmtp } else { Protocol::Smtp };
         let hostname = Arc::clone(&self.config.hostname);
         let client = Client::new(protocol, hostname, self.config.delivery.timeouts, parts.clock.now().mono);
-        let (client, wanted) = (client.protecting(protect), self.tls.clone());
-        let mut connection = Connection::new(socket, client, label(target), wanted, Arc::clone(&parts.clock));
+        let client = client.protecting(match wanted {
+            Outgoing::Off => Protect::Never,
+            Outgoing::Opportunistic => Protect::IfOffered,
+            Outgoing::Required | Outgoing::Verify(_) => Protect::Always,
+        });
+        let at = parts.clock.now().mono;
+        let made = Made { promise: Arc::clone(&self.promise), tls: wanted.clone(), by, at };
+        let mut connection = Connection::new(socket, client, label(target), made, Arc::clone(&parts.clock));
         connection.run(None).await;
         if connection.client.state() == State::Securing {
             connection.secure(&*parts.tls, &target.host, self.config.delivery.timeouts.connect).await;
@@ -192,16 +230,32 @@ impl<'a> Transport<'a> {
     }
 
     /// The session, if the host let us in.
-    fn greeted(&mut self, target: &Target, connection: Connection) -> Option<Connection> {
-        match connection.client.ended() {
+    fn greeted(&mut self, target: &Target, demand: &Demand, connection: Connection) -> Option<Connection> {
+        let ended = match connection.client.ended() {
+            None => self.obstacle(&connection),
+            Some(Ended::Unprotected(reply)) => {
+                Some(self.requirement.unprotected(demand.explained(reply.clone(), &target.host)))
+            }
+            Some(ended) => Some(said(ended)),
+        };
+        match ended {
             None => Some(connection),
-            Some(ended) => {
-                let reply = said(ended);
+            Some(reply) => {
+                // The host is well: other messages may go there.
+                if connection.client.ended().is_none() {
+                    self.reached = true;
+                    self.connections.say_goodbye(connection);
+                }
                 self.tell_failed(target, &reply.to_string());
                 self.note_failure(reply);
                 None
             }
         }
+    }
+
+    /// Why this message can't go by that connection.
+    fn obstacle(&self, connection: &Connection) -> Option<Reply> {
+        self.requirement.obstacle(&connection.made.tls, connection.client.capabilities())
     }
 
     async fn dial(&self, target: &Target) -> Result<Box<dyn Socket>, String> {

@@ -1,22 +1,41 @@
-//! The addresses of a next hop, one after the other, looked up as late as possible.
+//! The addresses of a next hop, one after the other, looked up as late as possible, and what each host is held to.
 
 use super::parts::Parts;
 use crate::base::event::Event;
 use crate::base::flow::attempt::{Endpoint, NextHop};
+use crate::base::flow::tls_result::{PolicyFound, TlsFailure};
 use crate::base::mail::domain::Domain;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
-use crate::base::world::dns::DnsFault;
+use crate::base::world::dns::{DnsFault, Exchangers, Located, Mx, SignedFault};
 use crate::config::model::Config;
 use crate::path::deliver::mx::{self, Found, Group, Ourselves, Plan, Target};
-use std::collections::VecDeque;
+use crate::path::deliver::trust::dane;
+use crate::path::deliver::trust::demand::{By, Demand, Promise, Refused, Zone};
+use futures_util::future::join_all;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// RFC 7672 2.1.1: an answer that may be forged leads nowhere (RFC 3463 3.8, X.7.5).
+const BOGUS: Reply = Reply::new(
+    451,
+    EnhancedStatus::new(4, 7, 5),
+    "DANE: the signatures of the recipient's domain do not hold (DNSSEC), so its mail exchangers are not known",
+);
 
 /// A way to a next hop.
 pub(super) struct Way<'a> {
     parts: &'a Parts,
     config: &'a Config,
     hop: &'a NextHop,
+    promise: Arc<Promise>,
+    /// The domain itself says who its exchangers are.
+    signed: bool,
+    /// What hosts are held to.
+    demands: HashMap<Box<str>, Arc<Demand>>,
+    /// Of hosts that get no mail.
+    refusals: Vec<Reply>,
     targets: VecDeque<Target>,
     stage: Stage,
     /// Some address was found.
@@ -33,8 +52,21 @@ enum Stage {
 }
 
 impl<'a> Way<'a> {
-    pub(super) fn new(parts: &'a Parts, config: &'a Config, hop: &'a NextHop) -> Self {
-        Self { parts, config, hop, targets: VecDeque::new(), stage: Stage::Start, found: false }
+    pub(super) fn new(parts: &'a Parts, config: &'a Config, hop: &'a NextHop, promise: Arc<Promise>) -> Self {
+        let (targets, demands, refusals) = (VecDeque::new(), HashMap::new(), Vec::new());
+        let (signed, stage, found) = (false, Stage::Start, false);
+        Self { parts, config, hop, promise, signed, demands, refusals, targets, stage, found }
+    }
+
+    /// What connections to this host are held to.
+    pub(super) fn demand(&self, host: &str) -> Arc<Demand> {
+        let known = self.demands.get(host).cloned();
+        known.unwrap_or_else(|| Arc::new(Demand::configured(self.promise.configured.clone())))
+    }
+
+    /// What is to be said of hosts that were passed over since this was last asked.
+    pub(super) fn take_refusals(&mut self) -> Vec<Reply> {
+        std::mem::take(&mut self.refusals)
     }
 
     /// The next address to try; none when there are no more.
@@ -72,7 +104,7 @@ impl<'a> Way<'a> {
             }
             NextHop::Mx(domain) => {
                 let Some(name) = domain.dns_name() else { return Err(mx::NO_SUCH_DOMAIN) };
-                let answer = self.parts.dns.mx(&name).await;
+                let answer = self.exchangers(&name).await?;
                 if let Err(fault) = &answer {
                     self.tell_failed(&name, *fault);
                 }
@@ -84,6 +116,29 @@ impl<'a> Way<'a> {
             // None of them is reached over a connection.
             NextHop::Maildir(_) | NextHop::Nowhere | NextHop::Feedback => Ok(()),
             NextHop::From(..) | NextHop::Unplaced | NextHop::Missing(_) => Ok(()),
+        }
+    }
+
+    async fn exchangers(&mut self, name: &str) -> Result<Result<Vec<Mx>, DnsFault>, Reply> {
+        if !self.promise.dane {
+            return Ok(self.parts.dns.mx(name).await);
+        }
+        match self.parts.signed.exchangers(name).await {
+            Ok(Exchangers { records, signed }) => {
+                self.signed = signed;
+                Ok(Ok(records))
+            }
+            Err(SignedFault::Dns(fault)) => {
+                // RFC 7672 2.2.1: the domain is its own exchanger, and its addresses are of the same zone.
+                self.signed = fault == DnsFault::NoRecord;
+                Ok(Err(fault))
+            }
+            Err(SignedFault::Bogus) => {
+                let event =
+                    Event::LookupFailed { hop: &self.hop.to_string(), name, why: &SignedFault::Bogus.to_string() };
+                self.parts.observe.event(event);
+                Err(BOGUS)
+            }
         }
     }
 
@@ -109,19 +164,79 @@ impl<'a> Way<'a> {
     /// Looks up the next group of exchangers, all of its hosts at once.
     async fn admit(&mut self, mut plan: Plan) -> Result<(), Reply> {
         let Some(group) = plan.next_group() else {
-            return if self.found { Ok(()) } else { Err(plan.without_address()) };
+            let is_told = self.found || !self.refusals.is_empty();
+            return if is_told { Ok(()) } else { Err(plan.without_address()) };
         };
-        let dns = &self.parts.dns;
-        let answers = futures_util::future::join_all(group.hosts.iter().map(|host| dns.addresses(host))).await;
-        for (host, answer) in group.hosts.iter().zip(&answers) {
-            if let Err(fault) = answer {
-                self.tell_failed(host, *fault);
-            }
+        let located = join_all(group.hosts.iter().map(|host| self.locate(host))).await;
+        let zones = group.hosts.iter().zip(&located).map(|(host, located)| self.zone(host, located.as_ref()));
+        let zones = join_all(zones).await;
+        let mut found = Vec::with_capacity(zones.len());
+        for ((host, located), zone) in group.hosts.into_iter().zip(located).zip(zones) {
+            let addresses = match (zone.and_then(|zone| self.promise.of(&host, zone)), located) {
+                (Ok(demand), Ok(located)) => {
+                    self.demands.insert(host.clone(), Arc::new(demand));
+                    Ok(located.addresses)
+                }
+                (Err(refused), _) => {
+                    self.parts.tell_refused(&self.promise, &host, &refused);
+                    self.refusals.push(refused.reply(&host));
+                    // It stays in the list by its name, which may be ours.
+                    Ok(Vec::new())
+                }
+                (Ok(_), Err(SignedFault::Dns(fault))) => {
+                    self.tell_failed(&host, fault);
+                    Err(fault)
+                }
+                (Ok(_), Err(SignedFault::Bogus)) => Err(DnsFault::Failed),
+            };
+            found.push((host, addresses));
         }
-        let found = group.hosts.into_iter().zip(answers).collect();
         self.take(&mut plan, found)?;
         self.stage = Stage::Planned(plan);
         Ok(())
+    }
+
+    async fn locate(&self, host: &str) -> Result<Located, SignedFault> {
+        if self.promise.dane && self.signed {
+            return self.parts.signed.host(host).await;
+        }
+        let addresses = self.parts.dns.addresses(host).await?;
+        Ok(Located { addresses, bases: Vec::new() })
+    }
+
+    /// What the host's zone says of its certificates, where it is signed (RFC 7672 2.2).
+    async fn zone(&self, host: &str, located: Result<&Located, &SignedFault>) -> Result<Option<Zone>, Refused> {
+        let refused = |failure, why| {
+            let found = PolicyFound::Tlsa { records: Arc::new([]) };
+            Err(Refused { by: By::Dane, failure, found, why })
+        };
+        let bases = match located {
+            Ok(located) => &located.bases,
+            Err(SignedFault::Bogus) => return refused(TlsFailure::DnssecInvalid, SignedFault::Bogus.to_string()),
+            Err(SignedFault::Dns(_)) => return Ok(None),
+        };
+        for base in bases {
+            match self.parts.signed.tlsa(base, self.config.delivery.mx_port).await {
+                Ok(records) => {
+                    // RFC 7672 3.2.3.
+                    let mut names = vec![base.clone(), host.into()];
+                    names.extend(self.promise.domain.as_ref().and_then(|domain| Some(domain.dns_name()?.into())));
+                    let shown = records.iter().map(|record| record.to_string().into()).collect();
+                    return Ok(Some(Zone { asked: dane::asked(&records), names, records: shown }));
+                }
+                Err(SignedFault::Dns(DnsFault::NoRecord | DnsFault::NoSuchDomain)) => {}
+                // RFC 7672 2.1.2: whoever keeps them from us would have us go on without.
+                Err(SignedFault::Dns(DnsFault::Failed)) => {
+                    let why = "the name servers do not say what its certificate is (TLSA)".to_owned();
+                    return refused(TlsFailure::TlsaInvalid, why);
+                }
+                Err(SignedFault::Bogus) => {
+                    let why = format!("what its certificate is (TLSA) is not known: {}", SignedFault::Bogus);
+                    return refused(TlsFailure::DnssecInvalid, why);
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn take(&mut self, plan: &mut Plan, found: Vec<Found>) -> Result<(), Reply> {

@@ -107,8 +107,10 @@ async fn admit(
     };
     let peer = socket.peer();
     let from_proxy = listener.proxy_from.iter().any(|network| network.contains(peer.ip()));
-    // A proxy is many clients: each is counted once it is known.
-    let per_peer_max = if from_proxy { usize::MAX } else { per_peer_max };
+    // A proxy is many clients: each is counted once it is known. Who speaks for others by XCLIENT does so one by one over
+    // its own connections, and they are all it has.
+    let is_many = from_proxy || listener.xclient_from.iter().any(|network| network.contains(peer.ip()));
+    let per_peer_max = if is_many { usize::MAX } else { per_peer_max };
     match doors.slots.take(peer.ip(), sessions_max, per_peer_max) {
         Ok(slot) if from_proxy => {
             tokio::spawn(proxied(socket, listener, Arc::clone(doors), phase.clone(), slot));

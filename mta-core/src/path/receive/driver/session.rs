@@ -131,39 +131,22 @@ impl Driver {
         match effect {
             Effect::Send(octets) => self.send(&octets).await,
             Effect::StartTls => self.secure().await,
-            Effect::Secured => {
-                if let (Some(policy), Some(tls)) = (&mut self.policy, self.machine.tls()) {
-                    policy.secured(tls);
-                }
-            }
             Effect::AskGate | Effect::AskData => self.ask(&effect).await,
-            Effect::CheckPassword => {
-                let Some((name, password)) = self.machine.claim() else { return };
-                let peer = self.socket.peer().ip();
-                let checked = self.doors.auth.check(peer, &name, password).await;
+            Effect::Secured | Effect::Authenticated | Effect::Renewed | Effect::Named | Effect::TransactionEnded => {
+                self.tell(&effect);
+            }
+            Effect::CheckClaim => {
+                let Some(claim) = self.machine.claim() else { return };
+                let peer = self.machine.peer().ip();
+                let checked = self.doors.auth.check(peer, claim).await;
                 let now = self.now();
                 self.machine.handle_checked(checked, now);
-            }
-            Effect::Authenticated => {
-                if let (Some(policy), Some(user)) = (&mut self.policy, self.machine.user()) {
-                    policy.authenticated(user);
-                }
             }
             Effect::Verify => {
                 let Some(incoming) = self.machine.incoming() else { return };
                 let verified = self.doors.verify.verify(incoming).await;
                 let now = self.now();
                 self.machine.handle_verified(verified, now);
-            }
-            Effect::Named => {
-                if let (Some(policy), Some(name)) = (&mut self.policy, self.machine.helo()) {
-                    policy.named(name);
-                }
-            }
-            Effect::TransactionEnded => {
-                if let Some(policy) = &mut self.policy {
-                    policy.transaction_ended();
-                }
             }
             Effect::Offer(offer) => {
                 let committed = self.doors.spool.accept(*offer).await;
@@ -195,6 +178,25 @@ impl Driver {
             }
             Effect::DropBlob => self.blob = None,
             Effect::Close { .. } => {}
+        }
+    }
+
+    /// Tells policy, if it was asked before, what has become of the session.
+    fn tell(&mut self, effect: &Effect) {
+        let Self { doors, machine, policy: slot, .. } = self;
+        let Some(policy) = slot else { return };
+        match effect {
+            Effect::Secured => machine.tls().into_iter().for_each(|tls| policy.secured(tls)),
+            Effect::Authenticated => machine.user().into_iter().for_each(|user| policy.authenticated(user)),
+            Effect::Named => machine.helo().into_iter().for_each(|name| policy.named(name)),
+            Effect::TransactionEnded => policy.transaction_ended(),
+            // It meets the next client when it is asked about that.
+            _ => {
+                if doors.policy.has(Hook::Disconnect) {
+                    policy.disconnected();
+                }
+                *slot = None;
+            }
         }
     }
 

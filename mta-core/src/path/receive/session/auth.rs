@@ -7,7 +7,7 @@ use super::state::{Answer, Dialogue, Outcome, State};
 use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::flow::policy::{Asked, Gate, Hook};
-use crate::base::sasl::door::{Checked, User};
+use crate::base::sasl::door::{Checked, Claim, User};
 use crate::base::sasl::scram::Bindings;
 use crate::base::sasl::{Exchange, Failure, Hidden, LINE_BYTES_MAX, Mechanism, Step, wire};
 use crate::base::smtp::command::Mail;
@@ -30,8 +30,10 @@ impl Session {
 
     /// What the connection can be known again by.
     fn bindings(&self) -> Bindings {
-        let exporter = self.tls().and_then(|tls| tls.exporter).map(Into::into);
-        Bindings { server_end_point: None, exporter }
+        let tls = self.tls();
+        let exporter = tls.and_then(|tls| tls.exporter).map(Into::into);
+        let server_end_point = tls.and_then(|tls| tls.end_point.clone()).map(Into::into);
+        Bindings { server_end_point, exporter }
     }
 
     /// The mechanisms that EHLO announces: none where AUTH would be refused whatever it says.
@@ -47,6 +49,12 @@ impl Session {
         Mechanism::ALL.into_iter().filter(|mechanism| offered.has(*mechanism, bound)).collect()
     }
 
+    /// Longest line with AUTH, in octets, where that is more than for other commands: tokens come in it (RFC 4954 4).
+    pub(super) fn auth_line_bytes_max(&self) -> usize {
+        let may_come = self.user.is_none() && self.is_private() && self.doors.auth.offered().tokens;
+        if may_come { LINE_BYTES_MAX } else { 0 }
+    }
+
     /// AUTH begins an exchange.
     pub(super) fn auth(&mut self, mechanism: Option<Mechanism>, initial: Option<&Hidden>) {
         if let Some(reply) = self.auth_refusal() {
@@ -56,7 +64,7 @@ impl Session {
             return self.refuse("AUTH", &replies::UNKNOWN_MECHANISM);
         };
         let exchange = Exchange::new(mechanism, self.bindings());
-        let dialogue = Dialogue { mechanism, exchange, name: "".into(), password: None, outcome: Outcome::Open };
+        let dialogue = Dialogue { mechanism, exchange, name: "".into(), claim: None, outcome: Outcome::Open };
         let dialogue = self.dialogue.insert(Box::new(dialogue));
         let step = match initial {
             None => Ok(dialogue.exchange.begin()),
@@ -101,13 +109,23 @@ impl Session {
                 let step = dialogue.exchange.respond(&octets);
                 self.step(step);
             }
-            (Err(reply), _) => {
-                self.dialogue = None;
-                self.refuse("AUTH", &reply);
-            }
+            (Err(reply), _) => self.break_off(&reply),
             (Ok(_), None) => {}
         }
         true
+    }
+
+    /// The client broke the exchange off. One in which it was told already that what it showed is no good has failed.
+    fn break_off(&mut self, reply: &Reply) {
+        if let Some(Outcome::IsNot(_, why)) = self.dialogue.as_ref().map(|dialogue| &dialogue.outcome) {
+            self.tell_failure(why);
+            self.counts.auth_failures = self.counts.auth_failures.saturating_add(1);
+        }
+        self.dialogue = None;
+        match self.counts.auth_failures >= self.config.auth.failures_max {
+            true => self.end(&replies::TOO_MANY_AUTH_FAILURES, "authentication failures"),
+            false => self.refuse("AUTH", reply),
+        }
     }
 
     /// What the exchange needs next.
@@ -118,12 +136,8 @@ impl Session {
                 self.state = State::Auth;
                 self.out.extend_from_slice(format!("334 {}\r\n", wire::encode(&octets)).as_bytes());
             }
-            Ok(Step::Check(name, password)) => {
-                dialogue.name = name;
-                dialogue.password = Some(password);
-                self.effects.push_back(Effect::CheckPassword);
-                self.state = State::Waiting(Answer::Check);
-            }
+            Ok(Step::Check(name, password)) => self.check(Claim::Password(name, password)),
+            Ok(Step::Token(name, token)) => self.check(Claim::Token(name, token)),
             Ok(Step::Keys(name)) => {
                 dialogue.name = name;
                 self.hand_keys();
@@ -132,16 +146,24 @@ impl Session {
                 let checked = self.doors.auth.proven(self.peer.ip(), &name, true);
                 self.checked(checked, Failure::Wrong.why());
             }
-            Err(Failure::Malformed) => {
-                self.dialogue = None;
-                self.refuse("AUTH", &replies::AUTH_MALFORMED);
-            }
+            // What it says to the challenge that told it so is of no account.
+            Err(_) if matches!(dialogue.outcome, Outcome::IsNot(..)) => self.put_to_policy(),
+            Err(Failure::Malformed) => self.break_off(&replies::AUTH_MALFORMED),
             Err(failure) if dialogue.name.is_empty() => self.checked(Checked::IsNot { known: false }, failure.why()),
             Err(failure) => {
                 let checked = self.doors.auth.proven(self.peer.ip(), &dialogue.name, false);
                 self.checked(checked, failure.why());
             }
         }
+    }
+
+    /// Has what the client shows checked.
+    fn check(&mut self, claim: Claim) {
+        let Some(dialogue) = &mut self.dialogue else { return };
+        dialogue.name = claim.name().into();
+        dialogue.claim = Some(claim);
+        self.effects.push_back(Effect::CheckClaim);
+        self.state = State::Waiting(Answer::Check);
     }
 
     /// Gives the exchange the user's keys, and a nonce.
@@ -163,13 +185,12 @@ impl Session {
         }
     }
 
-    /// The name and the password that [`Effect::CheckPassword`] is about.
-    pub fn claim(&mut self) -> Option<(Box<str>, Hidden)> {
-        let dialogue = self.dialogue.as_mut()?;
-        Some((dialogue.name.clone(), dialogue.password.take()?))
+    /// What [`Effect::CheckClaim`] is about.
+    pub fn claim(&mut self) -> Option<Claim> {
+        self.dialogue.as_mut()?.claim.take()
     }
 
-    /// What the check of a password came to.
+    /// What the check came to.
     pub fn handle_checked(&mut self, checked: Checked, now: Now) {
         self.now = now;
         if !matches!(self.state, State::Waiting(Answer::Check)) {
@@ -179,19 +200,29 @@ impl Session {
         self.go_on();
     }
 
-    /// The exchange came to an end: policy is asked, or told of a failure.
+    /// It is known who the client is, or that it is not. Some mechanisms tell it so in the exchange first.
     fn checked(&mut self, checked: Checked, why: &'static str) {
         self.state = State::Command;
         let Some(dialogue) = &mut self.dialogue else { return };
         dialogue.outcome = match checked {
             Checked::Is(user) => Outcome::Is(user),
             Checked::IsNot { known } => Outcome::IsNot(known, why),
+            Checked::Unfit { known, why } => Outcome::IsNot(known, why),
             Checked::Later(later) => {
                 self.tell_failure(later.why());
                 self.dialogue = None;
                 return self.refuse("AUTH", &replies::AUTH_LATER);
             }
         };
+        let is_not = matches!(dialogue.outcome, Outcome::IsNot(..));
+        match is_not.then(|| dialogue.exchange.refused()).flatten() {
+            Some(told) => self.step(Ok(told)),
+            None => self.put_to_policy(),
+        }
+    }
+
+    /// The exchange came to an end: policy is asked, or told of a failure.
+    fn put_to_policy(&mut self) {
         match self.doors.policy.has(Hook::Auth) {
             true => self.ask_gate(Answer::Auth),
             false => self.conclude(Gate::Next),
@@ -200,8 +231,9 @@ impl Session {
 
     /// What `on-auth` is asked about.
     pub(super) fn asked_auth(&self) -> Option<Asked<'_>> {
-        let Dialogue { mechanism, name, outcome, .. } = &**self.dialogue.as_ref()?;
-        Some(Asked::Auth { mechanism: mechanism.name(), user: name, succeeded: matches!(outcome, Outcome::Is(_)) })
+        let dialogue = self.dialogue.as_ref()?;
+        let succeeded = matches!(dialogue.outcome, Outcome::Is(_));
+        Some(Asked::Auth { mechanism: dialogue.mechanism.name(), user: dialogue.user(), succeeded })
     }
 
     /// The user that the client is, or will be if policy lets it.
@@ -265,7 +297,7 @@ impl Session {
             session: &self.id,
             peer: self.peer,
             mechanism: dialogue.mechanism.name(),
-            user: known.then_some(&*dialogue.name),
+            user: known.then_some(dialogue.user()),
             why,
         });
     }

@@ -31,7 +31,7 @@ impl Session {
         if let Some(reply) = self.mail_refusal(&mail) {
             return self.refuse("MAIL", &reply);
         }
-        let Mail { sender, size, body, smtputf8, ret, envid, auth: _ } = mail;
+        let Mail { sender, size, body, smtputf8, ret, envid, auth: _, requiretls } = mail;
         let body = body.unwrap_or_default();
         let by_sender = || sender.as_ref().and_then(|s| self.config.tenant_of_sender(self.may_relay(), s));
         let tenant = self.tenant_of_client().or_else(by_sender).cloned();
@@ -39,6 +39,7 @@ impl Session {
             envelope: Envelope { sender, recipients: Vec::new(), body, smtputf8, ret, envid },
             tenant_known: tenant.is_some(),
             tenant,
+            requires_tls: requiretls,
             announced_bytes: size,
             refused_rcpt: false,
             asked: None,
@@ -107,6 +108,9 @@ impl Session {
         let has_parameters = Mail { sender: None, ..mail.clone() } != plain;
         if !helo.extended && has_parameters {
             return Some(replies::PARAMETERS_NEED_EHLO);
+        }
+        if mail.requiretls && self.tls().is_none() {
+            return Some(replies::REQUIRETLS_NEEDS_TLS);
         }
         if let Some(reply) = self.sender_refusal(mail) {
             return Some(reply);

@@ -117,6 +117,8 @@ impl Session {
             messages_max: limits.messages_per_session_max,
             recipients_max: limits.recipients_per_message_max,
             starttls: self.offers_tls(),
+            requiretls: self.tls().is_some(),
+            xclient: self.may_name_clients(),
         };
         announced.encode(&mut self.out);
     }

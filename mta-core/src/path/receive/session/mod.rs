@@ -13,6 +13,7 @@ mod state;
 mod submission;
 mod tls;
 mod verification;
+mod xclient;
 
 use super::doors::Doors;
 use super::replies;
@@ -56,9 +57,11 @@ pub enum Effect {
     /// The connection is protected, and what was said before is forgotten: tell policy [`Session::tls`].
     Secured,
     /// Check [`Session::claim`]: [`Session::handle_checked`].
-    CheckPassword,
+    CheckClaim,
     /// The client has shown who it is: tell policy [`Session::user`].
     Authenticated,
+    /// The client is another from here on: what policy knew of the one before is over, and it is to meet this one.
+    Renewed,
     /// The client named itself: tell policy [`Session::helo`].
     Named,
     /// The transaction ended, and policy was asked in it: tell it so.
@@ -87,7 +90,10 @@ pub struct Session {
     /// As it stood at the last MAIL.
     config: Arc<Config>,
     listener: Arc<Listener>,
+    /// The client, as far as is known: who connected, or for whom that speaks.
     peer: SocketAddr,
+    /// Who connected.
+    origin: SocketAddr,
     id: Box<str>,
     state: State,
     framer: LineFramer,
@@ -125,6 +131,7 @@ impl Session {
             config,
             listener,
             peer,
+            origin: peer,
             id,
             state: State::Waiting(Answer::Connect),
             framer: LineFramer::default(),
@@ -176,6 +183,12 @@ impl Session {
             tls: self.tls.clone(),
             user: self.user().map(Into::into),
         }
+    }
+
+    /// The client, as far as is known.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
     }
 
     /// The client's name, once it said one.
@@ -287,8 +300,11 @@ impl Session {
     fn next_line(&mut self, input: &mut &[u8]) -> bool {
         let smtputf8 = self.transaction.as_ref().is_some_and(|t| t.envelope.smtputf8);
         let bytes_max = self.config.limits.command_line_bytes_max;
-        let parsed = match self.framer.next(input, bytes_max) {
+        let parsed = match self.framer.next(input, bytes_max.max(self.auth_line_bytes_max())) {
             None => return false,
+            Some(Line::Complete(line)) if line.len() + 2 > bytes_max && verb_of(line) != "AUTH" => {
+                Err((verb_of(line), replies::LINE_TOO_LONG, false))
+            }
             Some(Line::Complete(line)) => {
                 Command::parse(line, smtputf8).map_err(|error| (verb_of(line), error.reply(), error.loses_track()))
             }
@@ -337,6 +353,7 @@ impl Session {
                 self.say(&replies::BYE);
                 self.close("quit");
             }
+            Command::Xclient(told) => self.xclient(*told),
             Command::Auth { mechanism, initial } => self.auth(mechanism, initial.as_ref()),
             // RFC 5321 3.5.2 lets EXPN be left out; STARTTLS comes here where it is not announced (RFC 3207 4).
             Command::Expn | Command::StartTls => self.refuse(verb, &replies::NOT_IMPLEMENTED),

@@ -5,7 +5,7 @@ use super::submission;
 use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
-use crate::base::flow::entry::{Entry, OURS_TAG, OUTSIDE_TAG, Progress};
+use crate::base::flow::entry::{Entry, OURS_TAG, OUTSIDE_TAG, Progress, REQUIRETLS_TAG};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::policy::{DataVerdict, Disposition, Hook, Submission};
 use crate::base::mail::address::Address;
@@ -219,12 +219,12 @@ impl Session {
             envelope: &transaction.envelope,
             at,
         };
-        if is_ours {
-            tags.push((OURS_TAG.into(), Box::default()));
-        }
-        if !may_relay {
-            tags.push((OUTSIDE_TAG.into(), Box::default()));
-        }
+        // RFC 8689 4.1.
+        tags.extend(own_tags([
+            (OURS_TAG, is_ours),
+            (OUTSIDE_TAG, !may_relay),
+            (REQUIRETLS_TAG, transaction.requires_tls),
+        ]));
         // Our results stand above the field of the hop that they are about (RFC 8601 5).
         let trace = match transaction.verified.take() {
             Some(verified) => [verified.field, trace.field()].concat().into(),
@@ -346,6 +346,11 @@ impl Session {
     pub(super) fn state_is_waiting_for(&self, answer: Answer) -> bool {
         matches!(self.state, State::Waiting(waiting) if waiting == answer)
     }
+}
+
+/// What the server itself says of a message: the names of what is so.
+fn own_tags(said: [(&str, bool); 3]) -> impl Iterator<Item = (Box<str>, Box<str>)> {
+    said.into_iter().filter(|(_, is_so)| *is_so).map(|(name, _)| (name.into(), Box::default()))
 }
 
 /// As logs show it: nothing for the null sender.

@@ -6,8 +6,8 @@ use crate::base::mail::canonical::BodyHash;
 use crate::base::mail::content::Content;
 use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
-use crate::base::sasl::door::User;
-use crate::base::sasl::{Exchange, Hidden, Mechanism};
+use crate::base::sasl::door::{Claim, User};
+use crate::base::sasl::{Exchange, Mechanism};
 use crate::base::smtp::dot::{DotDecoder, LineEndCheck};
 use crate::base::smtp::reply::Reply;
 use crate::path::receive::collect::Collector;
@@ -63,10 +63,20 @@ pub(super) struct Dialogue {
     pub(super) exchange: Exchange,
     /// Who the client says it is; empty until it has said so.
     pub(super) name: Box<str>,
-    /// The password, until it is checked.
-    pub(super) password: Option<Hidden>,
+    /// What it shows, until that is checked.
+    pub(super) claim: Option<Claim>,
     /// What the check came to, while policy is asked.
     pub(super) outcome: Outcome,
+}
+
+impl Dialogue {
+    /// Who the client is, or says it is: a token tells it alone where the client does not.
+    pub(super) fn user(&self) -> &str {
+        match &self.outcome {
+            Outcome::Is(user) => &user.name,
+            Outcome::Open | Outcome::IsNot(..) => &self.name,
+        }
+    }
 }
 
 /// What it came to.
@@ -98,6 +108,8 @@ pub(super) struct Transaction {
     pub(super) tenant: Option<Arc<str>>,
     /// Client or sender have said whose; otherwise the recipients do.
     pub(super) tenant_known: bool,
+    /// By REQUIRETLS.
+    pub(super) requires_tls: bool,
     pub(super) announced_bytes: Option<u64>,
     /// A RCPT was refused: "no valid recipients" is then the better answer.
     pub(super) refused_rcpt: bool,

@@ -3,10 +3,10 @@
 use super::*;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Gate;
-use crate::base::sasl::door::{Authenticate, Checked, Later, Offered, User};
+use crate::base::sasl::door::{Authenticate, Checked, Claim, Later, Offered, User};
 use crate::base::sasl::sender::SenderPattern;
 use crate::base::sasl::stored::ScramKeys;
-use crate::base::sasl::{Hidden, wire};
+use crate::base::sasl::wire;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::config::model::Tenant;
@@ -45,10 +45,14 @@ impl Authenticate for Users {
         self.offered
     }
 
-    fn check<'a>(&'a self, _: IpAddr, name: &'a str, password: Hidden) -> Answer<'a, Checked> {
-        self.note(format!("check {name}"));
+    fn check(&self, _: IpAddr, claim: Claim) -> Answer<'_, Checked> {
+        self.note(format!("check {}", claim.name()));
         let later = self.later.map(Checked::Later);
-        Box::pin(ready(later.unwrap_or_else(|| self.checked(name, password.reveal() == "pencil"))))
+        Box::pin(ready(later.unwrap_or_else(|| match &claim {
+            Claim::Password(name, password) => self.checked(name, password.reveal() == "pencil"),
+            Claim::Token(_, token) if token.reveal() == "good" => self.checked("ann@example.org", true),
+            Claim::Token(name, _) => Checked::Unfit { known: name.is_some(), why: "token: expired" },
+        })))
     }
 
     fn keys(&self, _: IpAddr, name: &str) -> Result<ScramKeys, Later> {
@@ -63,8 +67,9 @@ impl Authenticate for Users {
     }
 }
 
-const BOTH: Offered = Offered { passwords: true, keys: true };
-const PASSWORDS: Offered = Offered { passwords: true, keys: false };
+const BOTH: Offered = Offered { passwords: true, keys: true, tokens: false };
+const PASSWORDS: Offered = Offered { passwords: true, keys: false, tokens: false };
+const TOKENS: Offered = Offered { passwords: false, keys: false, tokens: true };
 
 fn listening(auth: AuthOffer) -> Config {
     let listener = Listener { auth, ..Listener::clone(&mx()) };
@@ -294,16 +299,79 @@ fn where_a_user_is_can_be_kept_to_ourselves_rfc5321_4_4() {
     assert!(!trace.contains("198.51") && !trace.contains("c.example"), "{trace}");
 }
 
+fn bearer(token: &str) -> String {
+    wire::encode(format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}").as_bytes())
+}
+
+#[test]
+fn a_token_lets_in_and_its_refusal_is_told_in_the_exchange_rfc7628_3_2_3() {
+    let mut bench = Bench::in_world(world(AuthOffer::DangerPlaintext, TOKENS, None).0, OUTSIDE);
+    assert!(bench.say("EHLO c.example\r\n").contains("AUTH OAUTHBEARER XOAUTH2\r\n"));
+    assert_eq!(bench.say("AUTH PLAIN\r\n"), "504 5.5.4 unrecognized authentication mechanism\r\n");
+    let told = format!("334 {}\r\n", wire::encode(b"{\"status\":\"invalid_token\"}"));
+    let refused = "535 5.7.8 authentication credentials invalid\r\n";
+    assert_eq!(bench.say(format!("AUTH OAUTHBEARER {}\r\n", bearer("old"))), told);
+    assert_eq!(bench.say("AQ==\r\n"), refused);
+    assert!(bench.world.heard.has("auth-failed", "token: expired"));
+    // The client's side may be empty, as XOAUTH2 has it, and come in its own line.
+    assert_eq!(bench.say("AUTH XOAUTH2\r\n"), "334 \r\n");
+    let old = wire::encode("user=ann@example.org\u{1}auth=Bearer old\u{1}\u{1}".as_bytes());
+    assert!(bench.say(format!("{old}\r\n")).starts_with("334 eyJ"));
+    assert_eq!(bench.say("\r\n"), refused);
+    let good = bearer("good");
+    assert_eq!(bench.say(format!("AUTH OAUTHBEARER {good}\r\n")), "235 2.7.0 authentication succeeded\r\n");
+    assert_eq!(bench.session.user(), Some("ann@example.org"), "the token says who it is");
+    assert!(bench.world.heard.has("auth-succeeded", "OAUTHBEARER"));
+    let heard = bench.world.heard.0.lock().expect("no panic").concat();
+    assert!(!heard.contains("good") && !heard.contains(&good), "{heard}");
+}
+
+#[test]
+fn who_breaks_off_behind_a_refused_token_has_failed_all_the_same() {
+    let mut bench = Bench::in_world(world(AuthOffer::DangerPlaintext, TOKENS, None).0, OUTSIDE);
+    bench.say("EHLO c.example\r\n");
+    for answer in ["501 5.7.0 authentication cancelled\r\n"; 2] {
+        assert!(bench.say(format!("AUTH OAUTHBEARER {}\r\n", bearer("old"))).starts_with("334 "));
+        assert_eq!(bench.say("*\r\n"), answer, "RFC 4954 4");
+    }
+    assert!(bench.say(format!("AUTH OAUTHBEARER {}\r\n", bearer("old"))).starts_with("334 "));
+    assert!(bench.say("*\r\n").starts_with("421 4.7.0 too many authentication failures"));
+    let heard = bench.world.heard.0.lock().expect("no panic").concat();
+    assert_eq!(heard.matches("auth-failed").count(), 3, "{heard}");
+}
+
+#[test]
+fn a_token_that_can_not_be_looked_at_is_no_failure() {
+    let later = Some(Later::Unanswered);
+    let mut bench = Bench::in_world(world(AuthOffer::DangerPlaintext, TOKENS, later).0, OUTSIDE);
+    bench.say("EHLO c.example\r\n");
+    for _ in 0..4 {
+        let said = bench.say(format!("AUTH OAUTHBEARER {}\r\n", bearer("good")));
+        assert_eq!(said, "454 4.7.0 temporary authentication failure, try again later\r\n");
+    }
+    assert!(bench.world.heard.has("auth-failed", "does not answer"));
+}
+
+/// RFC 4954 4: what comes behind AUTH may be longer than any command.
+#[test]
+fn a_long_token_may_stand_in_the_command_and_nothing_else_is_longer_for_it() {
+    let mut bench = Bench::in_world(world(AuthOffer::DangerPlaintext, TOKENS, None).0, OUTSIDE);
+    bench.say("EHLO c.example\r\n");
+    assert_eq!(bench.say(format!("NOOP {}\r\n", "x".repeat(5000))), "500 5.5.2 line too long\r\n");
+    let long = bearer(&"x".repeat(5000));
+    assert!(bench.say(format!("AUTH OAUTHBEARER {long}\r\n")).starts_with("334 eyJ"));
+    bench.say("\r\n");
+    let longer = bearer(&"x".repeat(12_000));
+    assert_eq!(bench.say(format!("AUTH OAUTHBEARER {longer}\r\n")), "500 5.5.2 line too long\r\n");
+    bench.say(format!("AUTH OAUTHBEARER {}\r\n", bearer("good")));
+    assert_eq!(bench.say(format!("AUTH PLAIN {}\r\n", "x".repeat(5000))), "500 5.5.2 line too long\r\n");
+}
+
 /// A user's tenant counts before that of its listener.
 #[test]
 fn a_users_mail_is_its_tenants() {
     let bench = logged_in(|config| {
-        config.tenants = vec![Tenant {
-            name: "other".into(),
-            listeners: vec!["mx".into()],
-            networks: Vec::new(),
-            domains: Vec::new(),
-        }];
+        config.tenants = vec![Tenant { name: "other".into(), listeners: vec!["mx".into()], ..Tenant::default() }];
     });
     assert_eq!(bench.session.tenant().map(|tenant| &**tenant), Some("acme"));
 }

@@ -1,7 +1,6 @@
 //! Sessions as transcripts: what the client wrote, and what it was answered, on a clock that stands still.
 
 mod auth;
-mod forwarding;
 mod limits;
 mod policy;
 mod protocol;
@@ -10,6 +9,7 @@ mod splits;
 mod tls;
 mod verification;
 mod world;
+mod xclient;
 
 use super::session::{Effect, Session};
 use crate::base::flow::policy::SessionPolicy;
@@ -138,9 +138,13 @@ impl Bench {
                 None => {}
             },
             Effect::Secured => policy.secured(session.tls().expect("it is protected")),
-            Effect::CheckPassword => {
-                let (name, password) = session.claim().expect("there is a password");
-                let checked = self.world.doors.auth.check(session.info().peer.ip(), &name, password);
+            Effect::Renewed => {
+                policy.disconnected();
+                policy = self.world.doors.policy.session(session.info());
+            }
+            Effect::CheckClaim => {
+                let claim = session.claim().expect("something is shown");
+                let checked = self.world.doors.auth.check(session.info().peer.ip(), claim);
                 session.handle_checked(checked.now_or_never().expect("ready"), now);
             }
             Effect::Authenticated => policy.authenticated(session.user().expect("a user")),

@@ -181,9 +181,8 @@ fn a_message_without_a_recipient_left_is_discarded_by_name() {
 fn a_message_belongs_to_one_tenant_and_452_splits_it_rfc5321_4_5_3_1_10() {
     let tenant = |name: &str, domain: &str| Tenant {
         name: name.into(),
-        listeners: Vec::new(),
-        networks: Vec::new(),
         domains: vec![DomainPattern::new(domain)],
+        ..Tenant::default()
     };
     let mut config = config();
     config.relay.domains.push(DomainPattern::new("globex.example"));

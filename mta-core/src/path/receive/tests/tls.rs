@@ -40,6 +40,22 @@ fn starttls_is_announced_and_forgets_what_was_before_rfc3207_4_2() {
 }
 
 #[test]
+fn requiretls_is_there_inside_tls_alone_and_is_kept_rfc8689_2_and_4_1() {
+    let mut bench = bench(|_| {});
+    assert!(!bench.say("EHLO c.example\r\n").contains("REQUIRETLS"));
+    let said = bench.say("MAIL FROM:<a@b.example> REQUIRETLS\r\n");
+    assert_eq!(said, "555 5.5.4 REQUIRETLS is there inside TLS alone\r\n");
+    bench.say("STARTTLS\r\n");
+    assert!(bench.say("EHLO c.example\r\n").contains("250-REQUIRETLS\r\n"));
+    for (parameter, kept) in [(" REQUIRETLS", true), ("", false)] {
+        bench.say(format!("MAIL FROM:<a@b.example>{parameter}\r\nRCPT TO:<x@here.example>\r\nDATA\r\n"));
+        assert!(bench.say("A: b\r\n.\r\n").starts_with("250 "));
+        let taken = bench.world.spool.kept.lock().expect("no panic");
+        assert_eq!(taken.last().map(|kept| kept.entry.requires_tls()), Some(kept));
+    }
+}
+
+#[test]
 fn starttls_that_can_not_be_is_refused_and_the_session_goes_on_rfc3207_4() {
     let mut off = Bench::open();
     assert!(!off.say("EHLO c.example\r\n").contains("STARTTLS"));

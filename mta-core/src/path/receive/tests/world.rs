@@ -103,6 +103,7 @@ impl Default for TestTls {
             server_name: None,
             resumed: false,
             exporter: None,
+            end_point: None,
             client: None,
         };
         Self { ready: true.into(), answer: Mutex::new(Some(Ok(info))) }

@@ -1,7 +1,8 @@
 //! What is returned of the message: its header, or all of it.
 
+use crate::base::flow::entry::Entry;
 use crate::base::mail::content::{Body, Content};
-use crate::base::mail::envelope::{BodyType, Envelope, Ret};
+use crate::base::mail::envelope::{BodyType, Ret};
 use crate::base::mail::header;
 use crate::path::settle::notice::Action;
 
@@ -18,9 +19,11 @@ pub(super) struct Returned<'a> {
 }
 
 /// The whole message only for a failure, only when asked for (RFC 3461 4.3: RET is about failures; without RET the
-/// choice is ours), and only when it is small, at hand and has lines (RFC 3030 3: binary has none); else its header.
-pub(super) fn choose<'a>(kind: Action, envelope: &Envelope, content: &'a Content) -> Returned<'a> {
-    let asked = kind == Action::Failed && envelope.ret == Some(Ret::Full);
+/// choice is ours), and only when it is small, at hand and has lines (RFC 3030 3: binary has none); else its header. Of a
+/// message that requires TLS never more than that (RFC 8689 5).
+pub(super) fn choose<'a>(kind: Action, entry: &Entry, content: &'a Content) -> Returned<'a> {
+    let envelope = &entry.envelope;
+    let asked = kind == Action::Failed && envelope.ret == Some(Ret::Full) && !entry.requires_tls();
     let is_text = envelope.body != BodyType::BinaryMime;
     match &content.body {
         Body::Memory(body) if asked && is_text && content.size_bytes() <= RETURNED_BYTES_MAX => {

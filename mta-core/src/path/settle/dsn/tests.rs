@@ -1,5 +1,6 @@
 //! Notifications as text: the whole of one, and each part's special cases.
 
+use crate::base::flow::entry::REQUIRETLS_TAG;
 use crate::base::flow::offer::Offer;
 use crate::base::flow::report::Outcome;
 use crate::base::flow::ruling::Settle;
@@ -196,4 +197,20 @@ fn a_message_id_that_is_none_is_not_quoted_rfc5322_3_6_4() {
         let notice = failed(&entry(&["nobody@to.example"]), &Content { head: head.into(), ..content() });
         assert!(!notice.contains("In-Reply-To"), "{id}");
     }
+}
+
+#[test]
+fn of_a_message_that_requires_tls_the_header_alone_goes_back_and_so_does_the_wish_rfc8689_5() {
+    let mut entry = entry(&["nobody@to.example"]);
+    entry.envelope.ret = Some(Ret::Full);
+    let whole = bounce(&entry, &content(), refused());
+    assert!(
+        !whole.entry.requires_tls() && text(&whole).contains("Content-Type: message/rfc822\r\n"),
+        "{}",
+        text(&whole)
+    );
+    entry.tags.push((REQUIRETLS_TAG.into(), Box::default()));
+    let header = bounce(&entry, &content(), refused());
+    assert!(header.entry.requires_tls() && header.entry.envelope.sender.is_none());
+    assert!(text(&header).contains("Content-Type: text/rfc822-headers\r\n"), "{}", text(&header));
 }

@@ -36,6 +36,7 @@ async fn a_session_shows_how_it_is_protected_and_forgets_what_was_said_in_clear(
         server_name: None,
         resumed: false,
         exporter: None,
+        end_point: None,
         client: Some(client),
     };
     session.secured(&Arc::new(tls));

@@ -1,5 +1,13 @@
 //! `[auth]` after its check: where users are known from, and how much guessing is suffered.
 
+pub mod filter;
+pub mod ldap;
+pub mod oauth;
+pub mod remote;
+
+use ldap::Ldap;
+use oauth::OAuth;
+use remote::HttpUsers;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +16,14 @@ use std::time::Duration;
 pub struct Auth {
     /// The file of users; without it nobody can authenticate.
     pub users: Option<PathBuf>,
+    /// Whose tokens are believed; without it none are.
+    pub oauth: Option<OAuth>,
+    /// A server that knows passwords; none: no server is asked.
+    pub http: Option<HttpUsers>,
+    /// A directory that knows passwords; none: no directory is asked.
+    pub ldap: Option<Ldap>,
+    /// Tokens and passwords that others are asked about at once.
+    pub remote_checks_max: usize,
     /// Passwords that are checked at once.
     pub checks_max: usize,
     /// How long one waits for its turn.
@@ -26,6 +42,26 @@ pub struct Auth {
     pub hide_client: bool,
 }
 
+impl Auth {
+    /// Others than the file of users know users.
+    #[must_use]
+    pub fn others_know(&self) -> bool {
+        self.oauth.is_some() || self.others_know_passwords()
+    }
+
+    /// Others than the file of users know passwords.
+    #[must_use]
+    pub fn others_know_passwords(&self) -> bool {
+        self.http.is_some() || self.ldap.is_some()
+    }
+
+    /// Somebody could authenticate.
+    #[must_use]
+    pub fn knows_anybody(&self) -> bool {
+        self.users.is_some() || self.others_know()
+    }
+}
+
 /// Whether a listener's clients may authenticate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AuthOffer {
@@ -42,6 +78,10 @@ impl Default for Auth {
     fn default() -> Self {
         Self {
             users: None,
+            oauth: None,
+            http: None,
+            ldap: None,
+            remote_checks_max: 32,
             checks_max: 4,
             check_wait: Duration::from_secs(10),
             failures_max: 3,

@@ -1,18 +1,26 @@
 //! `[auth]` and `[[tenant]]`: who uses this server, and whose mail is whose.
 
-use super::super::model::auth::{Auth, AuthOffer};
-use super::super::model::{Config, DomainPattern, Network, Tenant};
+pub(in crate::config::parse) mod oauth;
+pub(in crate::config::parse) mod remote;
+#[cfg(test)]
+mod tests;
+mod written;
+
+use super::problem::did_you_mean;
 use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, put};
-use std::path::PathBuf;
+use crate::config::model::auth::oauth::TokenCheck;
+use crate::config::model::auth::{Auth, AuthOffer};
+use crate::config::model::{Config, DomainPattern, Network, Tenant, UserPattern};
 use std::sync::Arc;
-use std::time::Duration;
+use written::{SECOND, path, patterns};
 
 /// A tenant before it is known to be whole.
 #[derive(Default)]
 pub(super) struct TenantDraft {
     name: Option<Arc<str>>,
     listeners: Vec<Arc<str>>,
+    users: Vec<UserPattern>,
     networks: Vec<Network>,
     domains: Vec<DomainPattern>,
 }
@@ -20,6 +28,7 @@ pub(super) struct TenantDraft {
 pub(super) const TENANT: &[Key<TenantDraft>] = &[
     Key { name: "name", read: |d, v| d.name = v.text(NAME, |text| scalar::label(text).map(Into::into)) },
     Key { name: "listeners", read: |d, v| put(&mut d.listeners, v.names("a list of listeners' names")) },
+    Key { name: "users", read: |d, v| put(&mut d.users, patterns(v)) },
     Key {
         name: "networks",
         read: |d, v| put(&mut d.networks, v.list("a list of networks", |item| item.text(NETWORK, scalar::network))),
@@ -37,14 +46,18 @@ pub(super) fn tenant(value: &mut Value<'_, '_>) -> Option<Tenant> {
     if value.table(&mut draft, TENANT) {
         value.require("name", NAME);
     }
-    let TenantDraft { name, listeners, networks, domains } = draft;
-    Some(Tenant { name: name?, listeners, networks, domains })
+    let TenantDraft { name, listeners, users, networks, domains } = draft;
+    Some(Tenant { name: name?, listeners, users, networks, domains })
 }
 
 const FILE: &str = "the path of the file of users, as \"/etc/mailwright/users\"";
 
 pub(super) const AUTH: &[Key<Auth>] = &[
     Key { name: "users", read: |a, v| a.users = v.text(FILE, path) },
+    Key { name: "oauth", read: |a, v| a.oauth = oauth::oauth(v) },
+    Key { name: "http", read: |a, v| a.http = remote::http(v) },
+    Key { name: "ldap", read: |a, v| a.ldap = remote::ldap(v) },
+    Key { name: "remote_checks_max", read: |a, v| put(&mut a.remote_checks_max, v.count(1..=10_000)) },
     Key { name: "checks_max", read: |a, v| put(&mut a.checks_max, v.count(1..=256)) },
     Key { name: "check_wait", read: |a, v| put(&mut a.check_wait, v.duration(SECOND..=60 * SECOND)) },
     Key { name: "failures_max", read: |a, v| put(&mut a.failures_max, v.count(1..=100)) },
@@ -55,15 +68,9 @@ pub(super) const AUTH: &[Key<Auth>] = &[
     Key { name: "hide_client", read: |a, v| put(&mut a.hide_client, v.truth()) },
 ];
 
-const SECOND: Duration = Duration::from_secs(1);
-
 /// What a listener may say of it.
 pub(super) const OFFERS: &Words<AuthOffer> =
     &[("off", AuthOffer::Off), ("private", AuthOffer::Private), ("danger_plaintext", AuthOffer::DangerPlaintext)];
-
-fn path(text: &str) -> Result<PathBuf, String> {
-    if text.trim().is_empty() || text.contains('\0') { Err(String::new()) } else { Ok(text.into()) }
-}
 
 /// `[auth]`.
 pub(super) fn auth(config: &mut Config, value: &mut Value<'_, '_>) {
@@ -72,12 +79,15 @@ pub(super) fn auth(config: &mut Config, value: &mut Value<'_, '_>) {
 
 /// Nothing is offered that nobody could use, and no tenant is there whose nothing could be.
 pub(super) fn agree(config: &Config, root: &mut Value<'_, '_>) {
-    if config.auth.users.is_some() {
+    secrets_are_there(config, root);
+    tenants_share_no_user(config, root);
+    if config.auth.knows_anybody() {
         return;
     }
     for (index, listener) in config.listeners.iter().enumerate() {
         if listener.auth == AuthOffer::DangerPlaintext {
-            let what = "there are no users who could authenticate: expected auth.users, the path of their file";
+            let what = "there are no users who could authenticate: expected auth.users, the path of their file, or \
+                        another way to know them";
             root.wrong_below(&["listener", &index.to_string(), "auth"], what);
         }
     }
@@ -86,6 +96,45 @@ pub(super) fn agree(config: &Config, root: &mut Value<'_, '_>) {
             let what = "expected at least one of listeners, networks and domains, or auth.users whose file names it: \
                         nothing would be this tenant's";
             root.wrong_below(&["tenant", &index.to_string()], what);
+        }
+    }
+}
+
+/// The passwords that the server itself shows to others.
+fn secrets_are_there(config: &Config, root: &mut Value<'_, '_>) {
+    let mut named: Vec<(&[&str], &str)> = Vec::new();
+    if let Some(TokenCheck::Asked { client_secret, .. }) = config.auth.oauth.as_ref().map(|oauth| &oauth.check) {
+        named.push((&["auth", "oauth", "client_secret"], client_secret));
+    }
+    if let Some(secret) = config.auth.http.as_ref().and_then(|http| http.secret.as_deref()) {
+        named.push((&["auth", "http", "secret"], secret));
+    }
+    if let Some((_, secret)) = config.auth.ldap.as_ref().and_then(|ldap| ldap.bind.as_ref()) {
+        named.push((&["auth", "ldap", "bind_secret"], secret));
+    }
+    for (path, name) in named {
+        let known = config.secrets.iter().map(|secret| &*secret.name);
+        if !known.clone().any(|known| known == name) {
+            let mend = did_you_mean(name, known);
+            let mend = if mend.is_empty() { "there is no [[secret]] of that name".to_owned() } else { mend };
+            root.wrong_below(path, &format!("expected the name of a [[secret]], found {name:?}; {mend}"));
+        }
+    }
+}
+
+/// A pattern that an earlier tenant's covers would never count.
+fn tenants_share_no_user(config: &Config, root: &mut Value<'_, '_>) {
+    for (index, tenant) in config.tenants.iter().enumerate() {
+        for pattern in &tenant.users {
+            let covers = |other: &&Tenant| other.users.iter().any(|before| before.covers(pattern));
+            if let Some(other) = config.tenants[..index].iter().find(covers) {
+                let what = format!(
+                    "\"{pattern}\" is the tenant \"{}\"'s already, which stands before: expected each user in one tenant, \
+                     the narrower patterns first",
+                    other.name
+                );
+                root.wrong_below(&["tenant", &index.to_string(), "users"], &what);
+            }
         }
     }
 }

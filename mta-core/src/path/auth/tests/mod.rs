@@ -1,18 +1,25 @@
 //! The file of users, and the same work for everybody.
 
-use super::accounts::Accounts;
-use super::driver::{Authenticator, Fits};
+mod bench;
+mod others;
+mod tokens;
+
+use bench::Unplugged;
+
+use super::accounts::{Accounts, Surroundings};
+use super::driver::{Authenticator, Fits, Parts};
 use super::line::UserLine;
 use crate::base::flow::Answer;
-use crate::base::sasl::door::{Authenticate, Checked, Later, Offered};
+use crate::base::sasl::door::{Authenticate, Checked, Claim, Later, Offered};
 use crate::base::sasl::stored::{ScramKeys, Verifier};
 use crate::base::sasl::{Hidden, prepare};
 use crate::base::time::{Now, UnixMillis};
-use crate::base::world::Clock;
-use crate::config::model::Config;
+use crate::base::world::fixtures::{Names, Web};
+use crate::base::world::{Clock, Observe};
+use crate::config::model::{Config, Tenant, UserPattern};
 use arc_swap::ArcSwap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -25,7 +32,14 @@ fn keys() -> ScramKeys {
 }
 
 fn accounts(text: &str) -> Result<Accounts, String> {
-    Accounts::parse(text.as_bytes(), &["acme".into()])
+    Accounts::parse(text.as_bytes(), &around(false))
+}
+
+fn around(others_know: bool) -> Surroundings {
+    let users = vec![UserPattern::parse("*@acme.example").expect("a pattern")];
+    let tenants = ["acme", "globex"].map(|name| Tenant { name: name.into(), ..Tenant::default() });
+    let [acme, globex] = tenants;
+    Surroundings { tenants: vec![Tenant { users, ..acme }, globex], others_know }
 }
 
 #[test]
@@ -39,9 +53,12 @@ fn a_file_is_a_line_a_user() {
     let ann = read.user("ann@example.org").expect("she is there");
     assert_eq!((ann.tenant.as_deref(), ann.senders[0].to_string().as_str()), (Some("acme"), "ann@example.org"));
     assert_eq!(read.user("relay").expect("it is there").senders.len(), 2);
-    assert_eq!(read.offered(), Offered { passwords: true, keys: false }, "Ann has no keys");
+    let tenant =
+        |name: &str| accounts(&format!("{name} password={HASH}")).expect("it is sound").user(name)?.tenant.clone();
+    assert_eq!((tenant("a@acme.example").as_deref(), tenant("a@globex.example")), (Some("acme"), None), "by its name");
+    assert_eq!(read.offered(), Offered { passwords: true, keys: false, tokens: false }, "Ann has no keys");
     let read = accounts(&format!("a@b.example scram={0} password={HASH}\nc@d.example scram={0}", keys()));
-    assert_eq!(read.expect("it is sound").offered(), Offered { passwords: true, keys: true });
+    assert_eq!(read.expect("it is sound").offered(), Offered { passwords: true, keys: true, tokens: false });
     // Nobody's keys are the same on each server that has the file, and others with another file.
     let nobody = |text: &str| accounts(text).expect("it is sound").keys("eve@example.org");
     let (one, more) = (format!("a@b.example scram={}", keys()), format!("c@d.example scram={}", keys()));
@@ -59,6 +76,10 @@ fn what_is_wrong_is_told_with_its_line_and_without_a_hash() {
         ("ann@example.org scram=secret".to_owned(), "expected keys as"),
         (format!("ann@example.org password={HASH} password={HASH}"), "`password=` is there twice"),
         (format!("ann@example.org password={HASH} tenant=other"), "there is no [[tenant]] of the name \"other\""),
+        (
+            format!("ann@acme.example password={HASH} tenant=globex"),
+            "\"globex\"'s here, and \"acme\"'s by its [[tenant]]",
+        ),
         (format!("ann@example.org password={HASH} sender=x"), "expected an address"),
         (format!("ann@example.org {HASH}"), "expected `password=`"),
         (format!("password={HASH}"), "expected a user's name first"),
@@ -68,7 +89,7 @@ fn what_is_wrong_is_told_with_its_line_and_without_a_hash() {
         assert!(told.contains(expected) && told.starts_with("line "), "{line}: {told}");
         assert!(!told.contains("hl9Bvc") || line.starts_with("password"), "{told}");
     }
-    assert!(Accounts::parse(b"a@b.example \xff", &[]).expect_err("no text").contains("UTF-8"));
+    assert!(Accounts::parse(b"a@b.example \xff", &around(false)).expect_err("no text").contains("UTF-8"));
     assert!(accounts(&"x\n".repeat(40)).expect_err("all wrong").ends_with("and 20 more lines"));
 }
 
@@ -80,16 +101,30 @@ fn a_line_is_written_as_it_is_read() {
     assert_eq!(UserLine::parse(" # nothing"), Ok(None));
 }
 
-struct StillClock(Instant);
+/// Stands still unless it is told to go on; at first it is the begin of 1970.
+struct StillClock(Instant, AtomicU64);
+
+impl Default for StillClock {
+    fn default() -> Self {
+        Self(Instant::now(), AtomicU64::new(0))
+    }
+}
+
+impl StillClock {
+    fn goes_on(&self, seconds: u64) {
+        self.1.fetch_add(seconds, Ordering::Relaxed);
+    }
+}
 
 impl Clock for StillClock {
     fn now(&self) -> Now {
-        Now { mono: self.0, wall: UnixMillis(0) }
+        let gone = self.1.load(Ordering::Relaxed);
+        Now { mono: self.0 + Duration::from_secs(gone), wall: UnixMillis(gone * 1000) }
     }
 
     fn sleep_until(&self, when: Instant) -> Answer<'static, ()> {
         // Whoever may not wait at all is told at once.
-        let over = when <= self.0;
+        let over = when <= self.mono();
         Box::pin(async move {
             if !over {
                 std::future::pending::<()>().await;
@@ -103,8 +138,28 @@ fn stage(text: &str, change: impl FnOnce(&mut Config), fits: Arc<Fits>) -> Authe
     let mut config = crate::config::parse::parse("f", toml, &[]).expect("a good file");
     change(&mut config);
     let users = Arc::new(ArcSwap::from_pointee(accounts(text).expect("it is sound")));
-    let clock = Arc::new(StillClock(Instant::now()));
-    Authenticator::new(users, watch::Sender::new(Arc::new(config)).subscribe(), clock, fits)
+    Authenticator::new(Parts {
+        users,
+        secrets: Arc::default(),
+        config: watch::Sender::new(Arc::new(config)).subscribe(),
+        clock: Arc::new(StillClock::default()),
+        dns: Arc::new(Names::default()),
+        http: Arc::new(Web::default()),
+        net: Arc::new(Unplugged),
+        tls: Arc::new(Unplugged),
+        observe: Arc::new(Deaf),
+        fits,
+    })
+}
+
+struct Deaf;
+
+impl Observe for Deaf {
+    fn event(&self, _: crate::base::event::Event<'_>) {}
+}
+
+async fn check(stage: &Authenticator, name: &str, password: &str) -> Checked {
+    stage.check(PEER, Claim::Password(name.into(), secret(password))).await
 }
 
 fn secret(text: &str) -> Hidden {
@@ -116,11 +171,11 @@ async fn the_right_password_of_the_right_user_is_let_in() {
     let text = format!("ann@example.org password={HASH}\nbob@example.org scram={}", keys());
     let stage = stage(&text, |_| {}, Arc::new(Verifier::fits));
     for name in ["ann@example.org", "bob@example.org"] {
-        let checked = stage.check(PEER, name, secret("pencil")).await;
+        let checked = check(&stage, name, "pencil").await;
         assert!(matches!(&checked, Checked::Is(user) if &*user.name == name), "{checked:?}");
-        assert_eq!(stage.check(PEER, name, secret("pen")).await, Checked::IsNot { known: true });
+        assert_eq!(check(&stage, name, "pen").await, Checked::IsNot { known: true });
     }
-    assert_eq!(stage.check(PEER, "eve@example.org", secret("pencil")).await, Checked::IsNot { known: false });
+    assert_eq!(check(&stage, "eve@example.org", "pencil").await, Checked::IsNot { known: false });
 }
 
 /// Time can't be compared in a test, work can: a name that nobody has costs one check of the same kind.
@@ -134,9 +189,9 @@ async fn a_name_that_nobody_has_costs_the_same_work() {
         true
     });
     let stage = stage(&format!("ann@example.org password={HASH}"), |_| {}, fits);
-    let checked = stage.check(PEER, "ann@example.org", secret("pencil")).await;
+    let checked = check(&stage, "ann@example.org", "pencil").await;
     assert!(matches!(checked, Checked::Is(_)));
-    assert_eq!(stage.check(PEER, "eve@example.org", secret("pencil")).await, Checked::IsNot { known: false });
+    assert_eq!(check(&stage, "eve@example.org", "pencil").await, Checked::IsNot { known: false });
     let seen = seen.lock().expect("no panic");
     assert_eq!((seen.len(), &seen[0]), (2, &seen[1]));
     // SCRAM asks everybody for the same, and has keys for everybody.
@@ -155,9 +210,9 @@ async fn who_fails_often_is_not_checked_any_more() {
     });
     let stage = stage(&format!("ann@example.org password={HASH}"), |c| c.auth.failures_per_peer_max = 2, fits);
     for _ in 0..3 {
-        assert_eq!(stage.check(PEER, "ann@example.org", secret("x")).await, Checked::IsNot { known: true });
+        assert_eq!(check(&stage, "ann@example.org", "x").await, Checked::IsNot { known: true });
     }
-    assert_eq!(stage.check(PEER, "ann@example.org", secret("x")).await, Checked::Later(Later::Held));
+    assert_eq!(check(&stage, "ann@example.org", "x").await, Checked::Later(Later::Held));
     assert_eq!(stage.keys(PEER, "bob@example.org"), Err(Later::Held));
     assert_eq!(counted.load(Ordering::Relaxed), 3);
 }
@@ -180,7 +235,7 @@ async fn so_many_checks_run_at_once_and_others_wait_only_so_long() {
     };
     let stage = Arc::new(stage(&format!("ann@example.org password={HASH}"), change, fits));
     let first = Arc::clone(&stage);
-    let first = tokio::spawn(async move { first.check(PEER, "ann@example.org", secret("x")).await });
+    let first = tokio::spawn(async move { check(&first, "ann@example.org", "x").await });
     let began = Arc::clone(&gate);
     tokio::task::spawn_blocking(move || {
         let (state, changed) = &*began;
@@ -188,7 +243,7 @@ async fn so_many_checks_run_at_once_and_others_wait_only_so_long() {
     })
     .await
     .expect("no panic");
-    assert_eq!(stage.check(PEER, "ann@example.org", secret("x")).await, Checked::Later(Later::Busy));
+    assert_eq!(check(&stage, "ann@example.org", "x").await, Checked::Later(Later::Busy));
     gate.0.lock().expect("no panic").1 = true;
     gate.1.notify_all();
     assert!(matches!(first.await.expect("no panic"), Checked::Is(_)));

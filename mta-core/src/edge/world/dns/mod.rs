@@ -1,5 +1,7 @@
 //! The real DNS: hickory's stub resolver, its cache and its time limits (RFC 1035, RFC 5321 5.1).
 
+pub mod signed;
+
 use crate::base::flow::Answer;
 use crate::base::world::dns::{Dns, DnsFault, Mx, RecordData, RecordKind};
 use hickory_resolver::TokioResolver;
@@ -37,17 +39,7 @@ impl HickoryDns {
     /// # Errors
     /// In words, when hickory can't be set up.
     pub fn new(servers: &[SocketAddr]) -> Result<Self, String> {
-        let (config, mut options) = match servers {
-            [] => read_system_conf()
-                .unwrap_or_else(|_| (asking(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 53))]), ResolverOpts::default())),
-            servers => (asking(servers), ResolverOpts::default()),
-        };
-        options.timeout = QUESTION;
-        options.attempts = QUESTIONS_AGAIN_MAX;
-        options.cache_size = ANSWERS_CACHED_MAX;
-        options.negative_max_ttl = Some(ABSENCE_BELIEVED_MAX);
-        // A server that fails over UDP may still answer over TCP; RFC 7766 5 makes TCP as good.
-        options.try_tcp_on_error = true;
+        let (config, options) = options(servers);
         let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
         *builder.options_mut() = options;
         let resolver = builder.build().map_err(|fault| fault.to_string())?;
@@ -67,6 +59,22 @@ impl HickoryDns {
     }
 }
 
+/// Which servers are asked, and how.
+fn options(servers: &[SocketAddr]) -> (ResolverConfig, ResolverOpts) {
+    let (config, mut options) = match servers {
+        [] => read_system_conf()
+            .unwrap_or_else(|_| (asking(&[SocketAddr::from((Ipv4Addr::LOCALHOST, 53))]), ResolverOpts::default())),
+        servers => (asking(servers), ResolverOpts::default()),
+    };
+    options.timeout = QUESTION;
+    options.attempts = QUESTIONS_AGAIN_MAX;
+    options.cache_size = ANSWERS_CACHED_MAX;
+    options.negative_max_ttl = Some(ABSENCE_BELIEVED_MAX);
+    // A server that fails over UDP may still answer over TCP; RFC 7766 5 makes TCP as good.
+    options.try_tcp_on_error = true;
+    (config, options)
+}
+
 fn asking(servers: &[SocketAddr]) -> ResolverConfig {
     let at_port = |mut connection: ConnectionConfig, port| {
         connection.port = port;
@@ -83,11 +91,15 @@ fn asking(servers: &[SocketAddr]) -> ResolverConfig {
 /// An absence is only what a server said to be one; everything else may be different in an hour.
 fn meaning(fault: &NetError) -> DnsFault {
     match fault {
-        NetError::Dns(DnsError::NoRecordsFound(absent)) => match absent.response_code {
-            ResponseCode::NXDomain => DnsFault::NoSuchDomain,
-            ResponseCode::NoError => DnsFault::NoRecord,
-            _ => DnsFault::Failed,
-        },
+        NetError::Dns(DnsError::NoRecordsFound(absent)) => absence(absent.response_code),
+        _ => DnsFault::Failed,
+    }
+}
+
+fn absence(code: ResponseCode) -> DnsFault {
+    match code {
+        ResponseCode::NXDomain => DnsFault::NoSuchDomain,
+        ResponseCode::NoError => DnsFault::NoRecord,
         _ => DnsFault::Failed,
     }
 }

@@ -1,7 +1,7 @@
 //! In whose name forwarded mail goes: its reverse path leads back here, and from here to who sent it (RFC 5321 3.9).
 
-use super::fakes::{World, address};
-use super::*;
+use super::super::fakes::{World, address};
+use super::super::*;
 use crate::base::flow::attempt::{Endpoint, NextHop};
 use crate::base::flow::entry::{Entry, OUTSIDE_TAG};
 use crate::base::mail::domain::Domain;
