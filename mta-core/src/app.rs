@@ -72,6 +72,9 @@ const CUT_LIMIT: Duration = Duration::from_secs(2);
 /// How long plugins may take for the last that they are told.
 const TELL_LIMIT: Duration = Duration::from_secs(2);
 
+/// Of each thread that serves: guests recurse on it, and are stopped long before its end. Only what is used takes memory.
+const STACK_BYTES: usize = 4 << 20;
+
 /// How long the last log lines may take.
 const LOG_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
@@ -154,7 +157,7 @@ fn open_log(config: &Config) -> Result<EventLog, String> {
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
     let workers = available_parallelism().map_or(1, usize::from);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(workers).thread_name("mailwright").enable_all();
+    runtime.worker_threads(workers).thread_name("mailwright").thread_stack_size(STACK_BYTES).enable_all();
     runtime.build().map_err(|error| format!("no threads: {error}"))
 }
 

@@ -274,7 +274,8 @@ async fn a_session_is_resumed_by_those_alone_who_believe_the_same() {
     let ca = Trust::File(stage.path("ca.pem"));
     let authorities = vec![stage.path("ca.pem")];
     let client = Keyring::default();
-    client.put(Reading::of(&Wanted { listeners: Vec::new(), authorities }).expect("roots"), &Collected::default());
+    let wanted = Wanted { listeners: Vec::new(), authorities, awaited: None };
+    client.put(Reading::of(&wanted).expect("roots"), &Collected::default());
     let server = keyring(listener(vec![stranger.sign("one", &["mx.example"], 2100)]));
     for resumed in [false, true] {
         let (ours, theirs) = duplex(64 * 1024);

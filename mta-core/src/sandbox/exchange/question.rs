@@ -1,6 +1,6 @@
 //! What envelope hooks are asked, in the contract's own types.
 
-use super::super::host::instance::{Auth, Mail, Question, Rcpt};
+use super::super::host::questions::{Auth, Mail, Question, Rcpt};
 use super::address::to_wire;
 use crate::base::flow::policy::Asked;
 use crate::base::mail::envelope::{BodyType, Envelope, Notify, Recipient, Ret};

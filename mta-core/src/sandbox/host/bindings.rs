@@ -69,3 +69,43 @@ wasmtime::component::bindgen!({
     exports: { default: async },
     require_store_data_send: true,
 });
+
+/// The functions that are `async` above, as `interface.function`: a guest that has one waits in it.
+const WAITING: [&str; 16] = [
+    "message.read",
+    "message.find",
+    "message.matches",
+    "message.parts",
+    "message.read-part",
+    "message.copy-body",
+    "dns.a",
+    "dns.aaaa",
+    "dns.txt",
+    "dns.mx",
+    "dns.ptr",
+    "dns.dnsbl",
+    "http.fetch",
+    "submit.send",
+    "suppression.add",
+    "suppression.remove",
+];
+
+/// Whether a function of an interface that a component imports may wait for others.
+pub(crate) fn waits(import: &str, function: &str) -> bool {
+    let name = import.strip_prefix("mailwright:plugin/").and_then(|import| import.split('@').next());
+    name.is_some_and(|name| WAITING.iter().any(|waiting| waiting.split_once('.') == Some((name, function))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_what_the_bindings_say() {
+        let lines = include_str!("bindings.rs").lines().filter_map(|line| line.trim().strip_suffix("\": async,"));
+        let said: Vec<&str> = lines.filter_map(|line| line.strip_prefix("\"mailwright:plugin/")).collect();
+        assert_eq!(said, WAITING);
+        assert!(waits("mailwright:plugin/dns@0.1.0", "mx"));
+        assert!(!waits("mailwright:plugin/message@0.1.0", "header") && !waits("wasi:http/dns@0.2.0", "mx"));
+    }
+}

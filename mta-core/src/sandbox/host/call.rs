@@ -19,7 +19,7 @@ use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -33,8 +33,12 @@ const SEARCHED_PER_HASHED: u64 = 32;
 const WAIT_MIN: Duration = Duration::from_millis(10);
 /// Requests that one plugin has under way at once; further ones wait.
 pub(crate) const FETCHES_PER_PLUGIN_MAX: usize = 32;
+/// What is said of a call that was ended by the clock.
+pub(crate) const TOO_LONG: &str = "it took too long by the clock";
 /// Compiled pattern sets that one plugin keeps.
 const SETS_MAX: usize = 64;
+/// After a call that lasted so many get a stack of their own.
+const CALLS_AFTER_LASTING: u32 = 1_000;
 
 /// What a plugin is, apart from its code.
 pub(crate) struct Identity {
@@ -59,6 +63,8 @@ pub(crate) struct Identity {
     pub(crate) figures: Arc<Figures>,
     /// One permit for each request that may be under way.
     pub(crate) fetching: Semaphore,
+    /// Calls to come that get a stack of their own, since one lasted.
+    pub(crate) lasting: AtomicU32,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
     pub(crate) sets: Mutex<HashMap<Vec<String>, Arc<RegexSet>>>,
 }
@@ -112,8 +118,14 @@ pub(crate) struct Call {
     pub(crate) hook: Hook,
     /// Nothing would come of a change of the message.
     pub(crate) reading: bool,
+    /// The guest may wait for others.
+    pub(crate) waits: bool,
+    /// The guest runs on the thread's own stack, from which it can't yield.
+    pub(crate) at_once: bool,
     pub(crate) sets: Vec<Arc<RegexSet>>,
     ticks_left: u64,
+    /// The time that it may take by the clock, in ticks; counted where no timer can end it.
+    wall_ticks_left: u64,
     /// It saw a tick already.
     ticked: bool,
     octets_searched: u64,
@@ -138,12 +150,32 @@ pub(crate) struct Call {
     pub(crate) memory_bytes: usize,
 }
 
+/// The guest took too long by the clock, on a stack on which no timer could end it.
+#[derive(Debug, thiserror::Error)]
+#[error("{TOO_LONG}")]
+struct WallSpent;
+
 /// The guest spent its processor time.
 #[derive(Debug, thiserror::Error)]
 #[error("it used up its processor time")]
 struct CpuSpent;
 
 impl Identity {
+    /// A call lasts: the next ones get a stack of their own, so that they yield to their neighbours.
+    pub(crate) fn lasted(&self) {
+        self.lasting.store(CALLS_AFTER_LASTING, Ordering::Relaxed);
+    }
+
+    /// Whether its last calls were short. Counts one.
+    pub(crate) fn is_short(&self) -> bool {
+        let left = self.lasting.load(Ordering::Relaxed);
+        if left > 0 {
+            // Two threads may count one call between them: it is a rough number.
+            self.lasting.store(left - 1, Ordering::Relaxed);
+        }
+        left == 0
+    }
+
     /// The processor time of a call, in ticks.
     pub(crate) fn ticks(&self, hook: Hook, message_bytes: u64) -> u64 {
         let budget = &self.budget;
@@ -157,7 +189,7 @@ impl Identity {
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
             }
         };
-        u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX).max(1)
+        in_ticks(time)
     }
 
     /// What an instance's memory may grow to.
@@ -200,7 +232,7 @@ impl LogGate {
 }
 
 impl Call {
-    pub(crate) fn new(plugin: Arc<Identity>, sets: Vec<Arc<RegexSet>>, world: World) -> Self {
+    pub(crate) fn new(plugin: Arc<Identity>, sets: Vec<Arc<RegexSet>>, world: World, waits: bool) -> Self {
         Self {
             plugin,
             world,
@@ -209,8 +241,11 @@ impl Call {
             configuring: false,
             hook: Hook::Connect,
             reading: true,
+            waits,
+            at_once: false,
             sets,
             ticks_left: 0,
+            wall_ticks_left: 0,
             ticked: false,
             octets_searched: 0,
             memory_refused: false,
@@ -232,6 +267,7 @@ impl Call {
         self.scene = scene;
         // The first tick comes at any moment of the first millisecond.
         self.ticks_left = ticks.saturating_add(1);
+        self.wall_ticks_left = in_ticks(self.plugin.budget.wall);
         self.ticked = false;
         self.octets_searched = 0;
         self.memory_refused = false;
@@ -277,6 +313,10 @@ impl Call {
             None | Some(0) => Err(CpuSpent.into()),
             Some(left) => {
                 self.ticks_left = left;
+                if self.at_once {
+                    self.wall_ticks_left = self.wall_ticks_left.checked_sub(1).ok_or(WallSpent)?;
+                    return Ok(UpdateDeadline::Continue(1));
+                }
                 // The engine's own yield was measured to make neighbours hundreds of milliseconds late.
                 Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
             }
@@ -288,6 +328,7 @@ impl Call {
         let trap = error.downcast_ref::<wasmtime::Trap>();
         let kind = match trap {
             _ if error.is::<CpuSpent>() => Kind::Cpu,
+            _ if error.is::<WallSpent>() => Kind::Wall,
             _ if self.memory_refused => Kind::Memory,
             _ => Kind::Trap,
         };
@@ -303,6 +344,10 @@ impl Call {
         let frames = error.downcast_ref().map(frames).unwrap_or_default();
         Fault { frames, ..Fault::new(kind, why) }
     }
+}
+
+fn in_ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(TICK.as_nanos())).unwrap_or(u64::MAX).max(1)
 }
 
 /// Over when so much time has passed.

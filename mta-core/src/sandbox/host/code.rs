@@ -12,6 +12,8 @@ pub(crate) struct Code {
     pub(crate) plugin: Arc<Identity>,
     pub(crate) pre: InstancePre<Call>,
     pub(crate) hooks: Hooks,
+    /// It may wait for others, and so needs a stack of its own.
+    pub(crate) waits: bool,
     pub(crate) ready: Ready,
     /// The pattern sets that the image's numbers stand for.
     pub(crate) sets: Vec<Arc<RegexSet>>,

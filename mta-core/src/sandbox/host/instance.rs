@@ -6,15 +6,14 @@ use super::super::fault::{Fault, Kind};
 use super::super::scene::Scene;
 use super::super::wide::stubs::end_lines;
 use super::bindings::exports::mailwright::plugin as exports;
-use super::bindings::exports::mailwright::plugin::on_feedback::Feedback;
 use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
-use super::bindings::exports::mailwright::plugin::on_outcome::Outcome;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
-use super::call::{Call, World, in_time};
+use super::call::{Call, TOO_LONG, World, in_time};
 use super::code::{Code, Hooks, Ready};
 use super::figures::Ledger;
+use super::questions::{Question, Told};
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
 use std::future::poll_fn;
@@ -24,7 +23,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::Store;
-use wasmtime::component::{Instance, TypedFunc};
+use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 
 /// What a guest may send to the host in one call, in octets.
 const HOSTCALL_BYTES_MAX: usize = 1 << 20;
@@ -81,82 +80,6 @@ struct Guests {
     disconnect: Option<exports::on_disconnect::Guest>,
 }
 
-/// An envelope hook and what it is told.
-#[derive(Clone, Debug)]
-pub(crate) enum Question {
-    /// `on-connect`.
-    Connect,
-    /// `on-helo`: the name.
-    Helo(String),
-    /// `on-auth`.
-    Auth(Box<Auth>),
-    /// `on-mail`.
-    Mail(Box<Mail>),
-    /// `on-rcpt`.
-    Rcpt(Box<Rcpt>),
-}
-
-/// A hook that is only told, and what.
-#[derive(Clone, Debug)]
-pub(crate) enum Told {
-    /// `on-outcome`.
-    Outcome(Outcome),
-    /// `on-feedback`.
-    Feedback(Box<Feedback>),
-    /// `on-tick`.
-    Tick,
-    /// `on-disconnect`.
-    Disconnect,
-}
-
-/// The arguments of `on-auth`.
-#[derive(Clone, Debug)]
-pub(crate) struct Auth {
-    pub(crate) mechanism: String,
-    pub(crate) user: String,
-    pub(crate) succeeded: bool,
-}
-
-/// The arguments of `on-mail`.
-#[derive(Clone, Debug)]
-pub(crate) struct Mail {
-    pub(crate) sender: Option<types::Address>,
-    pub(crate) params: Vec<(String, String)>,
-}
-
-/// The arguments of `on-rcpt`.
-#[derive(Clone, Debug)]
-pub(crate) struct Rcpt {
-    pub(crate) sender: Option<types::Address>,
-    pub(crate) to: types::Address,
-    pub(crate) params: Vec<(String, String)>,
-}
-
-impl Question {
-    /// The hook that is asked.
-    pub(crate) fn hook(&self) -> Hook {
-        match self {
-            Self::Connect => Hook::Connect,
-            Self::Helo(_) => Hook::Helo,
-            Self::Auth(_) => Hook::Auth,
-            Self::Mail(_) => Hook::Mail,
-            Self::Rcpt(_) => Hook::Rcpt,
-        }
-    }
-}
-
-impl Told {
-    /// The hook that is told.
-    pub(crate) fn hook(&self) -> Hook {
-        match self {
-            Self::Outcome(_) => Hook::Outcome,
-            Self::Feedback(_) => Hook::Feedback,
-            Self::Tick => Hook::Tick,
-            Self::Disconnect => Hook::Disconnect,
-        }
-    }
-}
-
 /// Why a call ended without an answer.
 enum Stop {
     Wall,
@@ -167,13 +90,15 @@ impl Live {
     /// A fresh instance. It has been neither configured nor brought to the image.
     pub(crate) async fn new(pool: &Pool, code: &Code) -> Result<Self, Fault> {
         let plugin = &code.plugin;
-        let mut store = Store::new(code.pre.engine(), Call::new(plugin.clone(), code.sets.clone(), pool.world.clone()));
+        let mut store =
+            Store::new(code.pre.engine(), Call::new(plugin.clone(), code.sets.clone(), pool.world.clone(), code.waits));
         store.limiter(|call| call);
         let pulse = pool.pulse.clone();
         store.epoch_deadline_callback(move |mut context| {
             let call = context.data_mut();
             if call.lasts() {
                 pulse.hurry();
+                call.plugin.lasted();
             }
             call.tick()
         });
@@ -222,7 +147,7 @@ impl Live {
         let call = async {
             let mut done = true;
             for function in restore {
-                done &= function.call_async(&mut *store, ()).await?.0 == 0;
+                done &= ask(&mut *store, *function, ()).await? == 0;
             }
             Ok(Ok(done))
         };
@@ -244,7 +169,7 @@ impl Live {
         store.data_mut().configuring = true;
         let call = async {
             let guest = known(&mut guests.lifecycle, || indices.load(&mut *store, instance))?;
-            guest.call_configure(&mut *store, &code.plugin.config_json).await
+            ask(store, guest.func_configure(), (&code.plugin.config_json,)).await
         };
         let said = bounded(pool, wall, pin!(call)).await;
         self.store.data_mut().configuring = false;
@@ -258,7 +183,7 @@ impl Live {
         let Self { store, instance, guests, .. } = self;
         let call = async {
             let guest = known(&mut guests.lifecycle, || indices.load(&mut *store, instance))?;
-            Ok(Ok(guest.call_self_test(&mut *store).await?))
+            Ok(Ok(ask(store, guest.func_self_test(), ()).await?))
         };
         let said = bounded(pool, wall, pin!(call)).await;
         self.leave(&mut Scene::default(), said)
@@ -280,27 +205,27 @@ impl Live {
                 Question::Connect => {
                     let Some(indices) = &hooks.connect else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.connect, || indices.load(&mut *store, instance))?;
-                    guest.call_handle(&mut *store).await
+                    ask(store, guest.func_handle(), ()).await
                 }
                 Question::Helo(name) => {
                     let Some(indices) = &hooks.helo else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.helo, || indices.load(&mut *store, instance))?;
-                    guest.call_handle(&mut *store, name).await
+                    ask(store, guest.func_handle(), (name,)).await
                 }
                 Question::Auth(auth) => {
                     let Some(indices) = &hooks.auth else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.auth, || indices.load(&mut *store, instance))?;
-                    guest.call_handle(&mut *store, &auth.mechanism, &auth.user, auth.succeeded).await
+                    ask(store, guest.func_handle(), (&auth.mechanism, &auth.user, auth.succeeded)).await
                 }
                 Question::Mail(mail) => {
                     let Some(indices) = &hooks.mail else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.mail, || indices.load(&mut *store, instance))?;
-                    guest.call_handle(&mut *store, mail.sender.as_ref(), &mail.params).await
+                    ask(store, guest.func_handle(), (mail.sender.as_ref(), &mail.params)).await
                 }
                 Question::Rcpt(rcpt) => {
                     let Some(indices) = &hooks.rcpt else { return Ok(Ok(Gate::Next)) };
                     let guest = known(&mut guests.rcpt, || indices.load(&mut *store, instance))?;
-                    guest.call_handle(&mut *store, rcpt.sender.as_ref(), &rcpt.to, &rcpt.params).await
+                    ask(store, guest.func_handle(), (rcpt.sender.as_ref(), &rcpt.to, &rcpt.params)).await
                 }
             }
         };
@@ -316,7 +241,7 @@ impl Live {
         let Self { store, instance, guests, .. } = self;
         let call = async {
             let guest = known(&mut guests.data, || indices.load(&mut *store, instance))?;
-            guest.call_handle(&mut *store).await
+            ask(store, guest.func_handle(), ()).await
         };
         let said = bounded(pool, wall, pin!(call)).await;
         self.left(hooks, Hook::Data, said.is_ok());
@@ -330,7 +255,7 @@ impl Live {
         let Self { store, instance, guests, .. } = self;
         let call = async {
             let guest = known(&mut guests.route, || indices.load(&mut *store, instance))?;
-            guest.call_handle(&mut *store).await
+            ask(store, guest.func_handle(), ()).await
         };
         let said = bounded(pool, wall, pin!(call)).await;
         self.left(hooks, Hook::Route, said.is_ok());
@@ -344,7 +269,7 @@ impl Live {
         let Self { store, instance, guests, .. } = self;
         let call = async {
             let guest = known(&mut guests.pre_send, || indices.load(&mut *store, instance))?;
-            guest.call_handle(&mut *store).await
+            ask(store, guest.func_handle(), ()).await
         };
         let said = bounded(pool, wall, pin!(call)).await;
         self.left(hooks, Hook::PreSend, said.is_ok());
@@ -364,7 +289,7 @@ impl Live {
         let Self { store, instance, guests, .. } = self;
         let call = async {
             let guest = known(&mut guests.http, || indices.load(&mut *store, instance))?;
-            guest.call_handle(&mut *store, request).await
+            ask(store, guest.func_handle(), (request,)).await
         };
         let said = bounded(pool, wall, pin!(call)).await;
         self.left(hooks, Hook::Http, said.is_ok());
@@ -387,22 +312,22 @@ impl Live {
                 Told::Outcome(outcome) => {
                     let Some(indices) = &hooks.outcome else { return Ok(Ok(())) };
                     let guest = known(&mut guests.outcome, || indices.load(&mut *store, instance))?;
-                    guest.call_handle(&mut *store, outcome).await.map(Ok)
+                    run(store, guest.func_handle(), (outcome,)).await.map(Ok)
                 }
                 Told::Feedback(feedback) => {
                     let Some(indices) = &hooks.feedback else { return Ok(Ok(())) };
                     let guest = known(&mut guests.feedback, || indices.load(&mut *store, instance))?;
-                    guest.call_handle(&mut *store, feedback).await.map(Ok)
+                    run(store, guest.func_handle(), (feedback,)).await.map(Ok)
                 }
                 Told::Tick => {
                     let Some(indices) = &hooks.tick else { return Ok(Ok(())) };
                     let guest = known(&mut guests.tick, || indices.load(&mut *store, instance))?;
-                    guest.call_tick(&mut *store).await.map(Ok)
+                    run(store, guest.func_tick(), ()).await.map(Ok)
                 }
                 Told::Disconnect => {
                     let Some(indices) = &hooks.disconnect else { return Ok(Ok(())) };
                     let guest = known(&mut guests.disconnect, || indices.load(&mut *store, instance))?;
-                    guest.call_handle(&mut *store).await.map(Ok)
+                    run(store, guest.func_handle(), ()).await.map(Ok)
                 }
             }
         };
@@ -424,6 +349,7 @@ impl Live {
         begin(&mut self.store, std::mem::take(scene), ticks);
         let call = self.store.data_mut();
         (call.hook, call.reading) = (hook, !hook.may_edit());
+        call.at_once = !call.waits && call.plugin.is_short();
         (self.sound, self.restored) = (false, false);
         wall
     }
@@ -442,6 +368,29 @@ impl Live {
 fn begin(store: &mut Store<Call>, scene: Scene, ticks: u64) {
     store.set_epoch_deadline(1);
     store.data_mut().begin(scene, ticks);
+}
+
+/// Calls a function of the guest. A plugin that has nothing to wait for, and whose calls are short, runs on the thread's own
+/// stack; others on one of their own, from which they yield. What that takes is boxed: it would be moved with the futures of
+/// every hook.
+async fn run<P, R>(store: &mut Store<Call>, function: TypedFunc<P, R>, params: P) -> wasmtime::Result<R>
+where
+    P: ComponentNamedList + Lower + Send + Sync,
+    R: ComponentNamedList + Lift + Send + Sync + 'static,
+{
+    match store.data().at_once {
+        true => function.call(store, params),
+        false => Box::pin(function.call_async(store, params)).await,
+    }
+}
+
+/// The same, of a function that has an answer.
+async fn ask<P, S>(store: &mut Store<Call>, function: TypedFunc<P, (S,)>, params: P) -> wasmtime::Result<S>
+where
+    P: ComponentNamedList + Lower + Send + Sync,
+    (S,): ComponentNamedList + Lift + Send + Sync + 'static,
+{
+    run(store, function, params).await.map(|(said,)| said)
 }
 
 /// The hook's functions, looked up at the first call.
@@ -466,7 +415,7 @@ fn said_fault(fault: &types::Fault) -> Fault {
 impl Stop {
     fn fault(self, store: &mut Store<Call>) -> Fault {
         match self {
-            Self::Wall => Fault::new(Kind::Wall, "it took too long by the clock"),
+            Self::Wall => Fault::new(Kind::Wall, TOO_LONG),
             Self::Engine(error) => store.data_mut().fault(&error),
         }
     }

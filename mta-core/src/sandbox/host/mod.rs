@@ -6,4 +6,5 @@ pub(crate) mod code;
 pub(crate) mod engine;
 pub(crate) mod figures;
 pub(crate) mod instance;
+pub(crate) mod questions;
 pub(crate) mod stock;

@@ -22,6 +22,7 @@ use super::exchange::manifest::Manifest;
 use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
+use super::host::bindings::waits as waits_in;
 use super::host::call::{Call, FETCHES_PER_PLUGIN_MAX, Identity, LogGate};
 use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
@@ -39,9 +40,10 @@ use component::Restorable;
 use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
 
 /// Loads one plugin.
@@ -78,6 +80,7 @@ pub(crate) async fn load(
         log: LogGate::default(),
         figures,
         fetching: Semaphore::new(FETCHES_PER_PLUGIN_MAX),
+        lasting: AtomicU32::new(0),
         sets: Mutex::default(),
     });
     let loader = Loader { pool, linkers, compiler, plugin, identity };
@@ -150,7 +153,7 @@ impl Loader<'_> {
     /// Compiles, checks and links a component.
     async fn code(&self, octets: Bytes, beginning: Beginning, sets: Vec<Arc<RegexSet>>) -> Result<Code, LoadError> {
         let component = self.compile(octets).await?;
-        let names = self.check(&component)?;
+        let (names, waits) = self.check(&component)?;
         let link_error = |error: wasmtime::Error| {
             let remedy = "rebuild it with this version's SDK";
             grants::error(self.plugin, format!("it does not fit the contract: {error:#}"), remedy)
@@ -168,7 +171,7 @@ impl Loader<'_> {
             Beginning::Pictured => Ready::Pictured,
             Beginning::Configured => Ready::Configured,
         };
-        Ok(Code { plugin: self.identity.clone(), pre, hooks, ready, sets })
+        Ok(Code { plugin: self.identity.clone(), pre, hooks, waits, ready, sets })
     }
 
     /// Compiles away from the threads that serve mail.
@@ -181,12 +184,17 @@ impl Loader<'_> {
         compiled.map_err(|NotCompiled { problem, remedy }| grants::error(self.plugin, problem, remedy))
     }
 
-    /// Checks every import and export; the hooks' names.
-    fn check(&self, component: &Component) -> Result<Vec<String>, LoadError> {
+    /// Checks every import and export; the hooks' names, and whether the plugin may wait for others.
+    fn check(&self, component: &Component) -> Result<(Vec<String>, bool), LoadError> {
         let (plugin, engine) = (self.plugin, self.linkers.engine(self.identity.profile));
         let kind = component.component_type();
-        for (import, _) in kind.imports(engine) {
+        // Interpreters want more of a stack than a thread's own has.
+        let mut waits = self.identity.profile == Profile::Wide;
+        for (import, extern_) in kind.imports(engine) {
             check_import(plugin, &self.identity.grants, import)?;
+            if let ComponentItem::ComponentInstance(interface) = extern_.ty {
+                waits |= interface.exports(engine).any(|(function, _)| waits_in(import, function));
+            }
         }
         let mut names = Vec::new();
         for (export, _) in kind.exports(engine) {
@@ -198,7 +206,7 @@ impl Loader<'_> {
             let remedy = format!("export at least one of {}", grants::hook_names());
             return Err(grants::error(plugin, "it exports no hook", remedy));
         }
-        Ok(names)
+        Ok((names, waits))
     }
 
     /// Makes one instance ready and tests it: what fails here would fail for every message.

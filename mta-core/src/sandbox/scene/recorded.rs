@@ -2,7 +2,7 @@
 
 use super::super::exchange::compare::trail::{Ask, Step};
 use super::super::host::bindings::mailwright::plugin::types;
-use super::super::host::instance::{Auth, Mail, Question, Rcpt};
+use super::super::host::questions::{Auth, Mail, Question, Rcpt};
 use super::body::BodyScene;
 use super::{DeliveryScene, MessageScene};
 use crate::base::flow::operator::trial::{

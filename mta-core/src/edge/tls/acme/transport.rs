@@ -3,6 +3,7 @@
 use crate::base::world::dns::Dns;
 use crate::base::world::http::{HttpClient as _, HttpHost, HttpRequest, Origin};
 use crate::base::world::net::Net;
+use crate::base::world::tls::Trust;
 use crate::config::model::acme::Acme;
 use crate::edge::tls::outgoing;
 use crate::edge::world::http::HyperClient;
@@ -87,6 +88,8 @@ impl Inner {
             fields,
             body,
             answer_bytes_max: ANSWER_BYTES_MAX,
+            // Those that the client was made with.
+            trust: Trust::System,
         };
         let answer = self.client.fetch(request).await.map_err(|fault| fault.to_string())?;
         let mut response = Response::new(Full::new(Bytes::from(answer.body)));

@@ -48,15 +48,21 @@ impl HickoryDns {
 
     /// The records of one type; those of CNAMEs on the way are among them.
     async fn ask(&self, name: &str, kind: RecordType) -> Result<Vec<Record>, DnsFault> {
-        // A text that can't be a name (a label above 63 octets, say) can't exist either.
-        let mut name = Name::from_ascii(name).map_err(|_| DnsFault::NoSuchDomain)?;
-        // Written as fully qualified: a resolver's search list must never turn one domain into another.
-        name.set_fqdn(true);
-        match self.resolver.lookup(name, kind).await {
+        match self.resolver.lookup(absolute(name)?, kind).await {
             Ok(found) => Ok(found.answers().to_vec()),
             Err(fault) => Err(meaning(&fault)),
         }
     }
+}
+
+/// The name as it is asked for. Labels are any octets (RFC 2181 11): SPF makes names of what clients say (RFC 7208 7.3).
+fn absolute(name: &str) -> Result<Name, DnsFault> {
+    let labels = name.trim_end_matches('.').split('.').map(str::as_bytes);
+    // A text that can't be a name (a label above 63 octets, say) can't exist either.
+    let mut name = Name::from_labels(labels).map_err(|_| DnsFault::NoSuchDomain)?;
+    // Written as fully qualified: a resolver's search list must never turn one domain into another.
+    name.set_fqdn(true);
+    Ok(name)
 }
 
 /// Which servers are asked, and how.

@@ -156,7 +156,7 @@ impl Remote {
                         HttpHost::Address(ip) => ip.to_string(),
                     };
                     let secured = self.tls.connect(socket, &host, &ldap.trust).await;
-                    return secured.map(|secured| secured.socket).map_err(|why| format!("TLS: {why}"));
+                    return secured.map(|secured| secured.socket).map_err(|fault| format!("TLS: {}", fault.why));
                 }
             }
         }

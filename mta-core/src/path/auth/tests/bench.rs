@@ -1,9 +1,10 @@
 //! The stage with others of the tests' own making: a server that answers by a script, and a network that is unplugged.
 
 use super::*;
+use crate::base::flow::tls_result::TlsFailure;
 use crate::base::world::http::{HttpAnswer, HttpClient, HttpFault, HttpRequest};
 use crate::base::world::net::{Listener, Net, Socket};
-use crate::base::world::tls::{ClientTls, Secured, Trust};
+use crate::base::world::tls::{ClientTls, Secured, Trust, Unsecured};
 use crate::config::parse::parse;
 use crate::path::auth::driver::Secrets;
 use crate::sandbox::Secret;
@@ -30,8 +31,9 @@ impl Net for Unplugged {
 }
 
 impl ClientTls for Unplugged {
-    fn connect(&self, _: Box<dyn Socket>, _: &str, _: &Trust) -> Answer<'static, Result<Secured, String>> {
-        Box::pin(ready(Err("there is no connection".to_owned())))
+    fn connect(&self, _: Box<dyn Socket>, _: &str, _: &Trust) -> Answer<'static, Result<Secured, Unsecured>> {
+        let why = "there is no connection".to_owned();
+        Box::pin(ready(Err(Unsecured { why, failure: TlsFailure::ValidationFailure })))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::base::time::UnixMillis;
 use crate::base::world::dns::{Dns, RecordData, RecordKind, SignedDns};
 use crate::base::world::http::{HttpClient, HttpFault, HttpHost, HttpRequest, Origin};
 use crate::base::world::store::{Journal, Record, StoreFault};
+use crate::base::world::tls::Trust;
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Config, DaneMode};
 use bytes::Bytes;
@@ -235,6 +236,7 @@ impl Inner {
             fields: Vec::new(),
             body: Bytes::new(),
             answer_bytes_max: POLICY_BYTES_MAX,
+            trust: Trust::System,
         };
         let answer = self.doors.http.fetch(request).await.map_err(|fault| match fault {
             HttpFault::Untrusted(why) => (TlsFailure::StsWebpkiInvalid, why),

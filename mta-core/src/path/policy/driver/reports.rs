@@ -11,7 +11,7 @@ use crate::base::mail::id::QueueId;
 use crate::sandbox::bounds::reports::Place;
 use crate::sandbox::exchange::verdict;
 use crate::sandbox::fault::Kind;
-use crate::sandbox::host::instance::Told;
+use crate::sandbox::host::questions::Told;
 use crate::sandbox::host::stock::{Lease, Loaded};
 use crate::sandbox::scene::{Scene, SessionScene};
 use std::future::pending;

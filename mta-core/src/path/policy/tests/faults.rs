@@ -15,6 +15,7 @@ use crate::base::smtp::status::EnhancedStatus;
 use crate::config::model::{EditGrant, OnFailure, Plugin};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// What on-connect answers, and the kind of the fault.
@@ -50,6 +51,31 @@ async fn an_endless_loop_spends_its_processor_time() {
     let (gate, kind) = connect(spin, SPIN).await;
     assert!(tempfail(&gate), "{gate:?}");
     assert_eq!(kind.as_deref(), Some("cpu"));
+}
+
+#[tokio::test]
+async fn a_plugin_that_lasted_yields_to_its_neighbours_from_then_on() {
+    let mut spin = plugin("spin");
+    spin.budget.cpu_envelope = Duration::from_millis(50);
+    let stage = Stage::new();
+    stage.load(&[(spin, guest(&[], &[("on-connect", SPIN)]))]).await.expect("it loads");
+    let turns = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&turns);
+    let neighbour = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut during = Vec::new();
+    for _ in 0..2 {
+        let before = turns.load(Ordering::Relaxed);
+        assert!(tempfail(&stage.session().gate(Asked::Connect).await));
+        during.push(turns.load(Ordering::Relaxed) - before);
+    }
+    neighbour.abort();
+    // Of fifty ticks a busy machine may miss many, not nearly all.
+    assert!(during[0] < 3 && during[1] > 5, "{during:?}");
 }
 
 #[tokio::test]

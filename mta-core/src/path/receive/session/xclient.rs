@@ -59,7 +59,7 @@ impl Session {
         let name = prepare::name(name)?;
         match self.doors.auth.proven(client, &name, true) {
             Checked::Is(user) => Some(user),
-            Checked::IsNot { .. } | Checked::Later(_) => None,
+            Checked::IsNot { .. } | Checked::Unfit { .. } | Checked::Later(_) => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::base::flow::policy::Hook;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::id::QueueId;
 use crate::sandbox::fault::Fault;
-use crate::sandbox::host::instance::Question;
+use crate::sandbox::host::questions::Question;
 use crate::sandbox::scene::{DeliveryScene, Mark, MessageScene};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
