@@ -44,7 +44,7 @@ use crate::path::suppress::driver::Suppressor;
 use crate::report::driver::Reporter;
 use ports::{AcmePort, PublicPort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
-use stages::{Guards, Promised, World, deliverer, host, queue_doors, receive_doors, reporter};
+use stages::{Guards, Promised, World, deliverer, host, mask, queue_doors, receive_doors, reporter};
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
     let config = file.load()?;
     // Fewer descriptors mean fewer sessions, not none.
     let _ = raise_open_files_limit();
-    let log = Arc::new(EventLog::start(&config.log).map_err(|error| format!("the log can't be opened: {error}"))?);
+    let log = Arc::new(open_log(&config)?);
     let result = runtime()?.block_on(async {
         let mut signals = Signals::new().map_err(|error| format!("signals can't be taken over: {error}"))?;
         let server = Server::start(file, config, Arc::clone(&log)).await?;
@@ -146,7 +146,7 @@ pub fn check(file: &ConfigFile) -> Result<(Config, Vec<String>), String> {
 pub fn rebuild_spool(options: ServeOptions) -> Result<(), String> {
     let ServeOptions { config: file } = options;
     let config = file.load()?;
-    let log = EventLog::start(&config.log).map_err(|error| format!("the log can't be opened: {error}"))?;
+    let log = open_log(&config)?;
     let records = runtime()?.block_on(async {
         let store = open_store(&config)?;
         spool::rebuild(&*store, &log, &SystemClock).await.map_err(|fault| fault.to_string())
@@ -154,6 +154,10 @@ pub fn rebuild_spool(options: ServeOptions) -> Result<(), String> {
     let _ = log.flush(LOG_FLUSH_LIMIT);
     println!("{}: the index was made again from {records} records", config.data_dir.display());
     Ok(())
+}
+
+fn open_log(config: &Config) -> Result<EventLog, String> {
+    EventLog::start(&config.log, mask(config)?).map_err(|error| format!("the log can't be opened: {error}"))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {

@@ -31,6 +31,8 @@ fn run(command: Command) -> Result<(), String> {
         Command::CheckConfig(config) => cli::check::check(&config.file()),
         Command::Plugin { command } => cli::plugin::run(command),
         Command::Dkim { command } => cli::dkim::run(command),
+        Command::Key { command } => cli::key::run(command),
+        Command::Log { command } => cli::key::run_log(command),
         Command::Queue { command } => cli::queue::run(command),
         Command::Report { command } => cli::report::run(command),
         Command::Suppression { command } => cli::suppression::run(command),

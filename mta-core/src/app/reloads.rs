@@ -1,5 +1,6 @@
 //! The configuration in force, and what changes it while the server runs: SIGHUP all of it, an operator the plugins alone.
 
+use super::stages::mask;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::operator::trial::Differences;
@@ -95,9 +96,10 @@ impl Reloads {
         let wanted = Wanted::of(&next);
         let certificates = tokio::task::spawn_blocking(move || Certificates::of(&wanted)).await;
         let certificates = certificates.map_err(|error| error.to_string())??;
+        let mask = mask(&next)?;
         self.load(&next).await?;
         self.keyring.put(certificates, &*self.log);
-        self.log.configure(&next.log);
+        self.log.configure(&next.log, mask);
         self.config.send_replace(Arc::new(next));
         Ok(())
     }

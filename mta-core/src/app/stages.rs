@@ -11,8 +11,9 @@ use crate::base::world::net::Net;
 use crate::base::world::store::{Journal, StoreFault};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Config, Delivery};
+use crate::edge::observe::mask::Mask;
 use crate::edge::plugins::compiler::Compiler;
-use crate::edge::supplies::Shelf;
+use crate::edge::supplies::{self, Shelf};
 use crate::edge::tls::Keyring;
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::dice::SystemDice;
@@ -62,6 +63,14 @@ impl World {
             observe,
         })
     }
+}
+
+/// What the log may show, as the configuration wants it.
+pub(super) fn mask(config: &Config) -> Result<Mask, String> {
+    Mask::of(config.log.addresses, || {
+        let dice = SystemDice::new().map_err(|error| format!("no randomness: {error}"))?;
+        supplies::log_key(&config.data_dir, &dice)
+    })
 }
 
 /// What clients and their mail are judged by.

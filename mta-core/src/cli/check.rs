@@ -75,6 +75,12 @@ fn summary(config: &Config) -> Lines {
     if let Some(report) = &config.report {
         lines.add("reports", format_args!("from {}", report.address));
     }
+    if let Some(key) = &config.arc {
+        lines.add("arc", format_args!("{}._domainkey.{}", key.selector, key.domain));
+    }
+    if let Some(srs) = &config.srs {
+        lines.add("srs", format_args!("in {}", srs.domain));
+    }
     for plugin in &config.plugins {
         lines.add("plugin", format_args!("{} from {}", plugin.name, plugin.source));
     }

@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod config_args;
 pub(crate) mod dkim;
+pub(crate) mod key;
 pub(crate) mod plugin;
 pub(crate) mod queue;
 pub(crate) mod report;
@@ -14,6 +15,7 @@ pub(crate) mod user;
 use clap::{Args, Parser, Subcommand};
 use config_args::ConfigArgs;
 use dkim::command::DkimCommand;
+use key::command::{KeyCommand, LogCommand};
 use mta_core::base::flow::operator::Selection;
 use mta_core::base::mail::id::QueueId;
 use plugin::command::PluginCommand;
@@ -70,6 +72,16 @@ pub(crate) enum Command {
     Tls {
         #[command(subcommand)]
         command: TlsCommand,
+    },
+    /// Have a new key sign addresses that lead back to this server.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Find somebody's lines in a log that hides addresses.
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
     },
     /// Write, build and inspect plugins; see and change which ones the running server asks.
     Plugin {

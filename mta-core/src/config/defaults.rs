@@ -1,8 +1,8 @@
 //! What holds where the file is silent. Values that are not the obvious ones name their source.
 
 use super::model::{
-    Budget, ClientTimeouts, CompileLimits, DaneMode, Delivery, Engine, HttpListener, Limits, Log, LogFormat, LogOutput,
-    Mode, OnFailure, Plugin, PluginSource, Queue, Storage, SubmitLimits,
+    Addresses, Budget, ClientTimeouts, CompileLimits, DaneMode, Delivery, Engine, HttpListener, Limits, Log, LogFormat,
+    LogOutput, Mode, OnFailure, Plugin, PluginSource, Queue, Storage, SubmitLimits,
 };
 use super::places::Places;
 use crate::base::event::Level;
@@ -163,7 +163,7 @@ impl Default for SubmitLimits {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { format: LogFormat::Text, level: Level::Info, output: LogOutput::Stderr }
+        Self { format: LogFormat::Text, level: Level::Info, output: LogOutput::Stderr, addresses: Addresses::Plain }
     }
 }
 

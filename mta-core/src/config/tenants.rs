@@ -1,7 +1,8 @@
 //! Whose mail is whose, whose is verified, and which way it goes: tenants of clients, senders and recipients, and routes of domains.
 
-use super::model::{Config, Tenant};
+use super::model::{Config, Srs, Tenant};
 use crate::base::flow::attempt::{NextHop, Routes};
+use crate::base::flow::entry::Entry;
 use crate::base::mail::address::Address;
 use crate::base::mail::domain::Domain;
 use crate::base::world::tls::Outgoing;
@@ -75,6 +76,27 @@ impl Config {
     pub fn tls_to(&self, hop: &NextHop) -> &Outgoing {
         let route = self.routes.iter().find(|route| route.via == *hop.target());
         route.and_then(|route| route.tls.as_ref()).unwrap_or(&self.delivery.tls)
+    }
+
+    /// Whether the message is forwarded by this hop: a stranger sent it, and it goes on to a server that is none of ours.
+    #[must_use]
+    pub fn forwards(&self, entry: &Entry, hop: &NextHop) -> bool {
+        let leaves = match hop.target() {
+            NextHop::Mx(_) => true,
+            target @ NextHop::Smarthost(_) => !self.routes.iter().any(|route| route.inside && route.via == *target),
+            _ => false,
+        };
+        leaves && entry.is_from_outside()
+    }
+
+    /// The scheme by which this sender is rewritten where its mail is forwarded. None for the null sender and for those
+    /// whose bounces come here anyway.
+    #[must_use]
+    pub fn rewrites(&self, sender: Option<&Address>) -> Option<&Srs> {
+        let (srs, sender) = (self.srs.as_ref()?, sender?);
+        let is_ours = |domain: &Domain| self.relay.domains.iter().any(|pattern| pattern.matches(domain));
+        let stays = srs.is_here(sender) || sender.domain().is_none_or(is_ours);
+        (!stays).then_some(srs)
     }
 }
 

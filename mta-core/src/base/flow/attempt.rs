@@ -163,6 +163,8 @@ pub struct Outgoing<'a> {
     pub message: &'a Rendered,
     /// The copy has the message's body, and not one of its own.
     pub is_own_body: bool,
+    /// A stranger sent it, and it goes on to a server that is none of ours.
+    pub is_forwarded: bool,
 }
 
 /// Signs copies.

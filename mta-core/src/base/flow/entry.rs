@@ -1,11 +1,13 @@
 //! A queued message: what was accepted, and how far each recipient has come.
 
 use super::placement::Placement;
+use crate::base::mail::canonical::BodyHash;
 use crate::base::mail::edits::Edits;
 use crate::base::mail::envelope::{Envelope, RecipientSet};
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
+use data_encoding::BASE64_NOPAD;
 use serde::{Deserialize, Serialize};
 
 /// A durable message without its content.
@@ -44,6 +46,10 @@ pub const OWN_TAGS: &str = "mailwright/";
 pub const SUBMITTED_TAG: &str = "mailwright/submitted";
 /// It came from somebody whom we relay for, or is a notification of ours.
 pub const OURS_TAG: &str = "mailwright/ours";
+/// It came from somebody whom we don't relay for.
+pub const OUTSIDE_TAG: &str = "mailwright/outside";
+/// The SHA-256 of its body in relaxed form, in base64: taken while it came, for the signatures on its way out.
+pub const BODY_TAG: &str = "mailwright/body";
 /// It came with REQUIRETLS, or is a notification about such a message (RFC 8689 4.1, 5).
 pub const REQUIRETLS_TAG: &str = "mailwright/requiretls";
 
@@ -113,6 +119,27 @@ impl Entry {
     #[must_use]
     pub fn is_ours(&self) -> bool {
         self.tags.iter().any(|(name, _)| matches!(&**name, OURS_TAG | SUBMITTED_TAG))
+    }
+
+    /// A stranger sent it. Where it goes on to another server it is forwarded.
+    #[must_use]
+    pub fn is_from_outside(&self) -> bool {
+        self.tag(OUTSIDE_TAG).is_some()
+    }
+
+    /// The hash of its body in relaxed form, where it was taken while the message came.
+    #[must_use]
+    pub fn body_hash(&self) -> Option<BodyHash> {
+        BASE64_NOPAD.decode(self.tag(BODY_TAG)?.as_bytes()).ok()?.try_into().ok()
+    }
+
+    /// Keeps the hash of its body, which is never changed from here on.
+    pub fn keep_body_hash(&mut self, hash: &BodyHash) {
+        self.tags.push((BODY_TAG.into(), BASE64_NOPAD.encode(hash).into()));
+    }
+
+    fn tag(&self, name: &str) -> Option<&str> {
+        self.tags.iter().find(|(known, _)| &**known == name).map(|(_, value)| &**value)
     }
 
     /// It goes to hosts that are authenticated and promise the same, and to no other (RFC 8689 4.2).

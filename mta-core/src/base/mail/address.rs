@@ -15,7 +15,7 @@ pub const MAILBOX_BYTES_MAX: usize = 254;
 /// A mailbox. Made only by parsing, so that what exists is well formed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Address {
-    /// The local part without quoting, at most 64 octets; its case is kept (RFC 5321 2.4).
+    /// The local part without quoting, at most 64 octets where it carries no other address; its case is kept (RFC 5321 2.4).
     pub(super) local: Box<str>,
     /// Absent only in `<postmaster>` (RFC 5321 4.1.1.3).
     pub(super) domain: Option<Domain>,
@@ -62,7 +62,8 @@ impl Address {
             return Err(AddressError::Incomplete);
         }
         let address = Self { local: local.into_owned().into(), domain };
-        if address.local.len() > LOCAL_BYTES_MAX || shown_bytes(&address) > MAILBOX_BYTES_MAX {
+        let is_long = address.local.len() > LOCAL_BYTES_MAX && !carries_another(&address.local);
+        if is_long || shown_bytes(&address) > MAILBOX_BYTES_MAX {
             return Err(AddressError::TooLong);
         }
         Ok(address)
@@ -109,6 +110,16 @@ impl Address {
             None => 0,
         }
     }
+}
+
+/// Whether a local part has the form in which forwarders carry another address (SRS0, SRS1). Such are longer than others:
+/// nobody holds them to [`LOCAL_BYTES_MAX`], since the address that they carry may have a local part of that length itself.
+#[must_use]
+pub fn carries_another(local: &str) -> bool {
+    let octets = local.as_bytes();
+    let word =
+        octets.get(..4).is_some_and(|word| word.eq_ignore_ascii_case(b"SRS0") || word.eq_ignore_ascii_case(b"SRS1"));
+    word && octets.get(4).is_some_and(|separator| b"=+-".contains(separator))
 }
 
 fn shown_bytes(address: &Address) -> usize {

@@ -234,6 +234,8 @@ fn keys_of_nobody_are_always_the_same_and_nobodys() {
 fn nothing_hidden_is_shown() {
     let step = plain("\0tim\0tanstaaf");
     assert!(!format!("{step:?}").contains("tanstaaf"), "{step:?}");
+    let hash = Verifier::parse("$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc8").expect("a hash");
+    assert_eq!(format!("{hash:?}"), "Sha256(..)");
     assert!(!format!("{:?}", keys()).contains("stored"));
 }
 

@@ -25,7 +25,9 @@ pub(crate) fn run(command: DkimCommand) -> Result<(), String> {
         DkimCommand::Records(config) => {
             let keys = read_keys(&config.file().load()?)?;
             if keys.is_empty() {
-                return Err("the configuration has no [[dkim]]; mailwright dkim generate makes a key".to_owned());
+                return Err(
+                    "the configuration has no [[dkim]] and no [arc]; mailwright dkim generate makes a key".to_owned()
+                );
             }
             let mut lines = String::new();
             for signing in keys.all() {

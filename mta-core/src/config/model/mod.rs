@@ -6,13 +6,14 @@ mod dkim;
 pub mod feedback;
 mod http;
 pub mod listener;
+mod log;
+mod srs;
 pub mod report;
 pub mod verify;
 
 pub use super::matching::{DomainPattern, Network, UserPattern};
 
 use super::places::Places;
-use crate::base::event::Level;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::policy::Hook;
 use crate::base::world::tls::Outgoing;
@@ -22,6 +23,8 @@ pub use dkim::DkimKey;
 pub use feedback::Feedback;
 pub use http::HttpListener;
 use listener::{Listener, Tls};
+pub use log::{Addresses, Log, LogFormat, LogOutput};
+pub use srs::Srs;
 use report::Reporting;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,10 +71,14 @@ pub struct Config {
     pub tables: Vec<Table>,
     /// Keys that sign what goes out.
     pub dkim: Vec<DkimKey>,
+    /// The key that seals what is forwarded; none: nothing is sealed.
+    pub arc: Option<DkimKey>,
     /// Whose mail is whose; the first match wins.
     pub tenants: Vec<Tenant>,
     /// Where reports about our own mail come back; none: nowhere.
     pub feedback: Option<Feedback>,
+    /// How reverse paths of forwarded mail are rewritten; none: they are not.
+    pub srs: Option<Srs>,
     /// Plugins, in the order of their chains.
     pub plugins: Vec<Plugin>,
     /// What is logged, and how.
@@ -119,6 +126,8 @@ pub struct Route {
     pub via: NextHop,
     /// What connections there want of TLS; none: what `[delivery]` says.
     pub tls: Option<Outgoing>,
+    /// The server there is one of ours: what strangers send to its users is not forwarded.
+    pub inside: bool,
 }
 
 /// `[[pool]]`: addresses of this machine that connections to next hops come from.
@@ -458,38 +467,9 @@ pub struct CompileLimits {
     pub memory_bytes_max: u64,
 }
 
-/// `[log]`.
-#[derive(Clone, Copy, Debug)]
-pub struct Log {
-    /// How a line looks.
-    pub format: LogFormat,
-    /// What is written: this loud and louder.
-    pub level: Level,
-    /// Where lines go.
-    pub output: LogOutput,
-}
-
 /// `[metrics]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
     /// The port that answers `GET /metrics`; none: no port is opened.
     pub bind: Option<SocketAddr>,
-}
-
-/// Where log lines go: whoever runs the program keeps and rotates them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogOutput {
-    /// Standard error.
-    Stderr,
-    /// Standard output.
-    Stdout,
-}
-
-/// How a log line looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// `2026-01-01T00:00:00.000Z info accepted id=… sender=…`
-    Text,
-    /// One JSON object a line.
-    Json,
 }

@@ -59,14 +59,26 @@ const SELECTOR: &str = "the selector, as \"s2026\": the public key is at s2026._
 
 /// One `[[dkim]]`.
 pub(super) fn dkim(value: &mut Value<'_, '_>) -> Option<DkimKey> {
+    signer(value, DKIM)
+}
+
+fn signer(value: &mut Value<'_, '_>, keys: &'static [Key<DkimDraft>]) -> Option<DkimKey> {
     let mut draft = DkimDraft::default();
-    if value.table(&mut draft, DKIM) {
+    if value.table(&mut draft, keys) {
         value.require("domain", SIGNER);
         value.require("selector", SELECTOR);
         value.require("key", FILE);
     }
     let DkimDraft { domain, selector, key, tenants } = draft;
     Some(DkimKey { domain: domain?, selector: selector?, key: key?, tenants })
+}
+
+/// `[arc]`: a key like those, but whose mail it seals is not said by its domain.
+pub(super) const ARC: &[Key<DkimDraft>] = DKIM.split_at(3).0;
+
+/// `[arc]`.
+pub(super) fn arc(value: &mut Value<'_, '_>) -> Option<DkimKey> {
+    signer(value, ARC)
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

@@ -1,6 +1,6 @@
 //! A queued message as operators see it.
 
-use crate::base::flow::entry::{Entry, Fate, Progress};
+use crate::base::flow::entry::{BODY_TAG, Entry, Fate, Progress};
 use crate::base::flow::placement::Placement;
 use crate::base::mail::edits::HeaderEdit;
 use crate::base::mail::envelope::{BodyType, Notify, Recipient, Ret};
@@ -204,7 +204,13 @@ impl Message {
             head_bytes: entry.head_bytes,
             trace: entry.trace.trim_end().to_owned(),
             edits: entry.edits.headers.iter().map(edit).collect(),
-            tags: entry.tags.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect(),
+            // A hash is nothing for people.
+            tags: entry
+                .tags
+                .iter()
+                .filter(|(name, _)| **name != *BODY_TAG)
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::base::time::{Now, UnixMillis};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::Log;
 use crate::edge::observe::exposition::Metrics;
+use crate::edge::observe::mask::Mask;
 use crate::edge::observe::tally::Tally;
 use crate::edge::observe::{EventLog, Unheard};
 use crate::path::suppress::driver::Suppressor;
@@ -203,8 +204,8 @@ async fn with_server<T: Send + 'static>(
     let dir = tempfile::tempdir().expect("a directory");
     let path = socket_path(dir.path());
     let socket = ControlSocket::bind(&path).expect("bound");
-    let log =
-        EventLog::to(&Log { level: Level::Error, ..Log::default() }, Box::new(std::io::sink())).expect("a thread");
+    let log = EventLog::to(&Log { level: Level::Error, ..Log::default() }, Mask::Plain, Box::new(std::io::sink()))
+        .expect("a thread");
     log.event(Event::Finished { id: QueueId(1) });
     let queue = Arc::new(Queue { count, asked: Mutex::default() });
     let operations = Arc::new(Operations {

@@ -5,7 +5,9 @@
 
 pub mod collect;
 pub mod exposition;
+mod json;
 mod line;
+pub mod mask;
 pub mod scrape;
 pub mod tally;
 mod text;
@@ -15,6 +17,8 @@ use crate::base::event::{Event, Level};
 use crate::base::world::Observe;
 use crate::config::model::{Log, LogFormat, LogOutput};
 use crate::edge::world::clock::wall;
+use arc_swap::ArcSwap;
+use mask::Mask;
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
@@ -29,6 +33,8 @@ pub struct EventLog {
     /// How loud an event must be, and how it looks: atomics, because a reload may change them.
     level: AtomicU8,
     format: AtomicU8,
+    /// What lines show of people.
+    mask: ArcSwap<Mask>,
     tally: Arc<Tally>,
 }
 
@@ -53,10 +59,10 @@ impl EventLog {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub fn start(config: &Log) -> io::Result<Self> {
+    pub fn start(config: &Log, mask: Mask) -> io::Result<Self> {
         match config.output {
-            LogOutput::Stderr => Self::to(config, Box::new(io::stderr())),
-            LogOutput::Stdout => Self::to(config, Box::new(io::stdout())),
+            LogOutput::Stderr => Self::to(config, mask, Box::new(io::stderr())),
+            LogOutput::Stdout => Self::to(config, mask, Box::new(io::stdout())),
         }
     }
 
@@ -64,19 +70,21 @@ impl EventLog {
     ///
     /// # Errors
     /// The system has no more threads.
-    pub fn to(config: &Log, stream: Box<dyn io::Write + Send>) -> io::Result<Self> {
+    pub fn to(config: &Log, mask: Mask, stream: Box<dyn io::Write + Send>) -> io::Result<Self> {
         let log = Self {
             writer: writer::Writer::start(stream, writer::BUFFER_BYTES_MAX)?,
             level: AtomicU8::new(0),
             format: AtomicU8::new(0),
+            mask: ArcSwap::default(),
             tally: Arc::default(),
         };
-        log.configure(config);
+        log.configure(config, mask);
         Ok(log)
     }
 
-    /// Takes level and format over from a new configuration. The stream stays.
-    pub fn configure(&self, config: &Log) {
+    /// Takes level, format and what is masked over from a new configuration. The stream stays.
+    pub fn configure(&self, config: &Log, mask: Mask) {
+        self.mask.store(Arc::new(mask));
         self.level.store(config.level as u8, Ordering::Relaxed);
         self.format.store(config.format as u8, Ordering::Relaxed);
     }
@@ -95,12 +103,13 @@ impl EventLog {
     }
 
     fn write(&self, event: &Event<'_>, level: Level) {
+        let mask = self.mask.load();
         LINE.with_borrow_mut(|line| {
             line.clear();
             if self.format.load(Ordering::Relaxed) == LogFormat::Json as u8 {
-                line::json(line, wall(), level, event);
+                line::json(line, &mask, wall(), level, event);
             } else {
-                line::text(line, wall(), level, event);
+                line::text(line, &mask, wall(), level, event);
             }
             self.writer.append(line, level == Level::Error);
             if line.capacity() > LINE_BYTES_KEPT {

@@ -29,7 +29,7 @@ impl Page {
 }
 
 fn config(format: LogFormat, level: Level) -> Log {
-    Log { format, level, output: LogOutput::Stderr }
+    Log { format, level, ..Log::default() }
 }
 
 fn accepted(sender: &str) -> Event<'_> {
@@ -40,14 +40,22 @@ fn accepted(sender: &str) -> Event<'_> {
 const SECOND: Duration = Duration::from_secs(1);
 
 fn as_text(event: &Event<'_>) -> String {
-    let mut line = Vec::new();
-    line::text(&mut line, UnixMillis(1_767_225_600_123), event.level(), event);
-    String::from_utf8(line).expect("a line is UTF-8")
+    masked_text(&Mask::Plain, event)
 }
 
 fn as_json(event: &Event<'_>) -> String {
+    masked_json(&Mask::Plain, event)
+}
+
+fn masked_text(mask: &Mask, event: &Event<'_>) -> String {
     let mut line = Vec::new();
-    line::json(&mut line, UnixMillis(1_767_225_600_123), event.level(), event);
+    line::text(&mut line, mask, UnixMillis(1_767_225_600_123), event.level(), event);
+    String::from_utf8(line).expect("a line is UTF-8")
+}
+
+fn masked_json(mask: &Mask, event: &Event<'_>) -> String {
+    let mut line = Vec::new();
+    line::json(&mut line, mask, UnixMillis(1_767_225_600_123), event.level(), event);
     String::from_utf8(line).expect("a line is UTF-8")
 }
 
@@ -88,10 +96,11 @@ fn a_plugins_fields_stand_below_fields_and_absent_ones_are_left_out() {
 #[test]
 fn quiet_events_are_counted_and_not_written() {
     let page = Page::default();
-    let log = EventLog::to(&config(LogFormat::Text, Level::Warn), Box::new(page.clone())).expect("a thread");
+    let log =
+        EventLog::to(&config(LogFormat::Text, Level::Warn), Mask::Plain, Box::new(page.clone())).expect("a thread");
     log.event(accepted("a@b"));
     log.event(Event::Bug { place: "here", why: "it's \"odd\"" });
-    log.configure(&config(LogFormat::Json, Level::Info));
+    log.configure(&config(LogFormat::Json, Level::Info), Mask::Plain);
     log.event(Event::Finished { id: QueueId(1) });
     log.event(Event::DiskRecovered { free_bytes: 7 });
     assert!(log.flush(SECOND));
@@ -128,7 +137,7 @@ fn a_stuck_reader_costs_lines_that_are_counted_and_never_a_callers_time() {
     let page = Page::default();
     let ((entered, has_entered), (go, may_go)) = (mpsc::channel(), mpsc::channel());
     let stuck = Stuck { page: page.clone(), entered, go: may_go };
-    let log = EventLog::to(&config(LogFormat::Text, Level::Info), Box::new(stuck)).expect("a thread");
+    let log = EventLog::to(&config(LogFormat::Text, Level::Info), Mask::Plain, Box::new(stuck)).expect("a thread");
     log.event(accepted("first@example.org"));
     has_entered.recv().expect("the thread writes");
     // The thread is in the stream now. The buffer fills, and what finds no room is counted.
@@ -182,15 +191,99 @@ proptest! {
     }
 }
 
+const HIDDEN: Mask = Mask::Hashed([7; mask::KEY_BYTES]);
+
+#[test]
+fn addresses_are_hidden_in_every_kind_of_field_and_all_else_is_as_it_was() {
+    let fields = [("ann@secret.example".to_owned(), "to \"ann\"@secret.example".to_owned())];
+    let peer = "192.0.2.1:40000".parse().expect("a literal");
+    let events = [
+        accepted("ann@secret.example"),
+        Event::Accepted { session: "s", id: QueueId(1), sender: "x", recipients: 1, bytes: 1, peer, user: Some("ann") },
+        Event::AuthSucceeded { session: "s", peer, mechanism: "PLAIN", user: "ann@secret.example" },
+        Event::CommitFailed { messages: 1, why: "550 <ann@secret.example>\r\n\"no\" \\ \u{1}\u{8}\u{c}\t" },
+        Event::PluginLog {
+            plugin: "p",
+            level: "info",
+            message: "ann@secret.example",
+            fields: &fields,
+            session: None,
+            id: None,
+        },
+    ];
+    for event in &events {
+        for (plain, hidden) in
+            [(as_text(event), masked_text(&HIDDEN, event)), (as_json(event), masked_json(&HIDDEN, event))]
+        {
+            assert!(plain.contains("ann") && !hidden.contains("ann"), "{hidden}");
+            assert!(hidden.contains('~') && hidden.matches('\n').count() == 1, "{hidden}");
+        }
+        let (plain, hidden): (serde_json::Value, serde_json::Value) = (
+            serde_json::from_str(&as_json(event)).expect("JSON"),
+            serde_json::from_str(&masked_json(&HIDDEN, event)).expect("JSON"),
+        );
+        let names =
+            |value: &serde_json::Value| value.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&plain), names(&hidden));
+    }
+    let page = Page::default();
+    let log = EventLog::to(&config(LogFormat::Text, Level::Info), HIDDEN, Box::new(page.clone())).expect("a thread");
+    log.event(accepted("ann@secret.example"));
+    log.configure(&config(LogFormat::Text, Level::Info), Mask::Plain);
+    log.event(accepted("bob@secret.example"));
+    assert!(log.flush(SECOND));
+    assert!(!page.text().contains("ann@") && page.text().contains("bob@"), "{}", page.text());
+}
+
+/// Every field of every event is of a type that can hold no address, or of one whose texts go through the mask, as the test
+/// above shows of each.
+#[test]
+fn no_event_has_a_field_that_goes_past_the_mask() {
+    const NO_ADDRESS: [&str; 9] =
+        ["bool", "u8", "u16", "u32", "u64", "Option<u64>", "Option<bool>", "SocketAddr", "IpAddr"];
+    const IDS: [&str; 2] = ["QueueId", "Option<QueueId>"];
+    const MASKED: [&str; 4] = ["&'a str", "Option<&'a str>", "&'a [(String, String)]", "Told<'a>"];
+    for (variant, fields) in declared_types() {
+        for (field, kind) in fields {
+            let kind = kind.as_str();
+            let known = NO_ADDRESS.contains(&kind) || IDS.contains(&kind) || MASKED.contains(&kind);
+            assert!(known, "{variant}.{field} is of the type {kind}: show here that its texts are masked");
+            let names_user = kind.contains("str") && field.contains("user");
+            assert!(!names_user || field == json::USER, "{variant}.{field} names a user under another name");
+        }
+    }
+}
+
+proptest! {
+    /// But for addresses a masked line is the line.
+    #[test]
+    fn masked_json_is_the_same_json(value in "[^@]*") {
+        let event = Event::CommitFailed { messages: 1, why: &value };
+        prop_assert_eq!(as_json(&event), masked_json(&HIDDEN, &event));
+    }
+}
+
 /// Name in CamelCase and fields of each event, from the source of the enum.
 fn declared() -> Vec<(String, Vec<String>)> {
+    let names = |fields: Vec<(String, String)>| fields.into_iter().map(|(name, _)| name).collect();
+    declared_types().into_iter().map(|(variant, fields)| (variant, names(fields))).collect()
+}
+
+/// The same with each field's type.
+fn declared_types() -> Vec<(String, Vec<(String, String)>)> {
     let source = include_str!("../../base/event.rs");
     let body =
         source.split_once("pub enum Event<'a> {").and_then(|(_, rest)| rest.split_once("\n}\n")).expect("the enum").0;
     let code: String = body.lines().filter(|line| !line.trim_start().starts_with("///")).collect::<Vec<_>>().join("\n");
     let variant = |text: &str| {
         let (name, fields) = text.split_once('{')?;
-        let fields = fields.split(',').filter_map(|field| Some(field.split_once(':')?.0.trim().to_owned()));
+        // The only comma within a type is that of pairs.
+        let fields = fields.replace("(String, String)", "(String; String)");
+        let field = |field: &str| {
+            let (name, kind) = field.split_once(':')?;
+            Some((name.trim().to_owned(), kind.trim().replace(';', ",")))
+        };
+        let fields = fields.split(',').filter_map(field);
         Some((name.trim_matches(|c: char| !c.is_alphanumeric()).to_owned(), fields.collect()))
     };
     code.split('}').filter_map(variant).collect()

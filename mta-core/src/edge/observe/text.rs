@@ -1,5 +1,7 @@
 //! Fields as ` name=value` text: a serializer for flat structs, which is all that an event is.
 
+use super::json::USER;
+use super::mask::Mask;
 use serde::ser::{Error as _, Impossible, Serialize, SerializeSeq, SerializeStruct, SerializeTuple, Serializer};
 use std::io::Write;
 
@@ -9,6 +11,7 @@ type Refused = Impossible<(), serde_json::Error>;
 /// Appends to a line; what it does with a value depends on which part of the event the value is.
 pub(super) struct Text<'l> {
     line: &'l mut Vec<u8>,
+    mask: &'l Mask,
     part: Part,
 }
 
@@ -27,14 +30,15 @@ enum Part {
 /// A list of pairs, or one pair of it with the number of its parts so far.
 pub(super) struct Pairs<'l> {
     line: &'l mut Vec<u8>,
+    mask: &'l Mask,
     name: &'static str,
     parts: usize,
 }
 
 impl<'l> Text<'l> {
     /// Writes an event's fields behind what the line has.
-    pub(super) fn of(line: &'l mut Vec<u8>) -> Self {
-        Self { line, part: Part::Event }
+    pub(super) fn of(line: &'l mut Vec<u8>, mask: &'l Mask) -> Self {
+        Self { line, mask, part: Part::Event }
     }
 
     fn begin(&mut self) -> Done {
@@ -110,7 +114,11 @@ impl<'l> Serializer for Text<'l> {
 
     fn serialize_str(mut self, value: &str) -> Done {
         self.begin()?;
-        write_text(self.line, value);
+        let shown = match self.part {
+            Part::Field(USER) => self.mask.name(value),
+            _ => self.mask.text(value),
+        };
+        write_text(self.line, &shown);
         Ok(())
     }
 
@@ -131,14 +139,14 @@ impl<'l> Serializer for Text<'l> {
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Pairs<'l>, Self::Error> {
         match self.part {
-            Part::Field(name) => Ok(Pairs { line: self.line, name, parts: 0 }),
+            Part::Field(name) => Ok(Pairs { line: self.line, mask: self.mask, name, parts: 0 }),
             _ => refused(),
         }
     }
 
     fn serialize_tuple(self, parts: usize) -> Result<Pairs<'l>, Self::Error> {
         match self.part {
-            Part::PairName(name) if parts == 2 => Ok(Pairs { line: self.line, name, parts: 0 }),
+            Part::PairName(name) if parts == 2 => Ok(Pairs { line: self.line, mask: self.mask, name, parts: 0 }),
             _ => refused(),
         }
     }
@@ -173,7 +181,7 @@ impl SerializeStruct for Text<'_> {
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Done {
         // The event's name was said before its fields.
         let part = Part::Field(name);
-        if name == "event" { Ok(()) } else { value.serialize(Text { line: &mut *self.line, part }) }
+        if name == "event" { Ok(()) } else { value.serialize(Text { line: &mut *self.line, mask: self.mask, part }) }
     }
 
     fn end(self) -> Done {
@@ -186,7 +194,7 @@ impl SerializeSeq for Pairs<'_> {
     type Error = serde_json::Error;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, pair: &T) -> Done {
-        pair.serialize(Text { line: &mut *self.line, part: Part::PairName(self.name) })
+        pair.serialize(Text { line: &mut *self.line, mask: self.mask, part: Part::PairName(self.name) })
     }
 
     fn end(self) -> Done {
@@ -201,7 +209,7 @@ impl SerializeTuple for Pairs<'_> {
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         let part = if self.parts == 0 { Part::PairName(self.name) } else { Part::PairValue };
         self.parts += 1;
-        value.serialize(Text { line: &mut *self.line, part })
+        value.serialize(Text { line: &mut *self.line, mask: self.mask, part })
     }
 
     fn end(self) -> Done {

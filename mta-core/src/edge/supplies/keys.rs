@@ -16,19 +16,25 @@ const KEY_BYTES_MAX: usize = 16 * 1024;
 pub(super) fn read(config: &Config) -> Result<Keyring, Vec<String>> {
     let (mut wrong, mut keys) = (Vec::new(), Vec::new());
     for wanted in &config.dkim {
-        let key = file::private(&wanted.key, KEY_BYTES_MAX)
-            .and_then(|pem| Key::parse(&pem).map_err(|why| format!("{}: {why}", wanted.key.display())));
-        match key {
-            Ok(key) => keys.push(Signing {
-                domain: wanted.domain.clone(),
-                selector: wanted.selector.clone(),
-                tenants: tenants(config, wanted),
-                key,
-            }),
-            Err(why) => wrong.push(format!("dkim \"{}._domainkey.{}\": {why}", wanted.selector, wanted.domain)),
+        match signing("dkim", wanted, tenants(config, wanted)) {
+            Ok(key) => keys.push(key),
+            Err(why) => wrong.push(why),
         }
     }
-    if wrong.is_empty() { Ok(Keyring::new(keys)) } else { Err(wrong) }
+    let sealer = config.arc.as_ref().map(|wanted| signing("arc", wanted, Vec::new())).transpose();
+    let sealer = sealer.unwrap_or_else(|why| {
+        wrong.push(why);
+        None
+    });
+    if wrong.is_empty() { Ok(Keyring::new(keys, sealer)) } else { Err(wrong) }
+}
+
+fn signing(section: &str, wanted: &DkimKey, tenants: Vec<Arc<str>>) -> Result<Signing, String> {
+    let DkimKey { domain, selector, key: path, .. } = wanted;
+    let key = file::private(path, KEY_BYTES_MAX)
+        .and_then(|pem| Key::parse(&pem).map_err(|why| format!("{}: {why}", path.display())))
+        .map_err(|why| format!("{section} \"{selector}._domainkey.{domain}\": {why}"))?;
+    Ok(Signing { domain: domain.clone(), selector: selector.clone(), tenants, key })
 }
 
 /// Whose mail the key signs: a tenant must not send in the name of another.

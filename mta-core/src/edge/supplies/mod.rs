@@ -12,7 +12,7 @@ mod users;
 #[cfg(test)]
 mod users_tests;
 
-pub use key::key;
+pub use key::{key, known_log_key, log_key, rotate};
 
 use crate::base::world::Observe;
 use crate::base::world::tls::Trust;

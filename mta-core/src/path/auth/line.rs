@@ -3,12 +3,13 @@
 use crate::base::sasl::prepare;
 use crate::base::sasl::sender::SenderPattern;
 use crate::base::sasl::stored::{ScramKeys, Verifier};
+use std::fmt;
 
 /// Longest line, in octets.
 pub const LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// A line: the name, then words that say something of the user, as `tenant=acme`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UserLine {
     /// Prepared.
     pub name: Box<str>,
@@ -21,6 +22,13 @@ pub struct UserLine {
     pub tenant: Option<Box<str>>,
     /// Whom mail may be from; none: the name, which is then an address.
     pub senders: Vec<SenderPattern>,
+}
+
+impl fmt::Debug for UserLine {
+    /// Nothing that a password could be tried on.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserLine").field("name", &self.name).field("tenant", &self.tenant).finish_non_exhaustive()
+    }
 }
 
 impl UserLine {
@@ -85,8 +93,8 @@ impl UserLine {
     }
 }
 
-impl std::fmt::Display for UserLine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for UserLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, password, scram, tenant, senders } = self;
         f.write_str(name)?;
         password.iter().try_for_each(|hash| write!(f, " password={hash}"))?;

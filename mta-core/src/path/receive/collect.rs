@@ -2,9 +2,11 @@
 
 use super::doors::Charge;
 use crate::base::fault::SpoolFault;
+use crate::base::mail::canonical::{BodyHash, Hasher};
 use crate::base::mail::header;
 use crate::config::model::{Config, Limits};
 use bytes::Bytes;
+use mail_auth::dkim::Canonicalization;
 use memchr::memmem;
 
 /// Octets that go to disk in one piece.
@@ -29,6 +31,8 @@ pub(super) struct Collector {
     received_bytes: u64,
     refusal: Option<Refusal>,
     charge: Charge,
+    /// Hashes the body on its way out of here, where somebody will sign it (RFC 6376 3.7).
+    hasher: Option<Hasher>,
 }
 
 /// The limits that content meets.
@@ -87,11 +91,23 @@ impl Collector {
             received_bytes: 0,
             refusal: None,
             charge,
+            hasher: None,
         };
         if collector.charge.all_bytes() < limits.content_memory_bytes_max {
             collector.buffer = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
         }
         collector
+    }
+
+    /// The same, with the body hashed in relaxed form.
+    #[must_use]
+    pub(super) fn hashing(self) -> Self {
+        Self { hasher: Some(Hasher::new(Canonicalization::Relaxed)), ..self }
+    }
+
+    /// The hash of the body, once it has ended.
+    pub(super) fn body_hash(&mut self) -> Option<BodyHash> {
+        self.hasher.take().map(Hasher::finish)
     }
 
     /// The next octets of the content.
@@ -147,6 +163,7 @@ impl Collector {
         if self.buffer.len() < SPILL_BYTES && !memory_is_full {
             return None;
         }
+        self.hash();
         let piece = std::mem::take(&mut self.buffer);
         self.charge.set(0);
         (!piece.is_empty()).then(|| piece.into())
@@ -157,6 +174,7 @@ impl Collector {
         if let Some(why) = self.refusal.take() {
             return Err(why);
         }
+        self.hash();
         let buffer = std::mem::take(&mut self.buffer);
         if let Some(head) = self.spilled_head.take() {
             return Ok(Collected::Spilled { head, rest: buffer.into() });
@@ -167,6 +185,15 @@ impl Collector {
             return Err(Refusal::Loop);
         }
         Ok(Collected::Memory(buffer.into(), head_bytes))
+    }
+
+    /// Hashes what the buffer has of the body, right before it is given away.
+    fn hash(&mut self) {
+        let Some(hasher) = &mut self.hasher else { return };
+        // Without its end all that came is the header section.
+        let head_bytes = self.head_bytes.unwrap_or(self.buffer.len());
+        let given_bytes = usize::try_from(self.received_bytes).unwrap_or(usize::MAX).saturating_sub(self.buffer.len());
+        hasher.feed(self.buffer.get(head_bytes.saturating_sub(given_bytes)..).unwrap_or_default());
     }
 
     /// Looks for the empty line in what is new, and checks the section once it is whole.
@@ -199,6 +226,8 @@ fn is_looping(head: &[u8], received_hops_max: usize) -> bool {
 mod tests {
     use super::super::doors::ContentMemory;
     use super::*;
+    use crate::base::mail::canonical;
+    use crate::base::mail::content::Body;
     use proptest::prelude::*;
     use std::sync::Arc;
 
@@ -211,7 +240,13 @@ mod tests {
     };
 
     fn collect(limits: ContentLimits, pieces: &[&[u8]]) -> (Result<Collected, Refusal>, Vec<u8>) {
-        let mut collector = Collector::new(limits, None, Charge::new(Arc::new(ContentMemory::default())));
+        let (collected, disk, _) = hashed(limits, pieces);
+        (collected, disk)
+    }
+
+    /// With the hash of the body.
+    fn hashed(limits: ContentLimits, pieces: &[&[u8]]) -> (Result<Collected, Refusal>, Vec<u8>, Option<BodyHash>) {
+        let mut collector = Collector::new(limits, None, Charge::new(Arc::new(ContentMemory::default()))).hashing();
         let mut disk = Vec::new();
         for piece in pieces {
             collector.push(piece);
@@ -219,7 +254,25 @@ mod tests {
                 disk.extend_from_slice(&spilled);
             }
         }
-        (collector.finish(), disk)
+        (collector.finish(), disk, collector.body_hash())
+    }
+
+    fn hash_of(body: &[u8]) -> Option<BodyHash> {
+        let body = Body::Memory(Bytes::copy_from_slice(body));
+        canonical::hashes(&body, &[Canonicalization::Relaxed]).ok()?.first().copied()
+    }
+
+    #[test]
+    fn a_body_is_hashed_while_it_comes_wherever_it_goes_rfc6376_3_7() {
+        let body = b"some  words \r\n".repeat(20_000);
+        let (large, small) = (LIMITS, ContentLimits { content_memory_bytes_max: 4, ..LIMITS });
+        for limits in [large, small] {
+            let (collected, disk, hash) = hashed(limits, &[b"A: b\r\n\r", b"\nx", &body[..150_000], &body[150_000..]]);
+            assert!(matches!(collected, Ok(Collected::Spilled { .. })) && !disk.is_empty());
+            assert_eq!(hash, hash_of(&[b"x", &*body].concat()));
+        }
+        assert_eq!(hashed(LIMITS, &[b"A: b\r\n\r\nbody"]).2, hash_of(b"body"));
+        assert_eq!(hashed(LIMITS, &[b"A: b\r\n"]).2, hash_of(b""), "all of it is header section");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Who may send where (RFC 5321 7.1, 7.9): never an open relay unless the operator wrote it so.
 
 use super::replies;
-use crate::base::mail::address::Address;
+use crate::base::mail::address::{Address, carries_another};
 use crate::base::mail::domain::Domain;
 use crate::base::mail::tie::Key;
 use crate::base::smtp::reply::Reply;
@@ -22,7 +22,7 @@ pub(super) enum Refused {
     Relay,
     /// The address looks like one that leads back to a message of ours, and is none that we made, or an old one.
     NotOurs,
-    /// Nobody has that address in the feedback domain.
+    /// Nobody has that address in a domain where only ours are.
     Nobody,
 }
 
@@ -36,6 +36,15 @@ impl Refused {
     }
 }
 
+/// Where mail to an address leads back to that a forwarder's reverse path is: to the one who sent what we forwarded. None:
+/// the address is nothing of the kind.
+pub(super) fn way_back(config: &Config, key: &Key, to: &Address, now: UnixMillis) -> Result<Option<Address>, Refused> {
+    match config.srs.as_ref().filter(|srs| srs.is_here(to) && carries_another(to.local())) {
+        Some(srs) => key.way_back(to, now, srs.age_max).map(Some).map_err(|_| Refused::NotOurs),
+        None => Ok(None),
+    }
+}
+
 /// Whether the client may send to that recipient.
 pub(super) fn allows(
     config: &Config,
@@ -44,6 +53,11 @@ pub(super) fn allows(
     to: &Address,
     now: UnixMillis,
 ) -> Result<(), Refused> {
+    let is_scheme = config.srs.as_ref().is_some_and(|srs| srs.is_here(to));
+    if is_scheme && config.feedback.as_ref().is_none_or(|feedback| feedback.place(to) == Place::Elsewhere) {
+        // As below: nobody has another address there, unless the domain has mailboxes too.
+        return if is_accepted_from_anyone(config, to) { Ok(()) } else { Err(Refused::Nobody) };
+    }
     let Some(feedback) = &config.feedback else { return relays(config, may_relay, to) };
     match feedback.place(to) {
         Place::Elsewhere => relays(config, may_relay, to),
@@ -120,6 +134,25 @@ mod tests {
         assert_eq!(allowed(&shared, "203.0.113.1", &forged, now), Err(Refused::NotOurs));
         let without = CONFIG.split("[feedback]").next().unwrap_or_default();
         assert_eq!(allowed(without, "203.0.113.1", &ours, now), Err(Refused::Relay));
+    }
+
+    #[test]
+    fn bounces_of_what_was_forwarded_find_their_way_back_rfc5321_7_1() {
+        let text = format!("{CONFIG}[srs]\ndomain = \"srs.example.org\"\n");
+        let config = parse("test", &text, &[]).expect("it is sound");
+        let (now, domain) = (UnixMillis(1_700_000_000_000), Domain::parse("srs.example.org").expect("a domain"));
+        let sender = Address::parse("ann@example.net").expect("a mailbox");
+        let made = |octet: u8| Key::new([octet; KEY_BYTES]).forwarded(&sender, &domain, now).expect("there is room");
+        let back = |to: &Address, now| way_back(&config, &Key::new([7; KEY_BYTES]), to, now);
+        assert_eq!(back(&made(7), now), Ok(Some(sender.clone())));
+        assert_eq!(back(&made(8), now), Err(Refused::NotOurs), "forged");
+        assert_eq!(back(&made(7), now.plus(Duration::from_secs(22 * 86_400))), Err(Refused::NotOurs), "too old");
+        assert_eq!(back(&sender, now), Ok(None));
+        let elsewhere = Address::new(made(7).local(), sender.domain().cloned()).expect("a mailbox");
+        assert_eq!(back(&elsewhere, now), Ok(None), "another forwarder's");
+        for peer in ["203.0.113.1", "192.0.2.1"] {
+            assert_eq!(allowed(&text, peer, "ann@srs.example.org", now), Err(Refused::Nobody));
+        }
     }
 
     #[test]

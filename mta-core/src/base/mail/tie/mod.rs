@@ -4,6 +4,7 @@
 //! A mark has room for the message's id and for a digest of its tenant and recipient; a ticket says all of it. Neither is
 //! secret from who got the message, and neither is worth anything for another message or recipient.
 
+pub mod srs;
 #[cfg(test)]
 mod tests;
 
@@ -71,9 +72,16 @@ pub struct Mark {
     digest: [u8; DIGEST_BYTES],
 }
 
-/// What marks and tickets are signed with. Whoever has it can make them.
+/// What all of this is signed with. Whoever has it can make them.
 #[derive(Clone)]
-pub struct Key([u8; KEY_BYTES]);
+pub struct Key {
+    /// The newest signs.
+    newest: Octets,
+    /// What these have signed still counts.
+    older: Vec<Octets>,
+}
+
+type Octets = [u8; KEY_BYTES];
 
 impl Purpose {
     fn letter(self) -> char {
@@ -105,7 +113,13 @@ impl Key {
     /// A key of these octets.
     #[must_use]
     pub fn new(octets: [u8; KEY_BYTES]) -> Self {
-        Self(octets)
+        Self { newest: octets, older: Vec::new() }
+    }
+
+    /// The same, which takes what these have signed, too.
+    #[must_use]
+    pub fn after(self, older: Vec<[u8; KEY_BYTES]>) -> Self {
+        Self { older, ..self }
     }
 
     /// The address that leads back to a message and its recipient. None where the domain is too long for a mailbox.
@@ -130,9 +144,7 @@ impl Key {
         let (id, rest) = octets.split_first_chunk::<ID_BYTES>()?;
         let (digest, signature) = rest.split_first_chunk::<DIGEST_BYTES>()?;
         let whole = signature.len() == MARK_MAC_BYTES;
-        let made = self.sign("mark", &[&[purpose.letter() as u8], id, digest]);
-        // In constant time: how far a guess was right can't be measured.
-        (whole && made.verify_truncated_left(signature).is_ok()).then_some(Mark {
+        (whole && self.signed("mark", &[&[purpose.letter() as u8], id, digest], signature)).then_some(Mark {
             purpose,
             id: QueueId::from_key(*id),
             digest: *digest,
@@ -142,7 +154,7 @@ impl Key {
     /// Whether a mark was made for that message, recipient and tenant.
     #[must_use]
     pub fn fits(&self, mark: &Mark, sent: &Sent) -> bool {
-        mark.id == sent.id && self.signed_digest(sent).verify_truncated_left(&mark.digest).is_ok()
+        mark.id == sent.id && of_digest(sent, |pieces| self.signed("digest", pieces, &mark.digest))
     }
 
     /// The ticket of a message to a recipient.
@@ -166,7 +178,7 @@ impl Key {
         let code: Vec<u8> = text.bytes().filter(|octet| !octet.is_ascii_whitespace()).collect();
         let octets = BASE64URL_NOPAD.decode(&code).ok()?;
         let (said, signature) = octets.split_at_checked(octets.len().checked_sub(TICKET_MAC_BYTES)?)?;
-        self.sign("ticket", &[said]).verify_truncated_left(signature).ok()?;
+        self.signed("ticket", &[said], signature).then_some(())?;
         match said.split_first()? {
             (&TICKET_VERSION, said) => postcard::from_bytes(said).ok(),
             _ => None,
@@ -181,30 +193,39 @@ impl Key {
         Some(format!("mailto:{address}?subject=unsubscribe%20{}", self.ticket(sent)))
     }
 
-    /// What ties a mark to a recipient and to a tenant. The case of addresses changes on the way.
-    fn signed_digest(&self, sent: &Sent) -> Hmac<Sha256> {
-        let recipient = sent.recipient.to_ascii().unwrap_or_else(|| sent.recipient.clone());
-        let recipient = recipient.to_string().to_lowercase();
-        let tenant = sent.tenant.as_deref();
-        let whose = [u8::from(tenant.is_some())];
-        let tenant = tenant.unwrap_or_default().as_bytes();
-        self.sign("digest", &[&sent.id.to_key(), &whose, tenant, recipient.as_bytes()])
-    }
-
     fn digest(&self, sent: &Sent) -> [u8; DIGEST_BYTES] {
-        let whole = self.signed_digest(sent).finalize().into_bytes();
+        let whole = of_digest(sent, |pieces| self.sign("digest", pieces)).finalize().into_bytes();
         std::array::from_fn(|at| whole.get(at).copied().unwrap_or_default())
     }
 
-    /// What is signed for one use is never good for another, and no piece can borrow from the next.
     fn sign(&self, what: &str, pieces: &[&[u8]]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
-        for piece in std::iter::once(&what.as_bytes()).chain(pieces) {
-            mac.update(&(piece.len() as u64).to_be_bytes());
-            mac.update(piece);
-        }
-        mac
+        mac(&self.newest, what, pieces)
     }
+
+    /// Whether any of the keys has signed it so. In constant time: how far a guess was right can't be measured.
+    fn signed(&self, what: &str, pieces: &[&[u8]], signature: &[u8]) -> bool {
+        let mut keys = std::iter::once(&self.newest).chain(&self.older);
+        keys.any(|octets| mac(octets, what, pieces).verify_truncated_left(signature).is_ok())
+    }
+}
+
+/// What ties a mark to a recipient and to a tenant. The case of addresses changes on the way.
+fn of_digest<T>(sent: &Sent, make: impl FnOnce(&[&[u8]]) -> T) -> T {
+    let recipient = sent.recipient.to_ascii().unwrap_or_else(|| sent.recipient.clone());
+    let recipient = recipient.to_string().to_lowercase();
+    let tenant = sent.tenant.as_deref();
+    let whose = [u8::from(tenant.is_some())];
+    make(&[&sent.id.to_key(), &whose, tenant.unwrap_or_default().as_bytes(), recipient.as_bytes()])
+}
+
+/// What is signed for one use is never good for another, and no piece can borrow from the next.
+fn mac(octets: &Octets, what: &str, pieces: &[&[u8]]) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(octets).expect("HMAC takes keys of any length");
+    for piece in std::iter::once(&what.as_bytes()).chain(pieces) {
+        mac.update(&(piece.len() as u64).to_be_bytes());
+        mac.update(piece);
+    }
+    mac
 }
 
 impl fmt::Debug for Key {

@@ -6,6 +6,7 @@ mod listener;
 mod public;
 pub(in crate::config::parse) mod report;
 mod route;
+pub(in crate::config::parse) mod srs;
 #[cfg(test)]
 mod tests;
 pub(in crate::config::parse) mod verify;
@@ -19,8 +20,8 @@ use crate::base::flow::attempt::NextHop;
 use crate::config::model::auth::Auth;
 use crate::config::model::listener::Tls;
 use crate::config::model::{
-    ClientTimeouts, Config, DaneMode, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Metrics, Mode, Plugin, Pool,
-    Queue, Relay, Storage,
+    Addresses, ClientTimeouts, Config, DaneMode, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Metrics, Mode,
+    Plugin, Pool, Queue, Relay, Storage,
 };
 use crate::config::parse::scalar::{self, NAME, NETWORK, PATTERN};
 use crate::config::parse::section::{Key, Value, Words, duplicates, put};
@@ -62,8 +63,10 @@ pub(in crate::config) fn unset() -> Config {
         secrets: Vec::new(),
         tables: Vec::new(),
         dkim: Vec::new(),
+        arc: None,
         tenants: Vec::new(),
         feedback: None,
+        srs: None,
         plugins: Vec::new(),
         log: Log::default(),
         metrics: Metrics::default(),
@@ -232,8 +235,10 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
     Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },
     Key { name: "table", read: |c, v| put(&mut c.tables, v.list("a [[table]] table", supplies::table)) },
     Key { name: "dkim", read: |c, v| put(&mut c.dkim, v.list("a [[dkim]] table", supplies::dkim)) },
+    Key { name: "arc", read: |c, v| c.arc = supplies::arc(v) },
     Key { name: "tenant", read: |c, v| put(&mut c.tenants, v.list("a [[tenant]] table", users::tenant)) },
     Key { name: "feedback", read: |c, v| c.feedback = feedback::feedback(v) },
+    Key { name: "srs", read: |c, v| c.srs = srs::srs(v) },
     Key {
         name: "plugin",
         read: |c, v| put(&mut c.plugins, v.list("a [[plugin]] table", crate::config::parse::plugin::plugin)),
@@ -440,6 +445,9 @@ pub(in crate::config::parse) const LIMITS: &[Key<Limits>] = &[
 const LEVELS: &Words<Level> =
     &[("error", Level::Error), ("warn", Level::Warn), ("info", Level::Info), ("debug", Level::Debug)];
 
+const ADDRESSES: &Words<Addresses> =
+    &[("plain", Addresses::Plain), ("hashed", Addresses::Hashed), ("domain", Addresses::Domain)];
+
 pub(in crate::config::parse) const LOG: &[Key<Log>] = &[
     Key {
         name: "format",
@@ -450,6 +458,7 @@ pub(in crate::config::parse) const LOG: &[Key<Log>] = &[
         name: "output",
         read: |l, v| put(&mut l.output, v.word(&[("stderr", LogOutput::Stderr), ("stdout", LogOutput::Stdout)])),
     },
+    Key { name: "addresses", read: |l, v| put(&mut l.addresses, v.word(ADDRESSES)) },
 ];
 
 pub(in crate::config::parse) const METRICS: &[Key<Metrics>] = &[Key {

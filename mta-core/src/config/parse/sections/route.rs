@@ -4,7 +4,7 @@ use crate::base::flow::attempt::NextHop;
 use crate::base::world::tls::{Outgoing, Trust};
 use crate::config::model::{Config, DomainPattern, Route};
 use crate::config::parse::scalar::{self, NAME, PATTERN};
-use crate::config::parse::section::{Key, Value, Words};
+use crate::config::parse::section::{Key, Value, Words, put};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ pub(in crate::config::parse) struct Draft {
     via: Option<NextHop>,
     tls: Option<Outgoing>,
     ca: Option<PathBuf>,
+    inside: bool,
 }
 
 const ENDPOINT: &str = "a host and port, as \"127.0.0.1:2526\", \"relay.example.org:25\" or \"[::1]:24\"";
@@ -42,6 +43,7 @@ pub(in crate::config::parse) const ROUTE: &[Key<Draft>] = &[
     Key { name: "lmtp", read: |d, v| d.via = v.text(ENDPOINT, scalar::endpoint).map(NextHop::Lmtp) },
     Key { name: "tls", read: |d, v| d.tls = v.word(ROUTE_TLS).map(|wish| wish()) },
     Key { name: "ca", read: |d, v| d.ca = v.text("the path of a file in PEM", path) },
+    Key { name: "inside", read: |d, v| put(&mut d.inside, v.truth()) },
     Key { name: "maildir", read: |d, v| d.via = v.text("the path of a Maildir", path).map(NextHop::Maildir) },
 ];
 
@@ -66,8 +68,11 @@ pub(super) fn route(value: &mut Value<'_, '_>) -> Option<Route> {
     if draft.tls.is_some() && value.below("maildir").is_some() {
         value.wrong_below(&["tls"], "expected none: a Maildir is reached over no connection");
     }
+    if draft.inside && value.below("smarthost").is_none() {
+        value.wrong_below(&["inside"], "expected it beside smarthost alone: LMTP and Maildirs are inside in any case");
+    }
     let tls = draft.ca.filter(|_| verifies).map(|ca| Outgoing::Verify(Trust::File(ca))).or(draft.tls);
-    Some(Route { name: draft.name, to: draft.to, via: draft.via?, tls })
+    Some(Route { name: draft.name, to: draft.to, via: draft.via?, tls, inside: draft.inside })
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {

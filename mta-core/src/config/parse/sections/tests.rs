@@ -110,3 +110,12 @@ ca = "b.pem"
     assert_eq!(config.tls_to(&config.routes[1].via), &Outgoing::Verify(Trust::File("b.pem".into())));
     assert_eq!(config.tls_to(&NextHop::Nowhere), &Outgoing::Opportunistic);
 }
+
+#[test]
+fn the_files_that_people_start_from_are_sound() {
+    let dev = include_str!("../../../../../config/dev.toml");
+    let config = parse("config/dev.toml", dev, &[]).map_err(|problems| problems.to_string()).expect("a good file");
+    assert_eq!(config.listeners[0].bind, "127.0.0.1:2525".parse().unwrap());
+    assert!(matches!(&config.routes[0].via, NextHop::Maildir(path) if path.starts_with("var")));
+    assert_eq!(config.plugins[0].source, crate::config::model::PluginSource::Builtin("hello".into()));
+}

@@ -47,6 +47,10 @@ pub(super) fn agrees(config: &Config, root: &mut Value<'_, '_>) {
                     is right";
         root.wrong_below(&["verify", "dmarc"], what);
     }
+    if config.arc.is_some() && (!verify.enabled || verify.arc == Use::Off) {
+        let what = "expected verify.enabled and verify.arc = \"report\" beside it: a seal says what verification found";
+        root.wrong_below(&["arc"], what);
+    }
     if verify.lookup > verify.total {
         let most = scalar::shown_duration(verify.total);
         root.wrong_below(&["verify", "lookup"], &format!("expected at most verify.total, which is \"{most}\""));

@@ -139,21 +139,31 @@ impl Deliverer {
         copies::group(going)
     }
 
-    /// What goes out to other servers in the name of senders who are followed leads back here.
+    /// What goes out to other servers in the name of senders who are followed leads back here; so does what is forwarded.
     fn follow(&self, config: &Config, attempt: &Attempt, copies: Vec<Copy>) -> Vec<Copy> {
         let leaves = matches!(attempt.hop.target(), NextHop::Mx(_) | NextHop::Smarthost(_));
         match &config.feedback {
             Some(feedback) if leaves && feedback.follows(attempt.entry.envelope.sender.as_ref()) => {
                 copies::followed(&copies, &attempt.entry, &self.parts.key, &feedback.domain)
             }
+            _ if config.forwards(&attempt.entry, &attempt.hop) => self.rewritten(config, attempt, copies),
             _ => copies,
         }
+    }
+
+    /// What is forwarded goes in our name, and its bounces come here.
+    fn rewritten(&self, config: &Config, attempt: &Attempt, copies: Vec<Copy>) -> Vec<Copy> {
+        let sender = attempt.entry.envelope.sender.as_ref();
+        let path = config
+            .rewrites(sender)
+            .and_then(|srs| self.parts.key.forwarded(sender?, &srs.domain, self.parts.clock.now().wall));
+        copies.into_iter().map(|copy| Copy { reverse_path: path.clone(), ..copy }).collect()
     }
 
     async fn carry(&self, config: &Config, attempt: &Attempt, copy: Copy) -> Carried {
         match attempt.hop.target() {
             NextHop::Mx(_) | NextHop::Smarthost(_) | NextHop::Lmtp(_) => {
-                let rendered = match self.rendered(attempt, &copy).await {
+                let rendered = match self.rendered(config, attempt, &copy).await {
                     Ok(rendered) => rendered,
                     Err(why) => return self.unsigned(attempt, &copy, &why),
                 };
@@ -176,13 +186,18 @@ impl Deliverer {
         }
     }
 
-    /// The copy as it goes to another server, signed where there is a key for it. What stays here is not signed.
-    async fn rendered(&self, attempt: &Attempt, copy: &Copy) -> Result<Rendered, String> {
+    /// The copy as it goes to another server, signed or sealed where there is a key for it. What stays here is not.
+    async fn rendered(&self, config: &Config, attempt: &Attempt, copy: &Copy) -> Result<Rendered, String> {
         let content = content(attempt, copy);
         let mut message = render(&[&attempt.entry.trace], &content, edits(attempt, copy));
         let stays = matches!(attempt.hop.target(), NextHop::Lmtp(_));
         if !stays && self.parts.sign.has_keys() {
-            let outgoing = Outgoing { entry: &attempt.entry, message: &message, is_own_body: copy.body.is_none() };
+            let outgoing = Outgoing {
+                entry: &attempt.entry,
+                message: &message,
+                is_own_body: copy.body.is_none(),
+                is_forwarded: config.forwards(&attempt.entry, &attempt.hop),
+            };
             let signatures = self.parts.sign.sign(outgoing).await?;
             message.head.insert_many(0, signatures);
         }

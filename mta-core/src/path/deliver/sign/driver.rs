@@ -1,11 +1,13 @@
-//! The driver of sign: hashes the body of a copy once a message, and signs with every key that is for it.
+//! The driver of sign: hashes the body of a copy where that was not done when it came, signs what is ours with every key
+//! that is for it, and seals what is forwarded.
 
 use super::fields;
-use super::keyring::Keyring;
-use super::signature::{self, BodyHash};
+use super::keyring::{Keyring, Signing};
+use super::seal::{self, Results};
+use super::signature::{self, Over};
 use crate::base::flow::Answer;
 use crate::base::flow::attempt::{Outgoing, Sign};
-use crate::base::mail::canonical;
+use crate::base::mail::canonical::{self, BodyHash};
 use crate::base::mail::content::Body;
 use crate::base::mail::id::QueueId;
 use crate::base::world::Clock;
@@ -26,7 +28,8 @@ pub struct Signer {
     known: Mutex<Known>,
 }
 
-/// Hashes of messages' own bodies, which never change once they are accepted; the oldest goes first.
+/// Hashes of messages' own bodies that were not hashed when they came: made by a plugin, or here. They never change once
+/// they are accepted; the oldest goes first.
 #[derive(Default)]
 struct Known {
     hashes: HashMap<QueueId, BodyHash>,
@@ -41,40 +44,57 @@ impl Signer {
     }
 
     async fn fields(&self, outgoing: Outgoing<'_>) -> Result<Option<Bytes>, String> {
-        let Outgoing { entry, message, .. } = outgoing;
-        if !entry.is_ours() {
-            return Ok(None);
-        }
-        let Some(domain) = fields::author_domain(&message.head) else { return Ok(None) };
         let keys = self.keys.load_full();
+        if outgoing.entry.is_ours() {
+            self.signatures(&keys, outgoing).await
+        } else if outgoing.is_forwarded {
+            self.seal(&keys, outgoing).await
+        } else {
+            Ok(None)
+        }
+    }
+
+    async fn signatures(&self, keys: &Keyring, outgoing: Outgoing<'_>) -> Result<Option<Bytes>, String> {
+        let Outgoing { entry, message, .. } = outgoing;
+        let Some(domain) = fields::author_domain(&message.head) else { return Ok(None) };
         let mut signing = keys.of(&domain, entry.tenant.as_deref()).peekable();
         if signing.peek().is_none() {
             return Ok(None);
         }
-        let body = self.body_hash(outgoing).await.map_err(|error| format!("its body can't be read: {error}"))?;
+        let body = self.body_hash(outgoing).await?;
         let covered = fields::covered(&message.head);
-        let now = self.clock.now().wall;
-        let mut all = Vec::new();
+        let over = Over { covered: &covered, body: &body, at: self.clock.now().wall };
+        let mut all = String::new();
         for signing in signing {
-            let field = signature::field(signing, &covered, &body, now)
-                .map_err(|why| format!("the key {}._domainkey.{}: {why}", signing.selector, signing.domain))?;
-            all.extend_from_slice(&field);
+            all.push_str(&signature::field(signing, over).map_err(|why| of_key(signing, &why))?);
         }
         Ok(Some(all.into()))
     }
 
-    async fn body_hash(&self, Outgoing { entry, message, is_own_body }: Outgoing<'_>) -> io::Result<BodyHash> {
-        if is_own_body && let Some(known) = self.known().hashes.get(&entry.id) {
-            return Ok(*known);
+    async fn seal(&self, keys: &Keyring, outgoing: Outgoing<'_>) -> Result<Option<Bytes>, String> {
+        let Outgoing { entry, message, .. } = outgoing;
+        let (Some(sealer), Some(results)) = (keys.sealer(), Results::of(&entry.trace)) else { return Ok(None) };
+        let body = self.body_hash(outgoing).await?;
+        let set = seal::fields(sealer, results, &message.head, &body, self.clock.now().wall);
+        set.map(|set| set.map(Bytes::from)).map_err(|why| of_key(sealer, &why))
+    }
+
+    async fn body_hash(&self, outgoing: Outgoing<'_>) -> Result<BodyHash, String> {
+        let Outgoing { entry, message, is_own_body, .. } = outgoing;
+        let known = || entry.body_hash().or_else(|| self.known().hashes.get(&entry.id).copied());
+        if is_own_body && let Some(known) = known() {
+            return Ok(known);
         }
         let hash = match &message.body {
-            Body::Memory(_) => hash_of(&message.body)?,
+            Body::Memory(_) => hash_of(&message.body),
             Body::Stored { .. } => {
                 let body = message.body.clone();
                 // Disks may be slow, and a body large: not on the threads that serve.
-                tokio::task::spawn_blocking(move || hash_of(&body)).await.map_err(io::Error::other)??
+                let hashing = tokio::task::spawn_blocking(move || hash_of(&body)).await;
+                hashing.map_err(io::Error::other).and_then(|hash| hash)
             }
         };
+        let hash = hash.map_err(|error| format!("its body can't be read: {error}"))?;
         if is_own_body {
             self.known().learn(entry.id, hash);
         }
@@ -108,6 +128,10 @@ impl Known {
             self.hashes.remove(&oldest);
         }
     }
+}
+
+fn of_key(signing: &Signing, why: &str) -> String {
+    format!("the key {}._domainkey.{}: {why}", signing.selector, signing.domain)
 }
 
 fn hash_of(body: &Body) -> io::Result<BodyHash> {

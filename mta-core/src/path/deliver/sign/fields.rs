@@ -35,29 +35,44 @@ const SIGNED: [(&str, bool); 23] = [
     ("Feedback-ID", true),
 ];
 
+/// What is set aside for the octets of fields and a signature.
+const OCTETS_USUAL: usize = 2048;
+
 /// What is signed of a header section.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Covered {
     /// The names for `h=`, in the order in which verifiers take the fields: of each name the lowest first (RFC 6376
     /// 5.4.2).
-    pub names: Vec<String>,
+    pub names: Vec<&'static str>,
     /// The fields in that order, in relaxed form.
     pub octets: Vec<u8>,
 }
 
-/// The fields to be covered of the section's pieces.
+/// The fields to be covered of the section's pieces, by the author's side.
 #[must_use]
 pub fn covered(head: &[Bytes]) -> Covered {
+    cover(head, &[])
+}
+
+/// The same by a forwarder: the author's own signatures too. Those of a chain, and what servers say of a message, are not
+/// (RFC 8617 4.1.2).
+#[must_use]
+pub fn covered_by_forwarder(head: &[Bytes]) -> Covered {
+    cover(head, &[("DKIM-Signature", false)])
+}
+
+fn cover(head: &[Bytes], more: &[(&'static str, bool)]) -> Covered {
     let fields: Vec<Field<'_>> = head.iter().flat_map(|piece| header::fields(piece)).collect();
-    let mut covered = Covered::default();
-    let mut taken: Vec<(&[u8], &[u8])> = Vec::new();
-    for (name, one_more) in SIGNED {
+    let mut covered = Covered { names: Vec::with_capacity(SIGNED.len() + fields.len()), octets: Vec::new() };
+    covered.octets.reserve(OCTETS_USUAL);
+    let mut taken: Vec<(&[u8], &[u8])> = Vec::with_capacity(fields.len());
+    for &(name, one_more) in SIGNED.iter().chain(more) {
         for field in fields.iter().rev().filter(|field| field.name.eq_ignore_ascii_case(name)) {
-            covered.names.push(name.to_owned());
+            covered.names.push(name);
             taken.push((field.name.as_bytes(), behind_colon(field)));
         }
         if one_more {
-            covered.names.push(name.to_owned());
+            covered.names.push(name);
         }
     }
     Canonicalization::Relaxed.canonicalize_headers(taken.into_iter(), &mut covered.octets);
@@ -65,7 +80,7 @@ pub fn covered(head: &[Bytes]) -> Covered {
 }
 
 /// The value with its CRLF, as the canonical form wants it.
-fn behind_colon<'a>(field: &Field<'a>) -> &'a [u8] {
+pub(super) fn behind_colon<'a>(field: &Field<'a>) -> &'a [u8] {
     let from = memchr::memchr(b':', field.raw).map_or(field.raw.len(), |colon| colon + 1);
     field.raw.get(from..).unwrap_or_default()
 }

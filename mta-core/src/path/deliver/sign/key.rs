@@ -2,9 +2,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use mail_auth::common::crypto::{Algorithm, DkimKey, Ed25519Key, RsaKey, Sha256, SigningKey as _};
-use mail_auth::common::headers::Writable;
+use ed25519_dalek::pkcs8::DecodePrivateKey as _;
+use ed25519_dalek::{Signer as _, SigningKey as Ed25519Key};
+use mail_auth::common::crypto::{RsaKey, Sha256, SigningKey as _};
 use mail_auth::dkim::generate::DkimKeyPair;
+use sha2::Digest as _;
 use std::fmt::{self, Write};
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -32,9 +34,14 @@ pub enum Kind {
 
 /// A private key that can sign.
 pub struct Key {
-    key: DkimKey,
+    secret: Secret,
     /// What stands behind `p=`.
     public: Vec<u8>,
+}
+
+enum Secret {
+    Rsa(Box<RsaKey<Sha256>>),
+    Ed25519(Box<Ed25519Key>),
 }
 
 impl Key {
@@ -48,8 +55,10 @@ impl Key {
         let rsa = |der| RsaKey::<Sha256>::from_key_der(der).map(Self::rsa);
         match der {
             der @ PrivateKeyDer::Pkcs1(_) => rsa(der).map_err(|error| refused(&error)),
-            PrivateKeyDer::Pkcs8(der) => match Ed25519Key::from_pkcs8_maybe_unchecked_der(der.secret_pkcs8_der()) {
-                Ok(key) => Ok(Self { public: key.public_key(), key: key.into() }),
+            PrivateKeyDer::Pkcs8(der) => match Ed25519Key::from_pkcs8_der(der.secret_pkcs8_der()) {
+                Ok(key) => {
+                    Ok(Self { public: key.verifying_key().to_bytes().into(), secret: Secret::Ed25519(Box::new(key)) })
+                }
                 Err(_) => rsa(PrivateKeyDer::Pkcs8(der)).map_err(|error| refused(&error)),
             },
             _ => Err("expected an RSA or an Ed25519 key, found another: DKIM has no such signatures".to_owned()),
@@ -57,29 +66,36 @@ impl Key {
     }
 
     fn rsa(key: RsaKey<Sha256>) -> Self {
-        Self { public: subject_public_key_info(&key.public_key()), key: key.into() }
+        Self { public: subject_public_key_info(&key.public_key()), secret: Secret::Rsa(Box::new(key)) }
     }
 
     /// Its kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self.key.algorithm() {
-            Algorithm::Ed25519Sha256 => Kind::Ed25519,
-            Algorithm::RsaSha256 | Algorithm::RsaSha1 => Kind::Rsa,
+        match self.secret {
+            Secret::Ed25519(_) => Kind::Ed25519,
+            Secret::Rsa(_) => Kind::Rsa,
         }
     }
 
-    /// As the signature's `a=` names it.
-    pub(super) fn algorithm(&self) -> Algorithm {
-        self.key.algorithm()
+    /// As the signature's `a=` names it (RFC 6376 3.3, RFC 8463 3).
+    pub(super) fn algorithm(&self) -> &'static str {
+        match self.secret {
+            Secret::Ed25519(_) => "ed25519-sha256",
+            Secret::Rsa(_) => "rsa-sha256",
+        }
     }
 
-    /// The signature of what is written.
+    /// The signature of these octets.
     ///
     /// # Errors
     /// What the library said.
-    pub(super) fn sign(&self, what: impl Writable) -> Result<Vec<u8>, String> {
-        self.key.sign(what).map_err(|error| error.to_string())
+    pub(super) fn sign(&self, octets: &[u8]) -> Result<Vec<u8>, String> {
+        match &self.secret {
+            Secret::Rsa(key) => key.sign(octets).map_err(|error| error.to_string()),
+            // RFC 8463 3: the hash is what is signed.
+            Secret::Ed25519(key) => Ok(key.sign(&sha2::Sha256::digest(octets)).to_vec()),
+        }
     }
 
     /// The text of its DNS record (RFC 6376 3.6.1).

@@ -21,24 +21,32 @@ pub struct Signing {
 #[derive(Debug, Default)]
 pub struct Keyring {
     keys: Vec<Signing>,
+    /// What seals mail that is forwarded.
+    sealer: Option<Signing>,
 }
 
 impl Keyring {
-    /// A ring of these keys.
+    /// A ring of these keys, and of one that seals.
     #[must_use]
-    pub fn new(keys: Vec<Signing>) -> Self {
-        Self { keys }
+    pub fn new(keys: Vec<Signing>, sealer: Option<Signing>) -> Self {
+        Self { keys, sealer }
     }
 
     /// Every key.
     pub fn all(&self) -> impl Iterator<Item = &Signing> {
-        self.keys.iter()
+        self.keys.iter().chain(&self.sealer)
     }
 
     /// There is no key.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.is_empty() && self.sealer.is_none()
+    }
+
+    /// The key that seals what strangers sent and we forward.
+    #[must_use]
+    pub fn sealer(&self) -> Option<&Signing> {
+        self.sealer.as_ref()
     }
 
     /// The keys for mail of an author at `domain` (lower case, A-labels) that is the tenant's.

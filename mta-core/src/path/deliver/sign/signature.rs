@@ -1,46 +1,41 @@
-//! The DKIM-Signature field (RFC 6376 3.5).
+//! The DKIM-Signature field (RFC 6376 3.5), and the ARC-Message-Signature that is like it (RFC 8617 4.1.2).
 
 use super::fields::Covered;
 use super::keyring::Signing;
+use super::tagged::Tagged;
+use crate::base::mail::canonical::BodyHash;
 use crate::base::time::UnixMillis;
-use mail_auth::common::headers::{Writable, Writer};
-use mail_auth::dkim::{Canonicalization, Signature};
 
-/// The SHA-256 of a body in relaxed form.
-pub type BodyHash = [u8; 32];
+/// What a signature is made over, besides itself.
+#[derive(Clone, Copy)]
+pub struct Over<'a> {
+    /// The header fields.
+    pub covered: &'a Covered,
+    /// The body in relaxed form.
+    pub body: &'a BodyHash,
+    /// When it is made.
+    pub at: UnixMillis,
+}
 
-/// The field with its CRLF.
+/// The DKIM-Signature field with its CRLF.
 ///
 /// # Errors
 /// What the library said.
-pub fn field(signing: &Signing, covered: &Covered, body: &BodyHash, at: UnixMillis) -> Result<Vec<u8>, String> {
-    let mut signature = Signature {
-        v: 1,
-        a: signing.key.algorithm(),
-        d: (*signing.domain).to_owned(),
-        s: (*signing.selector).to_owned(),
-        bh: body.to_vec(),
-        h: covered.names.clone(),
-        t: at.0 / 1000,
-        ch: Canonicalization::Relaxed,
-        cb: Canonicalization::Relaxed,
-        ..Signature::default()
-    };
-    signature.b = signing.key.sign(Signed { covered, signature: &signature })?;
-    let mut field = Vec::with_capacity(1024);
-    signature.write(&mut field, true);
-    Ok(field)
+pub fn field(signing: &Signing, over: Over<'_>) -> Result<String, String> {
+    signed(Tagged::new("DKIM-Signature").tag("v", "1"), signing, over)
 }
 
-/// What is signed: the fields, then the signature itself without its `b=` (RFC 6376 3.7).
-struct Signed<'a> {
-    covered: &'a Covered,
-    signature: &'a Signature,
+/// A field that begins with these tags, signed over fields and body.
+pub(super) fn signed(begun: Tagged, signing: &Signing, over: Over<'_>) -> Result<String, String> {
+    let field =
+        by(begun, signing, over.at).tag("c", "relaxed/relaxed").names("h", &over.covered.names).octets("bh", over.body);
+    let mut octets = over.covered.octets.clone();
+    field.write_unsigned(&mut octets);
+    Ok(field.signed(&signing.key.sign(&octets)?))
 }
 
-impl Writable for Signed<'_> {
-    fn write(self, writer: &mut impl Writer) {
-        writer.write(&self.covered.octets);
-        self.signature.write(writer, false);
-    }
+/// The same with who signs, and when.
+pub(super) fn by(begun: Tagged, signing: &Signing, at: UnixMillis) -> Tagged {
+    let begun = begun.tag("a", signing.key.algorithm()).tag("d", &signing.domain).tag("s", &signing.selector);
+    begun.number("t", at.0 / 1000)
 }

@@ -42,7 +42,10 @@ pub(super) fn config() -> Config {
 /// Everything to one smart host.
 pub(super) fn routed(to: &str) -> Config {
     let via = NextHop::Smarthost(Endpoint::Address(to.parse().expect("an address and port")));
-    Config { routes: vec![Route { name: None, to: Some(DomainPattern::new("*")), via, tls: None }], ..config() }
+    Config {
+        routes: vec![Route { name: None, to: Some(DomainPattern::new("*")), via, tls: None, inside: false }],
+        ..config()
+    }
 }
 
 /// Messages in a map; new ones go into the queue's inbox.

@@ -28,7 +28,7 @@ fn delivered() -> Outcome {
 fn two_ways() -> Config {
     let mut config = routed("127.0.0.1:1");
     let via = NextHop::Smarthost(Endpoint::Address("127.0.0.1:2".parse().expect("an address and port")));
-    config.routes.push(Route { name: Some("bulk".into()), to: None, via, tls: None });
+    config.routes.push(Route { name: Some("bulk".into()), to: None, via, tls: None, inside: false });
     config
 }
 

@@ -68,6 +68,8 @@ impl Session {
     /// The message gets its name, and a place for its content.
     fn open_content(&mut self) {
         let (now, limits) = (self.now, ContentLimits::of(&self.config));
+        // As far as can be known before its header section is here: what is ours is signed, what is not may be sealed.
+        let will_be_signed = if self.may_relay() { !self.config.dkim.is_empty() } else { self.config.arc.is_some() };
         let Some(transaction) = &mut self.transaction else { return };
         if transaction.collector.is_some() {
             return;
@@ -75,7 +77,8 @@ impl Session {
         let random = u128::from(self.doors.dice.roll()) << 64 | u128::from(self.doors.dice.roll());
         transaction.id = QueueId::new(now.wall, random);
         let charge = Charge::new(self.doors.content_memory.clone());
-        transaction.collector = Some(Collector::new(limits, transaction.announced_bytes, charge));
+        let collector = Collector::new(limits, transaction.announced_bytes, charge);
+        transaction.collector = Some(if will_be_signed { collector.hashing() } else { collector });
         self.timers.start(Timer::Data, now.mono, self.config.limits.data_total);
     }
 

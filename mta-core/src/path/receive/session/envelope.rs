@@ -5,6 +5,7 @@ use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::flow::policy::{Asked, Gate, Hook};
 use crate::base::flow::spool::Room;
+use crate::base::mail::address::Address;
 use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::command::Mail;
@@ -49,6 +50,7 @@ impl Session {
             line_ends: LineEndCheck::default(),
             blob: false,
             replies: 1,
+            body_hash: None,
             arrived: None,
             verified: None,
             receipt: None,
@@ -126,9 +128,15 @@ impl Session {
 
     /// RCPT adds a recipient.
     pub(super) fn rcpt(&mut self, recipient: Recipient) {
-        if let Some(reply) = self.rcpt_refusal(&recipient) {
-            return self.refuse_rcpt(&reply);
-        }
+        let recipient = match self.rcpt_refusal(&recipient) {
+            Err(reply) => return self.refuse_rcpt(&reply),
+            Ok(None) => recipient,
+            // Whom a notification is about is said in the words of the client (RFC 3461 4.2).
+            Ok(Some(address)) => {
+                let orcpt = recipient.orcpt.or_else(|| Some(format!("rfc822;{}", recipient.address).into()));
+                Recipient { address, orcpt, ..recipient }
+            }
+        };
         let Some(transaction) = &mut self.transaction else { return };
         if !transaction.tenant_known {
             let tenant = self.config.tenant_of_recipient(&recipient.address);
@@ -147,25 +155,31 @@ impl Session {
         }
     }
 
-    fn rcpt_refusal(&self, recipient: &Recipient) -> Option<Reply> {
-        let Some(transaction) = &self.transaction else { return Some(replies::MAIL_FIRST) };
+    /// Why the recipient is refused, or whom its address stands for, where it is one that we gave to a forwarded sender.
+    fn rcpt_refusal(&self, recipient: &Recipient) -> Result<Option<Address>, Reply> {
+        let Some(transaction) = &self.transaction else { return Err(replies::MAIL_FIRST) };
         if transaction.chunked {
-            return Some(replies::CHUNKS_BEGUN);
+            return Err(replies::CHUNKS_BEGUN);
         }
         let extended = self.helo.as_ref().is_some_and(|helo| helo.extended);
         if !extended && (recipient.notify.is_some() || recipient.orcpt.is_some()) {
-            return Some(replies::PARAMETERS_NEED_EHLO);
+            return Err(replies::PARAMETERS_NEED_EHLO);
         }
         if transaction.envelope.recipients.len() >= self.config.limits.recipients_per_message_max {
-            return Some(replies::TOO_MANY_RECIPIENTS);
+            return Err(replies::TOO_MANY_RECIPIENTS);
         }
-        let now = self.now.wall;
-        let refused = relay::allows(&self.config, &self.doors.key, self.may_relay(), &recipient.address, now).err()?;
+        let (config, key, to, now) = (&self.config, &self.doors.key, &recipient.address, self.now.wall);
+        let refused = match relay::way_back(config, key, to, now) {
+            Ok(Some(sender)) => return Ok(Some(sender)),
+            Ok(None) => relay::allows(config, key, self.may_relay(), to, now).err(),
+            Err(refused) => Some(refused),
+        };
+        let Some(refused) = refused else { return Ok(None) };
         if refused == Refused::NotOurs {
             let (session, why) = (Some(&*self.id), "its address is none that we made, or too old");
             self.doors.observe.event(Event::FeedbackUntied { session, id: None, why });
         }
-        Some(refused.reply())
+        Err(refused.reply())
     }
 
     /// Whether the client may send anywhere: from where it is, or because of who it is.

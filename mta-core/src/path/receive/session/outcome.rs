@@ -5,7 +5,7 @@ use super::submission;
 use super::{Effect, Session};
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
-use crate::base::flow::entry::{Entry, OURS_TAG, Progress, REQUIRETLS_TAG};
+use crate::base::flow::entry::{Entry, OURS_TAG, OUTSIDE_TAG, Progress, REQUIRETLS_TAG};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::policy::{DataVerdict, Disposition, Hook, Submission};
 use crate::base::mail::address::Address;
@@ -31,16 +31,18 @@ impl Session {
         if last && self.listener.kind == Kind::Lmtp {
             transaction.replies = transaction.envelope.recipients.len();
         }
-        match transaction.collector.as_mut().map(Collector::finish) {
+        let finished = transaction.collector.as_mut().map(|collector| (collector.finish(), collector.body_hash()));
+        match finished {
             None => {}
-            Some(Err(refusal)) => self.refuse_message(&reply_of(&refusal), None),
-            Some(Ok(Collected::Memory(whole, head_bytes))) => {
+            Some((Err(refusal), _)) => self.refuse_message(&reply_of(&refusal), None),
+            Some((Ok(Collected::Memory(whole, head_bytes)), body_hash)) => {
                 let body = Body::Memory(whole.slice(head_bytes..));
                 let content = Content { head: whole.slice(..head_bytes), body };
-                transaction.arrived = Some(Arrived { content, form: Form::Memory(whole) });
+                transaction.arrived = Some(Arrived { content, form: Form::Memory(whole), body_hash });
                 self.decide();
             }
-            Some(Ok(Collected::Spilled { head, rest })) => {
+            Some((Ok(Collected::Spilled { head, rest }), body_hash)) => {
+                transaction.body_hash = body_hash;
                 if !std::mem::replace(&mut transaction.blob, true) {
                     self.effects.push_back(Effect::OpenBlob(transaction.id));
                 }
@@ -75,7 +77,8 @@ impl Session {
         self.state = State::Command;
         match (finished, &mut self.transaction) {
             (Ok(content), Some(transaction)) => {
-                transaction.arrived = Some(Arrived { content, form: Form::Blob });
+                let body_hash = transaction.body_hash.take();
+                transaction.arrived = Some(Arrived { content, form: Form::Blob, body_hash });
                 self.decide();
             }
             (Err(fault), _) => self.refuse_message(&replies::of_fault(&fault), None),
@@ -138,6 +141,7 @@ impl Session {
             arrived.content.head = header::with_empty_line(&arrived.content.head);
             arrived.content.body = body.body();
             arrived.form = Form::Composed;
+            arrived.body_hash = None;
         }
         let plugin = plugin.unwrap_or_else(|| "policy".into());
         match disposition {
@@ -193,10 +197,11 @@ impl Session {
     /// Hands the message to the spool; nothing is answered before it is durable.
     fn offer(&mut self, mut edits: Edits, mut tags: Vec<(Box<str>, Box<str>)>, held: Option<(Arc<str>, Box<str>)>) {
         let held = held.or_else(|| self.held_by_verification());
+        let may_relay = self.may_relay();
         // Only signatures depend on it so far.
-        let is_ours = !self.config.dkim.is_empty() && self.may_relay();
+        let is_ours = !self.config.dkim.is_empty() && may_relay;
         let (Some(transaction), Some(helo)) = (&mut self.transaction, &self.helo) else { return };
-        let Some(Arrived { content, form }) = transaction.arrived.take() else { return };
+        let Some(Arrived { content, form, body_hash }) = transaction.arrived.take() else { return };
         let at = self.now.wall;
         if self.user.is_some() {
             submission::complete(&content.head, &mut edits, transaction.id, &self.config.hostname, at);
@@ -214,13 +219,12 @@ impl Session {
             envelope: &transaction.envelope,
             at,
         };
-        if is_ours {
-            tags.push((OURS_TAG.into(), Box::default()));
-        }
         // RFC 8689 4.1.
-        if transaction.requires_tls {
-            tags.push((REQUIRETLS_TAG.into(), Box::default()));
-        }
+        tags.extend(own_tags([
+            (OURS_TAG, is_ours),
+            (OUTSIDE_TAG, !may_relay),
+            (REQUIRETLS_TAG, transaction.requires_tls),
+        ]));
         // Our results stand above the field of the hop that they are about (RFC 8601 5).
         let trace = match transaction.verified.take() {
             Some(verified) => [verified.field, trace.field()].concat().into(),
@@ -239,7 +243,7 @@ impl Session {
             bytes: content.size_bytes(),
             held,
         });
-        let entry = Entry {
+        let mut entry = Entry {
             id: transaction.id,
             accepted: at,
             envelope,
@@ -252,6 +256,7 @@ impl Session {
             progress: vec![progress; count],
             placements: Vec::new(),
         };
+        body_hash.iter().for_each(|hash| entry.keep_body_hash(hash));
         let content = match form {
             Form::Memory(whole) => OfferedContent::Memory(whole),
             Form::Blob => OfferedContent::Blob(content),
@@ -341,6 +346,11 @@ impl Session {
     pub(super) fn state_is_waiting_for(&self, answer: Answer) -> bool {
         matches!(self.state, State::Waiting(waiting) if waiting == answer)
     }
+}
+
+/// What the server itself says of a message: the names of what is so.
+fn own_tags(said: [(&str, bool); 3]) -> impl Iterator<Item = (Box<str>, Box<str>)> {
+    said.into_iter().filter(|(_, is_so)| *is_so).map(|(name, _)| (name.into(), Box::default()))
 }
 
 /// As logs show it: nothing for the null sender.

@@ -2,6 +2,7 @@
 //! closed table.
 
 use crate::base::flow::policy::verify::Verified;
+use crate::base::mail::canonical::BodyHash;
 use crate::base::mail::content::Content;
 use crate::base::mail::envelope::{Envelope, Recipient};
 use crate::base::mail::id::QueueId;
@@ -126,6 +127,8 @@ pub(super) struct Transaction {
     pub(super) blob: bool,
     /// How many replies its end will have: one, but for LMTP (RFC 2033 4.2).
     pub(super) replies: usize,
+    /// The hash of a body that goes to the disk, until it is there.
+    pub(super) body_hash: Option<BodyHash>,
     /// The whole content, while it is decided on.
     pub(super) arrived: Option<Arrived>,
     /// What was found out about it, where it comes from outside.
@@ -138,6 +141,8 @@ pub(super) struct Transaction {
 pub(super) struct Arrived {
     pub(super) content: Content,
     pub(super) form: Form,
+    /// Of the body in relaxed form, where somebody will sign it.
+    pub(super) body_hash: Option<BodyHash>,
 }
 
 /// How the content that arrived is offered to the spool.

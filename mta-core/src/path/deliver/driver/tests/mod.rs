@@ -1,5 +1,7 @@
 //! Attempts through a world in memory: which connections are made, what goes over them, and what is reported.
 
+mod forward;
+
 use super::fakes::{World, address};
 use super::*;
 use crate::base::flow::attempt::Endpoint;
