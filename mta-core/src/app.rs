@@ -212,7 +212,7 @@ impl Server {
         beside.spawn(Arc::clone(&shelf).watch(Arc::clone(&world.observe)));
         let keyring = open_keyring(&config, &world, &mut beside)?;
         let (users, secrets) = (shelf.users(), shelf.secrets());
-        let promised = Promised { kept: open_journal(&config, POLICIES)?, results: Arc::<Reporter>::clone(&reporter) };
+        let domains = Promised { kept: open_journal(&config, POLICIES)?, results: Arc::<Reporter>::clone(&reporter) };
         let control = ControlSocket::bind(&socket_path(&config.data_dir)).map_err(|error| error.to_string())?;
         let (ports, public) = (bind(&config, &*world.net)?, bind_public(&config, &*world.net)?);
         let acme = bind_acme(&config, &*world.net)?;
@@ -234,7 +234,7 @@ impl Server {
         issue_certificates(acme, &config, &world, &mut beside);
         out_by(&spool, &host, &reporter, &config);
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
-        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, promised).await?;
+        let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, domains).await?;
         run_beside(&host, &deliver, &reporter, &mut beside);
 
         let (stop_queue, stopped) = watch::channel(false);

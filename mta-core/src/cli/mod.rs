@@ -7,7 +7,6 @@ pub(crate) mod key;
 pub(crate) mod plugin;
 pub(crate) mod queue;
 pub(crate) mod report;
-pub(crate) mod show;
 pub(crate) mod suppression;
 pub(crate) mod tls;
 pub(crate) mod user;

@@ -1,11 +1,13 @@
 //! `queue`, `status` and `metrics`: questions to the running server.
 
+mod show;
+
 use super::config_args::ConfigArgs;
-use super::show::{message_text, row_text, status_text};
 use super::{QueueCommand, print_to, say};
 use mta_core::edge::control::client::Client;
 use mta_core::edge::control::{Request, Response, socket_path};
 use serde::Serialize;
+use show::{message_text, row_text, status_text};
 use std::io::{self, BufWriter};
 
 /// Asks and prints.
