@@ -13,6 +13,7 @@ use crate::base::flow::operator::reports::ReportKind;
 use crate::base::mail::address::Address;
 use crate::base::mail::id::QueueId;
 use crate::base::world::http::{HttpHost, HttpRequest, Origin};
+use crate::base::world::tls::Trust;
 use crate::sandbox::capability::http::HttpGrants;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -211,6 +212,7 @@ impl Reporter {
             fields: vec![("Content-Type".to_owned(), file.media_type.to_owned())],
             body: Bytes::from(file.octets.clone()),
             answer_bytes_max: ANSWER_BYTES_MAX,
+            trust: Trust::System,
         };
         let answer = self.parts.http.fetch(request).await.map_err(|fault| fault.to_string())?;
         if (200..300).contains(&answer.status) { Ok(()) } else { Err(format!("it answered {}", answer.status)) }
