@@ -117,7 +117,8 @@ fn other_domains_are_told_of_their_tls_rfc8460_3_and_5() {
     client.hello();
     let id = client.mail("a@from.example", &["b@sts.test"], b"Subject: x\r\n\r\nhello\r\n").queue_id();
     let delivered = server.event("delivered", |event| event["id"] == id.as_str());
-    assert_eq!(delivered["remote"], format!("mx.sts.test ({RECEIVER})"), "{delivered}");
+    let remote = format!("mx.sts.test[{RECEIVER}]:{port}");
+    assert_eq!(delivered["remote"], remote.as_str(), "{delivered}");
 
     let listed = told(&server, &["list"]);
     assert!(listed.contains("tls sts.test  2 results"), "{listed}");
