@@ -38,7 +38,7 @@ class Zone(dnslib.server.BaseResolver):
 
     def resolve(self, request, handler):
         reply = request.reply()
-        name, kind = str(request.q.qname).rstrip(".").lower(), dnslib.QTYPE[request.q.qtype]
+        name, kind = b".".join(request.q.qname.label).decode("latin-1").lower(), dnslib.QTYPE[request.q.qtype]
         for _ in range(8):
             found = self.records.get(name)
             if found is None:
