@@ -73,7 +73,7 @@ enum Able {
 
 /// Keys to believe, as name servers and their tools write them: a DNSKEY record a line, with a TTL and a class or without.
 fn read(path: &Path) -> Result<TrustAnchors, String> {
-    let told = |why: String| format!("{}: {why}", path.display());
+    let told = |why: String| format!("delivery.dns_trust_anchor: {}: {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|fault| told(fault.to_string()))?;
     let records = anchors(&text);
     if records.is_empty() {
