@@ -124,6 +124,7 @@ fn message(body: BodyType) -> Message {
         tenant: None,
         tags: Vec::new(),
         progress: RECIPIENTS.map(|_| Progress::fresh(UnixMillis(0))).to_vec(),
+        placements: Vec::new(),
     };
     let content = Content { head: Bytes::from_static(HEAD), body: Body::Memory(Bytes::from_static(BODY)) };
     let rendered = render(&[&entry.trace], &content, [].iter());
