@@ -6,6 +6,7 @@
 pub mod client;
 pub mod dns;
 pub mod guest;
+pub mod keys;
 pub mod mail;
 pub mod metrics;
 pub mod peers;

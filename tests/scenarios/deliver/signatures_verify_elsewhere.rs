@@ -1,5 +1,6 @@
 //! What goes out is signed (RFC 6376, RFC 8463), and dkimpy, which is not ours, verifies it.
 
+use mailwright_tests::keys::signing_key;
 use mailwright_tests::mail::{Mark, message};
 use mailwright_tests::peers::{lossy, program, run};
 use mailwright_tests::program::{Mailwright, binary};
@@ -22,19 +23,9 @@ count = message.lower().count(b"dkim-signature:")
 print(*[dkim.DKIM(message).verify(idx=i, dnsfunc=lambda name, timeout=5: zone.get(name)) for i in range(count)])
 "#;
 
-/// Makes a key with the program itself; its table for the configuration, and its line for the zone.
+/// A key of the author's domain; its table for the configuration, and its line for the zone.
 fn key(folder: &Path, selector: &str, kind: &str) -> (String, String) {
-    let mut command = Command::new(binary());
-    command.args(["dkim", "generate", "--domain", "from.example", "--selector", selector, "--kind", kind]);
-    let made = run({
-        command.current_dir(folder);
-        command
-    });
-    assert!(made.status.success(), "{}", lossy(&made.stderr));
-    let said = lossy(&made.stdout);
-    let zone = said.lines().find(|line| line.contains(" IN TXT ")).expect("a line for the zone").to_owned();
-    let table = &said[said.find("[[dkim]]").expect("a table for the configuration")..];
-    (table.replace("key = \"", &format!("key = \"{}/", folder.display())), zone)
+    signing_key(folder, "from.example", selector, kind)
 }
 
 fn verified(folder: &Path, zone: &str, message: &[u8]) -> String {

@@ -2,9 +2,10 @@
 //! does dkimpy, which is not ours.
 
 use mailwright_tests::dns::{NameServer, Zones};
+use mailwright_tests::keys::signing_key;
 use mailwright_tests::mail::{Mark, message};
 use mailwright_tests::peers::{lossy, run};
-use mailwright_tests::program::{Mailwright, binary};
+use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::Sink;
 use std::fs;
@@ -24,17 +25,10 @@ cv, results, comment = dkim.ARC(message).verify(dnsfunc=lambda name, timeout=5: 
 print(cv.decode(), len(results), comment)
 "#;
 
-/// Makes a key with the program itself: the table for what seals, and the line for the zone.
+/// A key of the program's own making: the table for what seals, and the line for the zone.
 fn sealer(folder: &Path, domain: &str, kind: &str) -> (String, String) {
-    let mut command = Command::new(binary());
-    command.args(["dkim", "generate", "--domain", domain, "--selector", "arc", "--kind", kind]);
-    command.current_dir(folder);
-    let made = run(command);
-    assert!(made.status.success(), "{}", lossy(&made.stderr));
-    let said = lossy(&made.stdout);
-    let zone = said.lines().find(|line| line.contains(" IN TXT ")).expect("a line for the zone").to_owned();
-    let table = said[said.find("[[dkim]]").expect("a table")..].replace("[[dkim]]", "[arc]");
-    (table.replace("key = \"", &format!("key = \"{}/", folder.display())), zone)
+    let (table, zone) = signing_key(folder, domain, "arc", kind);
+    (table.replace("[[dkim]]", "[arc]"), zone)
 }
 
 /// The lines of the zones for our own name server.

@@ -2,8 +2,9 @@
 //! sees it and sends it at once, and it is read by others' programs.
 
 use mailwright_tests::dns::Zones;
+use mailwright_tests::keys::signing_key;
 use mailwright_tests::peers::{lossy, program, run};
-use mailwright_tests::program::{Mailwright, binary};
+use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::Sink;
 use std::fs;
@@ -38,18 +39,6 @@ fn read(folder: &Path, message: &[u8]) -> Vec<String> {
     lossy(&output.stdout).lines().map(ToOwned::to_owned).collect()
 }
 
-/// A key of ours, as the program makes it.
-fn key(folder: &Path) -> String {
-    let mut command = Command::new(binary());
-    command.args(["dkim", "generate", "--domain", "example.test", "--selector", "r", "--kind", "ed25519"]);
-    command.current_dir(folder);
-    let made = run(command);
-    assert!(made.status.success(), "{}", lossy(&made.stderr));
-    let said = lossy(&made.stdout);
-    let table = &said[said.find("[[dkim]]").expect("a table for the configuration")..];
-    table.replace("key = \"", &format!("key = \"{}/", folder.display()))
-}
-
 fn send(server: &Mailwright, from: &str, message: &str) {
     let mut client = server.client();
     client.hello();
@@ -74,7 +63,7 @@ fn other_domains_are_told_of_their_mail_rfc9990_3() {
         .smarthost("*", sink.address())
         .set("report", "address = \"dmarc@example.test\"")
         .set("report", "organization = \"Here & There\"")
-        .table(&key(folder.path()));
+        .table(&signing_key(folder.path(), "example.test", "r", "ed25519").0);
     let mut server = Mailwright::start(&setup);
     send(&server, "ann@author.test", SIGNED);
     send(&server, "ann@author.test", SIGNED);

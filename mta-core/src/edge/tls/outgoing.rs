@@ -18,7 +18,8 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    WantsVerifier,
 };
 
 /// How we speak TLS as a client.
@@ -50,7 +51,7 @@ impl Outgoing {
     fn config(&self, trust: &Trust) -> Result<Arc<ClientConfig>, String> {
         match trust {
             Trust::Anyone => self.anyone.get_or_init(lenient).clone(),
-            Trust::System => self.system.get_or_init(of_the_system).clone(),
+            Trust::System => self.system.get_or_init(|| roots_of_the_system().and_then(strict)).clone(),
             Trust::File(path) => {
                 self.files.get(path).cloned().ok_or_else(|| format!("{} was not read", path.display()))
             }
@@ -103,10 +104,8 @@ fn kind_of(error: &io::Error, trust: &Trust) -> TlsFailure {
 /// Believes what a host's zone says. It is made for each connection, and resumes nothing.
 fn known_by(dane: &Arc<Dane>) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    let verifier = Arc::new(KnownHost::new(Arc::clone(dane), provider));
-    let mut config = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    let verifier = Arc::new(KnownHost::new(Arc::clone(dane), Arc::clone(&provider)));
+    let mut config = settings(provider)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
@@ -120,25 +119,33 @@ pub(in crate::edge) fn roots(path: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-fn strict(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
-}
-
-fn of_the_system() -> Result<Arc<ClientConfig>, String> {
+/// The roots of the system.
+pub(in crate::edge) fn roots_of_the_system() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     // One that can't be read is as good as absent.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() { Err("the system has no root certificates".to_owned()) } else { strict(roots) }
+    if roots.is_empty() { Err("the system has no root certificates".to_owned()) } else { Ok(roots) }
+}
+
+/// Believes whom these roots know.
+pub(in crate::edge) fn known_to(roots: RootCertStore) -> Result<ClientConfig, String> {
+    Ok(settings(Arc::new(default_provider()))?.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// What each client side begins with.
+fn settings(provider: Arc<CryptoProvider>) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, String> {
+    let builder = ClientConfig::builder_with_provider(provider);
+    builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())
+}
+
+fn strict(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
+    known_to(roots).map(Arc::new)
 }
 
 fn lenient() -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    let verifier = Arc::new(AnyHost(provider));
-    Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
+    let verifier = Arc::new(AnyHost(Arc::clone(&provider)));
+    Ok(Arc::new(settings(provider)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
 }
 
 /// Believes every certificate, but not that a host has the key of one without showing it. Mail would be sent in clear

@@ -5,7 +5,7 @@ use crate::base::world::http::{HttpAnswer, HttpClient, HttpFault, HttpHost, Http
 use crate::base::world::net::{Net, Socket};
 use crate::base::world::tls::Trust;
 use crate::edge::supplies::file::{Version, version_of};
-use crate::edge::tls::outgoing::roots;
+use crate::edge::tls::outgoing::{known_to, roots, roots_of_the_system};
 use futures_util::future::{Either, select};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -22,7 +22,6 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -83,13 +82,7 @@ impl HyperClient {
     }
 
     fn of_the_system(&self) -> Result<Arc<ClientConfig>, String> {
-        let config = self.tls.get_or_init(|| {
-            let mut roots = RootCertStore::empty();
-            // One that can't be read is as good as absent.
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() { Err("the system has no root certificates".to_owned()) } else { client_config(roots) }
-        });
-        config.clone()
+        self.tls.get_or_init(|| roots_of_the_system().and_then(client_config)).clone()
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpAnswer, HttpFault> {
@@ -128,9 +121,7 @@ impl HttpClient for HyperClient {
 }
 
 fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    let mut config = known_to(roots)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
