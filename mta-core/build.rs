@@ -14,19 +14,24 @@ use std::process::Command;
 use std::{env, fs};
 use wit_component::ComponentEncoder;
 
-/// Guests that the program carries: the package, and the name behind `builtin:`.
-const BUILTINS: [(&str, &str); 1] = [("plugin-hello", "hello")];
+/// Guests that the program carries, by the name behind `builtin:`. Each is the package `plugin-NAME` in `plugins/NAME`.
+const BUILTINS: &[&str] = &[
+    "hello", //
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    for watched in ["plugins/hello", "plugin-sdk/src", "plugin-sdk/wit", "plugin-sdk/macros/src", "Cargo.lock"] {
+    for watched in ["plugin-sdk/src", "plugin-sdk/wit", "plugin-sdk/macros/src", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
     for watched in
         ["Cargo.toml", "plugin-sdk/Cargo.toml", "plugin-sdk/macros/Cargo.toml", "mta-core/src/cli/plugin/guest.rs"]
     {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    for name in BUILTINS {
+        println!("cargo::rerun-if-changed={}", root.join("plugins").join(name).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
 
@@ -35,11 +40,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("cargo::error={words}");
         std::process::exit(1);
     }
-    for (package, name) in BUILTINS {
-        let module = target_dir.join(TARGET).join("release").join(format!("{}.wasm", package.replace('-', "_")));
+    let mut list = "&[\n".to_owned();
+    for name in BUILTINS {
+        let module = target_dir.join(TARGET).join("release").join(format!("plugin_{}.wasm", name.replace('-', "_")));
         let component = ComponentEncoder::default().module(&fs::read(module)?)?.validate(true).encode()?;
-        fs::write(out.join(format!("{name}.wasm")), component)?;
+        let file = out.join(format!("{name}.wasm"));
+        fs::write(&file, component)?;
+        writeln!(list, "    ({name:?}, include_bytes!({file:?})),")?;
     }
+    fs::write(out.join("builtins.rs"), list + "]\n")?;
     embed_sdk(&root.join("plugin-sdk").canonicalize()?, &out.join("sdk.rs"))
 }
 
@@ -66,8 +75,8 @@ fn build_guests(root: &Path, target_dir: &Path) -> Result<(), String> {
     cargo.current_dir(root).args(["build", "--release", "--target", TARGET, "--target-dir"]).arg(target_dir);
     // What is locked is what is built; the outer cargo has fetched it, so a build without a network works too.
     cargo.args(["--locked", "--quiet"]);
-    for (package, _) in BUILTINS {
-        cargo.args(["--package", package]);
+    for name in BUILTINS {
+        cargo.args(["--package", &format!("plugin-{name}")]);
     }
     clean(&mut cargo);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", guest::encoded_flags());
