@@ -32,6 +32,13 @@ pub(crate) enum PluginCommand {
         /// Make a component of this core module, instead of a crate.
         #[arg(long, value_name = "FILE", conflicts_with = "folder")]
         module: Option<PathBuf>,
+        /// Memory for the stack, in KiB. All memory is cleared after each message, so that less is faster; a call that needs
+        /// more stack is ended.
+        #[arg(long, value_name = "KIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..=1024))]
+        stack: u32,
+        /// Memory for the heap from the start, in KiB. One that has to grow for a message has its instance made anew.
+        #[arg(long, value_name = "KIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=15_360))]
+        heap: u32,
         /// Where NAME.wasm is written; the crate's folder, or the module's own place, if not said.
         #[arg(long, value_name = "FOLDER")]
         release_dir: Option<PathBuf>,
