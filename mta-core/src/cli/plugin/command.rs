@@ -43,6 +43,17 @@ pub(crate) enum PluginCommand {
         #[arg(long, value_name = "FOLDER")]
         release_dir: Option<PathBuf>,
     },
+    /// List the plugins that this program carries; or write one as a file, as any other component.
+    #[command(after_help = "Examples:\n  mailwright plugin builtin\n  \
+        mailwright plugin builtin filter --out filter.wasm")]
+    Builtin {
+        /// Which one, without `builtin:`.
+        #[arg(requires = "out")]
+        name: Option<String>,
+        /// The file to write it to; it must not be there.
+        #[arg(long, value_name = "FILE", requires = "name")]
+        out: Option<PathBuf>,
+    },
     /// Write the contract into a folder with a world of your own (WIT), for the tools of other languages.
     ///
     /// It goes into FOLDER/deps/mailwright-plugin.

@@ -1,6 +1,7 @@
 //! `plugin`: for those who write plugins and those who run them.
 
 mod build;
+mod builtin;
 pub(crate) mod command;
 mod guest;
 mod inspect;
@@ -21,6 +22,8 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
         PluginCommand::Build { module: Some(module), release_dir, .. } => {
             build::module(&module, release_dir.as_deref())
         }
+        PluginCommand::Builtin { name: Some(name), out: Some(out) } => builtin::write(&name, &out),
+        PluginCommand::Builtin { .. } => builtin::list(),
         PluginCommand::Build { folder, release_dir, stack, heap, .. } => {
             let room = Room { stack_bytes: stack * 1024, heap_bytes: heap * 1024 };
             build::run(&folder, room, release_dir.as_deref())
