@@ -293,7 +293,9 @@ impl Policy for TestPolicy {
             Hook::Helo => self.helo.lock().expect("no panic").is_some(),
             Hook::Mail => self.mail.lock().expect("no panic").is_some(),
             Hook::Auth => self.auth.lock().expect("no panic").is_some(),
-            Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback | Hook::Http | Hook::Tick => false,
+            Hook::Password | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback | Hook::Http | Hook::Tick => {
+                false
+            }
             Hook::Disconnect => true,
         }
     }
