@@ -193,7 +193,7 @@ impl<'a> Transport<'a> {
             // It was over before there was to be TLS.
             _ => return,
         };
-        self.parts.tell_tried(&self.promise, demand, target, outcome);
+        self.parts.tell_tried(&self.promise, demand, (target, connection.local), outcome);
     }
 
     /// A session that exchanged greetings, however that ended.
