@@ -133,7 +133,8 @@ impl<'a> Transport<'a> {
     async fn connect(&mut self) -> Option<Connection> {
         loop {
             let next = self.way.next().await;
-            self.way.take_refusals().into_iter().for_each(|refusal| self.note_failure(refusal));
+            let refusals = self.way.take_refusals();
+            refusals.into_iter().for_each(|(by, refusal)| self.note_failure(self.requirement.refused(by, refusal)));
             match next {
                 Ok(Some(target)) => {
                     if let Some(connection) = self.open(&target).await {
