@@ -149,6 +149,9 @@ fn secrets_are_there(config: &Config, root: &mut Value<'_, '_>) {
     if let Some((_, secret)) = config.auth.ldap.as_ref().and_then(|ldap| ldap.bind.as_ref()) {
         named.push((&["auth", "ldap", "bind_secret"], secret));
     }
+    if let Some(external) = config.acme.as_ref().and_then(|acme| acme.external.as_ref()) {
+        named.push((&["acme", "external_key_secret"], &external.secret));
+    }
     for (path, name) in named {
         let known = config.secrets.iter().map(|secret| &*secret.name);
         if !known.clone().any(|known| known == name) {
