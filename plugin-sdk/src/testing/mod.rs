@@ -6,7 +6,7 @@ use crate::bindings::mailwright::plugin::{delivery, kv, message, session};
 use crate::log::Level;
 use crate::session::Note;
 use crate::suppression::Reason;
-use crate::{Address, Feedback, FeedbackKind, Priority};
+use crate::{Address, Credentials, Feedback, FeedbackKind, Priority};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -122,6 +122,12 @@ pub fn auth_result(method: &str, outcome: &str, domain: &str) -> message::AuthRe
         domain: Some(domain.to_owned()),
         detail: String::new(),
     }
+}
+
+/// A name and a password as `on_password` is asked about them, that came by PLAIN.
+#[must_use]
+pub fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials { mechanism: "PLAIN".to_owned(), user: user.to_owned(), password: password.to_owned() }
 }
 
 /// A recipient on its way out as most tests want it: just queued, before its first attempt.

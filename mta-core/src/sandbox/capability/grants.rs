@@ -9,7 +9,7 @@ use super::supplies::{Secret, Supplies};
 use super::tables::TableSlot;
 use crate::base::flow::policy::Hook;
 use crate::base::world::http::Origin;
-use crate::config::model::{EditGrant, Mode, Plugin};
+use crate::config::model::{EditGrant, Mode, PASSWORDS, Plugin};
 use crate::config::parse::network;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 14] = [
+pub(crate) const OFFERED: [(&str, &str); 15] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -41,7 +41,12 @@ pub(crate) const OFFERED: [(&str, &str); 14] = [
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
     ("submit", "submit"),
+    // Of what it exports: it is handed passwords, and asks for nothing.
+    (ON_PASSWORD, PASSWORDS),
 ];
+
+/// The hook that is shown passwords.
+const ON_PASSWORD: &str = "on-password";
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
@@ -61,6 +66,8 @@ pub(crate) struct Grants {
     pub(crate) dns: bool,
     /// It may send mail of its own.
     submit: bool,
+    /// It may be shown passwords.
+    pub(crate) passwords: bool,
     /// Its buckets by name.
     buckets: Vec<(BucketName, Arc<Bucket>)>,
     kv: Arc<Kv>,
@@ -97,6 +104,7 @@ impl Grants {
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
                 ("submit", _) => grants.submit = true,
+                (PASSWORDS, _) => grants.passwords = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     let name = BucketName { plugin: space(plugin), tenant: None, bucket: bucket.into() };
                     grants.buckets.push((name.clone(), kv.bucket(name)));
@@ -253,9 +261,19 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
 /// Checks one export of a component; the interface's name if it is a hook or the life cycle.
 ///
 /// # Errors
-/// A name of our package that is no hook: a misspelt one would be silently absent.
-pub(crate) fn check_export<'a>(plugin: &Plugin, export: &'a str) -> Result<Option<&'a str>, LoadError> {
+/// A name of our package that is no hook: a misspelt one would be silently absent. A hook that is not granted.
+pub(crate) fn check_export<'a>(
+    plugin: &Plugin,
+    grants: &Grants,
+    export: &'a str,
+) -> Result<Option<&'a str>, LoadError> {
     let Some(name) = ours(plugin, export)? else { return Ok(None) };
+    if name == ON_PASSWORD && !grants.passwords {
+        let problem = format!("it exports {export}, to be shown the passwords of users, which is not granted");
+        let remedy =
+            format!("if you trust it with them, add \"{PASSWORDS}\" to its `allow` and name it in `auth.plugin`");
+        return Err(error(plugin, problem, remedy));
+    }
     if name == LIFECYCLE || hook(name).is_some() {
         return Ok(Some(name));
     }

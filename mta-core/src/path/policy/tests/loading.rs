@@ -40,7 +40,7 @@ async fn a_misspelt_export_is_not_silently_absent() {
     let contract = contract.replace("on-data", "on-dta");
     let words = refused(plugin("p"), guest_of(&contract, &[], &[("on-dta", NEXT)])).await;
     assert!(words.contains("it exports mailwright:plugin/on-dta@0.1.0, which is no hook"), "{words}");
-    let known = "known are lifecycle, on-connect, on-helo, on-auth, on-mail, on-rcpt, on-data, on-route, on-pre-send, on-outcome, on-feedback, on-http, on-tick, on-disconnect";
+    let known = "known are lifecycle, on-connect, on-helo, on-auth, on-password, on-mail, on-rcpt, on-data, on-route, on-pre-send, on-outcome, on-feedback, on-http, on-tick, on-disconnect";
     assert!(words.contains(known), "{words}");
 }
 
