@@ -16,6 +16,8 @@ const BLOCK_BYTES_MIN: usize = 16;
 const CLASSES: usize = 28;
 /// Memory grows by whole multiples of this, where its pages are smaller.
 const GROWTH_BYTES: usize = 16 * 1024;
+/// What hooks find free behind what `configure` made: an instance that has to grow in a hook is dropped.
+const ROOM_BYTES: usize = 4 * 1024;
 
 unsafe extern "C" {
     /// Placed by the linker: data and stack end here.
@@ -64,6 +66,17 @@ impl Heap {
 
 fn page_bytes() -> usize {
     (&raw const __wasm_first_page_end) as usize
+}
+
+/// Makes sure of the memory that hooks will want, while growing costs nothing yet: the image of the plugin is not taken.
+pub(crate) fn leave_room() {
+    // SAFETY: one thread, and nothing else holds this reference during the call.
+    let heap = unsafe { &mut *BLOCKS.0.get() };
+    let room = heap.cut(ROOM_BYTES, BLOCK_BYTES_MIN);
+    if !room.is_null() {
+        // It is not handed out: blocks of any size are cut from there.
+        heap.next = room.expose_provenance();
+    }
 }
 
 fn block_bytes(layout: Layout) -> usize {

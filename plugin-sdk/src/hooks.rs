@@ -134,6 +134,12 @@ pub const fn configured_with<C: crate::config::Setting, R>(_configure: fn(C) -> 
 /// Has the compiler check `self_test`.
 pub const fn self_tested<P>(_test: fn(&mut P) -> Result<(), String>) {}
 
+/// Ends `configure`: hooks find enough memory there.
+pub fn settle() {
+    #[cfg(target_arch = "wasm32")]
+    crate::alloc::leave_room();
+}
+
 /// The fault of a hook that is called while the plugin is not configured.
 #[must_use]
 pub fn not_configured() -> Fault {
