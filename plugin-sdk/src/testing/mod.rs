@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 pub(crate) mod backend;
+pub(crate) mod clock;
 mod network;
 mod supplies;
 
@@ -53,6 +54,8 @@ pub struct Scene {
     pub random: u64,
     /// The clock.
     pub now_ms: u64,
+    /// Time zones by name, with how far each is before UTC, in seconds; UTC is there without.
+    pub zones: BTreeMap<String, i32>,
     /// Log lines written.
     pub log: Vec<(Level, String)>,
     /// What was counted, in its order.
