@@ -16,7 +16,7 @@ use wit_component::ComponentEncoder;
 
 /// Guests that the program carries, by the name behind `builtin:`. Each is the package `plugin-NAME` in `plugins/NAME`.
 const BUILTINS: &[&str] = &[
-    "hello", //
+    "hello", "filter", //
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

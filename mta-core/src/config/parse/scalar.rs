@@ -261,7 +261,9 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
             let what = thing(name);
             label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
-        ("kv" | "secrets" | "hmac" | "tables", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
+        // A plugin that can look things up in tables, and is to have none.
+        ("tables", None) => Ok(text.into()),
+        ("kv" | "secrets" | "hmac", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
         ("suppression", Some(scope)) => label(scope.strip_suffix(":read").unwrap_or(scope))
             .map(|_| text.into())
             .map_err(|_| "a scope's name is letters, digits, - and _; \":read\" may follow it".to_owned()),

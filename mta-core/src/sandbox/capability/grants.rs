@@ -26,7 +26,7 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 14] = [
+pub(crate) const OFFERED: [(&str, &str); 15] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -37,6 +37,7 @@ pub(crate) const OFFERED: [(&str, &str); 14] = [
     ("suppression", "suppression:<scope>"),
     ("suppression", "suppression:<scope>:read"),
     ("tables", "tables:<name>"),
+    ("tables", "tables"),
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
@@ -68,6 +69,8 @@ pub(crate) struct Grants {
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// Its tables by name.
     tables: Vec<(Box<str>, Arc<TableSlot>)>,
+    /// It may ask for tables even if it is granted none: a plugin whose configuration names none asks for none.
+    no_tables: bool,
     /// Scopes of suppression lists; whether it may change those lists.
     scopes: Vec<(Arc<str>, bool)>,
     /// Where it may fetch from.
@@ -97,6 +100,7 @@ impl Grants {
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
                 ("submit", _) => grants.submit = true,
+                ("tables", _) => grants.no_tables = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     let name = BucketName { plugin: space(plugin), tenant: None, bucket: bucket.into() };
                     grants.buckets.push((name.clone(), kv.bucket(name)));
@@ -147,7 +151,7 @@ impl Grants {
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
-            "tables" => !self.tables.is_empty(),
+            "tables" => self.no_tables || !self.tables.is_empty(),
             "suppression" => !self.scopes.is_empty(),
             _ => false,
         }

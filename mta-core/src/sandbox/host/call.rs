@@ -37,6 +37,10 @@ pub(crate) const FETCHES_PER_PLUGIN_MAX: usize = 32;
 pub(crate) const TOO_LONG: &str = "it took too long by the clock";
 /// Compiled pattern sets that one plugin keeps.
 const SETS_MAX: usize = 64;
+/// A set of patterns once compiled, in octets: some thousands of patterns of ordinary length.
+const SET_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What running a set may keep for itself, in octets, for each thread that runs it.
+const SET_CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// After a call that lasted so many get a stack of their own.
 const CALLS_AFTER_LASTING: u32 = 1_000;
 
@@ -206,7 +210,8 @@ impl Identity {
         if sets.len() >= SETS_MAX {
             return Err(format!("a plugin has at most {SETS_MAX} sets"));
         }
-        let set = regex::bytes::RegexSetBuilder::new(&expressions).size_limit(4 << 20).dfa_size_limit(4 << 20).build();
+        let mut builder = regex::bytes::RegexSetBuilder::new(&expressions);
+        let set = builder.size_limit(SET_BYTES_MAX).dfa_size_limit(SET_CACHE_BYTES_MAX).build();
         let set = Arc::new(set.map_err(|error| error.to_string())?);
         sets.insert(expressions, set.clone());
         Ok(set)

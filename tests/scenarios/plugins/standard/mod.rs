@@ -1,0 +1,3 @@
+//! The standard plugins, as shipped, against the running server.
+
+mod rules_filter_mail;
