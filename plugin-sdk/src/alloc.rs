@@ -30,6 +30,9 @@ struct Heap {
     free: [usize; CLASSES],
 }
 
+/// What hooks find beside the blocks that `configure` gave back, in bytes.
+const ROOM_BYTES: usize = 8 * 1024;
+
 struct Blocks(UnsafeCell<Heap>);
 
 // SAFETY: a plugin's instance runs on one thread at a time; the contract has no threads (Config turns them off).
@@ -65,6 +68,16 @@ fn block_bytes(layout: Layout) -> usize {
 
 fn class(block_bytes: usize) -> usize {
     (block_bytes.trailing_zeros() as usize - 4).min(CLASSES - 1)
+}
+
+/// Leaves room behind what `configure` took. An instance whose memory grows in a hook is dropped when its transaction ends, so
+/// a page more for all of them is cheaper than one for each.
+pub(crate) fn keep_room() {
+    // SAFETY: one thread, and nothing else holds this reference during the call.
+    let heap = unsafe { &mut *BLOCKS.0.get() };
+    if heap.next > 0 && heap.end - heap.next < ROOM_BYTES && core::arch::wasm32::memory_grow(0, 1) != usize::MAX {
+        heap.end += PAGE_BYTES;
+    }
 }
 
 // SAFETY: blocks are disjoint (cut once from the front, or taken off a list that they were put on when freed), at

@@ -131,6 +131,12 @@ pub const fn told_with<P, A: ?Sized>(_hook: fn(&mut P, &A)) {}
 /// Has the compiler check `configure`.
 pub const fn configured_with<C: crate::config::Setting, R>(_configure: fn(C) -> R) {}
 
+/// The plugin is configured.
+pub fn configured() {
+    #[cfg(target_arch = "wasm32")]
+    crate::alloc::keep_room();
+}
+
 /// Has the compiler check `self_test`.
 pub const fn self_tested<P>(_test: fn(&mut P) -> Result<(), String>) {}
 

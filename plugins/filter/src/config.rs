@@ -50,11 +50,9 @@ pub struct Rule {
     #[config(default = "data")]
     pub at: Stage,
     /// All of these must hold; without any the rule always matches.
-    #[config(default)]
-    pub when: Conditions,
+    pub when: Option<Box<Conditions>>,
     /// Where all of these hold the rule does not match.
-    #[config(default)]
-    pub unless: Conditions,
+    pub unless: Option<Box<Conditions>>,
     /// What it adds to the message's score.
     #[config(range = -1000..=1000)]
     pub score: Option<i32>,
@@ -121,7 +119,7 @@ pub enum Action {
 }
 
 /// What a rule looks at: of each list one entry must match, and each condition that is set must hold.
-#[derive(Debug, Default, Config)]
+#[derive(Debug, Config)]
 pub struct Conditions {
     /// The client's address, as addresses or networks.
     #[config(default)]
@@ -156,8 +154,7 @@ pub struct Conditions {
     #[config(range = 1..=1000)]
     pub attachments_min: Option<u32>,
     /// One attachment is as this says.
-    #[config(default)]
-    pub attachment: Attachment,
+    pub attachment: Option<Box<Attachment>>,
     /// Regular expressions on the text that people read.
     #[config(default)]
     pub body: Vec<String>,
@@ -167,7 +164,7 @@ pub struct Conditions {
 }
 
 /// What an attachment is like; each condition that is set must hold for the same one.
-#[derive(Debug, Default, Config)]
+#[derive(Debug, Config)]
 pub struct Attachment {
     /// One of its names, with `*` and `?`.
     #[config(default)]

@@ -13,8 +13,9 @@ mod verdict;
 
 use config::Settings;
 use facts::{Facts, Listed};
+use mailwright_plugin::tables::{Error, Table};
 use mailwright_plugin::{Disposition, Fault, Gate, Rcpt};
-use rules::Rules;
+use rules::{Rule, Rules};
 use verdict::Verdict;
 
 /// The plugin: compiled rules, and what lists in the DNS said in this transaction.
@@ -28,6 +29,14 @@ pub struct Filter {
 impl Filter {
     fn configure(settings: Settings) -> Result<Self, Fault> {
         Ok(Self { rules: Rules::new(settings)?, listed: Listed::new() })
+    }
+
+    fn self_test(&mut self) -> Result<(), String> {
+        let mut tables = self.rules.early.iter().chain(&self.rules.late).flat_map(Rule::tables);
+        match tables.find(|table| matches!(Table(table).has("x"), Err(Error::NoSuchTable))) {
+            Some(table) => Err(format!("a rule names the table \"{table}\": give it allow = [\"tables:{table}\"]")),
+            None => Ok(()),
+        }
     }
 
     fn on_rcpt(&mut self, rcpt: &Rcpt) -> Result<Gate, Fault> {

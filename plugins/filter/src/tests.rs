@@ -278,3 +278,25 @@ fn standard_rules_can_be_switched_off_and_weighed() {
     );
     assert_eq!(said("{}"), "next", "they are off unless the operator says so");
 }
+
+#[test]
+fn tables_that_are_not_granted_are_told_at_the_load() {
+    let json = r#"{"rule":[{"name":"a","score":1,"unless":{"table":{"friends":"sender"}}}]}"#;
+    let words = filter(json).self_test().expect_err("the scene has no table");
+    assert_eq!(words, "a rule names the table \"friends\": give it allow = [\"tables:friends\"]");
+    scene(|scene| scene.tables.insert("friends".to_owned(), Default::default()));
+    assert_eq!(filter(json).self_test(), Ok(()));
+}
+
+#[test]
+fn thousands_of_rules_are_asked_in_one_pass_and_named_within_bounds() {
+    let rule = |n: usize| format!(r#"{{"name":"r{n}","score":1,"when":{{"body":["word{n}[a-z]*!"]}}}}"#);
+    let rules: Vec<String> = (0..2000).map(rule).collect();
+    let json = format!(r#"{{"rule":[{}],"threshold":[{{"score":1,"action":"discard"}}]}}"#, rules.join(","));
+    stage(&[], "word17x! and word1999!\r\n");
+    assert_eq!(said(&json), "discard score 2: r17 1, r1999 1");
+    let all: String = (0..2000).map(|n| format!("word{n}! ")).collect();
+    stage(&[], &all);
+    let words = said(&json);
+    assert!(words.starts_with("discard score 2000: r0 1, ") && words.ends_with("r39 1, ..."), "{words}");
+}

@@ -3,10 +3,14 @@
 use crate::config::{Action, Mode};
 use crate::facts::Facts;
 use crate::rules::{Effect, Rule, Rules, Threshold};
+use mailwright_plugin::message::Error;
 use mailwright_plugin::{Address, Disposition, Fault, Gate, Reply, log, message, metrics};
 
 /// What a hook may change in one call, less what tags and fields need: a redirect for more recipients is quarantined.
 const REDIRECTED_MAX: usize = 40;
+
+/// Rules that a reason names: it has to fit a field and a line of the log.
+const NAMED_MAX: usize = 40;
 
 /// The rules that matched, in their order, and what they come to.
 #[derive(Debug)]
@@ -63,7 +67,7 @@ impl<'r> Verdict<'r> {
                 message::set_tag(name, value)?;
             }
             for (name, value) in &effect.headers {
-                message::add_header(name, value)?;
+                permitted(message::add_header(name, value))?;
             }
         }
         if let Some(to) = deciding.and_then(|effect| effect.redirect.as_ref())
@@ -110,13 +114,16 @@ impl<'r> Verdict<'r> {
             words.push_str(&self.score.to_string());
             words.push_str(": ");
         }
-        for (at, rule) in self.matched.iter().enumerate() {
+        for (at, rule) in self.matched.iter().take(NAMED_MAX).enumerate() {
             words.push_str(if at > 0 { ", " } else { "" });
             words.push_str(&rule.name);
             if rule.score != 0 {
                 words.push(' ');
                 words.push_str(&rule.score.to_string());
             }
+        }
+        if self.matched.len() > NAMED_MAX {
+            words.push_str(", ...");
         }
         words
     }
@@ -140,10 +147,10 @@ impl<'r> Verdict<'r> {
     /// Says it in a field; what came with one of that name was not ours.
     fn report(&self, name: &str) -> Result<(), Fault> {
         for _ in message::headers(Some(name))? {
-            message::set_header(name, 0, None)?;
+            permitted(message::set_header(name, 0, None))?;
         }
         if !self.matched.is_empty() {
-            message::add_header(name, &self.reason(""))?;
+            permitted(message::add_header(name, &self.reason("")))?;
         }
         Ok(())
     }
@@ -159,6 +166,17 @@ impl Action {
             Self::Quarantine => "quarantine",
             Self::Discard => "discard",
         }
+    }
+}
+
+/// A field that can't be written for want of a grant keeps no verdict from being carried out. The log says so.
+fn permitted(changed: Result<(), Error>) -> Result<(), Fault> {
+    match changed {
+        Err(Error::NotPermitted) => {
+            log!(Error, "a rule changes header fields: give it edit = [\"headers\"]");
+            Ok(())
+        }
+        changed => Ok(changed?),
     }
 }
 

@@ -281,6 +281,13 @@ impl Call {
         self.waits_until = None;
     }
 
+    /// The call that began is a load's: it has a time of its own, and yields to its neighbours.
+    pub(crate) fn loads(&mut self, cpu: Duration, wall: Duration) {
+        self.ticks_left = self.ticks_left.max(in_ticks(cpu));
+        self.wall_ticks_left = in_ticks(wall);
+        self.at_once = false;
+    }
+
     /// Milliseconds since 1970.
     pub(crate) fn now_ms(&self) -> u64 {
         self.world.clock.now().wall.0

@@ -4,11 +4,11 @@ pub(crate) mod pattern;
 pub(crate) mod subjects;
 pub(crate) mod test;
 
-use crate::config::{self, Action, Mode, Settings, Stage};
+use crate::config::{self, Action, Conditions, Mode, Settings, Stage};
 use crate::facts::Facts;
 use crate::standard;
 use mailwright_plugin::{Address, Fault};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use subjects::{Gathering, Sets};
 use test::Test;
 
@@ -61,6 +61,11 @@ impl Rule {
         Ok(all(&self.when, facts)? && (self.unless.is_empty() || !all(&self.unless, facts)?))
     }
 
+    /// The tables that it looks things up in.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &str> {
+        self.when.iter().chain(&self.unless).flat_map(Test::tables)
+    }
+
     /// A rule that comes with the plugin.
     pub(crate) fn standard(name: &str, test: Test, score: i32, text: &str) -> Self {
         let effect = Effect { text: Some(text.to_owned()), ..Effect::default() };
@@ -108,9 +113,10 @@ impl Rules {
     pub(crate) fn new(settings: Settings) -> Result<Self, Fault> {
         let mut gathering = Gathering::default();
         let (mut early, mut late): (Vec<Rule>, Vec<Rule>) = (Vec::new(), Vec::new());
+        let mut names = BTreeSet::new();
         for written in settings.rules {
             let name = written.name.clone();
-            if early.iter().chain(&late).any(|rule| rule.name == name) || standard::is_standard(&name) {
+            if !names.insert(name.clone()) || standard::is_standard(&name) {
                 return Err(Fault::InvalidConfig(format!("rule \"{name}\": there is another one of this name")));
             }
             let at = written.at;
@@ -137,8 +143,11 @@ impl Rules {
 
 fn rule(written: config::Rule, gathering: &mut Gathering) -> Result<Rule, String> {
     let config::Rule { name, at, when, unless, score, action, text, tags, headers, redirect } = written;
-    let when = test::tests(&when, gathering).map_err(|why| format!("when.{why}"))?;
-    let unless = test::tests(&unless, gathering).map_err(|why| format!("unless.{why}"))?;
+    let mut tests = |conditions: Option<Box<Conditions>>, key: &str| match conditions {
+        Some(conditions) => test::tests(&conditions, gathering).map_err(|why| format!("{key}.{why}")),
+        None => Ok(Vec::new()),
+    };
+    let (when, unless) = (tests(when, "when")?, tests(unless, "unless")?);
     let effect = Effect::new(action, text, tags, headers, redirect.as_deref())?;
     if !effect.decides() && score.is_none() && effect.tags.is_empty() && effect.headers.is_empty() {
         return Err("nothing comes of it: give it an action, a score, tags, headers or a redirect".to_owned());

@@ -62,6 +62,12 @@ impl Test {
         })
     }
 
+    /// The tables that it looks things up in.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &str> {
+        let lookups = if let Self::Table(lookups) = self { lookups.as_slice() } else { &[] };
+        lookups.iter().map(|(table, _)| &**table)
+    }
+
     /// Whether it can be asked before the message is there.
     fn is_of_envelope(&self) -> bool {
         matches!(self, Self::Peer(_) | Self::Text(..) | Self::Listed(_))
@@ -118,7 +124,7 @@ pub(crate) fn tests(conditions: &Conditions, gathering: &mut Gathering) -> Resul
         tests.push(Test::Table(conditions.table.iter().map(|(table, key)| (table.clone(), *key)).collect()));
     }
     tests.extend(conditions.attachments_min.map(|least| Test::AttachmentsMin(least as usize)));
-    tests.extend(attachment(&conditions.attachment, gathering));
+    tests.extend(conditions.attachment.as_ref().and_then(|written| attachment(written, gathering)));
     tests.extend(gathering.add(Subject::Body, &conditions.body).map(Test::Body));
     if !conditions.dnsbl.is_empty() {
         tests.push(Test::Listed(lists(&conditions.dnsbl)?));
