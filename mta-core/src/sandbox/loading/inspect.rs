@@ -131,6 +131,8 @@ impl Inspection {
                     "secrets:<name>" => uses("get"),
                     "hmac:<name>" => uses("hmac-sha256"),
                     "suppression:<scope>" => uses("add") || uses("remove"),
+                    // Which tables, its configuration says, or that there are none.
+                    "tables" => false,
                     "suppression:<scope>:read" => !uses("add") && !uses("remove"),
                     _ => true,
                 })

@@ -1,6 +1,7 @@
 //! The standard plugins, as they are built in: with real clients and next hops.
 
 mod mail_goes_by_the_rules_of_routing;
+mod rules_filter_mail;
 
 use mailwright_tests::peers::{lossy, run};
 use mailwright_tests::program::{Mailwright, binary};
