@@ -1,7 +1,7 @@
 //! The host functions on the scene, with the signatures of the generated ones.
 
 pub(crate) use super::network::{dns, http, submit};
-pub(crate) use super::supplies::{random, secrets, suppression, tables};
+pub(crate) use super::supplies::{random, secrets, suppression, tables, tenants};
 use super::{Scene, scene};
 
 pub(crate) mod clock {
