@@ -19,6 +19,7 @@ const BUILTINS: &[&str] = &[
     "filter", //
     "hello",
     "routing",
+    "unsubscribe",
 ];
 
 /// They are asked about every message. What `configure` keeps is beside it: the SDK sees to it that as much is free then.

@@ -3,7 +3,7 @@
 pub(crate) use super::clock;
 pub(crate) use super::network::{dns, http, submit};
 pub(crate) use super::patterns;
-pub(crate) use super::supplies::{random, secrets, suppression, tables};
+pub(crate) use super::supplies::{random, secrets, suppression, tables, tenants};
 use super::{Scene, scene};
 
 pub(crate) mod delivery {

@@ -41,7 +41,12 @@ pub struct Scene {
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// Tables by name, with their values by key.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
-    /// Suppression lists by scope, with the reasons by address, in lower case.
+    /// The tenants of the configuration.
+    pub tenants: Vec<String>,
+    /// Whom a request or a tick acts for.
+    pub acting_for: Option<String>,
+    /// Suppression lists by scope, with the reasons by address, in lower case. While the plugin acts for a tenant, that
+    /// one's scope is `tenant/scope`.
     pub suppression: BTreeMap<String, BTreeMap<String, Reason>>,
     /// Names that can be looked up.
     pub dns: Dns,

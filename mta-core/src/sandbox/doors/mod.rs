@@ -8,6 +8,8 @@ mod network;
 mod secrets;
 mod session;
 mod submit;
+mod suppression;
+mod tenants;
 
 use super::host::bindings::mailwright::plugin as imports;
 use super::host::call::Call;
@@ -32,6 +34,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::secrets::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::suppression::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::tenants::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;

@@ -1,6 +1,8 @@
 //! The standard plugins, as they are built in: with real clients and next hops.
 
+mod list_mail_is_unsubscribed_from;
 mod mail_goes_by_the_rules_of_routing;
+mod programs_keep_the_suppression_lists;
 mod rules_filter_mail;
 
 use mailwright_tests::peers::{lossy, run};
