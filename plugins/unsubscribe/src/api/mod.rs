@@ -7,7 +7,6 @@
 mod csv;
 
 use crate::config::Application;
-
 use mailwright_plugin::suppression::{Error, Page, Reason, Scope};
 use mailwright_plugin::web::{Request, Response, decoded, encoded};
 use mailwright_plugin::{Address, Fault, secrets, tenants};

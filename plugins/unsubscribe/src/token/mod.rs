@@ -1,10 +1,9 @@
 //! What a link carries: whose mail, which list and which recipient, signed, so that nobody else makes one (RFC 8058 3.1).
 //!
 //! It says nothing of time: the laws ask for links that work long after the message, and one that is old does no harm. Its
-//! signature is good for this mod base64;
+//! signature is good for this use alone, and no piece of it can borrow from the next.
 
-use alone, and no piece of it can borrow from the next.
-
+mod base64;
 
 use mailwright_plugin::{Address, secrets};
 
