@@ -15,9 +15,7 @@ use std::{env, fs};
 use wit_component::ComponentEncoder;
 
 /// Guests that the program carries, by the name behind `builtin:`. Each is the package `plugin-NAME` in `plugins/NAME`.
-const BUILTINS: &[&str] = &[
-    "hello", //
-];
+const BUILTINS: &[&str] = &["greylist", "hello", "rate-limit"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");

@@ -1,5 +1,6 @@
 //! `plugin`: for those who write plugins and those who run them.
 
+mod bucket;
 mod build;
 pub(crate) mod command;
 mod guest;
@@ -11,6 +12,7 @@ mod trials;
 
 use super::say;
 use command::PluginCommand;
+use mta_core::base::flow::operator::buckets::BucketQuery;
 use trials::{bench, differences, record, replay, test};
 
 /// Does it.
@@ -34,6 +36,10 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
         PluginCommand::List { config, json } => serving::list(&config, json),
         PluginCommand::Reload(config) => serving::reload(&config),
         PluginCommand::Rollback(config) => serving::roll_back(&config),
+        PluginCommand::Bucket { config, plugin, bucket, tenant, prefix, json } => {
+            let prefix = prefix.unwrap_or_default();
+            bucket::run(&config, BucketQuery { plugin, bucket, tenant, prefix, after: None }, json)
+        }
         PluginCommand::Differences { config, plugin, json } => differences::run(&config, plugin, json),
         PluginCommand::Record { config, plugin, calls, out } => record::run(&config, &plugin, calls, &out),
         PluginCommand::Replay { file, component, config, plugin, json } => {

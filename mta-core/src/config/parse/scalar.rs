@@ -259,9 +259,12 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
     match (name, object) {
         ("kv" | "secrets" | "hmac" | "tables", Some(object)) => {
             let what = thing(name);
+            let object = object.strip_suffix(":common").filter(|_| name == "kv").unwrap_or(object);
             label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
-        ("kv" | "secrets" | "hmac" | "tables", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
+        // It asks for tables, and can do without.
+        ("tables", None) => Ok(text.into()),
+        ("kv" | "secrets" | "hmac", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
         ("suppression", Some(scope)) => label(scope.strip_suffix(":read").unwrap_or(scope))
             .map(|_| text.into())
             .map_err(|_| "a scope's name is letters, digits, - and _; \":read\" may follow it".to_owned()),

@@ -23,20 +23,22 @@ const CONTRACT: &str = "0.1.";
 const LIFECYCLE: &str = "lifecycle";
 
 /// Interfaces that need no grant: what a hook is about.
-pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
+pub(crate) const ALWAYS: [&str; 6] = ["types", "session", "message", "patterns", "setup", "delivery"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 14] = [
+pub(crate) const OFFERED: [(&str, &str); 16] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
     ("random", "random"),
     ("kv", "kv:<bucket>"),
+    ("kv", "kv:<bucket>:common"),
     ("secrets", "secrets:<name>"),
     ("secrets", "hmac:<name>"),
     ("suppression", "suppression:<scope>"),
     ("suppression", "suppression:<scope>:read"),
     ("tables", "tables:<name>"),
+    ("tables", "tables"),
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
@@ -61,11 +63,13 @@ pub(crate) struct Grants {
     pub(crate) dns: bool,
     /// It may send mail of its own.
     submit: bool,
-    /// Its buckets by name.
-    buckets: Vec<(BucketName, Arc<Bucket>)>,
+    /// Its buckets by name; whether each tenant has its own, or all have it in common.
+    buckets: Vec<(BucketName, Arc<Bucket>, bool)>,
     kv: Arc<Kv>,
     /// Its secrets by name; whether it may see them, or only sign with them.
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
+    /// It may ask for tables, though there be none.
+    asks_tables: bool,
     /// Its tables by name.
     tables: Vec<(Box<str>, Arc<TableSlot>)>,
     /// Scopes of suppression lists; whether it may change those lists.
@@ -97,9 +101,12 @@ impl Grants {
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
                 ("submit", _) => grants.submit = true,
+                ("tables", _) => grants.asks_tables = true,
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
-                    let name = BucketName { plugin: space(plugin), tenant: None, bucket: bucket.into() };
-                    grants.buckets.push((name.clone(), kv.bucket(name)));
+                    let common = bucket.strip_suffix(":common");
+                    let bucket = common.unwrap_or(bucket).into();
+                    let name = BucketName { plugin: space(plugin), tenant: None, bucket };
+                    grants.buckets.push((name.clone(), kv.bucket(name), common.is_some()));
                 }
                 (_, Some((grant @ ("secrets" | "hmac"), name))) => {
                     let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
@@ -147,7 +154,7 @@ impl Grants {
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
-            "tables" => !self.tables.is_empty(),
+            "tables" => self.asks_tables || !self.tables.is_empty(),
             "suppression" => !self.scopes.is_empty(),
             _ => false,
         }
@@ -174,10 +181,11 @@ impl Grants {
         self.scopes.iter().find(granted).map(|(scope, _)| scope)
     }
 
-    /// A bucket, where it is granted: each tenant has its own.
+    /// A bucket, where it is granted: each tenant has its own, or it is common to all.
     pub(crate) fn bucket(&self, name: &str, tenant: Option<&Arc<str>>) -> Option<Arc<Bucket>> {
-        let (granted, bucket) = self.buckets.iter().find(|(granted, _)| *granted.bucket == *name)?;
+        let (granted, bucket, common) = self.buckets.iter().find(|(granted, ..)| *granted.bucket == *name)?;
         Some(match tenant {
+            Some(_) if *common => bucket.clone(),
             None => bucket.clone(),
             Some(tenant) => self.kv.bucket(BucketName { tenant: Some(tenant.clone()), ..granted.clone() }),
         })

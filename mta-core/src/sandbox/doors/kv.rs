@@ -1,7 +1,8 @@
 //! The host functions on what is kept: those of the grants `kv:<bucket>`, `tables:<name>` and `suppression:<scope>`.
 
+use super::super::capability::kv::Bucket;
 use super::super::capability::kv::entries::{KvFault, Stored};
-use super::super::capability::kv::{Bucket, Taken};
+use super::super::capability::kv::rate::{Demand, Manner, Rate, Taken};
 use super::super::exchange::address::from_wire;
 use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
 use super::super::host::bindings::mailwright::plugin::{suppression, tables, types};
@@ -10,6 +11,9 @@ use super::network::within;
 use crate::base::flow::operator::suppression::{ListName, Reason, Suppress, SuppressFault};
 use crate::base::mail::address::Address;
 use std::sync::Arc;
+
+/// Limits that one call takes from.
+const DEMANDS_MAX: usize = 1_000;
 
 impl Call {
     fn bucket(&self, name: &str) -> Result<Arc<Bucket>, Error> {
@@ -24,6 +28,28 @@ impl From<KvFault> for Error {
             KvFault::TooLarge => Self::TooLarge,
             KvFault::Conflict => Self::Conflict,
         }
+    }
+}
+
+impl From<Taken> for wire::Taken {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Remaining(left) => Self::Remaining(left),
+            Taken::RetryAfterMs(wait) => Self::RetryAfterMs(wait),
+        }
+    }
+}
+
+impl From<wire::Demand> for Demand {
+    fn from(demand: wire::Demand) -> Self {
+        let wire::Demand { key, cost, limit, burst, window_ms, manner } = demand;
+        let manner = match manner {
+            wire::Manner::Must => Manner::Must,
+            wire::Manner::May => Manner::May,
+            wire::Manner::Fill => Manner::Fill,
+            wire::Manner::Look => Manner::Look,
+        };
+        Self { key, cost, rate: Rate { limit, burst, window_ms }, manner }
     }
 }
 
@@ -65,10 +91,16 @@ impl wire::Host for Call {
         limit: u32,
         window_ms: u64,
     ) -> Result<wire::Taken, Error> {
-        Ok(match self.bucket(&bucket)?.take(self.now_ms(), &key, cost, limit, window_ms)? {
-            Taken::Remaining(left) => wire::Taken::Remaining(left),
-            Taken::RetryAfterMs(wait) => wire::Taken::RetryAfterMs(wait),
-        })
+        Ok(self.bucket(&bucket)?.take(self.now_ms(), &key, cost, limit, window_ms)?.into())
+    }
+
+    fn take_all(&mut self, bucket: String, demands: Vec<wire::Demand>) -> Result<Vec<wire::Taken>, Error> {
+        if demands.len() > DEMANDS_MAX {
+            return Err(Error::TooLarge);
+        }
+        let demands: Vec<Demand> = demands.into_iter().map(Into::into).collect();
+        let taken = self.bucket(&bucket)?.take_all(self.now_ms(), &demands)?;
+        Ok(taken.into_iter().map(Into::into).collect())
     }
 
     fn list_keys(

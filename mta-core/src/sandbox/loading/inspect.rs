@@ -132,6 +132,8 @@ impl Inspection {
                 .filter(|words| match *words {
                     "secrets:<name>" => uses("get"),
                     "hmac:<name>" => uses("hmac-sha256"),
+                    // Other ways to grant the same.
+                    "kv:<bucket>:common" | "tables" => false,
                     "suppression:<scope>" => uses("add") || uses("remove"),
                     "suppression:<scope>:read" => !uses("add") && !uses("remove"),
                     _ => true,

@@ -254,6 +254,7 @@ impl Measure for Host {
             alone.push(&labels, Value::Whole(loaded.breaker.is_open().into()));
         }
         into.extend([number.with(&[], Value::Whole(generation.number)), resting, alone]);
+        self.measure_buckets(into);
         self.0.pool.ledger.measure(into);
     }
 }
