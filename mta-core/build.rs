@@ -6,7 +6,7 @@
 #[path = "src/cli/plugin/guest.rs"]
 mod guest;
 
-use guest::TARGET;
+use guest::{Room, TARGET};
 use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,10 @@ use std::{env, fs};
 use wit_component::ComponentEncoder;
 
 /// Guests that the program carries, by the name behind `builtin:`. Each is the package `plugin-NAME` in `plugins/NAME`.
-const BUILTINS: &[&str] = &["greylist", "hello", "rate-limit"];
+const BUILTINS: &[&str] = &["greylist", "hello", "rate-limit", "routing"];
+
+/// They are asked about every message. What `configure` keeps is beside it: the SDK sees to it that as much is free then.
+const ROOM: Room = Room { stack_bytes: 16 * 1024, heap_bytes: 8 * 1024 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
@@ -77,7 +80,7 @@ fn build_guests(root: &Path, target_dir: &Path) -> Result<(), String> {
         cargo.args(["--package", &format!("plugin-{name}")]);
     }
     clean(&mut cargo);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", guest::encoded_flags());
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", guest::encoded_flags(ROOM));
     for (key, value) in guest::PROFILE {
         cargo.env(guest::profile_variable(key), value);
     }

@@ -14,11 +14,16 @@ use std::ptr;
 const BLOCK_BYTES_MIN: usize = 16;
 /// Powers of two from 2^4 to 2^31.
 const CLASSES: usize = 28;
-const PAGE_BYTES: usize = 65_536;
+/// What is free when the plugin is configured.
+const ROOM_BYTES: usize = 8 * 1024;
+/// Memory grows by whole multiples of this, where its pages are smaller.
+const GROWTH_BYTES: usize = 16 * 1024;
 
 unsafe extern "C" {
     /// Placed by the linker: data and stack end here.
     static __heap_base: u8;
+    /// Placed by the linker: where the first page ends, which is how large a page is: 64 KiB, or an octet.
+    static __wasm_first_page_end: u8;
 }
 
 struct Heap {
@@ -43,20 +48,40 @@ impl Heap {
     fn cut(&mut self, bytes: usize, align: usize) -> *mut u8 {
         if self.next == 0 {
             self.next = (&raw const __heap_base) as usize;
-            self.end = core::arch::wasm32::memory_size(0) * PAGE_BYTES;
+            self.end = core::arch::wasm32::memory_size(0) * page_bytes();
         }
         let Some(start) = self.next.checked_next_multiple_of(align) else { return ptr::null_mut() };
-        let Some(end) = start.checked_add(bytes) else { return ptr::null_mut() };
-        if end > self.end {
-            let pages = (end - self.end).div_ceil(PAGE_BYTES);
-            if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
-                return ptr::null_mut();
-            }
-            self.end += pages * PAGE_BYTES;
+        match start.checked_add(bytes) {
+            Some(end) if self.reach(end, GROWTH_BYTES) => self.next = end,
+            _ => return ptr::null_mut(),
         }
-        self.next = end;
         ptr::with_exposed_provenance_mut(start)
     }
+
+    /// Has the memory reach that far, growing by whole steps; whether it does.
+    fn reach(&mut self, end: usize, step_bytes: usize) -> bool {
+        if end > self.end {
+            let pages = (end - self.end).next_multiple_of(step_bytes).div_ceil(page_bytes());
+            if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
+                return false;
+            }
+            self.end += pages * page_bytes();
+        }
+        true
+    }
+}
+
+/// The plugin is configured: there is to be some room for what hooks need, since an instance whose memory grows is dropped
+/// after its transaction.
+pub(crate) fn leave_room() {
+    // SAFETY: one thread, and nothing else holds this reference during the call.
+    let heap = unsafe { &mut *BLOCKS.0.get() };
+    // What begins as free is enough where nothing was taken. Without more, hooks will grow the memory themselves.
+    let _ = heap.next == 0 || heap.reach(heap.next.saturating_add(ROOM_BYTES), BLOCK_BYTES_MIN);
+}
+
+fn page_bytes() -> usize {
+    (&raw const __wasm_first_page_end) as usize
 }
 
 fn block_bytes(layout: Layout) -> usize {

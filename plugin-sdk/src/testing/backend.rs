@@ -1,19 +1,9 @@
 //! The host functions on the scene, with the signatures of the generated ones.
 
+pub(crate) use super::clock;
 pub(crate) use super::network::{dns, http, submit};
 pub(crate) use super::supplies::{random, secrets, suppression, tables};
 use super::{Scene, scene};
-
-pub(crate) mod clock {
-    //! The scene's clock.
-    pub(crate) fn now_ms() -> u64 {
-        super::scene(|scene| scene.now_ms)
-    }
-
-    pub(crate) fn monotonic_ns() -> u64 {
-        now_ms().saturating_mul(1_000_000)
-    }
-}
 
 pub(crate) mod delivery {
     //! The scene's attempt.

@@ -6,11 +6,12 @@ use crate::bindings::mailwright::plugin::{delivery, kv, message, session};
 use crate::log::Level;
 use crate::session::Note;
 use crate::suppression::Reason;
-use crate::{Address, Feedback, FeedbackKind, Priority};
+use crate::{Address, Credentials, Feedback, FeedbackKind, Priority};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 pub(crate) mod backend;
+pub(crate) mod clock;
 mod network;
 mod supplies;
 
@@ -57,6 +58,8 @@ pub struct Scene {
     pub random: u64,
     /// The clock.
     pub now_ms: u64,
+    /// Time zones by name, with how far each is before UTC, in seconds; UTC is there without.
+    pub zones: BTreeMap<String, i32>,
     /// Log lines written.
     pub log: Vec<(Level, String)>,
     /// What was counted, in its order.
@@ -126,6 +129,12 @@ pub fn auth_result(method: &str, outcome: &str, domain: &str) -> message::AuthRe
         domain: Some(domain.to_owned()),
         detail: String::new(),
     }
+}
+
+/// A name and a password as `on_password` is asked about them, that came by PLAIN.
+#[must_use]
+pub fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials { mechanism: "PLAIN".to_owned(), user: user.to_owned(), password: password.to_owned() }
 }
 
 /// A recipient on its way out as most tests want it: just queued, before its first attempt.

@@ -50,6 +50,9 @@ fn text(component: &str, found: &Inspection) -> String {
         format!("  profile    {}", found.profile),
         format!("  instances  {}", found.instances),
     ]);
+    if found.hooks.iter().any(|hook| hook == "password") {
+        lines.push("  PASSWORDS  it wants to be shown those of users (on-password)".to_owned());
+    }
     match manifest.and_then(|manifest| manifest.config.as_ref()).and_then(Value::as_object) {
         Some(schema) => {
             lines.push("  config".to_owned());
@@ -121,13 +124,14 @@ mod tests {
             "  configure  yes, or a self-test",
             "  allow      [\"log\"]",
             "  edit       [\"headers\"]",
-            "  memory     65536 bytes at the start",
             "  profile    narrow",
             "  instances  restored",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
         }
         assert!(!text.contains("NOT LOADED"), "{text}");
+        // It is cleared after each transaction, so it is small.
+        assert!((16_384..32_768).contains(&found.memory_bytes), "{text}");
     }
 
     #[test]

@@ -32,6 +32,7 @@ wasmtime::component::bindgen!({
             export mailwright:plugin/on-connect@0.1.0;
             export mailwright:plugin/on-helo@0.1.0;
             export mailwright:plugin/on-auth@0.1.0;
+            export mailwright:plugin/on-password@0.1.0;
             export mailwright:plugin/on-mail@0.1.0;
             export mailwright:plugin/on-rcpt@0.1.0;
             export mailwright:plugin/on-data@0.1.0;
