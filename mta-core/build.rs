@@ -15,7 +15,13 @@ use std::{env, fs};
 use wit_component::ComponentEncoder;
 
 /// Guests that the program carries, by the name behind `builtin:`. Each is the package `plugin-NAME` in `plugins/NAME`.
-const BUILTINS: &[&str] = &["greylist", "hello", "rate-limit", "routing"];
+const BUILTINS: &[&str] = &[
+    "filter", //
+    "greylist",
+    "hello",
+    "rate-limit",
+    "routing",
+];
 
 /// They are asked about every message. What `configure` keeps is beside it: the SDK sees to it that as much is free then.
 const ROOM: Room = Room { stack_bytes: 16 * 1024, heap_bytes: 8 * 1024 };

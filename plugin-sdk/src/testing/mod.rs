@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 pub(crate) mod backend;
 pub(crate) mod clock;
 mod network;
+pub(crate) mod patterns;
 mod supplies;
 
 pub use network::{Dns, Submitted, Web};
@@ -89,6 +90,8 @@ pub struct Message {
     /// What `parts` tells, each with its decoded octets: there is no MIME parser here. Without any, the body is the one
     /// part.
     pub parts: Vec<(message::Part, Vec<u8>)>,
+    /// Further names that parts go by, with their ids; those of `parts` need not be said again.
+    pub other_names: Vec<(u32, String)>,
     /// The body that the plugin wrote. Until its hook returns, it reads the old one.
     pub new_body: Option<Vec<u8>>,
     /// What the server's verification came to.

@@ -51,6 +51,8 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
         "mailwright:plugin/message.matches": async,
+        "mailwright:plugin/message.matches-part": async,
+        "mailwright:plugin/message.filenames": async,
         "mailwright:plugin/message.parts": async,
         "mailwright:plugin/message.read-part": async,
         "mailwright:plugin/message.copy-body": async,
@@ -73,10 +75,12 @@ wasmtime::component::bindgen!({
 });
 
 /// The functions that are `async` above, as `interface.function`: a guest that has one waits in it.
-const WAITING: [&str; 16] = [
+const WAITING: [&str; 18] = [
     "message.read",
     "message.find",
     "message.matches",
+    "message.matches-part",
+    "message.filenames",
     "message.parts",
     "message.read-part",
     "message.copy-body",

@@ -130,7 +130,7 @@ impl Inspection {
                 .filter(|words| match *words {
                     "secrets:<name>" => uses("get"),
                     "hmac:<name>" => uses("hmac-sha256"),
-                    // Other ways to grant the same.
+                    // One bucket for all tenants, or none of the tables: its configuration says that.
                     "kv:<bucket>:common" | "tables" => false,
                     "suppression:<scope>" => uses("add") || uses("remove"),
                     "suppression:<scope>:read" => !uses("add") && !uses("remove"),

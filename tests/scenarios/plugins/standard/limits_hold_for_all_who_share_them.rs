@@ -1,14 +1,14 @@
 //! The standard rate-limit: exact under many clients at once and over restarts, seen by the operator, and on the way out.
 
+use super::{cases, page_is_sound};
 use mailwright_tests::client::{Client, Reply};
 use mailwright_tests::mail::{Mark, message};
 use mailwright_tests::metrics::Metrics;
-use mailwright_tests::peers::{lossy, run};
-use mailwright_tests::program::{Mailwright, binary};
+use mailwright_tests::peers::lossy;
+use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::Sink;
 use serde_json::Value;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A plugin with these limits, as TOML.
@@ -184,49 +184,7 @@ fn mail_goes_out_at_the_pace_of_its_next_hop() {
 }
 
 #[test]
-fn its_cases_are_as_expected_in_the_sandbox() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("our own folder");
-    put(
-        "plugin.toml",
-        &limits(
-            "config.limits = [\n\
-             { name = \"users\", by = [\"user\"], measure = \"recipients\", limit = 2, window = \"1h\" },\n\
-             { name = \"wrong\", by = [\"peer\"], measure = \"failed-recipients\", limit = 5, window = \"1h\" },\n\
-             { name = \"own\", measure = \"messages\", limit = 1, window = \"1m\", at = \"out\", by = [\"recipient\"] },\n]\n\
-             config.exempt = { networks = [\"198.51.100.0/24\"] }\n",
-        )
-        .replace("kv:rate-limit\"", "kv:rate-limit:common\""),
-    );
-    put("hello.eml", "Subject: hello\n\nIt works.\n");
-    let case = |session: &str, rest: &str| {
-        format!(
-            "sender = \"a@from.example\"\nmessage = \"hello.eml\"\n\
-             recipients = [\"a@to.example\", \"b@to.example\", \"c@to.example\"]\n\
-             session = {{ peer = \"{session} }}\n[expect]\n{rest}\n"
-        )
-    };
-    let third = "\"tempfail 452 4.7.1 too many recipients: come back in 1800 s\"";
-    put(
-        "user.toml",
-        &case(
-            "192.0.2.1:1\", user = \"ann\"",
-            &format!("rcpt = [\"next\", \"next\", {third}]\ndata = \"next\"\npre_send = [\"next\", \"next\"]"),
-        ),
-    );
-    put("nobody.toml", &case("192.0.2.1:1\"", "rcpt = [\"next\", \"next\", \"next\"]\ndata = \"next\""));
-    let words = "\"disconnect 421 4.7.1 too many wrong recipients: come back in 720 s\"";
-    put(
-        "guesser.toml",
-        &case("192.0.2.1:1\", rejected_recipients = 9", &format!("connect = \"next\"\nmail = {words}")),
-    );
-    put(
-        "exempt.toml",
-        &case("198.51.100.1:1\", rejected_recipients = 9, user = \"ann\"", "rcpt = [\"next\", \"next\", \"next\"]"),
-    );
-    let mut command = Command::new(binary());
-    command.args(["plugin", "test", "builtin:rate-limit", "--cases"]).arg(folder.path());
-    let told = run(command);
-    assert!(told.status.success(), "{}{}", lossy(&told.stdout), lossy(&told.stderr));
-    assert!(lossy(&told.stdout).contains("4 of 4 cases"), "{}", lossy(&told.stdout));
+fn its_cases_and_its_page_are_sound() {
+    assert!(cases("rate-limit").contains("4 of 4 cases"));
+    page_is_sound("rate-limit.md", &[("/etc/mailwright/partners", "192.0.2.1\n")]);
 }

@@ -3,6 +3,7 @@
 mod limits_hold_for_all_who_share_them;
 mod mail_goes_by_the_rules_of_routing;
 mod new_senders_wait_and_come_back;
+mod rules_filter_mail;
 
 use mailwright_tests::peers::{lossy, run};
 use mailwright_tests::program::{Mailwright, binary};

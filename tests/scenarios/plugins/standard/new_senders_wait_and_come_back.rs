@@ -1,14 +1,14 @@
 //! The standard greylist between real servers: Postfix comes back and is let in, so does our own, and then they are known.
 
+use super::{cases, page_is_sound};
 use mailwright_tests::mail::{Mark, maildir, message};
 use mailwright_tests::metrics::Metrics;
+use mailwright_tests::peers::lossy;
 use mailwright_tests::peers::postfix::Postfix;
 use mailwright_tests::peers::tls::Authority;
-use mailwright_tests::peers::{lossy, run};
-use mailwright_tests::program::{Mailwright, binary};
+use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use std::path::Path;
-use std::process::Command;
 
 fn greylist(config: &str) -> String {
     format!(
@@ -97,37 +97,7 @@ fn our_own_server_comes_back_also_over_a_restart_of_the_one_that_waits() {
 }
 
 #[test]
-fn its_cases_are_as_expected_in_the_sandbox() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let put = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("our own folder");
-    let config = "{ verified = [\"big.example\"], exempt = { networks = [\"198.51.100.0/24\"] } }";
-    put("plugin.toml", &greylist(config));
-    put("hello.eml", "Subject: hello\n\nIt works.\n");
-    let case = |sender: &str, peer: &str, more: &str, expect: &str| {
-        format!(
-            "sender = \"{sender}\"\nmessage = \"hello.eml\"\nrecipients = [\"b@to.example\"]\n\
-             session = {{ peer = \"{peer}:1\"{more} }}\n{expect}\n"
-        )
-    };
-    let waits = "[expect]\nrcpt = [\"tempfail 451 4.7.1 you are new here: come back in 300 s\"]";
-    let passes = "[expect]\nrcpt = [\"next\"]\ndata = \"next\"";
-    put("new.toml", &case("a@from.example", "192.0.2.1", "", waits));
-    put("exempt.toml", &case("a@from.example", "198.51.100.1", "", passes));
-    put("user.toml", &case("a@from.example", "192.0.2.1", ", user = \"ann\"", passes));
-    let result = |outcome: &str| {
-        format!(
-            "results = [{{ method = \"spf\", outcome = \"{outcome}\", domain = \"big.example\", detail = \"\" }}]\n"
-        )
-    };
-    let verified = |outcome: &str, expect: &str| {
-        result(outcome)
-            + &case("a@big.example", "192.0.2.1", "", &format!("[expect]\nrcpt = [\"next\"]\ndata = \"{expect}\""))
-    };
-    put("verified.toml", &verified("pass", "next"));
-    put("forged.toml", &verified("fail", "tempfail 451 4.7.1 you are new here: come back in 300 s"));
-    let mut command = Command::new(binary());
-    command.args(["plugin", "test", "builtin:greylist", "--cases"]).arg(folder.path());
-    let told = run(command);
-    assert!(told.status.success(), "{}{}", lossy(&told.stdout), lossy(&told.stderr));
-    assert!(lossy(&told.stdout).contains("5 of 5 cases"), "{}", lossy(&told.stdout));
+fn its_cases_and_its_page_are_sound() {
+    assert!(cases("greylist").contains("6 of 6 cases"));
+    page_is_sound("greylist.md", &[("/etc/mailwright/calm", "192.0.2.1\n")]);
 }
