@@ -1,6 +1,5 @@
 //! `plugin`: for those who write plugins and those who run them.
 
-mod bucket;
 mod build;
 mod builtin;
 pub(crate) mod command;
@@ -45,7 +44,7 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
         PluginCommand::Rollback(config) => serving::roll_back(&config),
         PluginCommand::Bucket { config, plugin, bucket, tenant, prefix, json } => {
             let prefix = prefix.unwrap_or_default();
-            bucket::run(&config, BucketQuery { plugin, bucket, tenant, prefix, after: None }, json)
+            serving::bucket::run(&config, BucketQuery { plugin, bucket, tenant, prefix, after: None }, json)
         }
         PluginCommand::Differences { config, plugin, json } => differences::run(&config, plugin, json),
         PluginCommand::Record { config, plugin, calls, out } => record::run(&config, &plugin, calls, &out),

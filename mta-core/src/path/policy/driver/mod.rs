@@ -1,7 +1,6 @@
 //! Asks the plugins of a hook, one after the other, and keeps their instances for as long as a transaction lives.
 
 mod attempt;
-mod buckets;
 mod generation;
 mod keeper;
 pub(super) mod operate;

@@ -8,6 +8,7 @@ pub(crate) mod kept;
 pub(crate) mod rate;
 #[cfg(test)]
 mod rate_tests;
+pub(crate) mod shown;
 #[cfg(test)]
 mod tests;
 

@@ -1,14 +1,14 @@
 //! `plugin bucket`: what a plugin keeps, and what is left of its limits.
 
-use super::super::config_args::ConfigArgs;
-use super::super::print_to;
-use super::super::queue::{as_json, client, printable, unexpected};
+use super::super::super::config_args::ConfigArgs;
+use super::super::super::print_to;
+use super::super::super::queue::{as_json, client, printable, unexpected};
 use mta_core::base::flow::operator::buckets::{BucketEntry, BucketQuery, BucketRow};
 use mta_core::edge::control::{Request, Response};
 use std::io::{self, BufWriter, Write};
 
 /// Page by page, so that many entries need no memory.
-pub(super) fn run(config: &ConfigArgs, mut query: BucketQuery, json: bool) -> Result<(), String> {
+pub(in crate::cli::plugin) fn run(config: &ConfigArgs, mut query: BucketQuery, json: bool) -> Result<(), String> {
     let mut client = client(config)?;
     let mut out = BufWriter::new(io::stdout().lock());
     loop {

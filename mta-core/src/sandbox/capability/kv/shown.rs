@@ -1,60 +1,18 @@
-//! What operators see of the buckets, a page at a time, and how full they are.
+//! What operators see of the buckets, a page at a time.
 
-use super::Host;
+use super::Bucket;
+use super::kept::{BucketName, What};
+use super::rate::{Limit, NANOS};
 use crate::base::flow::operator::buckets::{BucketEntry, BucketPage, BucketPlace, BucketQuery, BucketRow};
-use crate::base::world::metrics::{Family, Kind, Value};
-use crate::sandbox::capability::kv::Bucket;
-use crate::sandbox::capability::kv::kept::{BucketName, What};
-use crate::sandbox::capability::kv::rate::Limit;
 use std::sync::Arc;
 
 /// Entries that are looked at for a page.
 const PAGE_ENTRIES_MAX: usize = 1_000;
 /// The longest text of a value that is shown, in octets.
 const TEXT_BYTES_MAX: usize = 128;
-/// Nanoseconds in a millisecond.
-const NANOS: u128 = 1_000_000;
 
-impl Host {
-    /// A page of a plugin's buckets. What has expired, and what is whole again, is left out.
-    ///
-    /// # Errors
-    /// No plugin of that name serves, and none that did has kept anything; in words for the operator.
-    pub fn buckets(&self, query: &BucketQuery) -> Result<BucketPage, String> {
-        let mut buckets = self.0.kv.buckets();
-        buckets.retain(|(name, _)| *name.plugin == *query.plugin);
-        if buckets.is_empty() {
-            let name = &query.plugin;
-            return match self.0.serving.load().names(name) {
-                true => Ok(BucketPage::default()),
-                false => Err(format!("no plugin of the name {name} serves (`plugin list` shows which do)")),
-            };
-        }
-        buckets.retain(|(name, _)| {
-            query.bucket.as_ref().is_none_or(|bucket| **bucket == *name.bucket)
-                && query.tenant.as_ref().is_none_or(|tenant| Some(&**tenant) == name.tenant.as_deref())
-        });
-        buckets.sort_by(|(one, _), (other, _)| (&one.tenant, &one.bucket).cmp(&(&other.tenant, &other.bucket)));
-        Ok(page(&buckets, query, self.0.pool.world.clock.now().wall.0))
-    }
-
-    /// How many entries are in each bucket.
-    pub(super) fn measure_buckets(&self, into: &mut Vec<Family>) {
-        let mut entries =
-            Family::new("mailwright_plugins_bucket_entries", Kind::Gauge, "Values and limits in a plugin's bucket.");
-        for (name, bucket) in self.0.kv.buckets() {
-            let labels = [
-                ("plugin", &*name.plugin),
-                ("bucket", &*name.bucket),
-                ("tenant", name.tenant.as_deref().unwrap_or("")),
-            ];
-            entries.push(&labels, Value::Whole(bucket.len() as u64));
-        }
-        into.push(entries);
-    }
-}
-
-fn page(buckets: &[(BucketName, Arc<Bucket>)], query: &BucketQuery, now_ms: u64) -> BucketPage {
+/// A page of these buckets, which are in order by tenant and name. What has expired, and what is whole again, is left out.
+pub(crate) fn page(buckets: &[(BucketName, Arc<Bucket>)], query: &BucketQuery, now_ms: u64) -> BucketPage {
     let mut entries = Vec::new();
     for (name, bucket) in buckets {
         let tenant = name.tenant.as_deref().map(str::to_owned);
@@ -124,9 +82,9 @@ fn shown(what: &What, now_ms: u64) -> Option<BucketEntry> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Kv;
+    use super::super::rate::{Demand, Manner, Rate};
     use super::*;
-    use crate::sandbox::capability::kv::Kv;
-    use crate::sandbox::capability::kv::rate::{Demand, Manner, Rate};
 
     const NOW: u64 = 1_700_000_000_000;
 
