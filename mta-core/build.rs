@@ -17,7 +17,9 @@ use wit_component::ComponentEncoder;
 /// Guests that the program carries, by the name behind `builtin:`. Each is the package `plugin-NAME` in `plugins/NAME`.
 const BUILTINS: &[&str] = &[
     "filter", //
+    "greylist",
     "hello",
+    "rate-limit",
     "routing",
     "unsubscribe",
 ];

@@ -60,6 +60,10 @@ pub(crate) mod session {
         })
     }
 
+    pub(crate) fn rejected_recipients() -> Result<u32, Error> {
+        current().map(|_| super::scene(|scene| scene.rejected_recipients))
+    }
+
     pub(crate) fn set_note(key: &str, value: &Note) -> Result<(), Error> {
         super::scene(|scene| match scene.session {
             Some(_) => {
@@ -71,10 +75,19 @@ pub(crate) mod session {
     }
 }
 
+pub(crate) mod setup {
+    //! What is skipped is kept in the scene.
+    use crate::setup::Hook;
+
+    pub(crate) fn skip(hooks: &[Hook]) {
+        super::scene(|scene| scene.skipped.extend_from_slice(hooks));
+    }
+}
+
 pub(crate) mod kv {
     //! Buckets in the scene.
     use super::{Scene, scene};
-    use crate::kv::{Entry, Error, Taken};
+    use crate::kv::{Demand, Entry, Error, Manner, Taken};
 
     fn name(bucket: &str, key: &str) -> (String, String) {
         (bucket.to_owned(), key.to_owned())
@@ -145,6 +158,37 @@ pub(crate) mod kv {
             }
             scene.limits.insert(name(bucket, key), after);
             Ok(Taken::Remaining(((now + window_ms as f64 - after) / step) as u32))
+        })
+    }
+
+    pub(crate) fn take_all(bucket: &str, demands: &[Demand]) -> Result<Vec<Taken>, Error> {
+        scene(|scene| {
+            let now = scene.now_ms as f64;
+            let mut drawn = scene.limits.clone();
+            let mut refused = false;
+            let mut said = Vec::new();
+            for Demand { key, cost, limit, burst, window_ms, manner } in demands {
+                let step = *window_ms as f64 / f64::from((*limit).max(1));
+                let whole_at = drawn.get(&name(bucket, key)).copied().unwrap_or(now).max(now);
+                let most = now + step * f64::from(*burst);
+                let fits = ((most - whole_at) / step) as u32;
+                let cost = if *manner == Manner::Fill { fits.min(*cost) } else { *cost };
+                let after = whole_at + step * f64::from(cost);
+                if after > most || cost > *burst {
+                    refused |= *manner == Manner::Must;
+                    let wait = if cost > *burst { *window_ms } else { (after - most).ceil() as u64 };
+                    said.push(Taken::RetryAfterMs(wait));
+                    continue;
+                }
+                if *manner != Manner::Look && cost > 0 {
+                    drawn.insert(name(bucket, key), after);
+                }
+                said.push(Taken::Remaining(((most - after) / step) as u32));
+            }
+            if !refused {
+                scene.limits = drawn;
+            }
+            Ok(said)
         })
     }
 

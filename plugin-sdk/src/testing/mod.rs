@@ -33,6 +33,10 @@ pub struct Scene {
     pub unsubscribe_uri: Option<String>,
     /// Notes of the session.
     pub notes: BTreeMap<String, Note>,
+    /// Recipients that the client was refused for good in the session.
+    pub rejected_recipients: u32,
+    /// Hooks that `configure` asked to be skipped, in its order.
+    pub skipped: Vec<crate::setup::Hook>,
     /// Values by bucket and key.
     pub kv: BTreeMap<(String, String), kv::Entry>,
     /// What `take` keeps by bucket and key: the time in milliseconds at which the limit is whole again.

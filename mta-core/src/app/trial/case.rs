@@ -51,6 +51,10 @@ pub struct Session {
     pub helo: String,
     /// The listener's name.
     pub listener: String,
+    /// The user that it has shown to be.
+    pub user: Option<String>,
+    /// Recipients that it was refused for good before.
+    pub rejected_recipients: u32,
 }
 
 /// What became of a recipient.
@@ -122,7 +126,8 @@ fn get() -> String {
 impl Default for Session {
     fn default() -> Self {
         let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
-        Self { peer, helo: "client.example".to_owned(), listener: "mx".to_owned() }
+        let (helo, listener) = ("client.example".to_owned(), "mx".to_owned());
+        Self { peer, helo, listener, user: None, rejected_recipients: 0 }
     }
 }
 

@@ -85,9 +85,10 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
             peer: case.session.peer,
             helo: None,
             tls: None,
-            user: None,
+            user: case.session.user.as_deref().map(Into::into),
         };
         let mut session = host.session(info);
+        session.rejected(case.session.rejected_recipients);
         let limit = config.limits.message_bytes_max;
         let (mut told, queued) = converse(&mut *session, case, envelope, message, limit).await;
         drop(session);

@@ -261,6 +261,7 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
     match (name, object) {
         ("kv" | "secrets" | "hmac" | "tables", Some(object)) => {
             let what = thing(name);
+            let object = object.strip_suffix(":common").filter(|_| name == "kv").unwrap_or(object);
             label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
         // To a plugin that could use some, and is told of none.

@@ -9,6 +9,7 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 
+use crate::base::flow::operator::buckets::{BucketPage, BucketQuery};
 use crate::base::flow::operator::reports::ReportRow;
 use crate::base::flow::operator::suppression::Reason;
 use crate::base::flow::operator::trial::{Differences, Recorded};
@@ -104,6 +105,11 @@ pub enum Request {
         #[serde(default)]
         plugin: Option<String>,
     },
+    /// A page of what a plugin keeps in its buckets.
+    PluginBucket {
+        /// What of it.
+        query: BucketQuery,
+    },
     /// Records the next calls of a plugin, as they come. Ends with the connection, or when there were so many.
     PluginRecord {
         /// Its name.
@@ -145,6 +151,8 @@ pub enum Response {
     Told(Vec<String>),
     /// Where shadows and canaries differ. Ends the answer.
     Differences(Vec<Differences>),
+    /// A page of buckets. Ends the answer.
+    Bucket(BucketPage),
     /// Calls that were recorded; more lines follow.
     Recorded(Box<Recorded>),
     /// It was done. Ends the answer.

@@ -198,6 +198,9 @@ impl Client {
                 let found = operations.plugins.differences(plugin.as_deref());
                 found.map_or_else(Response::Error, Response::Differences)
             }
+            Request::PluginBucket { query } => {
+                operations.plugins.buckets(&query).map_or_else(Response::Error, Response::Bucket)
+            }
             Request::PluginRecord { plugin, calls } => match operations.plugins.record(&plugin, calls) {
                 Ok(recording) => self.record(recording).await?,
                 Err(why) => Response::Error(why),

@@ -7,6 +7,7 @@ use crate::base::event::{Event, Level};
 use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Fate, LastFailure, Progress};
+use crate::base::flow::operator::buckets::{BucketEntry, BucketRow};
 use crate::base::flow::operator::reports::{OperateReports, ReportKind, ReportRow};
 use crate::base::flow::operator::suppression::Reason;
 use crate::base::flow::operator::trial::{RecordedCall, RecordedQuestion, Said};
@@ -152,6 +153,15 @@ impl OperatePlugins for Plugins {
 
     fn differences(&self, _plugin: Option<&str>) -> Result<Vec<Differences>, String> {
         Ok(Vec::new())
+    }
+
+    fn buckets(&self, query: &BucketQuery) -> Result<BucketPage, String> {
+        let what = BucketEntry::Value { bytes: 1, text: Some("x".to_owned()), expires_in_ms: None };
+        let (tenant, bucket, key) = (query.tenant.clone(), "b".to_owned(), query.prefix.clone());
+        match &*query.plugin {
+            "p" => Ok(BucketPage { entries: vec![BucketRow { tenant, bucket, key, what }], after: None }),
+            name => Err(format!("no plugin of the name {name} serves")),
+        }
     }
 
     /// Two transactions, of as many calls as were asked for.
@@ -379,6 +389,12 @@ async fn a_recording_is_read_as_it_comes() {
         assert_eq!(calls, 6);
         let none = client.ask(&Request::PluginDifferences { plugin: None }, no_row);
         assert_eq!(none, Ok(Response::Differences(Vec::new())));
+        let asked = r#"{"op":"plugin-bucket","query":{"plugin":"p","prefix":"k"}}"#;
+        assert_eq!(
+            raw(path, format!("{asked}\n").as_bytes()),
+            "{\"bucket\":{\"entries\":[{\"tenant\":null,\"bucket\":\"b\",\"key\":\"k\",\"value\":\
+             {\"bytes\":1,\"text\":\"x\",\"expires_in_ms\":null}}],\"after\":null}}\n"
+        );
     })
     .await;
 }

@@ -23,7 +23,7 @@ const CONTRACT: &str = "0.1.";
 const LIFECYCLE: &str = "lifecycle";
 
 /// Interfaces that need no grant: what a hook is about.
-pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
+pub(crate) const ALWAYS: [&str; 6] = ["types", "session", "message", "patterns", "setup", "delivery"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
 pub(crate) const OFFERED: [(&str, &str); 17] = [
@@ -32,6 +32,7 @@ pub(crate) const OFFERED: [(&str, &str); 17] = [
     ("clock", "clock"),
     ("random", "random"),
     ("kv", "kv:<bucket>"),
+    ("kv", "kv:<bucket>:common"),
     ("secrets", "secrets:<name>"),
     ("secrets", "hmac:<name>"),
     ("suppression", "suppression:<scope>"),
@@ -80,8 +81,8 @@ pub(crate) struct Grants {
     pub(crate) passwords: bool,
     /// Whose mail it may say that a request is about.
     tenants: Option<Tenants>,
-    /// Its buckets by name.
-    buckets: Vec<(BucketName, Arc<Bucket>)>,
+    /// Its buckets by name; whether each tenant has its own, or all have it in common.
+    buckets: Vec<(BucketName, Arc<Bucket>, bool)>,
     kv: Arc<Kv>,
     /// Its secrets by name; whether it may see them, or only sign with them.
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
@@ -126,8 +127,10 @@ impl Grants {
                     grants.tenants = Some(Tenants { named, nobody });
                 }
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
-                    let name = BucketName { plugin: space(plugin), tenant: None, bucket: bucket.into() };
-                    grants.buckets.push((name.clone(), kv.bucket(name)));
+                    let common = bucket.strip_suffix(":common");
+                    let bucket = common.unwrap_or(bucket).into();
+                    let name = BucketName { plugin: space(plugin), tenant: None, bucket };
+                    grants.buckets.push((name.clone(), kv.bucket(name), common.is_some()));
                 }
                 (_, Some((grant @ ("secrets" | "hmac"), name))) => {
                     let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
@@ -212,10 +215,11 @@ impl Grants {
         }
     }
 
-    /// A bucket, where it is granted: each tenant has its own.
+    /// A bucket, where it is granted: each tenant has its own, or it is common to all.
     pub(crate) fn bucket(&self, name: &str, tenant: Option<&Arc<str>>) -> Option<Arc<Bucket>> {
-        let (granted, bucket) = self.buckets.iter().find(|(granted, _)| *granted.bucket == *name)?;
+        let (granted, bucket, common) = self.buckets.iter().find(|(granted, ..)| *granted.bucket == *name)?;
         Some(match tenant {
+            Some(_) if *common => bucket.clone(),
             None => bucket.clone(),
             Some(tenant) => self.kv.bucket(BucketName { tenant: Some(tenant.clone()), ..granted.clone() }),
         })

@@ -1,11 +1,15 @@
 //! The host functions on what is kept: those of the grants `kv:<bucket>` and `tables:<name>`.
 
+use super::super::capability::kv::Bucket;
 use super::super::capability::kv::entries::{KvFault, Stored};
-use super::super::capability::kv::{Bucket, Taken};
+use super::super::capability::kv::rate::{Demand, Manner, Rate, Taken};
 use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
 use super::super::host::bindings::mailwright::plugin::tables;
 use super::super::host::call::Call;
 use std::sync::Arc;
+
+/// Limits that one call takes from.
+const DEMANDS_MAX: usize = 1_000;
 
 impl Call {
     fn bucket(&self, name: &str) -> Result<Arc<Bucket>, Error> {
@@ -20,6 +24,28 @@ impl From<KvFault> for Error {
             KvFault::TooLarge => Self::TooLarge,
             KvFault::Conflict => Self::Conflict,
         }
+    }
+}
+
+impl From<Taken> for wire::Taken {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Remaining(left) => Self::Remaining(left),
+            Taken::RetryAfterMs(wait) => Self::RetryAfterMs(wait),
+        }
+    }
+}
+
+impl From<wire::Demand> for Demand {
+    fn from(demand: wire::Demand) -> Self {
+        let wire::Demand { key, cost, limit, burst, window_ms, manner } = demand;
+        let manner = match manner {
+            wire::Manner::Must => Manner::Must,
+            wire::Manner::May => Manner::May,
+            wire::Manner::Fill => Manner::Fill,
+            wire::Manner::Look => Manner::Look,
+        };
+        Self { key, cost, rate: Rate { limit, burst, window_ms }, manner }
     }
 }
 
@@ -61,10 +87,16 @@ impl wire::Host for Call {
         limit: u32,
         window_ms: u64,
     ) -> Result<wire::Taken, Error> {
-        Ok(match self.bucket(&bucket)?.take(self.now_ms(), &key, cost, limit, window_ms)? {
-            Taken::Remaining(left) => wire::Taken::Remaining(left),
-            Taken::RetryAfterMs(wait) => wire::Taken::RetryAfterMs(wait),
-        })
+        Ok(self.bucket(&bucket)?.take(self.now_ms(), &key, cost, limit, window_ms)?.into())
+    }
+
+    fn take_all(&mut self, bucket: String, demands: Vec<wire::Demand>) -> Result<Vec<wire::Taken>, Error> {
+        if demands.len() > DEMANDS_MAX {
+            return Err(Error::TooLarge);
+        }
+        let demands: Vec<Demand> = demands.into_iter().map(Into::into).collect();
+        let taken = self.bucket(&bucket)?.take_all(self.now_ms(), &demands)?;
+        Ok(taken.into_iter().map(Into::into).collect())
     }
 
     fn list_keys(

@@ -26,6 +26,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::session::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::message::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::patterns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::setup::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::delivery::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::log::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::metrics::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;

@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/session@0.1.0;
             import mailwright:plugin/message@0.1.0;
             import mailwright:plugin/patterns@0.1.0;
+            import mailwright:plugin/setup@0.1.0;
             import mailwright:plugin/delivery@0.1.0;
             import mailwright:plugin/log@0.1.0;
             import mailwright:plugin/metrics@0.1.0;

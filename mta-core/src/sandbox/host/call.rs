@@ -149,6 +149,8 @@ pub(crate) struct Call {
     pub(crate) drew: bool,
     /// It saw a secret in `configure`.
     pub(crate) saw: bool,
+    /// Hooks at which its configuration has nothing to do.
+    pub(crate) skipped: Vec<Hook>,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
     /// What it printed.
@@ -266,6 +268,7 @@ impl Call {
             password: None,
             drew: false,
             saw: false,
+            skipped: Vec::new(),
             grew: false,
             said: Said::default(),
             fixed_numbers: 0,

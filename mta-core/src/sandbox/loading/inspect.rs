@@ -133,10 +133,10 @@ impl Inspection {
                 .filter(|words| match *words {
                     "secrets:<name>" => uses("get"),
                     "hmac:<name>" => uses("hmac-sha256"),
+                    // One bucket for all tenants, or none of the tables: its configuration says that.
+                    "kv:<bucket>:common" | "tables" => false,
                     "suppression:<scope>" => CHANGES.iter().any(|change| uses(change)),
                     "suppression:<scope>:read" => !CHANGES.iter().any(|change| uses(change)),
-                    // Which tables, its configuration says, or that there are none.
-                    "tables" => false,
                     _ => true,
                 })
                 .map(str::to_owned),

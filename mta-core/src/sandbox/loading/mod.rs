@@ -84,11 +84,16 @@ pub(crate) async fn load(
         sets: Mutex::default(),
     });
     let loader = Loader { pool, linkers, compiler, plugin, identity };
-    let (code, unpictured) = match Sitter::new(&octets) {
+    let (code, unpictured, skipped) = match Sitter::new(&octets) {
         Ok(sitter) => loader.pictured(&octets, &sitter).await?,
-        Err(why) => (loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why)),
+        Err(why) => {
+            let code = loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?;
+            let skipped = loader.configured(&code).await?.inside().0.data().skipped.clone();
+            (code, Some(why), skipped)
+        }
     };
-    let asked_at = asked_at(plugin, &code.hooks)?;
+    let mut asked_at = asked_at(plugin, &code.hooks)?;
+    asked_at.retain(|hook| !skipped.contains(hook));
     let loaded = Arc::new(Loaded {
         code,
         listeners: plugin.listeners.clone(),
@@ -127,14 +132,25 @@ enum Beginning {
 }
 
 impl Loader<'_> {
-    /// Configures an instance and takes its image; where that fails, the component as it came, and why.
-    async fn pictured(&self, octets: &Bytes, sitter: &Sitter<'_>) -> Result<(Code, Option<Unfit>), LoadError> {
-        let sitting = self.code(sitter.octets.clone().into(), Beginning::Configured, Vec::new()).await?;
+    /// An instance that `configure` has been through.
+    async fn configured(&self, code: &Code) -> Result<Live, LoadError> {
         let refused = |fault: Fault| self.refused("configure", &fault);
-        let mut live = Live::new(self.pool, &sitting).await.map_err(refused)?;
-        live.configure(self.pool, &sitting, Configured::Load).await.map_err(refused)?;
+        let mut live = Live::new(self.pool, code).await.map_err(refused)?;
+        live.configure(self.pool, code, Configured::Load).await.map_err(refused)?;
+        Ok(live)
+    }
+
+    /// Configures an instance and takes its image; where that fails, the component as it came, and why. Then the hooks that
+    /// its configuration has no use for.
+    async fn pictured(
+        &self,
+        octets: &Bytes,
+        sitter: &Sitter<'_>,
+    ) -> Result<(Code, Option<Unfit>, Vec<Hook>), LoadError> {
+        let sitting = self.code(sitter.octets.clone().into(), Beginning::Configured, Vec::new()).await?;
+        let mut live = self.configured(&sitting).await?;
         let (store, instance) = live.inside();
-        let sets = store.data().sets.clone();
+        let (sets, skipped) = (store.data().sets.clone(), store.data().skipped.clone());
         let image = match store.data() {
             Call { drew: true, .. } => Err(Unfit::Drew),
             Call { saw: true, .. } => Err(Unfit::Saw),
@@ -143,10 +159,12 @@ impl Loader<'_> {
         match image {
             Ok(Image::Restorable(image)) => {
                 let octets = image.octets.clone().into();
-                Ok((self.code(octets, Beginning::Restored(image), sets).await?, None))
+                Ok((self.code(octets, Beginning::Restored(image), sets).await?, None, skipped))
             }
-            Ok(Image::Fixed(image, why)) => Ok((self.code(image.into(), Beginning::Pictured, sets).await?, Some(why))),
-            Err(why) => Ok((self.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why))),
+            Ok(Image::Fixed(image, why)) => {
+                Ok((self.code(image.into(), Beginning::Pictured, sets).await?, Some(why), skipped))
+            }
+            Err(why) => Ok((self.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why), skipped)),
         }
     }
 

@@ -21,6 +21,7 @@ use body::{BodyScene, Ends};
 pub(crate) use refused::Refused;
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
@@ -57,6 +58,8 @@ pub(crate) struct SessionScene {
     pub(crate) id: Box<str>,
     pub(crate) listener: Arc<str>,
     pub(crate) peer: IpAddr,
+    /// Recipients that the client was refused for good.
+    pub(crate) rejected: AtomicU32,
     said: Mutex<Said>,
 }
 
@@ -146,7 +149,8 @@ impl Scene {
 
 impl SessionScene {
     pub(crate) fn new(id: Box<str>, listener: Arc<str>, peer: IpAddr, helo: Option<Box<str>>) -> Self {
-        Self { id, listener, peer, said: Mutex::new(Said { helo, ..Said::default() }) }
+        let said = Mutex::new(Said { helo, ..Said::default() });
+        Self { id, listener, peer, rejected: AtomicU32::new(0), said }
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.

@@ -1,7 +1,9 @@
 //! The standard plugins, as they are built in: with real clients and next hops.
 
+mod limits_hold_for_all_who_share_them;
 mod list_mail_is_unsubscribed_from;
 mod mail_goes_by_the_rules_of_routing;
+mod new_senders_wait_and_come_back;
 mod programs_keep_the_suppression_lists;
 mod rules_filter_mail;
 

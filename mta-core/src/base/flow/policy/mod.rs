@@ -403,6 +403,9 @@ pub trait SessionPolicy: Send {
     /// From here on it is asked about mail of this tenant; none: of nobody in particular.
     fn belongs_to(&mut self, tenant: Option<&Arc<str>>);
 
+    /// How many recipients the client was refused for good so far.
+    fn rejected(&mut self, recipients: u32);
+
     /// One of the envelope's hooks.
     fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate>;
 

@@ -339,6 +339,12 @@ impl SessionPolicy for TestSession {
         self.note(format!("helo {name}"));
     }
 
+    fn rejected(&mut self, recipients: u32) {
+        if recipients > 0 {
+            self.note(format!("rejected {recipients}"));
+        }
+    }
+
     fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate> {
         let text = |sender: Option<&Address>| sender.map(ToString::to_string).unwrap_or_default();
         let (what, gate) = match asked {

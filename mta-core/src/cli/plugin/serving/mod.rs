@@ -1,4 +1,6 @@
-//! `plugin list`, `reload` and `rollback`: questions to the running server.
+//! `plugin list`, `reload`, `rollback` and `bucket`: questions to the running server.
+
+pub(super) mod bucket;
 
 use super::super::config_args::ConfigArgs;
 use super::super::queue::{as_json, ask, unexpected};
