@@ -4,8 +4,9 @@
 //! Who asks shows a secret as a bearer token (RFC 6750 2.1). Whose lists they are is the secret's matter, never the
 //! request's.
 
+mod csv;
+
 use crate::config::Application;
-use crate::csv;
 use mailwright_plugin::suppression::{Error, Page, Reason, Scope};
 use mailwright_plugin::web::{Request, Response, decoded, encoded};
 use mailwright_plugin::{Address, Fault, secrets, tenants};
