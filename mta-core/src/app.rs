@@ -34,6 +34,7 @@ use crate::edge::tls::acme;
 use crate::edge::tls::{Keyring, Reading as Certificates, Wanted};
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
+use crate::path::auth::driver::Secrets;
 use crate::path::deliver::driver::Deliverer;
 use crate::path::policy::Host;
 use crate::path::queue::driver as queue;
@@ -231,7 +232,7 @@ impl Server {
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let config = watch::Sender::new(Arc::new(config));
-        issue_certificates(acme, &config, &world, &mut beside);
+        issue_certificates(acme, &config, &secrets, &world, &mut beside);
         out_by(&spool, &host, &reporter, &config);
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, domains).await?;
@@ -376,10 +377,17 @@ fn open_keyring(config: &Config, world: &World, beside: &mut JoinSet<()>) -> Res
 }
 
 /// Has an authority issue certificates, beside the mail: nothing waits for it.
-fn issue_certificates(port: AcmePort, config: &watch::Sender<Arc<Config>>, world: &World, beside: &mut JoinSet<()>) {
+fn issue_certificates(
+    port: AcmePort,
+    config: &watch::Sender<Arc<Config>>,
+    secrets: &Arc<Secrets>,
+    world: &World,
+    beside: &mut JoinSet<()>,
+) {
     let Some((challenge, port)) = port else { return };
     let doors = acme::Doors {
         config: config.subscribe(),
+        secrets: Arc::clone(secrets),
         clock: Arc::clone(&world.clock),
         dice: Arc::clone(&world.dice),
         net: Arc::clone(&world.net),

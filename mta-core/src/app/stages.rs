@@ -118,6 +118,8 @@ pub(super) fn receive_doors(
     let (clock, observe) = (Arc::clone(&world.clock), Arc::clone(&world.observe));
     let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?
         .with_reports(reporter);
+    let tls = Arc::<Keyring>::clone(&keyring);
+    let users = authenticator(users, secrets, config.subscribe(), Arc::clone(&policy), world, tls);
     let doors = Doors::new(
         config.subscribe(),
         Arc::<spool::SpoolDoor>::clone(spool) as Arc<dyn Spool>,
@@ -127,8 +129,6 @@ pub(super) fn receive_doors(
         Arc::clone(&world.dice),
         key,
     );
-    let tls = Arc::<Keyring>::clone(&keyring);
-    let users = authenticator(users, secrets, config.subscribe(), world, tls);
     Ok(Arc::new(doors.with_tls(keyring).with_users(users).with_verifier(Arc::new(verifier))))
 }
 
@@ -149,6 +149,7 @@ fn authenticator(
     users: Arc<Users>,
     secrets: Arc<Secrets>,
     config: watch::Receiver<Arc<Config>>,
+    policy: Arc<dyn Policy>,
     world: &World,
     tls: Arc<Keyring>,
 ) -> Arc<Authenticator> {
@@ -157,6 +158,7 @@ fn authenticator(
         secrets,
         config,
         clock: Arc::clone(&world.clock),
+        policy,
         dns: Arc::clone(&world.dns),
         http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
         net: Arc::clone(&world.net),

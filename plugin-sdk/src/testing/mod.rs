@@ -6,12 +6,14 @@ use crate::bindings::mailwright::plugin::{delivery, kv, message, session};
 use crate::log::Level;
 use crate::session::Note;
 use crate::suppression::Reason;
-use crate::{Address, Feedback, FeedbackKind, Priority};
+use crate::{Address, Credentials, Feedback, FeedbackKind, Priority};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 pub(crate) mod backend;
+pub(crate) mod clock;
 mod network;
+pub(crate) mod patterns;
 mod supplies;
 
 pub use network::{Dns, Submitted, Web};
@@ -58,6 +60,8 @@ pub struct Scene {
     pub random: u64,
     /// The clock.
     pub now_ms: u64,
+    /// Time zones by name, with how far each is before UTC, in seconds; UTC is there without.
+    pub zones: BTreeMap<String, i32>,
     /// Log lines written.
     pub log: Vec<(Level, String)>,
     /// What was counted, in its order.
@@ -87,6 +91,8 @@ pub struct Message {
     /// What `parts` tells, each with its decoded octets: there is no MIME parser here. Without any, the body is the one
     /// part.
     pub parts: Vec<(message::Part, Vec<u8>)>,
+    /// Further names that parts go by, with their ids; those of `parts` need not be said again.
+    pub other_names: Vec<(u32, String)>,
     /// The body that the plugin wrote. Until its hook returns, it reads the old one.
     pub new_body: Option<Vec<u8>>,
     /// What the server's verification came to.
@@ -127,6 +133,12 @@ pub fn auth_result(method: &str, outcome: &str, domain: &str) -> message::AuthRe
         domain: Some(domain.to_owned()),
         detail: String::new(),
     }
+}
+
+/// A name and a password as `on_password` is asked about them, that came by PLAIN.
+#[must_use]
+pub fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials { mechanism: "PLAIN".to_owned(), user: user.to_owned(), password: password.to_owned() }
 }
 
 /// A recipient on its way out as most tests want it: just queued, before its first attempt.

@@ -4,7 +4,6 @@
 //! list alone. Who used it, complained, or is no more, is on suppression lists, and is not written to again.
 
 mod api;
-mod base64;
 mod bounces;
 pub mod config;
 mod fields;

@@ -1,6 +1,7 @@
 //! A case as its file says it, and what a plugin said to it, in words.
 
 use crate::base::flow::policy::verify::AuthResult;
+use crate::base::sasl::Mechanism;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,6 +30,9 @@ pub struct Case {
     /// What comes back later; each is told.
     #[serde(default)]
     pub feedback: Vec<FeedbackCase>,
+    /// Names and passwords that clients show; the plugin is asked about each.
+    #[serde(default)]
+    pub login: Vec<LoginCase>,
     /// What the public asks at last.
     #[serde(default)]
     pub request: Vec<RequestCase>,
@@ -70,6 +74,25 @@ pub struct FeedbackCase {
     pub kind: String,
     /// What the message belonged to.
     pub campaign: Option<String>,
+}
+
+/// A name and a password.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginCase {
+    /// The name, as it is compared.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// `PLAIN` or `LOGIN`.
+    #[serde(default = "plain")]
+    pub mechanism: String,
+    /// Whose user the name is.
+    pub tenant: Option<String>,
+}
+
+fn plain() -> String {
+    Mechanism::Plain.name().to_owned()
 }
 
 /// A request to the plugin's public path.
@@ -126,6 +149,9 @@ pub struct Told {
     /// The same before its first attempt: `next`, `hold REASON`, `not before 1000`, `fail` with the reply, `discard REASON`,
     /// and what it changed for this recipient, as `next, add X-A: 1`.
     pub pre_send: Option<Vec<String>>,
+    /// For each login: `next`, `no`, or `yes` with what is said of the user, as `yes, tenant acme, sender @acme.example`; `no
+    /// answer` where the plugin failed or has no `on-password`.
+    pub login: Option<Vec<String>>,
     /// For each request: the status and the content, as `200 <p>hello`; `absent` where the plugin has no `on-http`.
     pub request: Option<Vec<String>>,
     /// What it wrote to the log, as `info: words`.

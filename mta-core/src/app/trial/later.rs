@@ -1,18 +1,21 @@
 //! What comes after a message was accepted: its recipients' outcomes, what comes back about it, and what the public asks.
 
-use super::case::{Case, FeedbackCase, OutcomeCase, RequestCase, Told};
+use super::case::{Case, FeedbackCase, LoginCase, OutcomeCase, RequestCase, Told};
 use super::mail::{address, blank};
 use crate::base::flow::entry::Entry;
 use crate::base::flow::operator::suppression::{ListName, Suppress};
 use crate::base::flow::policy::feedback::{Bounce, Kind, Returned};
+use crate::base::flow::policy::password::PasswordQuestion;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
-use crate::base::flow::policy::{Attempted, Outcome, Policy};
+use crate::base::flow::policy::{Attempted, Outcome, Policy, SessionInfo};
 use crate::base::mail::content::Content;
 use crate::base::mail::tie::Sent;
+use crate::base::sasl::{Mechanism, prepare};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::config::model::{Config, Plugin};
 use crate::path::policy::Host;
+use crate::sandbox::words;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -22,7 +25,7 @@ const SUPPRESSED_MAX: usize = 1_000;
 /// What was queued, if something was; else a message without content.
 type Queued = Option<(Entry, Content)>;
 
-/// Tells outcomes and feedback in their order, each to its end, and asks the public's requests of the plugin.
+/// Tells outcomes and feedback in their order, each to its end, and asks the plugin about logins and the public's requests.
 ///
 /// # Errors
 /// The case makes no sense, in words for people.
@@ -42,6 +45,10 @@ pub(super) async fn play(
         let (entry, content) = blank(&["b@bounces.example"])?;
         // Whoever can't be told now would be told again: its fault is among the faults.
         let _ = host.feedback(Returned { entry: &entry, content: &content, sent: &sent, kind: &kind }).await;
+    }
+    for one in &case.login {
+        let answer = host.password(login(one, case, plugin)?).await;
+        told.login.get_or_insert_default().push(words::password(&answer));
     }
     for one in &case.request {
         let answer = host.http(request(one, case, plugin)).await;
@@ -158,6 +165,26 @@ fn request(one: &RequestCase, case: &Case, plugin: &Plugin) -> PublicRequest {
         body: Bytes::from(one.body.clone()),
         peer: case.session.peer.ip(),
     }
+}
+
+/// The name and the password as they come from a client's machine: prepared.
+fn login(one: &LoginCase, case: &Case, plugin: &Plugin) -> Result<PasswordQuestion, String> {
+    let mechanism = Mechanism::ALL.into_iter().find(|mechanism| mechanism.name() == one.mechanism);
+    let by_password = mechanism.filter(|mechanism| matches!(mechanism, Mechanism::Plain | Mechanism::Login));
+    let mechanism =
+        by_password.ok_or_else(|| format!("mechanism = {:?}: expected PLAIN or LOGIN", one.mechanism))?.name();
+    let user = prepare::name(&one.user).ok_or_else(|| format!("user = {:?}: nobody can be called so", one.user))?;
+    let password = prepare::password(&one.password).ok_or("password: nobody can have such a one")?;
+    let session = SessionInfo {
+        id: "trial".into(),
+        listener: case.session.listener.as_str().into(),
+        peer: case.session.peer,
+        helo: Some(case.session.helo.as_str().into()),
+        tls: None,
+        user: None,
+    };
+    let tenant = one.tenant.as_deref().map(Into::into);
+    Ok(PasswordQuestion { plugin: Arc::clone(&plugin.name), session, tenant, mechanism, user, password })
 }
 
 fn answered(answer: &PublicAnswer) -> String {

@@ -10,7 +10,7 @@ mod later;
 mod mail;
 pub mod replay;
 
-pub use case::{Case, FeedbackCase, OutcomeCase, RequestCase, Session, Told};
+pub use case::{Case, FeedbackCase, LoginCase, OutcomeCase, RequestCase, Session, Told};
 
 use super::{World, host, runtime};
 use crate::base::event::Event;

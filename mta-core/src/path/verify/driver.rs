@@ -20,6 +20,7 @@ use crate::config::model::Config;
 use crate::config::model::verify::{Use, Verification};
 use futures_util::future::{Either, join_all, select};
 use mail_auth::MessageAuthenticator;
+use mail_auth::dkim::Canonicalization;
 use mail_auth::hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -89,7 +90,7 @@ impl Verifier {
             _ => Signed::read(&head, rules.signatures_max),
         };
         let hashed = match &mut signed {
-            Some(signed) => self.hash(signed, &incoming.content.body, until).await,
+            Some(signed) => self.hash(signed, &incoming, until).await,
             None => true,
         };
         inquiry.foresee(&incoming, signed.as_ref()).await;
@@ -119,9 +120,14 @@ impl Verifier {
         }
     }
 
-    /// Hashes the body for the signatures; whether that could be done. A message that nobody signed is not read.
-    async fn hash(&self, signed: &mut Signed<'_>, body: &Body, until: Instant) -> bool {
-        let forms = signed.forms();
+    /// Hashes the body for the signatures; whether that could be done. A message that nobody signed is not read, and neither
+    /// is one whose signatures speak of the form alone that was hashed while it came.
+    async fn hash(&self, signed: &mut Signed<'_>, incoming: &Incoming<'_>, until: Instant) -> bool {
+        let (body, mut forms) = (&incoming.content.body, signed.forms());
+        if let Some(hash) = &incoming.body_hash {
+            signed.hashed(Canonicalization::Relaxed, hash);
+            forms.retain(|form| *form != Canonicalization::Relaxed);
+        }
         if forms.is_empty() {
             return true;
         }

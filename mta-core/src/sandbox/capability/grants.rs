@@ -9,7 +9,7 @@ use super::supplies::{Secret, Supplies};
 use super::tables::TableSlot;
 use crate::base::flow::policy::Hook;
 use crate::base::world::http::Origin;
-use crate::config::model::{EditGrant, Mode, Plugin};
+use crate::config::model::{EditGrant, Mode, PASSWORDS, Plugin};
 use crate::config::parse::network;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 15] = [
+pub(crate) const OFFERED: [(&str, &str); 17] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -38,11 +38,17 @@ pub(crate) const OFFERED: [(&str, &str); 15] = [
     ("suppression", "suppression:<scope>:read"),
     ("tenants", "tenants"),
     ("tables", "tables:<name>"),
+    ("tables", "tables"),
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
     ("submit", "submit"),
+    // Of what it exports: it is handed passwords, and asks for nothing.
+    (ON_PASSWORD, PASSWORDS),
 ];
+
+/// The hook that is shown passwords.
+const ON_PASSWORD: &str = "on-password";
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
@@ -70,6 +76,8 @@ pub(crate) struct Grants {
     pub(crate) dns: bool,
     /// It may send mail of its own.
     submit: bool,
+    /// It may be shown passwords.
+    pub(crate) passwords: bool,
     /// Whose mail it may say that a request is about.
     tenants: Option<Tenants>,
     /// Its buckets by name.
@@ -79,6 +87,8 @@ pub(crate) struct Grants {
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// Its tables by name.
     tables: Vec<(Box<str>, Arc<TableSlot>)>,
+    /// It may ask for tables even if it is granted none: a plugin whose configuration names none asks for none.
+    no_tables: bool,
     /// Scopes of suppression lists; whether it may change those lists.
     scopes: Vec<(Arc<str>, bool)>,
     /// Where it may fetch from.
@@ -108,6 +118,8 @@ impl Grants {
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
                 ("submit", _) => grants.submit = true,
+                (PASSWORDS, _) => grants.passwords = true,
+                ("tables", _) => grants.no_tables = true,
                 ("tenants", _) => {
                     let nobody = plugin.tenants.is_empty();
                     let named = if nobody { supplies.tenants.clone() } else { plugin.tenants.clone() };
@@ -164,7 +176,7 @@ impl Grants {
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
-            "tables" => !self.tables.is_empty(),
+            "tables" => self.no_tables || !self.tables.is_empty(),
             "suppression" => !self.scopes.is_empty(),
             _ => false,
         }
@@ -279,9 +291,19 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
 /// Checks one export of a component; the interface's name if it is a hook or the life cycle.
 ///
 /// # Errors
-/// A name of our package that is no hook: a misspelt one would be silently absent.
-pub(crate) fn check_export<'a>(plugin: &Plugin, export: &'a str) -> Result<Option<&'a str>, LoadError> {
+/// A name of our package that is no hook: a misspelt one would be silently absent. A hook that is not granted.
+pub(crate) fn check_export<'a>(
+    plugin: &Plugin,
+    grants: &Grants,
+    export: &'a str,
+) -> Result<Option<&'a str>, LoadError> {
     let Some(name) = ours(plugin, export)? else { return Ok(None) };
+    if name == ON_PASSWORD && !grants.passwords {
+        let problem = format!("it exports {export}, to be shown the passwords of users, which is not granted");
+        let remedy =
+            format!("if you trust it with them, add \"{PASSWORDS}\" to its `allow` and name it in `auth.plugin`");
+        return Err(error(plugin, problem, remedy));
+    }
     if name == LIFECYCLE || hook(name).is_some() {
         return Ok(Some(name));
     }

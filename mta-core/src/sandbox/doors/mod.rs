@@ -1,5 +1,6 @@
 //! The doors of the sandbox: the functions that guests call, one file for each kind.
 
+mod clock;
 mod kv;
 mod log;
 pub(crate) mod message;

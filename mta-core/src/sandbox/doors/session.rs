@@ -4,9 +4,17 @@ use super::super::exchange::address::to_wire;
 use super::super::exchange::routing;
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
-use super::super::scene::{Note, Refused};
+use super::super::scene::{Note, Refused, SessionScene};
+use crate::base::flow::policy::Hook;
 use crate::base::mail::tie::Sent;
 use std::sync::Arc;
+
+impl Call {
+    /// The session, where it has notes: what is asked about a password leaves none.
+    fn noted(&self) -> Option<&SessionScene> {
+        self.scene.session.as_deref().filter(|_| self.hook != Hook::Password)
+    }
+}
 
 impl wire::session::Host for Call {
     fn current(&mut self) -> Result<wire::session::Info, wire::session::Error> {
@@ -37,7 +45,7 @@ impl wire::session::Host for Call {
     }
 
     fn get_note(&mut self, key: String) -> Result<Option<wire::session::Note>, wire::session::Error> {
-        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        let session = self.noted().ok_or(wire::session::Error::NotHere)?;
         Ok(session.note(&self.plugin.space, self.plugin.shadow, &key).map(|note| match note {
             Note::Text(text) => wire::session::Note::Text(text),
             Note::Number(number) => wire::session::Note::Number(number),
@@ -46,7 +54,7 @@ impl wire::session::Host for Call {
     }
 
     fn set_note(&mut self, key: String, value: wire::session::Note) -> Result<(), wire::session::Error> {
-        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        let session = self.noted().ok_or(wire::session::Error::NotHere)?;
         let note = match value {
             wire::session::Note::Text(text) => Note::Text(text),
             wire::session::Note::Number(number) => Note::Number(number),

@@ -32,6 +32,7 @@ wasmtime::component::bindgen!({
             export mailwright:plugin/on-connect@0.1.0;
             export mailwright:plugin/on-helo@0.1.0;
             export mailwright:plugin/on-auth@0.1.0;
+            export mailwright:plugin/on-password@0.1.0;
             export mailwright:plugin/on-mail@0.1.0;
             export mailwright:plugin/on-rcpt@0.1.0;
             export mailwright:plugin/on-data@0.1.0;
@@ -50,6 +51,8 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
         "mailwright:plugin/message.matches": async,
+        "mailwright:plugin/message.matches-part": async,
+        "mailwright:plugin/message.filenames": async,
         "mailwright:plugin/message.parts": async,
         "mailwright:plugin/message.read-part": async,
         "mailwright:plugin/message.copy-body": async,
@@ -73,10 +76,12 @@ wasmtime::component::bindgen!({
 });
 
 /// The functions that are `async` above, as `interface.function`: a guest that has one waits in it.
-const WAITING: [&str; 17] = [
+const WAITING: [&str; 19] = [
     "message.read",
     "message.find",
     "message.matches",
+    "message.matches-part",
+    "message.filenames",
     "message.parts",
     "message.read-part",
     "message.copy-body",

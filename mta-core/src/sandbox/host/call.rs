@@ -13,6 +13,7 @@ use crate::base::flow::Answer;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Hook;
 use crate::base::mail::tie::Key;
+use crate::base::sasl::Hidden;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
@@ -35,8 +36,14 @@ const WAIT_MIN: Duration = Duration::from_millis(10);
 pub(crate) const FETCHES_PER_PLUGIN_MAX: usize = 32;
 /// What is said of a call that was ended by the clock.
 pub(crate) const TOO_LONG: &str = "it took too long by the clock";
+/// What is said in the place of a text that has a password in it.
+const WITHHELD: &str = "(withheld: the password is in it)";
 /// Compiled pattern sets that one plugin keeps.
 const SETS_MAX: usize = 64;
+/// A set of patterns once compiled, in octets: some thousands of patterns of ordinary length.
+const SET_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What running a set may keep for itself, in octets, for each thread that runs it.
+const SET_CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// After a call that lasted so many get a stack of their own.
 const CALLS_AFTER_LASTING: u32 = 1_000;
 
@@ -136,6 +143,8 @@ pub(crate) struct Call {
     pub(crate) fetches: u32,
     /// When its wall time is over; known from its first wait on.
     waits_until: Option<Instant>,
+    /// The password that the call is about, which nothing that it says may hold.
+    pub(crate) password: Option<Hidden>,
     /// It drew randomness in `configure`.
     pub(crate) drew: bool,
     /// It saw a secret in `configure`.
@@ -183,7 +192,8 @@ impl Identity {
             Hook::Connect | Hook::Helo | Hook::Auth | Hook::Mail | Hook::Rcpt | Hook::Http | Hook::Disconnect => {
                 budget.cpu_envelope
             }
-            Hook::Tick => budget.cpu_message,
+            // Hashing a password is meant to be slow.
+            Hook::Tick | Hook::Password => budget.cpu_message,
             Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
@@ -206,7 +216,8 @@ impl Identity {
         if sets.len() >= SETS_MAX {
             return Err(format!("a plugin has at most {SETS_MAX} sets"));
         }
-        let set = regex::bytes::RegexSetBuilder::new(&expressions).size_limit(4 << 20).dfa_size_limit(4 << 20).build();
+        let mut builder = regex::bytes::RegexSetBuilder::new(&expressions);
+        let set = builder.size_limit(SET_BYTES_MAX).dfa_size_limit(SET_CACHE_BYTES_MAX).build();
         let set = Arc::new(set.map_err(|error| error.to_string())?);
         sets.insert(expressions, set.clone());
         Ok(set)
@@ -252,6 +263,7 @@ impl Call {
             lookups: 0,
             fetches: 0,
             waits_until: None,
+            password: None,
             drew: false,
             saw: false,
             grew: false,
@@ -274,6 +286,13 @@ impl Call {
         self.lookups = 0;
         self.fetches = 0;
         self.waits_until = None;
+    }
+
+    /// The call that began is a load's: it has a time of its own, and yields to its neighbours.
+    pub(crate) fn loads(&mut self, cpu: Duration, wall: Duration) {
+        self.ticks_left = self.ticks_left.max(in_ticks(cpu));
+        self.wall_ticks_left = in_ticks(wall);
+        self.at_once = false;
     }
 
     /// Milliseconds since 1970.
@@ -303,6 +322,16 @@ impl Call {
     /// over within microseconds.
     pub(crate) fn lasts(&mut self) -> bool {
         std::mem::replace(&mut self.ticked, true)
+    }
+
+    /// Whether a text has the password in it that the call is about.
+    pub(crate) fn gives_away(&self, text: &str) -> bool {
+        self.password.as_ref().is_some_and(|password| text.contains(password.reveal()))
+    }
+
+    /// What the guest says, for the operator.
+    pub(crate) fn withheld(&self, text: String) -> String {
+        if self.gives_away(&text) { WITHHELD.to_owned() } else { text }
     }
 
     /// An epoch tick came while the guest ran: it yields to its neighbours, or has spent its time.
@@ -337,7 +366,7 @@ impl Call {
             why = format!("it wanted more than {} octets of memory ({why})", self.plugin.memory_bytes_max());
         }
         // An interpreter says there what its trap is about.
-        if let Some(last) = self.said.last_words() {
+        if let Some(last) = self.said.last_words().filter(|_| self.password.is_none()) {
             why.push_str("; it printed: ");
             why.push_str(&last);
         }

@@ -7,6 +7,7 @@ use super::super::scene::Scene;
 use super::super::wide::stubs::end_lines;
 use super::bindings::exports::mailwright::plugin as exports;
 use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
+use super::bindings::exports::mailwright::plugin::on_password::Admission;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
@@ -16,6 +17,7 @@ use super::figures::Ledger;
 use super::questions::{Question, Told};
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
+use crate::base::flow::policy::password::PasswordQuestion;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -31,6 +33,20 @@ const HOSTCALL_BYTES_MAX: usize = 1 << 20;
 const HANDLES_MAX: usize = 64;
 /// An instance is dropped after so many transactions, whatever the engine may have gathered in it.
 const TRANSACTIONS_MAX: u32 = 10_000;
+
+/// Processor time that `configure` has when a plugin is loaded: it reads, sorts and compiles whatever its operator wrote.
+const CONFIGURE_CPU: Duration = Duration::from_secs(1);
+/// The same by the clock, where its budget does not give it more.
+const CONFIGURE_WALL: Duration = Duration::from_secs(30);
+
+/// When an instance is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Configured {
+    /// At the load, beside the mail.
+    Load,
+    /// In each transaction, since no image could be had: within the budget of an envelope's hook.
+    Transaction,
+}
 
 /// Where instances come from.
 #[derive(Clone)]
@@ -68,6 +84,7 @@ struct Guests {
     connect: Option<exports::on_connect::Guest>,
     helo: Option<exports::on_helo::Guest>,
     auth: Option<exports::on_auth::Guest>,
+    password: Option<exports::on_password::Guest>,
     mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
@@ -161,10 +178,14 @@ impl Live {
         (&mut self.store, self.instance)
     }
 
-    /// Gives the plugin its configuration.
-    pub(crate) async fn configure(&mut self, pool: &Pool, code: &Code) -> Result<(), Fault> {
+    /// Gives the plugin its configuration, once a load or in each transaction.
+    pub(crate) async fn configure(&mut self, pool: &Pool, code: &Code, at: Configured) -> Result<(), Fault> {
         let Some(indices) = &code.hooks.lifecycle else { return Ok(()) };
-        let wall = self.enter(Hook::Connect, &mut Scene::default());
+        let mut wall = self.enter(Hook::Connect, &mut Scene::default());
+        if at == Configured::Load {
+            wall = wall.max(CONFIGURE_WALL);
+            self.store.data_mut().loads(CONFIGURE_CPU, wall);
+        }
         let Self { store, instance, guests, .. } = self;
         store.data_mut().configuring = true;
         let call = async {
@@ -296,6 +317,27 @@ impl Live {
         self.leave(&mut scene, said)
     }
 
+    /// Asks `on-password`, of a plugin that has it. The instance is not to be used again: the password is in its memory.
+    pub(crate) async fn password(
+        &mut self,
+        pool: &Pool,
+        hooks: &Hooks,
+        mut scene: Scene,
+        asked: &PasswordQuestion,
+    ) -> Result<Admission, Fault> {
+        let Some(indices) = &hooks.password else { return Err(Fault::new(Kind::Answer, "it has no on-password")) };
+        let wall = self.enter(Hook::Password, &mut scene);
+        self.store.data_mut().password = Some(asked.password.clone());
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.password, || indices.load(&mut *store, instance))?;
+            let said = (asked.mechanism, &*asked.user, asked.password.reveal());
+            ask(store, guest.func_handle(), said).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.leave(&mut scene, said)
+    }
+
     /// Tells a hook that is only told. The scene comes back as it was: it can be read alone.
     pub(crate) async fn tell(
         &mut self,
@@ -360,7 +402,7 @@ impl Live {
         *scene = std::mem::take(&mut self.store.data_mut().scene);
         let said = said.map_err(|stop| stop.fault(&mut self.store))?;
         self.sound = true;
-        said.map_err(|fault| said_fault(&fault))
+        said.map_err(|fault| said_fault(&fault, self.store.data()))
     }
 }
 
@@ -401,13 +443,13 @@ fn known<G>(slot: &mut Option<G>, load: impl FnOnce() -> wasmtime::Result<G>) ->
     }
 }
 
-fn said_fault(fault: &types::Fault) -> Fault {
+fn said_fault(fault: &types::Fault, call: &Call) -> Fault {
     let (what, words) = match fault {
         types::Fault::Unavailable(words) => ("unavailable", words),
         types::Fault::InvalidConfig(words) => ("invalid-config", words),
         types::Fault::Internal(words) => ("internal", words),
     };
-    let mut words = words.replace(char::is_control, " ");
+    let mut words = call.withheld(words.replace(char::is_control, " "));
     words.truncate(words.floor_char_boundary(512));
     Fault::new(Kind::Fault, format!("{what}: {words}"))
 }

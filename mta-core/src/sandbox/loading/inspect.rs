@@ -135,6 +135,8 @@ impl Inspection {
                     "hmac:<name>" => uses("hmac-sha256"),
                     "suppression:<scope>" => CHANGES.iter().any(|change| uses(change)),
                     "suppression:<scope>:read" => !CHANGES.iter().any(|change| uses(change)),
+                    // Which tables, its configuration says, or that there are none.
+                    "tables" => false,
                     _ => true,
                 })
                 .map(str::to_owned),
@@ -149,7 +151,11 @@ impl Inspection {
             Some("lifecycle") => self.lifecycle = true,
             Some("types") => {}
             Some(interface) => match hook(interface) {
-                Some(hook) => self.hooks.push(hook.name().to_owned()),
+                Some(hook) => {
+                    self.hooks.push(hook.name().to_owned());
+                    let granted = OFFERED.iter().filter(|(name, _)| *name == interface).map(|(_, words)| *words);
+                    self.allow.extend(granted.map(str::to_owned));
+                }
                 None => self.unknown.push(export.to_owned()),
             },
             // What else it exports is nobody's business.

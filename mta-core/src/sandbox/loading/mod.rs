@@ -26,7 +26,7 @@ use super::host::bindings::waits as waits_in;
 use super::host::call::{Call, FETCHES_PER_PLUGIN_MAX, Identity, LogGate};
 use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
-use super::host::instance::{Live, Pool};
+use super::host::instance::{Configured, Live, Pool};
 use super::host::stock::{Lease, Loaded, Part, Stock};
 use super::wide::linkers::Linkers;
 use super::wide::needs::Profile;
@@ -132,7 +132,7 @@ impl Loader<'_> {
         let sitting = self.code(sitter.octets.clone().into(), Beginning::Configured, Vec::new()).await?;
         let refused = |fault: Fault| self.refused("configure", &fault);
         let mut live = Live::new(self.pool, &sitting).await.map_err(refused)?;
-        live.configure(self.pool, &sitting).await.map_err(refused)?;
+        live.configure(self.pool, &sitting, Configured::Load).await.map_err(refused)?;
         let (store, instance) = live.inside();
         let sets = store.data().sets.clone();
         let image = match store.data() {
@@ -198,7 +198,7 @@ impl Loader<'_> {
         }
         let mut names = Vec::new();
         for (export, _) in kind.exports(engine) {
-            if let Some(name) = check_export(plugin, export)? {
+            if let Some(name) = check_export(plugin, &self.identity.grants, export)? {
                 names.push(name.to_owned());
             }
         }
@@ -232,7 +232,13 @@ fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
         let problem = format!("hooks names \"{}\", which it does not have", missing.name());
         return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
     }
-    Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.contains(hook)).collect())
+    let asked_at: Vec<Hook> = had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.contains(hook)).collect();
+    if plugin.knows_users && !asked_at.contains(&Hook::Password) {
+        let problem = "[auth] has it say who users are, and it has no on-password";
+        let remedy = "name another plugin in `auth.plugin`, or, where `hooks` leaves it out, add \"password\" there";
+        return Err(grants::error(plugin, problem, remedy));
+    }
+    Ok(asked_at)
 }
 
 /// The component's manifest, where it has one; the operator's configuration must fit it. Nothing is compiled before.
@@ -291,8 +297,7 @@ fn on_failure(plugin: &Plugin) -> Result<HashMap<Hook, OnFailure>, LoadError> {
     let mut meanings: HashMap<Hook, OnFailure> = Hook::ALL.iter().map(|hook| (*hook, plugin.on_failure)).collect();
     for (name, meaning) in &plugin.on_failure_by_hook {
         let plain = name.strip_prefix("on-").unwrap_or(name);
-        // A request is answered 503, whatever failure means for the mail.
-        let asked = || Hook::ALL.iter().filter(|hook| !hook.is_told() && **hook != Hook::Http);
+        let asked = || Hook::ALL.iter().filter(|hook| hook.has_on_failure());
         let Some(hook) = asked().find(|hook| hook.name() == plain) else {
             let known: Vec<&str> = asked().map(|hook| hook.name()).collect();
             return Err(grants::error(
@@ -314,6 +319,7 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
             "on-connect" => hooks.connect = Some(exports::on_connect::GuestIndices::new(pre)?),
             "on-helo" => hooks.helo = Some(exports::on_helo::GuestIndices::new(pre)?),
             "on-auth" => hooks.auth = Some(exports::on_auth::GuestIndices::new(pre)?),
+            "on-password" => hooks.password = Some(exports::on_password::GuestIndices::new(pre)?),
             "on-mail" => hooks.mail = Some(exports::on_mail::GuestIndices::new(pre)?),
             "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
             "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),

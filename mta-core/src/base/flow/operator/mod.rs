@@ -84,6 +84,9 @@ pub struct ServingPlugin {
     /// It failed again and again, and is left alone for a while: `on_failure` answers.
     #[serde(default)]
     pub alone: bool,
+    /// It may be shown the passwords of users.
+    #[serde(default)]
+    pub passwords: bool,
     /// The load that it came with.
     #[serde(default)]
     pub generation: u64,

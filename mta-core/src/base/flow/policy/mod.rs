@@ -2,7 +2,9 @@
 
 pub mod dmarc;
 pub mod feedback;
+pub mod password;
 pub mod public;
+mod session;
 pub mod verify;
 
 use super::Answer;
@@ -18,9 +20,10 @@ use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
 use crate::base::world::tls::TlsInfo;
 use feedback::{Heard, Returned};
+use password::{PasswordAnswer, PasswordQuestion};
 use public::{PublicAnswer, PublicRequest};
+pub use session::SessionInfo;
 use std::future::ready;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use verify::Verified;
 
@@ -34,6 +37,8 @@ pub enum Hook {
     Helo,
     /// After AUTH, whether or not it succeeded.
     Auth,
+    /// A name and a password came, and are to be known by a plugin.
+    Password,
     /// After MAIL's own checks.
     Mail,
     /// After each RCPT's own checks.
@@ -58,10 +63,11 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Connect,
         Self::Helo,
         Self::Auth,
+        Self::Password,
         Self::Mail,
         Self::Rcpt,
         Self::Data,
@@ -81,6 +87,7 @@ impl Hook {
             Self::Connect => "connect",
             Self::Helo => "helo",
             Self::Auth => "auth",
+            Self::Password => "password",
             Self::Mail => "mail",
             Self::Rcpt => "rcpt",
             Self::Data => "data",
@@ -104,6 +111,13 @@ impl Hook {
     #[must_use]
     pub fn may_edit(self) -> bool {
         matches!(self, Self::Data | Self::PreSend)
+    }
+
+    /// Whether the operator says what its failure means. A request is answered 503 whatever failure means for the mail, and a
+    /// password that is not known can be neither let in nor refused.
+    #[must_use]
+    pub fn has_on_failure(self) -> bool {
+        !self.is_told() && !matches!(self, Self::Http | Self::Password)
     }
 
     /// Whether plugins are only told: they answer nothing, so their failure means nothing to the mail.
@@ -258,23 +272,6 @@ pub struct SendVerdict {
     pub body: Option<Composed>,
 }
 
-/// A session as plugins may know it.
-#[derive(Clone, Debug)]
-pub struct SessionInfo {
-    /// Names the session in logs.
-    pub id: Box<str>,
-    /// The listener's configured name.
-    pub listener: Arc<str>,
-    /// The client.
-    pub peer: SocketAddr,
-    /// The name given in EHLO or HELO, once there is one.
-    pub helo: Option<Box<str>>,
-    /// How it is protected, where it is.
-    pub tls: Option<Arc<TlsInfo>>,
-    /// The user that it authenticated as, once it did.
-    pub user: Option<Box<str>>,
-}
-
 /// A message under decision at `on-data`.
 #[derive(Clone, Copy, Debug)]
 pub struct Submission<'a> {
@@ -383,6 +380,12 @@ pub trait Policy: Send + Sync {
     fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {
         let _ = request;
         Box::pin(ready(PublicAnswer::Absent))
+    }
+
+    /// `on-password`, of the plugin that is named.
+    fn password(&self, question: PasswordQuestion) -> Answer<'_, PasswordAnswer> {
+        let why = format!("no plugin {} serves", question.plugin);
+        Box::pin(ready(PasswordAnswer::Unable(why.into())))
     }
 }
 

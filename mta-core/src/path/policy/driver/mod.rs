@@ -4,6 +4,7 @@ mod attempt;
 mod generation;
 mod keeper;
 pub(super) mod operate;
+mod password;
 mod public;
 mod reports;
 mod session;
@@ -14,6 +15,7 @@ use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::feedback::{Heard, Returned};
+use crate::base::flow::policy::password::{PasswordAnswer, PasswordQuestion};
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
 use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
@@ -272,5 +274,9 @@ impl Policy for Host {
 
     fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {
         Box::pin(public::http(&self.0, request))
+    }
+
+    fn password(&self, question: PasswordQuestion) -> Answer<'_, PasswordAnswer> {
+        Box::pin(password::password(&self.0, question))
     }
 }

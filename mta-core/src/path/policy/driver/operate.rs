@@ -70,6 +70,7 @@ impl Host {
             listeners: loaded.listeners.iter().map(ToString::to_string).collect(),
             tenants: loaded.tenants.iter().map(ToString::to_string).collect(),
             alone: loaded.breaker.is_open(),
+            passwords: loaded.code.plugin.grants.passwords && loaded.asked_at.contains(&Hook::Password),
             generation: loaded.part.generation,
             hooks: Hook::ALL.iter().filter_map(|hook| place(hook, index)).collect(),
         });

@@ -137,8 +137,7 @@ impl Driver {
             }
             Effect::CheckClaim => {
                 let Some(claim) = self.machine.claim() else { return };
-                let peer = self.machine.peer().ip();
-                let checked = self.doors.auth.check(peer, claim).await;
+                let checked = self.doors.auth.check(self.machine.info(), claim).await;
                 let now = self.now();
                 self.machine.handle_checked(checked, now);
             }

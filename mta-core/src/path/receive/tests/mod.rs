@@ -144,7 +144,7 @@ impl Bench {
             }
             Effect::CheckClaim => {
                 let claim = session.claim().expect("something is shown");
-                let checked = self.world.doors.auth.check(session.info().peer.ip(), claim);
+                let checked = self.world.doors.auth.check(session.info(), claim);
                 session.handle_checked(checked.now_or_never().expect("ready"), now);
             }
             Effect::Authenticated => policy.authenticated(session.user().expect("a user")),

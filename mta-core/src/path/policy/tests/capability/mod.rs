@@ -1,5 +1,6 @@
 //! Capabilities, with guests that use them: what is granted works, what is not is refused with the grant's name.
 
+mod clock;
 mod submit;
 mod suppression;
 mod tenants;

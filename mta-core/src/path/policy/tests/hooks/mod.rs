@@ -2,6 +2,7 @@
 
 mod counted;
 mod feedback;
+mod password;
 mod protection;
 mod public;
 mod route;

@@ -3,7 +3,8 @@
 //! It says nothing of time: the laws ask for links that work long after the message, and one that is old does no harm. Its
 //! signature is good for this use alone, and no piece of it can borrow from the next.
 
-use crate::base64;
+mod base64;
+
 use mailwright_plugin::{Address, secrets};
 
 /// How a token is written.
