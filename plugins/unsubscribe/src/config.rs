@@ -1,6 +1,6 @@
 //! What the operator says, and what is checked of it that a schema can't say.
 
-use crate::texts::Texts;
+use crate::public::texts::Texts;
 use mailwright_plugin::{Config, Fault};
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -8,15 +8,13 @@ mod bounces;
 pub mod config;
 mod fields;
 mod lists;
-mod page;
 mod public;
 #[cfg(test)]
 mod tests;
-mod texts;
 mod token;
 
 pub use config::Config;
-pub use texts::Texts;
+pub use public::texts::Texts;
 
 use api::Api;
 use bounces::{Bounced, of_status};
@@ -142,10 +140,10 @@ impl Unsubscribe {
 }
 
 impl Unsubscribe {
-    /// Every scope, once.
+    /// Every scope, once. What nobody unsubscribes from has none.
     fn scopes(&self) -> Vec<&str> {
         let mut scopes = vec![self.config.everything.as_str()];
-        for list in self.lists.iter() {
+        for list in self.lists.iter().filter(|list| !list.transactional) {
             if !scopes.contains(&list.scope()) {
                 scopes.push(list.scope());
             }

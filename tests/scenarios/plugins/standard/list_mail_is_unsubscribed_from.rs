@@ -148,7 +148,7 @@ import sys, dkim, re
 name, text = open(sys.argv[1] + "/zone").read().split(" IN TXT ")
 record = "".join(text.split('"')[1::2]).encode()
 message = open(sys.argv[1] + "/message", "rb").read()
-signature = re.sub(rb"\s", b"", re.search(rb"(?mi)^DKIM-Signature:(.*(?:\r\n[ \t].*)*)", message).group(1))
+signature = re.sub(rb"\s", b"", re.search(rb"(?mi)^DKIM-Signature:([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", message).group(1))
 covered = re.search(rb";h=([^;]*)", signature).group(1).lower().split(b":")
 counts = [covered.count(field) for field in (b"list-unsubscribe", b"list-unsubscribe-post", b"list-id")]
 print(dkim.verify(message, dnsfunc=lambda name, timeout=5: record), *counts)
@@ -241,11 +241,12 @@ fn providers_post_one_click_and_scanners_change_nothing_rfc8058_3_2() {
     assert_eq!(providers(&server, &forgeries).trim(), "404 404 404 200");
     let metrics = Metrics::of(&server);
     let count = |sample: &str| metrics.get(&format!("mailwright_plugin_unsubscribe_{sample}")) as u64;
-    assert_eq!(count("links_refused_total{why=\"signature\"}"), 1);
-    assert_eq!(count("links_refused_total{why=\"form\"}"), 2);
-    let again = "unsubscribes_total{by=\"one-click\",from=\"list\",list=\"news\",outcome=\"again\"}";
+    assert_eq!(count("links_refused_total{plugin=\"unsubscribe\",why=\"signature\"}"), 1);
+    assert_eq!(count("links_refused_total{plugin=\"unsubscribe\",why=\"form\"}"), 2);
+    let again =
+        "unsubscribes_total{plugin=\"unsubscribe\",by=\"one-click\",from=\"list\",list=\"news\",outcome=\"again\"}";
     assert_eq!(count(again), 1);
-    assert_eq!(count("withheld_total{at=\"rcpt\",list=\"news\",why=\"unsubscribe\"}"), 1);
+    assert_eq!(count("withheld_total{plugin=\"unsubscribe\",at=\"rcpt\",list=\"news\",why=\"unsubscribe\"}"), 1);
     assert_eq!(suppressed(&server, "news", "acme").lines().count(), 2);
     assert!(server.events("plugin-fault").is_empty());
 }

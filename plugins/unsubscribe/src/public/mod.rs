@@ -1,15 +1,18 @@
 //! What links lead to: a page that asks and changes nothing (scanners of mail follow every link), and what is posted, by
 //! the page's form or by a mailbox provider's button (RFC 8058 3.2). No cookies, no log-in, no redirects.
 
+mod page;
+pub(crate) mod texts;
+
 use crate::Unsubscribe;
 use crate::config::List;
 use crate::fields::ONE_CLICK;
-use crate::page::{self, About};
-use crate::texts::Words;
 use crate::token::{self, NoToken, Subscription};
 use mailwright_plugin::suppression::{Reason, Scope};
 use mailwright_plugin::web::{Request, Response};
 use mailwright_plugin::{Fault, metrics, tenants};
+use page::About;
+use texts::Words;
 
 /// What is to get no more mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +90,7 @@ impl Unsubscribe {
     /// Who unsubscribes from which list, where the link is ours.
     fn meant(&self, token: &str) -> Option<(Subscription, &List)> {
         let why = match token::read(&self.config.keys, token) {
-            Ok(subscription) => match self.lists.named(&subscription.list) {
+            Ok(subscription) => match self.lists.named(&subscription.list).filter(|list| !list.transactional) {
                 Some(list) => return Some((subscription, list)),
                 None => "list",
             },

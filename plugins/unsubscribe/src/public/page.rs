@@ -1,7 +1,7 @@
 //! The page that a link leads to: plain HTML with a form, no script, nothing from elsewhere. What a screen reader and a
 //! keyboard need is what HTML has of itself: a language, a heading, a legend, labels, a button.
 
-use crate::texts::{Text, Words};
+use super::texts::{Text, Words};
 use mailwright_plugin::web::{Response, escaped};
 
 /// Nothing but our own form and style is done in the page, whatever gets into it.
