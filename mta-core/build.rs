@@ -6,7 +6,7 @@
 #[path = "src/cli/plugin/guest.rs"]
 mod guest;
 
-use guest::TARGET;
+use guest::{Room, TARGET};
 use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ use wit_component::ComponentEncoder;
 const BUILTINS: &[&str] = &[
     "hello", //
 ];
+
+/// They are known, and asked about every message.
+const ROOM: Room = Room { stack_bytes: 8 * 1024, heap_bytes: 8 * 1024 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");
@@ -79,7 +82,7 @@ fn build_guests(root: &Path, target_dir: &Path) -> Result<(), String> {
         cargo.args(["--package", &format!("plugin-{name}")]);
     }
     clean(&mut cargo);
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", guest::encoded_flags());
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", guest::encoded_flags(ROOM));
     for (key, value) in guest::PROFILE {
         cargo.env(guest::profile_variable(key), value);
     }

@@ -14,11 +14,14 @@ use std::ptr;
 const BLOCK_BYTES_MIN: usize = 16;
 /// Powers of two from 2^4 to 2^31.
 const CLASSES: usize = 28;
-const PAGE_BYTES: usize = 65_536;
+/// Memory grows by whole multiples of this, where its pages are smaller.
+const GROWTH_BYTES: usize = 16 * 1024;
 
 unsafe extern "C" {
     /// Placed by the linker: data and stack end here.
     static __heap_base: u8;
+    /// Placed by the linker: where the first page ends, which is how large a page is: 64 KiB, or an octet.
+    static __wasm_first_page_end: u8;
 }
 
 struct Heap {
@@ -43,20 +46,24 @@ impl Heap {
     fn cut(&mut self, bytes: usize, align: usize) -> *mut u8 {
         if self.next == 0 {
             self.next = (&raw const __heap_base) as usize;
-            self.end = core::arch::wasm32::memory_size(0) * PAGE_BYTES;
+            self.end = core::arch::wasm32::memory_size(0) * page_bytes();
         }
         let Some(start) = self.next.checked_next_multiple_of(align) else { return ptr::null_mut() };
         let Some(end) = start.checked_add(bytes) else { return ptr::null_mut() };
         if end > self.end {
-            let pages = (end - self.end).div_ceil(PAGE_BYTES);
+            let pages = (end - self.end).next_multiple_of(GROWTH_BYTES).div_ceil(page_bytes());
             if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
                 return ptr::null_mut();
             }
-            self.end += pages * PAGE_BYTES;
+            self.end += pages * page_bytes();
         }
         self.next = end;
         ptr::with_exposed_provenance_mut(start)
     }
+}
+
+fn page_bytes() -> usize {
+    (&raw const __wasm_first_page_end) as usize
 }
 
 fn block_bytes(layout: Layout) -> usize {

@@ -36,7 +36,7 @@ pub(crate) fn component(
         .collect();
     let text = format!(
         r#"(module {imported}
-            (memory (export "memory") 1)
+            (memory (export "memory") 20480 (pagesize 1))
             {head}
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8192))
             {exported})"#,

@@ -72,6 +72,7 @@ fn a_component_is_measured_hook_by_hook() {
         let [lowest, median, highest] = figures(of);
         assert!(0 < lowest && lowest <= median && median <= highest, "{of}");
     }
-    assert_eq!((&measured["memory_bytes"], &measured["instances"]), (&65536.into(), &"restored".into()));
+    assert_eq!(measured["instances"], "restored");
+    assert!(measured["memory_bytes"].as_u64().is_some_and(|bytes| (16_384..32_768).contains(&bytes)), "{measured}");
     assert!(measured["component_bytes"].as_u64().is_some_and(|bytes| bytes > 10_000), "{measured}");
 }

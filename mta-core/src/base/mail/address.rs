@@ -2,6 +2,7 @@
 
 use super::domain::{Domain, DomainError};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +17,7 @@ pub const MAILBOX_BYTES_MAX: usize = 254;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Address {
     /// The local part without quoting, at most 64 octets where it carries no other address; its case is kept (RFC 5321 2.4).
-    pub(super) local: Box<str>,
+    pub(super) local: SmolStr,
     /// Absent only in `<postmaster>` (RFC 5321 4.1.1.3).
     pub(super) domain: Option<Domain>,
 }

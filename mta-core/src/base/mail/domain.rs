@@ -1,6 +1,7 @@
 //! A domain as SMTP knows it: a name or an address literal (RFC 5321 4.1.2, 4.1.3; RFC 6531 3.3).
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,7 +19,7 @@ const LABEL_BYTES_MAX: usize = 63;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Domain {
     /// `example.org`, at most 255 octets.
-    Name(Box<str>),
+    Name(SmolStr),
     /// `[192.0.2.1]` or `[IPv6:2001:db8::1]`.
     Literal(IpAddr),
 }

@@ -32,9 +32,27 @@ pub(crate) enum PluginCommand {
         /// Make a component of this core module, instead of a crate.
         #[arg(long, value_name = "FILE", conflicts_with = "folder")]
         module: Option<PathBuf>,
+        /// Memory for the stack, in KiB. All memory is cleared after each message, so that less is faster; a call that needs
+        /// more stack is ended.
+        #[arg(long, value_name = "KIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(4..=1024))]
+        stack: u32,
+        /// Memory for the heap from the start, in KiB. One that has to grow for a message has its instance made anew.
+        #[arg(long, value_name = "KIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=15_360))]
+        heap: u32,
         /// Where NAME.wasm is written; the crate's folder, or the module's own place, if not said.
         #[arg(long, value_name = "FOLDER")]
         release_dir: Option<PathBuf>,
+    },
+    /// List the plugins that this program carries; or write one as a file, as any other component.
+    #[command(after_help = "Examples:\n  mailwright plugin builtin\n  \
+        mailwright plugin builtin filter --out filter.wasm")]
+    Builtin {
+        /// Which one, without `builtin:`.
+        #[arg(requires = "out")]
+        name: Option<String>,
+        /// The file to write it to; it must not be there.
+        #[arg(long, value_name = "FILE", requires = "name")]
+        out: Option<PathBuf>,
     },
     /// Write the contract into a folder with a world of your own (WIT), for the tools of other languages.
     ///

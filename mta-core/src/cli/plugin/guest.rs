@@ -3,10 +3,18 @@
 /// No system below: what a guest imports is the contract alone.
 pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
-/// All memory that a simple guest needs, there from the start: growing costs the host system calls that serialise
-/// threads. It must not exceed what the host's pool keeps resident.
-const INITIAL_MEMORY_BYTES: u32 = 64 * 1024;
-const STACK_BYTES: u32 = 32 * 1024;
+/// Memory is counted in octets and not in pages of 64 KiB: all of it is cleared after each transaction, and most guests need
+/// little.
+const PAGE_BYTES: u32 = 1;
+
+/// What a guest has from the start beside its data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// A call that needs more stack is ended.
+    pub(crate) stack_bytes: u32,
+    /// A heap that has to grow costs the instance: it is dropped after its transaction, and another is made.
+    pub(crate) heap_bytes: u32,
+}
 
 /// Small guests compile faster and load faster; the name section stays, for the frames of a fault.
 pub(crate) const PROFILE: [(&str, &str); 6] = [
@@ -24,8 +32,12 @@ pub(crate) fn profile_variable(key: &str) -> String {
 }
 
 /// The linker's flags, as `CARGO_ENCODED_RUSTFLAGS` has them.
-pub(crate) fn encoded_flags() -> String {
-    let link = [format!("--initial-memory={INITIAL_MEMORY_BYTES}"), format!("-zstack-size={STACK_BYTES}")];
+pub(crate) fn encoded_flags(Room { stack_bytes, heap_bytes }: Room) -> String {
+    let link = [
+        format!("--page-size={PAGE_BYTES}"),
+        format!("--initial-heap={heap_bytes}"),
+        format!("-zstack-size={stack_bytes}"),
+    ];
     link.iter().map(|flag| format!("-Clink-arg={flag}")).collect::<Vec<_>>().join("\u{1f}")
 }
 

@@ -124,13 +124,14 @@ mod tests {
             "  configure  yes, or a self-test",
             "  allow      [\"log\"]",
             "  edit       [\"headers\"]",
-            "  memory     65536 bytes at the start",
             "  profile    narrow",
             "  instances  restored",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} in\n{text}");
         }
         assert!(!text.contains("NOT LOADED"), "{text}");
+        // It is cleared after each transaction, so it is small.
+        assert!((16_384..32_768).contains(&found.memory_bytes), "{text}");
     }
 
     #[test]

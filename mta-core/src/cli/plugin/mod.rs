@@ -1,6 +1,7 @@
 //! `plugin`: for those who write plugins and those who run them.
 
 mod build;
+mod builtin;
 pub(crate) mod command;
 mod guest;
 mod inspect;
@@ -11,6 +12,7 @@ mod trials;
 
 use super::say;
 use command::PluginCommand;
+use guest::Room;
 use trials::{bench, differences, record, replay, test};
 
 /// Does it.
@@ -20,7 +22,12 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
         PluginCommand::Build { module: Some(module), release_dir, .. } => {
             build::module(&module, release_dir.as_deref())
         }
-        PluginCommand::Build { folder, release_dir, .. } => build::run(&folder, release_dir.as_deref()),
+        PluginCommand::Builtin { name: Some(name), out: Some(out) } => builtin::write(&name, &out),
+        PluginCommand::Builtin { .. } => builtin::list(),
+        PluginCommand::Build { folder, release_dir, stack, heap, .. } => {
+            let room = Room { stack_bytes: stack * 1024, heap_bytes: heap * 1024 };
+            build::run(&folder, room, release_dir.as_deref())
+        }
         PluginCommand::Wit { folder, c_library } => {
             let mut paths = vec![build::contract::write(&folder)?];
             if let Some(folder) = c_library {

@@ -44,11 +44,17 @@ impl<'l> Text<'l> {
     fn begin(&mut self) -> Done {
         match self.part {
             Part::Event => return refused(),
-            Part::Field(name) => self.line.extend([b" ", name.as_bytes(), b"="].concat()),
-            Part::PairName(name) => self.line.extend([b" ", name.as_bytes(), b"."].concat()),
+            Part::Field(name) => self.name(name, b'='),
+            Part::PairName(name) => self.name(name, b'.'),
             Part::PairValue => self.line.push(b'='),
         }
         Ok(())
+    }
+
+    fn name(&mut self, name: &str, end: u8) {
+        self.line.push(b' ');
+        self.line.extend_from_slice(name.as_bytes());
+        self.line.push(end);
     }
 }
 

@@ -19,6 +19,11 @@ pub const COMPONENT_BYTES_MAX: u64 = WIDE_COMPONENT_BYTES_MAX as u64;
 /// Plugins that are compiled into the program, by the name behind `builtin:` (built by build.rs).
 const BUILTINS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/builtins.rs"));
 
+/// The plugins that the program carries: what follows `builtin:`, and the component.
+pub fn builtins() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    BUILTINS.iter().copied()
+}
+
 /// The octets of a component.
 ///
 /// # Errors
@@ -27,7 +32,7 @@ pub fn read(source: &PluginSource) -> Result<Bytes, String> {
     match source {
         PluginSource::Builtin(name) => {
             let found = BUILTINS.iter().find(|(known, _)| *known == &**name);
-            let known = BUILTINS.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
+            let known = builtins().map(|(known, _)| known).collect::<Vec<_>>().join(", ");
             found
                 .map(|(_, octets)| Bytes::from_static(octets))
                 .ok_or_else(|| format!("there is no builtin \"{name}\"; there are {known}"))

@@ -14,7 +14,7 @@ const LINES_PER_SECOND_MAX: u32 = 1;
 /// The reports to one plugin.
 pub(crate) struct Reports {
     places: Arc<Semaphore>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     /// One tick at a time: a plugin slower than its interval misses some.
     tick: Arc<Semaphore>,
     lines: LogGate,
@@ -23,11 +23,14 @@ pub(crate) struct Reports {
 /// A report's right to be told.
 pub(crate) struct Place(#[expect(dead_code, reason = "held until the report was told")] OwnedSemaphorePermit);
 
+/// A report's right to be told now.
+pub(crate) struct Turn(#[expect(dead_code, reason = "held while the report is told")] OwnedSemaphorePermit);
+
 impl Default for Reports {
     fn default() -> Self {
         Self {
             places: Arc::new(Semaphore::new(REPORTS_MAX)),
-            turns: Semaphore::new(RUNNING_MAX),
+            turns: Arc::new(Semaphore::new(RUNNING_MAX)),
             tick: Arc::new(Semaphore::new(1)),
             lines: LogGate::default(),
         }
@@ -46,8 +49,13 @@ impl Reports {
     }
 
     /// Waits for its turn. Nobody closes the turns.
-    pub(crate) async fn turn(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    pub(crate) async fn turn(&self) -> Option<Turn> {
+        self.turns.clone().acquire_owned().await.ok().map(Turn)
+    }
+
+    /// Its turn, if it is there now.
+    pub(crate) fn turn_at_once(&self) -> Option<Turn> {
+        self.turns.clone().try_acquire_owned().ok().map(Turn)
     }
 
     /// A report was dropped: how many were since the last line, if one is to be written now.

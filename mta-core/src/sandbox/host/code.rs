@@ -5,6 +5,7 @@ use super::call::{Call, Identity};
 use crate::base::flow::policy::Hook;
 use regex::bytes::RegexSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 /// What instances are made of.
@@ -17,6 +18,13 @@ pub(crate) struct Code {
     pub(crate) ready: Ready,
     /// The pattern sets that the image's numbers stand for.
     pub(crate) sets: Vec<Arc<RegexSet>>,
+}
+
+impl Code {
+    /// Whether its calls are over at once, as far as is known: nobody would wait for long behind one.
+    pub(crate) fn is_short(&self) -> bool {
+        !self.waits && self.plugin.lasting.load(Ordering::Relaxed) == 0
+    }
 }
 
 /// How an instance becomes ready for a transaction.

@@ -58,6 +58,8 @@ pub(crate) fn settings() -> Config {
     // In the build because builds without them have advisories; off because no guest needs them.
     config.wasm_threads(false).shared_memory(false).gc_support(false).concurrency_support(false);
     config.wasm_memory64(false).wasm_multi_memory(false).wasm_relaxed_simd(false);
+    // Small guests have small memories: what they have is what is cleared after each transaction.
+    config.wasm_custom_page_sizes(true);
     config.cranelift_opt_level(OptLevel::Speed);
     // Never fuel: counting each block costs more than reading a word at each loop.
     config.epoch_interruption(true);

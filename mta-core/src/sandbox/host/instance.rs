@@ -320,16 +320,16 @@ impl Live {
         self.leave(&mut scene, said)
     }
 
-    /// Tells a hook that is only told.
+    /// Tells a hook that is only told. The scene comes back as it was: it can be read alone.
     pub(crate) async fn tell(
         &mut self,
         pool: &Pool,
         hooks: &Hooks,
-        mut scene: Scene,
+        scene: &mut Scene,
         told: &Told,
     ) -> Result<(), Fault> {
         let hook = told.hook();
-        let wall = self.enter(hook, &mut scene);
+        let wall = self.enter(hook, scene);
         let Self { store, instance, guests, .. } = self;
         let call = async {
             match told {
@@ -357,7 +357,7 @@ impl Live {
         };
         let said = bounded(pool, wall, pin!(call)).await;
         self.left(hooks, hook, said.is_ok());
-        self.leave(&mut scene, said)
+        self.leave(scene, said)
     }
 
     /// A hook was answered: it may have left the instance restored.

@@ -28,7 +28,8 @@ pub(crate) struct Restorable {
 /// # Errors
 /// A module that can't be restored.
 pub(crate) fn restorable(octets: &[u8], is_last: impl Fn(&str) -> bool) -> Result<Restorable, Unfit> {
-    let types = Validator::new_with_features(WasmFeatures::default()).validate_all(octets)?;
+    let types =
+        Validator::new_with_features(WasmFeatures::default() | WasmFeatures::CUSTOM_PAGE_SIZES).validate_all(octets)?;
     let counts = Counts {
         core_functions: types.as_ref().function_count(),
         functions: types.as_ref().component_function_count(),

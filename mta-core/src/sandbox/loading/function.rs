@@ -1,8 +1,10 @@
 //! The functions that are added: one restores the module, the others do their export's work and then call it.
 
-use super::state::{Constant, PAGE_BYTES, State, index};
+use super::state::{Constant, Memory, State, index};
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
+/// A memory that is cleared whole: it lies in the processor's caches, and looking for what was written there costs more.
+const SMALL_BYTES: usize = 40 * 1024;
 /// What is looked at before it is cleared: a few cache lines.
 const BLOCK_BYTES: usize = 512;
 /// What is looked at in one step: the compiler loads all of a step before it looks at any, into registers.
@@ -13,13 +15,13 @@ impl State {
     pub(super) fn function(&self) -> Function {
         let mut function = Function::new([(1, ValType::I32)]);
         let mut code = function.instructions();
-        if let Some(pages) = self.memory {
-            code.memory_size(0).i32_const(bits(usize::try_from(pages).unwrap_or(usize::MAX))).i32_ne();
+        if let Some(Memory { pages, bytes }) = self.memory {
+            code.memory_size(0).i32_const(pages).i32_ne();
             code.if_(BlockType::Empty).i32_const(1).return_().end();
             let (start, end) = (self.image.start, self.image.start + self.image.octets.len());
-            let size = usize::try_from(pages * PAGE_BYTES).unwrap_or(usize::MAX);
+            let clear = if bytes <= SMALL_BYTES { fill } else { look_and_fill };
             clear(&mut code, 0, start);
-            clear(&mut code, end, size);
+            clear(&mut code, end, bytes);
             if start < end {
                 code.i32_const(bits(start)).i32_const(0).i32_const(bits(end - start)).memory_init(0, self.segments);
             }
@@ -47,9 +49,9 @@ impl State {
     }
 }
 
-/// Clears a region. Most of it was never written to: reading it is cheaper than writing, and what was only read stays
-/// in the caches of all cores at once.
-fn clear(code: &mut InstructionSink<'_>, from: usize, to: usize) {
+/// Clears a region of a large memory. Most of it was never written to: reading it is cheaper than writing, and what was
+/// only read stays in the caches of all cores at once.
+fn look_and_fill(code: &mut InstructionSink<'_>, from: usize, to: usize) {
     const AT: u32 = 0;
     let whole = from + (to - from) / BLOCK_BYTES * BLOCK_BYTES;
     if from < whole {
@@ -70,8 +72,12 @@ fn clear(code: &mut InstructionSink<'_>, from: usize, to: usize) {
         code.local_get(AT).i32_const(bits(BLOCK_BYTES)).i32_add().local_tee(AT);
         code.i32_const(bits(whole)).i32_ne().br_if(0).end();
     }
-    if whole < to {
-        code.i32_const(bits(whole)).i32_const(0).i32_const(bits(to - whole)).memory_fill(0);
+    fill(code, whole, to);
+}
+
+fn fill(code: &mut InstructionSink<'_>, from: usize, to: usize) {
+    if from < to {
+        code.i32_const(bits(from)).i32_const(0).i32_const(bits(to - from)).memory_fill(0);
     }
 }
 

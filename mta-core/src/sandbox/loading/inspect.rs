@@ -4,7 +4,7 @@ use super::super::capability::grants::{ALWAYS, OFFERED, hook};
 use super::super::exchange::manifest::Manifest;
 use super::super::fault::Unfit;
 use super::super::host::code::last_hook;
-use super::super::wide::needs::{Profile, stubbed};
+use super::super::wide::needs::{Profile, initial_bytes, stubbed};
 use super::capture::Sitter;
 use super::{component, hex};
 use crate::base::flow::policy::Hook;
@@ -54,8 +54,6 @@ const EDITS: [(&str, &str); 7] = [
     ("write-body", "body"),
     ("copy-body", "body"),
 ];
-
-const PAGE_BYTES: u64 = 65_536;
 
 /// Looks at a component.
 ///
@@ -170,15 +168,15 @@ impl Inspection {
 
 /// What all its modules begin with.
 fn memory_bytes(octets: &[u8]) -> wasmparser::Result<u64> {
-    let mut pages: u64 = 0;
+    let mut bytes: u64 = 0;
     for payload in Parser::new(0).parse_all(octets) {
         if let Payload::MemorySection(memories) = payload? {
             for memory in memories {
-                pages = pages.saturating_add(memory?.initial);
+                bytes = bytes.saturating_add(initial_bytes(&memory?));
             }
         }
     }
-    Ok(pages.saturating_mul(PAGE_BYTES))
+    Ok(bytes)
 }
 
 /// By its structure: what `configure` leaves may still be more than can be restored.

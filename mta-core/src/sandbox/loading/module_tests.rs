@@ -1,13 +1,14 @@
 //! A module that was restored is as it was when new, whatever was done to it.
 
+use super::super::host::engine::settings;
 use super::module::restorable;
 use super::state::RESTORE;
 use proptest::prelude::*;
 use wasmtime::{Engine, Instance, Memory, Module, Store, Val};
 
-/// Two pages with data, four globals, and a function that changes nothing else than it is told.
+/// A memory with data, four globals, and a function that changes nothing else than it is told.
 const TEXT: &str = r#"(module
-    (memory (export "memory") 2)
+    (memory (export "memory") SIZE)
     (global (export "a") (mut i32) (i32.const -7))
     (global (export "b") (mut i64) (i64.const 77))
     (global (export "c") (mut f32) (f32.const 1.5))
@@ -15,12 +16,20 @@ const TEXT: &str = r#"(module
     (global $constant i32 (i32.const 9))
     (data (i32.const 8) "begins here")
     (data "passive")
-    (data (i32.const 70000) "and there")
+    (data (i32.const FAR) "and there")
     (data (i32.const 12) "over it")
     (data (i32.const 2) "first")
     (func (export "grow") (result i32) (memory.grow (i32.const 1)))
     (func (export "clean-up") (param i32) (i32.store (i32.const 600) (local.get 0)))
     (func (export "copy") (memory.init 1 (i32.const 500) (i32.const 0) (i32.const 7))))"#;
+
+/// What is cleared by looking at it first, and what is cleared whole: the size as the text has it, in octets, and a place
+/// that is far from the first.
+const SIZES: [(&str, usize, usize); 2] = [("2", 131_072, 70_000), ("20001 (pagesize 1)", 20_001, 15_000)];
+
+fn texts() -> [String; 2] {
+    SIZES.map(|(size, _, far)| TEXT.replace("SIZE", size).replace("FAR", &far.to_string()))
+}
 
 struct Guest {
     store: Store<()>,
@@ -29,10 +38,16 @@ struct Guest {
 }
 
 impl Guest {
+    /// One that can be restored, not yet begun.
+    fn restorable(text: &str) -> Self {
+        Self::new(&changed(text).expect("it fits").expect("it has state"))
+    }
+
     fn new(octets: &[u8]) -> Self {
-        let engine = Engine::default();
+        let engine = Engine::new(&settings()).expect("an engine");
         let module = Module::new(&engine, octets).expect("it compiles");
         let mut store = Store::new(&engine, ());
+        store.set_epoch_deadline(1);
         let instance = Instance::new(&mut store, &module, &[]).expect("it needs nothing");
         let memory = instance.get_memory(&mut store, "memory").expect("it is exported");
         Self { store, instance, memory }
@@ -80,37 +95,45 @@ fn changed(text: &str) -> Result<Option<Vec<u8>>, String> {
 
 #[test]
 fn a_new_instance_has_its_data_once_it_is_restored() {
-    let original = Guest::new(&wat::parse_str(TEXT).expect("the text is WebAssembly")).state();
-    let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
-    assert_ne!(guest.state(), original);
-    assert_eq!(guest.call(RESTORE), 0);
-    assert!(guest.state() == original, "memory and globals are those of the original");
+    for text in texts() {
+        let original = Guest::new(&wat::parse_str(&text).expect("the text is WebAssembly")).state();
+        let mut guest = Guest::restorable(&text);
+        assert_ne!(guest.state(), original);
+        assert_eq!(guest.call(RESTORE), 0);
+        assert!(guest.state() == original, "memory and globals are those of the original");
+    }
 }
 
 #[test]
 fn segments_keep_their_numbers() {
-    let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
-    guest.call("copy");
-    assert_eq!(guest.memory.data(&guest.store)[500..507], *b"passive");
+    for text in texts() {
+        let mut guest = Guest::restorable(&text);
+        guest.call("copy");
+        assert_eq!(guest.memory.data(&guest.store)[500..507], *b"passive");
+    }
 }
 
 #[test]
 fn what_is_called_last_restores_after_its_own_work() {
-    let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
-    guest.call(RESTORE);
-    let new = guest.state();
-    guest.memory.data_mut(&mut guest.store)[70_001] = 1;
-    guest.set("b", Val::I64(1));
-    guest.call("clean-up");
-    assert!(guest.state() == new, "something was left");
+    for (text, (_, _, far)) in texts().iter().zip(SIZES) {
+        let mut guest = Guest::restorable(text);
+        guest.call(RESTORE);
+        let new = guest.state();
+        guest.memory.data_mut(&mut guest.store)[far + 1] = 1;
+        guest.set("b", Val::I64(1));
+        guest.call("clean-up");
+        assert!(guest.state() == new, "something was left");
+    }
 }
 
 #[test]
 fn memory_that_grew_is_not_restored() {
-    let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
-    guest.call("grow");
-    guest.call("clean-up");
-    assert_eq!(guest.call(RESTORE), 1);
+    for text in texts() {
+        let mut guest = Guest::restorable(&text);
+        guest.call("grow");
+        guest.call("clean-up");
+        assert_eq!(guest.call(RESTORE), 1);
+    }
 }
 
 #[test]
@@ -125,6 +148,10 @@ fn what_can_not_be_restored_is_told() {
         ("(module (memory 1))", "state and no functions"),
         ("(module (memory i64 1) (func (export \"f\")))", "a memory of an unusual kind"),
         ("(module (memory 9) (func (export \"f\")))", "a memory that is cheaper made anew than cleared"),
+        (
+            "(module (memory 524289 (pagesize 1)) (func (export \"f\")))",
+            "a memory that is cheaper made anew than cleared",
+        ),
         ("(module (memory 1) (data (i32.const 65535) \"ab\") (func (export \"f\")))", "data outside its memory"),
         (
             "(module (import \"m\" \"g\" (global $g i32)) (global (mut i32) (global.get $g)) (func (export \"f\")))",
@@ -141,14 +168,15 @@ proptest! {
 
     #[test]
     fn whatever_was_written_is_gone(
-        writes in prop::collection::vec((0usize..131_072, any::<u8>()), 0..200),
+        which in 0..SIZES.len(),
+        writes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..200),
         numbers in any::<(i32, i64, u32, u64)>(),
     ) {
-        let mut guest = Guest::new(&changed(TEXT).expect("it fits").expect("it has state"));
+        let mut guest = Guest::restorable(&texts()[which]);
         guest.call(RESTORE);
         let new = guest.state();
         for (place, octet) in writes {
-            guest.memory.data_mut(&mut guest.store)[place] = octet;
+            guest.memory.data_mut(&mut guest.store)[place.index(SIZES[which].1)] = octet;
         }
         guest.set("a", Val::I32(numbers.0));
         guest.set("b", Val::I64(numbers.1));

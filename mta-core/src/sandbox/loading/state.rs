@@ -4,16 +4,15 @@
 //! image refuses modules with instructions that change the last two, so the first two are what is read here.
 
 use super::super::fault::Unfit;
+use super::super::wide::needs::initial_bytes;
 use wasmparser::{CompositeInnerType, DataKind, ExternalKind, Operator, Parser, Payload, TypeRef};
 
 /// The function's export from its module: answers 0, or 1 when the memory has grown and can't be put back.
 pub(super) const RESTORE: &str = "mailwright:restore";
 
-/// Clearing more costs more than a fresh instance whose pages are mapped anew.
-const MEMORY_PAGES_MAX: u64 = 8;
-pub(super) const PAGE_BYTES: u64 = 65_536;
+/// Clearing more costs more than a fresh instance whose pages are mapped anew. Offsets in it fit every integer.
+const MEMORY_BYTES_MAX: u64 = 512 * 1024;
 
-/// The memory is at most 512 KiB, so its offsets fit every integer.
 const OUTSIDE: Unfit = Unfit::Has("data outside its memory");
 
 /// What restoring a module takes.
@@ -25,8 +24,8 @@ pub(super) struct State {
     pub(super) functions: Vec<u32>,
     /// Exports that restore the module once they are over, with their functions.
     pub(super) last: Vec<(String, u32)>,
-    /// Pages that the memory begins with.
-    pub(super) memory: Option<u64>,
+    /// What the memory begins with.
+    pub(super) memory: Option<Memory>,
     /// Mutable globals by index, with what they begin as.
     pub(super) globals: Vec<(u32, Constant)>,
     /// What is in memory from the start.
@@ -34,6 +33,13 @@ pub(super) struct State {
     pub(super) segments: u32,
     /// The sections that the function goes into, where the module has them.
     pub(super) sections: Sections,
+}
+
+/// A memory, as it begins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memory {
+    pub(super) pages: i32,
+    pub(super) bytes: usize,
 }
 
 /// Data from the first octet to the last, with zeros where there was none between.
@@ -133,13 +139,15 @@ impl State {
         for memory in memories {
             let memory = memory?;
             match self.memory {
-                None if !memory.memory64 && !memory.shared && memory.page_size_log2.is_none() => {}
+                None if !memory.memory64 && !memory.shared => {}
                 _ => return Err(Unfit::Has("a memory of an unusual kind")),
             }
-            if memory.initial > MEMORY_PAGES_MAX {
+            let bytes = initial_bytes(&memory);
+            let (Ok(pages), Ok(bytes), ..=MEMORY_BYTES_MAX) = (memory.initial.try_into(), bytes.try_into(), bytes)
+            else {
                 return Err(Unfit::Has("a memory that is cheaper made anew than cleared"));
-            }
-            self.memory = Some(memory.initial);
+            };
+            self.memory = Some(Memory { pages, bytes });
         }
         Ok(())
     }
@@ -153,7 +161,7 @@ impl State {
                     return Err(Unfit::Has("data at a place that is no 32-bit constant"));
                 };
                 let offset = usize::try_from(offset.cast_unsigned()).map_err(|_| OUTSIDE)?;
-                let memory = self.memory.and_then(|pages| usize::try_from(pages * PAGE_BYTES).ok()).unwrap_or(0);
+                let memory = self.memory.map_or(0, |memory| memory.bytes);
                 match offset.checked_add(segment.data.len()) {
                     Some(end) if end <= memory => self.image.lay(offset, segment.data),
                     _ => return Err(OUTSIDE),

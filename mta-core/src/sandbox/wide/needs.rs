@@ -4,7 +4,7 @@
 //! once. An interpreter is a dozen modules over megabytes of memory, and asks for WASI: it gets an engine of its own, with
 //! room for few.
 
-use wasmparser::{Instance, Parser, Payload};
+use wasmparser::{Instance, MemoryType, Parser, Payload};
 
 /// The engine that a component runs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +38,14 @@ const NARROW_COMPONENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// CPython with its standard library is 18 MiB, and scripts bring libraries with them.
 pub const WIDE_COMPONENT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-const PAGE_BYTES: u64 = 65_536;
+/// A page, as a power of two, where a memory does not say that it counts in octets.
+const PAGE_LOG2: u32 = 16;
+
+/// What a memory begins with, in octets.
+pub(crate) fn initial_bytes(memory: &MemoryType) -> u64 {
+    let page_bytes = 1 << memory.page_size_log2.unwrap_or(PAGE_LOG2).min(PAGE_LOG2);
+    memory.initial.saturating_mul(page_bytes)
+}
 
 /// What a component takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,8 +109,7 @@ impl Needs {
                 Payload::MemorySection(memories) => {
                     for memory in memories {
                         needs.memories += 1;
-                        let bytes = memory?.initial.saturating_mul(PAGE_BYTES);
-                        needs.memory_bytes = needs.memory_bytes.saturating_add(bytes);
+                        needs.memory_bytes = needs.memory_bytes.saturating_add(initial_bytes(&memory?));
                     }
                 }
                 Payload::TableSection(tables) => {

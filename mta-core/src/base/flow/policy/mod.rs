@@ -159,6 +159,20 @@ pub enum Asked<'a> {
     },
 }
 
+impl Asked<'_> {
+    /// Which hook it is.
+    #[must_use]
+    pub fn hook(&self) -> Hook {
+        match self {
+            Self::Connect => Hook::Connect,
+            Self::Helo(_) => Hook::Helo,
+            Self::Auth { .. } => Hook::Auth,
+            Self::Mail { .. } => Hook::Mail,
+            Self::Rcpt { .. } => Hook::Rcpt,
+        }
+    }
+}
+
 /// Verdict of the envelope hooks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {

@@ -3,7 +3,7 @@
 pub(super) mod contract;
 
 use super::super::say;
-use super::guest::{PROFILE, TARGET, encoded_flags, missing_target, profile_variable};
+use super::guest::{PROFILE, Room, TARGET, encoded_flags, missing_target, profile_variable};
 use super::inspect::described;
 use serde_json::Value;
 use std::env;
@@ -13,10 +13,10 @@ use std::process::{Command, Stdio};
 use wit_component::ComponentEncoder;
 
 /// Builds the crate in `folder`, and writes `NAME.wasm` there or into `release_dir`.
-pub(super) fn run(folder: &Path, release_dir: Option<&Path>) -> Result<(), String> {
+pub(super) fn run(folder: &Path, room: Room, release_dir: Option<&Path>) -> Result<(), String> {
     let crate_of = Crate::read(folder)?;
     check_target(folder)?;
-    let module = crate_of.module()?;
+    let module = crate_of.module(room)?;
     let to = release_dir.unwrap_or(folder);
     encode(&module, &to.join(format!("{}.wasm", crate_of.name)), "is `#[mailwright_plugin::plugin]` on an impl block?")
 }
@@ -67,12 +67,12 @@ impl Crate {
     }
 
     /// Runs cargo, whose words go to standard error; the module's file.
-    fn module(&self) -> Result<PathBuf, String> {
+    fn module(&self, room: Room) -> Result<PathBuf, String> {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--release", "--lib", "--target", TARGET, "--message-format=json-render-diagnostics"]);
         // In its folder, so that its toolchain and cargo's configuration are those of the author.
         cargo.current_dir(self.manifest.parent().unwrap_or(&self.manifest));
-        cargo.env("CARGO_ENCODED_RUSTFLAGS", encoded_flags()).stdin(Stdio::null()).stderr(Stdio::inherit());
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", encoded_flags(room)).stdin(Stdio::null()).stderr(Stdio::inherit());
         for (key, value) in PROFILE.iter().filter(|(key, _)| !self.settled.iter().any(|settled| settled == key)) {
             cargo.env(profile_variable(key), value);
         }
@@ -125,7 +125,7 @@ mod tests {
             if let Some(text) = text {
                 fs::write(dir.path().join("Cargo.toml"), text).expect("written");
             }
-            run(dir.path(), None).expect_err("refused")
+            run(dir.path(), Room { stack_bytes: 0, heap_bytes: 0 }, None).expect_err("refused")
         };
         assert!(refused(None).contains("`mailwright plugin new` makes one"));
         assert!(refused(Some("[workspace]")).contains("it has no package"));

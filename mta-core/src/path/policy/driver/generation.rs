@@ -13,6 +13,8 @@ pub(super) struct Generation {
     pub(super) plugins: Vec<Arc<Loaded>>,
     /// The plugins that have each hook, by their index; in the order of [`Hook::ALL`].
     chains: [Vec<usize>; Hook::ALL.len()],
+    /// Whether anybody is asked at each hook, in the same order.
+    has: [bool; Hook::ALL.len()],
     /// Who may stand in a plugin's place, by the plugin's index; and canaries that stand in nobody's.
     places: Vec<(usize, Vec<Canary>)>,
     /// Those who are asked beside the mail.
@@ -69,14 +71,20 @@ impl Generation {
             }
         }
         let order = order(&plugins, &places);
-        let chains = Hook::ALL.map(|hook| {
+        let chains: [Vec<usize>; _] = Hook::ALL.map(|hook| {
             // What shadows are told they are told like others.
             let has = |loaded: &Loaded| {
                 loaded.asked_at.contains(&hook) && (loaded.part.mode != Mode::Shadow || hook.is_told())
             };
             order.iter().copied().filter(|at| plugins.get(*at).is_some_and(|loaded| has(loaded))).collect()
         });
-        Self { number, plugins, chains, places, followers }
+        let has = Hook::ALL.map(|hook| {
+            let follows = |follower: &Follower| {
+                !hook.is_told() && follower.loaded.as_ref().is_some_and(|loaded| loaded.asked_at.contains(&hook))
+            };
+            chains.get(hook as usize).is_some_and(|chain| !chain.is_empty()) || followers.iter().any(follows)
+        });
+        Self { number, plugins, chains, has, places, followers }
     }
 
     /// Whether its instances may rest between transactions.
@@ -92,10 +100,7 @@ impl Generation {
 
     /// Whether anybody is asked at the hook.
     pub(super) fn has(&self, hook: Hook) -> bool {
-        let follows = |follower: &Follower| {
-            !hook.is_told() && follower.loaded.as_ref().is_some_and(|loaded| loaded.asked_at.contains(&hook))
-        };
-        !self.chain(hook).is_empty() || self.followers.iter().any(follows)
+        self.has.get(hook as usize).copied().unwrap_or_default()
     }
 
     /// The plugins of the hook's chain that are for such mail, with their indices: of that listener, where there is one,

@@ -20,17 +20,33 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 
 impl Shared {
-    /// Tells `on-outcome`.
+    /// Tells `on-outcome`. Plugins whose calls are over at once are told one after the other, by one task; each of the others
+    /// has a task of its own, in which nobody waits for it.
     pub(super) fn tell_outcome(self: &Arc<Self>, attempted: &Attempted) {
         let generation = self.serving.load();
         let id = attempted.entry.id;
         let Attempted { entry, content, recipient, attempt, site, outcome } = attempted;
+        let scene = || attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
+        let told = || Told::Outcome(verdict::outcome(outcome));
+        let about = || About { generation: generation.number, session: None, id: Some(id) };
+        let mut at_once = Vec::new();
         for (_, loaded) in generation.asked(Hook::Outcome, None, entry.tenant.as_deref(), key(id)) {
             let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
-            let scene = attempt_scene(entry, content.as_ref(), *recipient, *attempt, site).unwrap_or_default();
-            let about = About { generation: generation.number, session: None, id: Some(id) };
-            drop(self.tell(loaded.clone(), place, scene, Told::Outcome(verdict::outcome(outcome)), about));
+            match loaded.code.is_short().then(|| loaded.reports.turn_at_once()).flatten() {
+                Some(turn) => at_once.push((loaded.clone(), place, turn)),
+                None => drop(self.tell(loaded.clone(), place, scene(), told(), about())),
+            }
         }
+        if at_once.is_empty() {
+            return;
+        }
+        let (host, mut scene, told, about) = (self.clone(), scene(), told(), about());
+        self.telling.spawn(async move {
+            for (loaded, _place, _turn) in at_once {
+                // What failed is logged.
+                let _ = host.told(&loaded, &mut scene, &told, &about).await;
+            }
+        });
     }
 
     /// Tells `on-feedback`, and waits until it is told: what came back is durable, and ends with this. Where a plugin has no
@@ -113,7 +129,7 @@ impl Shared {
         self: &Arc<Self>,
         loaded: Arc<Loaded>,
         place: Place,
-        scene: Scene,
+        mut scene: Scene,
         told: Told,
         about: About,
     ) -> JoinHandle<Result<(), Kind>> {
@@ -121,17 +137,21 @@ impl Shared {
         self.telling.spawn(async move {
             let _place = place;
             let _turn = loaded.reports.turn().await;
-            let tenant = host.pool.ledger.tenant(scene.tenant.as_ref());
-            let call = host.call(about.generation, &loaded, told.hook(), tenant);
-            let answer = async {
-                host.admit(&loaded)?;
-                let mut lease = Lease::begin(&host.pool, &loaded, scene.tenant.as_ref()).await?;
-                lease.live()?.tell(&host.pool, &loaded.code.hooks, scene, &told).await
-            };
-            call.noted(answer.await, about.session.as_ref(), about.id).map_err(|fault| {
-                host.failed(&loaded, told.hook(), &fault, about.session.as_ref(), about.id);
-                fault.kind
-            })
+            host.told(&loaded, &mut scene, &told, &about).await
+        })
+    }
+
+    async fn told(&self, loaded: &Arc<Loaded>, scene: &mut Scene, told: &Told, about: &About) -> Result<(), Kind> {
+        let tenant = self.pool.ledger.tenant(scene.tenant.as_ref());
+        let call = self.call(about.generation, loaded, told.hook(), tenant);
+        let answer = async {
+            self.admit(loaded)?;
+            let mut lease = Lease::begin(&self.pool, loaded, scene.tenant.as_ref()).await?;
+            lease.live()?.tell(&self.pool, &loaded.code.hooks, scene, told).await
+        };
+        call.noted(answer.await, about.session.as_ref(), about.id).map_err(|fault| {
+            self.failed(loaded, told.hook(), &fault, about.session.as_ref(), about.id);
+            fault.kind
         })
     }
 }

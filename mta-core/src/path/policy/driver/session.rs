@@ -16,6 +16,7 @@ use crate::sandbox::host::questions::Question;
 use crate::sandbox::host::stock::{Lease, Loaded};
 use crate::sandbox::scene::body::BodyScene;
 use crate::sandbox::scene::{MessageScene, Scene, SessionScene};
+use std::future::ready;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 
@@ -71,6 +72,9 @@ impl SessionPolicy for Session {
     }
 
     fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate> {
+        if !self.has(asked.hook()) {
+            return Box::pin(ready(Gate::Next));
+        }
         let question = question(asked);
         match asked {
             Asked::Mail { .. } | Asked::Rcpt { .. } => Box::pin(async move { self.ask_gate(&question).await }),
@@ -110,6 +114,12 @@ impl Session {
         let key = key(&scene.id);
         let counted = Tenant::default();
         Self { host, scene: Arc::new(scene), tenant: None, counted, asked: None, key, following: None }
+    }
+
+    /// Whether anybody is asked at the hook, now or in the transaction that is open.
+    fn has(&self, hook: Hook) -> bool {
+        let has = |open: &Transaction| open.generation.has(hook);
+        self.asked.as_ref().is_some_and(has) || self.host.serving.load().has(hook)
     }
 
     /// The transaction is over.
