@@ -25,6 +25,7 @@ wit_bindgen::generate!({
             import mailwright:plugin/random@0.1.0;
             import mailwright:plugin/secrets@0.1.0;
             import mailwright:plugin/suppression@0.1.0;
+            import mailwright:plugin/tenants@0.1.0;
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
             import mailwright:plugin/http@0.1.0;

@@ -154,6 +154,12 @@ pub const fn configured_with<C: crate::config::Setting, R>(_configure: fn(C) -> 
 /// Has the compiler check `self_test`.
 pub const fn self_tested<P>(_test: fn(&mut P) -> Result<(), String>) {}
 
+/// The plugin is configured: sees to it that some memory is free for its hooks.
+#[cfg(target_arch = "wasm32")]
+pub fn leave_room() {
+    crate::alloc::leave_room();
+}
+
 /// The fault of a hook that is called while the plugin is not configured.
 #[must_use]
 pub fn not_configured() -> Fault {

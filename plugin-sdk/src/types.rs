@@ -2,7 +2,7 @@
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Priority, Reply};
 use crate::hooks::{Account, Admission, Bounce, Route, Routing};
-use crate::host::outside::{dns, http, submit, suppression, tables};
+use crate::host::outside::{dns, http, submit, suppression, tables, tenants};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -266,6 +266,12 @@ impl From<suppression::Error> for Fault {
             suppression::Error::Unavailable(words) => words,
         };
         Self::Unavailable(format!("suppression: {words}"))
+    }
+}
+
+impl From<tenants::Error> for Fault {
+    fn from(error: tenants::Error) -> Self {
+        Self::Internal(format!("tenants: {}", error.name()))
     }
 }
 

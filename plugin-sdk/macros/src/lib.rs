@@ -280,6 +280,7 @@ fn lifecycle(name: &Ident, configure: Option<&ImplItemFn>, self_test: Option<&Im
         quote! {
             let plugin = #plugin;
             PLUGIN.set(::core::option::Option::Some(plugin));
+            #hooks::leave_room();
         }
     });
     let tested = match self_test {

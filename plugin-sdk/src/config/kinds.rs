@@ -136,6 +136,20 @@ impl<T: Setting> Setting for Option<T> {
     }
 }
 
+impl<T: Setting> Setting for Box<T> {
+    const SCHEMA: Schema = T::SCHEMA;
+    const EMPTY: Option<&'static str> = T::EMPTY;
+    const OPTIONAL: bool = T::OPTIONAL;
+
+    fn read(json: &Json, rules: &Rules) -> Result<Self, Misfit> {
+        T::read(json, rules).map(Self::new)
+    }
+
+    fn absent() -> Option<Self> {
+        T::absent().map(Self::new)
+    }
+}
+
 impl<T: Setting> Setting for Vec<T> {
     const SCHEMA: Schema = Schema::List(&T::SCHEMA);
     const EMPTY: Option<&'static str> = Some("[]");
@@ -145,10 +159,12 @@ impl<T: Setting> Setting for Vec<T> {
         if !rules.allow(items.len()) {
             return Err(json.misfit(&rules.sized("a list", "items")));
         }
-        let read = |(index, item): (usize, &Json)| {
-            T::read(item, &rules.inner()).map_err(|misfit| misfit.under(&index.to_string()))
-        };
-        items.iter().enumerate().map(read).collect()
+        // A list that grows leaves its smaller blocks behind, and a guest's memory stays as large as it once was.
+        let mut list = Self::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            list.push(T::read(item, &rules.inner()).map_err(|misfit| misfit.under(&index.to_string()))?);
+        }
+        Ok(list)
     }
 }
 

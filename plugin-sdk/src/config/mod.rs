@@ -65,7 +65,7 @@
 //! | `length = 1..=64` | how long a text, a list or a map may be |
 //! | `name = "type"` | the operator's key; else it is the field's name |
 //!
-//! Types are `bool`, integers, `f64`, `String`, `Duration`, [`Size`], `Option`, `Vec`, `BTreeMap<String, _>`, and other
+//! Types are `bool`, integers, `f64`, `String`, `Duration`, [`Size`], `Option`, `Box`, `Vec`, `BTreeMap<String, _>`, and other
 //! types with this derive. An enum's variants are words in lower case with hyphens, or as `#[config(name = "…")]` says.
 //! `()` is a configuration with nothing to set.
 
@@ -92,7 +92,7 @@ use std::fmt;
     message = "`{Self}` can't be a plugin's configuration, or a part of one",
     label = "no type that can be configured",
     note = "put `#[derive(mailwright_plugin::Config)]` on a type of your own",
-    note = "others are bool, integers, f64, String, Duration, config::Size, Option, Vec and BTreeMap<String, _>"
+    note = "others are bool, integers, f64, String, Duration, config::Size, Option, Box, Vec and BTreeMap<String, _>"
 )]
 pub trait Setting: Sized {
     /// What it may be.

@@ -259,3 +259,27 @@ proptest! {
         let _ = (scalar::millis(&text), scalar::octets(&text));
     }
 }
+
+#[test]
+fn what_lies_in_a_box_is_read_and_told_as_it_is() {
+    #[derive(Debug, PartialEq, Config)]
+    struct Boxed {
+        inner: Option<Box<Inner>>,
+        #[config(default = 3, range = 1..=5)]
+        number: Box<u8>,
+    }
+    #[derive(Debug, PartialEq, Config)]
+    struct Plain {
+        inner: Option<Inner>,
+        #[config(default = 3, range = 1..=5)]
+        number: u8,
+    }
+    let inner = Inner { ports: vec![1], maybe: None };
+    let read: Boxed = from_json(r#"{"inner":{"ports":[1]}}"#).expect("it fits");
+    assert_eq!(read, Boxed { inner: Some(Box::new(inner)), number: Box::new(3) });
+    assert_eq!(from_json::<Boxed>("{}").map(|read| read.inner), Ok(None));
+    let wrong = |json| from_json::<Boxed>(json).expect_err("it does not fit").to_string();
+    assert!(wrong(r#"{"inner":{"ports":[9]}}"#).starts_with("inner.ports.0: "));
+    assert!(wrong(r#"{"number":9}"#).starts_with("number: "));
+    assert_eq!(schema::<Boxed>(), schema::<Plain>());
+}

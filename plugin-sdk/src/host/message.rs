@@ -5,7 +5,7 @@ use super::patterns::Patterns;
 use crate::bindings::mailwright::plugin::types::Address;
 use std::ops::{Bound, Range, RangeBounds};
 
-pub use crate::bindings::mailwright::plugin::message::{AuthResult, Error, Info, Part};
+pub use crate::bindings::mailwright::plugin::message::{AuthResult, Error, Info, Mailbox, Part};
 
 /// What is read of a part at once, and the most that a `read` gives, in octets.
 const READ_BYTES: u32 = 64 * 1024;
@@ -58,6 +58,41 @@ pub fn find(needle: &[u8], offset: u64) -> Result<Option<u64>, Error> {
 /// As [`current`]; `NoSuchItem` for an unknown set, `TooLarge` for a message on disk above 8 MiB.
 pub fn matches(patterns: Patterns) -> Result<Vec<u32>, Error> {
     backend::message::matches(patterns.0)
+}
+
+/// Which expressions of the set match a header field of that name, or of any name: its value on one line, encoded words
+/// decoded (RFC 2047). Without a name each field is looked at as `Name: value`.
+///
+/// # Errors
+/// As [`current`]; `NoSuchItem` for an unknown set.
+pub fn matches_header(patterns: Patterns, name: Option<&str>) -> Result<Vec<u32>, Error> {
+    backend::message::matches_header(patterns.0, name)
+}
+
+/// Which expressions of the set match a part as text: without its transfer encoding, in UTF-8 by its character set, and HTML
+/// also as its reader sees it, without tags.
+///
+/// # Errors
+/// As [`parts`]; `NoSuchItem` for an unknown set or part, `TooLarge` for a part above 8 MiB.
+pub fn matches_part(patterns: Patterns, id: u32) -> Result<Vec<u32>, Error> {
+    backend::message::matches_part(patterns.0, id)
+}
+
+/// The mailboxes of all header fields of that name, as `From`: display names are decoded, addresses are as they stand there.
+///
+/// # Errors
+/// As [`current`].
+pub fn mailboxes(name: &str) -> Result<Vec<Mailbox>, Error> {
+    backend::message::mailboxes(name)
+}
+
+/// Every name that parts go by, with their ids: of Content-Disposition and of Content-Type. They may differ, and mail programs
+/// differ in which of them they show.
+///
+/// # Errors
+/// As [`parts`].
+pub fn filenames() -> Result<Vec<(u32, String)>, Error> {
+    backend::message::filenames()
 }
 
 /// The MIME tree: parents before their children, the message itself first. The server looks for the parts at the first

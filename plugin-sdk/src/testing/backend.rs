@@ -1,19 +1,10 @@
 //! The host functions on the scene, with the signatures of the generated ones.
 
+pub(crate) use super::clock;
 pub(crate) use super::network::{dns, http, submit};
-pub(crate) use super::supplies::{random, secrets, suppression, tables};
+pub(crate) use super::patterns;
+pub(crate) use super::supplies::{random, secrets, suppression, tables, tenants};
 use super::{Scene, scene};
-
-pub(crate) mod clock {
-    //! The scene's clock.
-    pub(crate) fn now_ms() -> u64 {
-        super::scene(|scene| scene.now_ms)
-    }
-
-    pub(crate) fn monotonic_ns() -> u64 {
-        now_ms().saturating_mul(1_000_000)
-    }
-}
 
 pub(crate) mod delivery {
     //! The scene's attempt.
@@ -47,17 +38,6 @@ pub(crate) mod metrics {
 
     pub(crate) fn observe(name: &str, labels: &[(String, String)], value: f64) {
         super::scene(|scene| scene.metrics.push(Metric::Observed(name.to_owned(), labels.to_vec(), value)));
-    }
-}
-
-pub(crate) mod patterns {
-    //! There is no expression engine here: a set compiles and matches nothing.
-    pub(crate) fn compile(_expressions: &[String]) -> Result<u32, String> {
-        Ok(0)
-    }
-
-    pub(crate) fn matches(_set: u32, _text: &str) -> Vec<u32> {
-        Vec::new()
     }
 }
 
@@ -179,6 +159,8 @@ pub(crate) mod kv {
 
 pub(crate) mod message {
     //! The scene's message; edits change it at once.
+    pub(crate) use super::patterns::of_message::{filenames, mailboxes, matches, matches_header, matches_part};
+
     use crate::Address;
     use crate::message::{AuthResult, Error, Info, Part};
     use crate::testing::Message;
@@ -278,10 +260,6 @@ pub(crate) mod message {
             let mut places = octets.windows(needle.len().max(1)).skip(offset as usize);
             Ok(places.position(|place| place == needle).map(|at| at as u64 + offset))
         })
-    }
-
-    pub(crate) fn matches(_patterns: u32) -> Result<Vec<u32>, Error> {
-        with(|_| Ok(Vec::new()))
     }
 
     pub(crate) fn auth_results() -> Result<Vec<AuthResult>, Error> {

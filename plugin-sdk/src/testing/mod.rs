@@ -11,7 +11,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 pub(crate) mod backend;
+pub(crate) mod clock;
 mod network;
+pub(crate) mod patterns;
 mod supplies;
 
 pub use network::{Dns, Submitted, Web};
@@ -39,7 +41,12 @@ pub struct Scene {
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// Tables by name, with their values by key.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
-    /// Suppression lists by scope, with the reasons by address, in lower case.
+    /// The tenants of the configuration.
+    pub tenants: Vec<String>,
+    /// Whom a request or a tick acts for.
+    pub acting_for: Option<String>,
+    /// Suppression lists by scope, with the reasons by address, in lower case. While the plugin acts for a tenant, that
+    /// one's scope is `tenant/scope`.
     pub suppression: BTreeMap<String, BTreeMap<String, Reason>>,
     /// Names that can be looked up.
     pub dns: Dns,
@@ -53,6 +60,8 @@ pub struct Scene {
     pub random: u64,
     /// The clock.
     pub now_ms: u64,
+    /// Time zones by name, with how far each is before UTC, in seconds; UTC is there without.
+    pub zones: BTreeMap<String, i32>,
     /// Log lines written.
     pub log: Vec<(Level, String)>,
     /// What was counted, in its order.
@@ -82,6 +91,8 @@ pub struct Message {
     /// What `parts` tells, each with its decoded octets: there is no MIME parser here. Without any, the body is the one
     /// part.
     pub parts: Vec<(message::Part, Vec<u8>)>,
+    /// Further names that parts go by, with their ids; those of `parts` need not be said again.
+    pub other_names: Vec<(u32, String)>,
     /// The body that the plugin wrote. Until its hook returns, it reads the old one.
     pub new_body: Option<Vec<u8>>,
     /// What the server's verification came to.

@@ -8,3 +8,4 @@ mod a_subject_rule_in_javascript_serves;
 mod compiled_code_is_kept_and_checked;
 mod compiling_has_limits;
 mod plugins_are_reloaded_and_rolled_back;
+mod standard;

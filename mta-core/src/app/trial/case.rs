@@ -156,7 +156,8 @@ pub struct Told {
     pub request: Option<Vec<String>>,
     /// What it wrote to the log, as `info: words`.
     pub log: Option<Vec<String>>,
-    /// Who is on its suppression lists at the end, as `news: ann@example.net complaint`.
+    /// Who is on its suppression lists at the end, as `news: ann@example.net complaint`, or
+    /// `news of acme: …` on a tenant's own.
     pub suppressed: Option<Vec<String>>,
     /// Its faults, as `rcpt cpu: it used up its time`.
     pub faults: Option<Vec<String>>,

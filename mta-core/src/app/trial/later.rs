@@ -13,7 +13,7 @@ use crate::base::mail::tie::Sent;
 use crate::base::sasl::{Mechanism, prepare};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
-use crate::config::model::Plugin;
+use crate::config::model::{Config, Plugin};
 use crate::path::policy::Host;
 use crate::sandbox::words;
 use bytes::Bytes;
@@ -57,18 +57,20 @@ pub(super) async fn play(
     Ok(())
 }
 
-/// Who is on the lists that the plugins are granted.
-pub(super) fn suppressed(lists: &dyn Suppress, plugins: &[Plugin]) -> Vec<String> {
-    let scopes = plugins.iter().flat_map(|plugin| &plugin.allow).filter_map(|grant| grant.strip_prefix("suppression:"));
-    let mut scopes: Vec<&str> = scopes.map(|scope| scope.trim_end_matches(":read")).collect();
+/// Who is on the lists that the plugins are granted: nobody's, and those of each tenant.
+pub(super) fn suppressed(lists: &dyn Suppress, config: &Config) -> Vec<String> {
+    let plugins = config.plugins.iter().flat_map(|plugin| &plugin.allow);
+    let mut scopes: Vec<&str> = plugins.filter_map(|grant| grant.strip_prefix("suppression:")).collect();
+    scopes.iter_mut().for_each(|scope| *scope = scope.trim_end_matches(":read"));
     scopes.sort_unstable();
     scopes.dedup();
-    let of = |scope: &&str| {
-        let list = ListName { scope: Arc::from(*scope), tenant: None };
-        let page = lists.page(&list, None, SUPPRESSED_MAX);
-        page.into_iter().map(|(who, held)| format!("{scope}: {who} {}", held.reason.name())).collect::<Vec<_>>()
+    let tenants = || std::iter::once(None).chain(config.tenants.iter().map(|tenant| Some(tenant.name.clone())));
+    let of = |scope: &str, tenant: Option<Arc<str>>| {
+        let shown = tenant.as_deref().map_or_else(|| scope.to_owned(), |tenant| format!("{scope} of {tenant}"));
+        let page = lists.page(&ListName { scope: Arc::from(scope), tenant }, None, SUPPRESSED_MAX);
+        page.into_iter().map(move |(who, held)| format!("{shown}: {who} {}", held.reason.name())).collect::<Vec<_>>()
     };
-    scopes.iter().flat_map(of).collect()
+    scopes.iter().flat_map(|scope| tenants().flat_map(|tenant| of(scope, tenant))).collect()
 }
 
 fn attempted(one: &OutcomeCase, queued: &Queued) -> Result<Attempted, String> {

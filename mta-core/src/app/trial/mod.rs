@@ -99,7 +99,7 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
         }
         // The end of the session is told beside it.
         host.told().await;
-        told.suppressed = Some(later::suppressed(&*lists, &config.plugins));
+        told.suppressed = Some(later::suppressed(&*lists, config));
         let (faults, log) = heard.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (told.faults, told.log) = (Some(faults), Some(log));
         Ok(told)

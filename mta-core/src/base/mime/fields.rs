@@ -2,12 +2,16 @@
 
 use super::transfer::Decoder;
 use crate::base::mail::header;
+use mail_parser::parsers::MessageStream;
 use mail_parser::{ContentType, MessageParser, MimeHeaders};
 
 /// Longest boundary that is looked for, in octets; RFC 2046 5.1.1 allows 70.
 const BOUNDARY_BYTES_MAX: usize = 256;
 /// Longest file name, type or character set, in octets: no file system takes a longer name.
 const WORD_BYTES_MAX: usize = 1024;
+
+/// Names that one part states besides the first.
+const NAMES_MAX: usize = 16;
 
 /// A part's description.
 #[derive(Clone, Debug)]
@@ -18,6 +22,8 @@ pub struct Described {
     pub charset: Option<Box<str>>,
     /// The decoded file name, from Content-Disposition, or else from Content-Type.
     pub filename: Option<Box<str>>,
+    /// Further names, of the other field or of one that is there twice.
+    pub other_names: Vec<Box<str>>,
     /// What is inside.
     pub kind: Kind,
 }
@@ -60,10 +66,12 @@ impl Reader {
         let mut block = Vec::new();
         // The library reads the last of several fields, and guests' `header` the first: that one counts here too.
         let mut seen: Vec<&str> = Vec::new();
+        let mut names = Names::default();
         let mut rest = section;
         while !rest.is_empty() {
             for field in header::fields(rest) {
                 rest = rest.get(field.raw.len()..).unwrap_or_default();
+                names.add(field.name, field.value);
                 if is_of_mime(field.name) && !seen.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
                     seen.push(field.name);
                     block.extend_from_slice(field.raw);
@@ -87,8 +95,13 @@ impl Reader {
             None => "text/plain".to_owned(),
         };
         let boundary = stated.and_then(|stated| stated.attribute("boundary")).unwrap_or_default().trim_end();
+        let other_names = names.besides(filename);
         let words = [filename.unwrap_or_default(), charset.as_deref().unwrap_or_default(), &content_type];
-        if boundary.len() > BOUNDARY_BYTES_MAX || words.iter().any(|word| word.len() > WORD_BYTES_MAX) {
+        let words = words.into_iter().chain(other_names.iter().map(|name| &**name));
+        if boundary.len() > BOUNDARY_BYTES_MAX
+            || other_names.len() > NAMES_MAX
+            || words.into_iter().any(|word| word.len() > WORD_BYTES_MAX)
+        {
             return Err(TooLong);
         }
         Ok(Described {
@@ -96,7 +109,41 @@ impl Reader {
             content_type: content_type.into(),
             charset: charset.map(Into::into),
             filename: filename.map(Into::into),
+            other_names,
         })
+    }
+}
+
+/// All names that a part's fields state, each field's for itself.
+#[derive(Default)]
+struct Names(Vec<Box<str>>);
+
+impl Names {
+    fn add(&mut self, field: &str, value: &[u8]) {
+        let is_disposition = field.eq_ignore_ascii_case("Content-Disposition");
+        if !is_disposition && !field.eq_ignore_ascii_case("Content-Type") {
+            return;
+        }
+        // Without a parameter of that name there is nothing to parse.
+        if memchr::memmem::find(&value.to_ascii_lowercase(), b"name").is_none() {
+            return;
+        }
+        let line = [value, b"\r\n"].concat();
+        let parsed = MessageStream::new(&line).parse_content_type();
+        let attributes = parsed.as_content_type().and_then(ContentType::attributes).unwrap_or_default();
+        // Either parameter in either field: mail programs are not particular.
+        let named = attributes.iter().filter(|one| matches!(&*one.name, "name" | "filename"));
+        self.0.extend(named.map(|one| one.value.trim()).filter(|name| !name.is_empty()).map(Into::into));
+    }
+
+    fn besides(self, first: Option<&str>) -> Vec<Box<str>> {
+        let mut others: Vec<Box<str>> = Vec::new();
+        for name in self.0 {
+            if Some(&*name) != first && !others.contains(&name) {
+                others.push(name);
+            }
+        }
+        others
     }
 }
 
@@ -147,6 +194,24 @@ mod tests {
             assert_eq!(described(section).filename.as_deref(), Some(wanted), "{section}");
         }
         assert_eq!(described("Subject: x\r\n\r\n").filename, None);
+    }
+
+    #[test]
+    fn every_name_is_told_where_fields_differ_rfc2231_4() {
+        let both = described(
+            "Content-Type: application/pdf; name=ok.pdf\r\nContent-Disposition: attachment; filename=\"a.exe\"\r\n\r\n",
+        );
+        assert_eq!((both.filename.as_deref(), &*both.other_names), (Some("a.exe"), &["ok.pdf".into()][..]));
+        let spelt = described(
+            "Content-Disposition: attachment; filename=ok.pdf; filename*=UTF-8''%61.exe\r\n\
+             Content-Disposition: attachment; filename=twice.scr\r\n\r\n",
+        );
+        let mut all: Vec<&str> = spelt.filename.iter().chain(&spelt.other_names).map(|name| &**name).collect();
+        all.sort_unstable();
+        assert_eq!(all, ["a.exe", "ok.pdf", "twice.scr"]);
+        assert!(described("Content-Type: text/plain; name=a.txt\r\n\r\n").other_names.is_empty());
+        let many: String = (0..20).map(|n| format!("Content-Type: a/b; name=n{n}.exe\r\n")).collect();
+        assert!(Reader::default().describe(format!("{many}\r\n").as_bytes(), false).is_err(), "none is left out");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct Part {
     pub charset: Option<Box<str>>,
     /// The decoded file name.
     pub filename: Option<Box<str>>,
+    /// Further names that it states: mail programs differ in which of them they show.
+    pub other_names: Vec<Box<str>>,
     /// Decoded length in octets.
     pub size_bytes: u64,
     /// Where its header fields begin.

@@ -157,14 +157,26 @@ impl Walk {
         if index >= PARTS_MAX || self.open.len() >= DEPTH_MAX {
             return Err(TooComplex);
         }
-        let Described { content_type, charset, filename, kind } = described;
+        let Described { content_type, charset, filename, other_names, kind } = described;
         let decoder = match &kind {
             Kind::Leaf(decoder) => decoder.clone(),
             Kind::Multipart { .. } | Kind::Message => Decoder::Plain,
         };
         let parent = self.open.last().map(|open| open.part);
         let (size_bytes, end, marks) = (0, content, Vec::new());
-        let part = Part { parent, content_type, charset, filename, size_bytes, begin, content, end, marks, decoder };
+        let part = Part {
+            parent,
+            content_type,
+            charset,
+            filename,
+            other_names,
+            size_bytes,
+            begin,
+            content,
+            end,
+            marks,
+            decoder,
+        };
         self.parts.push(part);
         self.state = match kind {
             Kind::Multipart { boundary, is_digest } => {

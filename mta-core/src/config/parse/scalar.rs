@@ -225,7 +225,7 @@ pub(super) fn sha256(text: &str) -> Result<Box<str>, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 14] = [
+const CAPABILITIES: [&str; 15] = [
     "log",
     "metrics",
     "clock",
@@ -237,6 +237,7 @@ const CAPABILITIES: [&str; 14] = [
     "hmac",
     "tables",
     "suppression",
+    "tenants",
     "http",
     "http-network",
     "submit",
@@ -262,7 +263,9 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
             let what = thing(name);
             label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
-        ("kv" | "secrets" | "hmac" | "tables", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
+        // To a plugin that could use some, and is told of none.
+        ("tables", None) => Ok(text.into()),
+        ("kv" | "secrets" | "hmac", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
         ("suppression", Some(scope)) => label(scope.strip_suffix(":read").unwrap_or(scope))
             .map(|_| text.into())
             .map_err(|_| "a scope's name is letters, digits, - and _; \":read\" may follow it".to_owned()),
@@ -271,8 +274,8 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
         ("http", None) => Err("name the host: \"http:api.example.org\"".to_owned()),
         ("http-network", Some(block)) => network(block).map(|_| text.into()),
         ("http-network", None) => Err("name the network: \"http-network:10.0.0.0/8\"".to_owned()),
-        ("log" | "metrics" | "clock" | "random" | "dns" | "submit" | "passwords", None) => Ok(text.into()),
-        ("log" | "metrics" | "clock" | "random" | "dns" | "submit" | "passwords", Some(_)) => {
+        ("log" | "metrics" | "clock" | "random" | "dns" | "submit" | "passwords" | "tenants", None) => Ok(text.into()),
+        ("log" | "metrics" | "clock" | "random" | "dns" | "submit" | "passwords" | "tenants", Some(_)) => {
             Err(format!("did you mean {name:?}?"))
         }
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),

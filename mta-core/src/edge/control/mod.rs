@@ -62,6 +62,9 @@ pub enum Request {
         /// The address behind which the page begins; none: at the first.
         #[serde(default)]
         after: Option<String>,
+        /// What the addresses have in them; none: anything.
+        #[serde(default)]
+        containing: Option<String>,
     },
     /// Puts addresses on a suppression list; all, or none.
     SuppressionAdd {

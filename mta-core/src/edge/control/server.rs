@@ -177,8 +177,8 @@ impl Client {
             Request::Retry { selection } => done(operate.retry(selection).await),
             Request::Rebind { selection } => done(operate.rebind(selection).await),
             Request::Cancel { selection } => done(operate.cancel(selection).await),
-            Request::SuppressionList { list, after } => {
-                suppression::page(&*operations.suppress, list, after.as_deref())
+            Request::SuppressionList { list, after, containing } => {
+                suppression::page(&*operations.suppress, list, after, &containing.unwrap_or_default()).await
             }
             Request::SuppressionAdd { list, addresses } => {
                 suppression::add(&*operations.suppress, list, addresses).await

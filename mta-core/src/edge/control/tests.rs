@@ -344,7 +344,7 @@ async fn a_suppression_list_is_changed_and_paged() {
         assert_eq!(client.ask(&removed, no_row), Ok(Response::Changed { addresses: 1 }));
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let request = Request::SuppressionList { list: list(), after };
+            let request = Request::SuppressionList { list: list(), after, containing: None };
             let Ok(Response::Suppressed { addresses, more }) = client.ask(&request, no_row) else { panic!("no page") };
             after = addresses.last().map(|row| row.address.clone());
             found.extend(addresses);
@@ -357,7 +357,8 @@ async fn a_suppression_list_is_changed_and_paged() {
         let new = found.last().expect("there are some");
         assert_eq!((&*new.address, new.reason, &*new.by), ("new@example.org", Reason::Complaint, "operator"));
         assert_eq!(new.since, "2026-01-01T00:05:00.000Z");
-        let nameless = Request::SuppressionList { list: List { scope: String::new(), tenant: None }, after: None };
+        let nameless = List { scope: String::new(), tenant: None };
+        let nameless = Request::SuppressionList { list: nameless, after: None, containing: None };
         assert!(client.ask(&nameless, no_row).is_err_and(|why| why.contains("is no scope")));
     })
     .await;

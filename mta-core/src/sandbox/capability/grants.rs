@@ -26,7 +26,7 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 15] = [
+pub(crate) const OFFERED: [(&str, &str); 17] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
@@ -36,7 +36,9 @@ pub(crate) const OFFERED: [(&str, &str); 15] = [
     ("secrets", "hmac:<name>"),
     ("suppression", "suppression:<scope>"),
     ("suppression", "suppression:<scope>:read"),
+    ("tenants", "tenants"),
     ("tables", "tables:<name>"),
+    ("tables", "tables"),
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
@@ -50,6 +52,14 @@ const ON_PASSWORD: &str = "on-password";
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
+
+/// Whom a plugin may act for.
+#[derive(Clone, Debug)]
+struct Tenants {
+    named: Vec<Arc<str>>,
+    /// It is for all mail: also for that of nobody.
+    nobody: bool,
+}
 
 /// What one plugin may do.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +78,8 @@ pub(crate) struct Grants {
     submit: bool,
     /// It may be shown passwords.
     pub(crate) passwords: bool,
+    /// Whose mail it may say that a request is about.
+    tenants: Option<Tenants>,
     /// Its buckets by name.
     buckets: Vec<(BucketName, Arc<Bucket>)>,
     kv: Arc<Kv>,
@@ -75,6 +87,8 @@ pub(crate) struct Grants {
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
     /// Its tables by name.
     tables: Vec<(Box<str>, Arc<TableSlot>)>,
+    /// It may ask for tables even if it is granted none: a plugin whose configuration names none asks for none.
+    no_tables: bool,
     /// Scopes of suppression lists; whether it may change those lists.
     scopes: Vec<(Arc<str>, bool)>,
     /// Where it may fetch from.
@@ -105,6 +119,12 @@ impl Grants {
                 ("dns", _) => grants.dns = true,
                 ("submit", _) => grants.submit = true,
                 (PASSWORDS, _) => grants.passwords = true,
+                ("tables", _) => grants.no_tables = true,
+                ("tenants", _) => {
+                    let nobody = plugin.tenants.is_empty();
+                    let named = if nobody { supplies.tenants.clone() } else { plugin.tenants.clone() };
+                    grants.tenants = Some(Tenants { named, nobody });
+                }
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
                     let name = BucketName { plugin: space(plugin), tenant: None, bucket: bucket.into() };
                     grants.buckets.push((name.clone(), kv.bucket(name)));
@@ -152,10 +172,11 @@ impl Grants {
             "random" => self.random,
             "dns" => self.dns,
             "submit" => self.submit,
+            "tenants" => self.tenants.is_some(),
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
-            "tables" => !self.tables.is_empty(),
+            "tables" => self.no_tables || !self.tables.is_empty(),
             "suppression" => !self.scopes.is_empty(),
             _ => false,
         }
@@ -180,6 +201,15 @@ impl Grants {
     pub(crate) fn scope(&self, name: &str, change: bool) -> Option<&Arc<str>> {
         let granted = |(scope, may_change): &&(Arc<str>, bool)| **scope == *name && (*may_change || !change);
         self.scopes.iter().find(granted).map(|(scope, _)| scope)
+    }
+
+    /// A tenant that it may act for, by its name, or nobody.
+    pub(crate) fn tenant(&self, name: Option<&str>) -> Option<Option<Arc<str>>> {
+        let tenants = self.tenants.as_ref()?;
+        match name {
+            Some(name) => tenants.named.iter().find(|known| ***known == *name).map(|known| Some(known.clone())),
+            None => tenants.nobody.then_some(None),
+        }
     }
 
     /// A bucket, where it is granted: each tenant has its own.

@@ -6,3 +6,4 @@ pub(crate) mod kv;
 pub(crate) mod submit;
 pub(crate) mod supplies;
 pub(crate) mod tables;
+pub(crate) mod zones;

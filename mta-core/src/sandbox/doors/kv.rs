@@ -1,14 +1,10 @@
-//! The host functions on what is kept: those of the grants `kv:<bucket>`, `tables:<name>` and `suppression:<scope>`.
+//! The host functions on what is kept: those of the grants `kv:<bucket>` and `tables:<name>`.
 
 use super::super::capability::kv::entries::{KvFault, Stored};
 use super::super::capability::kv::{Bucket, Taken};
-use super::super::exchange::address::from_wire;
 use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
-use super::super::host::bindings::mailwright::plugin::{suppression, tables, types};
+use super::super::host::bindings::mailwright::plugin::tables;
 use super::super::host::call::Call;
-use super::network::within;
-use crate::base::flow::operator::suppression::{ListName, Reason, Suppress, SuppressFault};
-use crate::base::mail::address::Address;
 use std::sync::Arc;
 
 impl Call {
@@ -87,93 +83,5 @@ impl tables::Host for Call {
     fn lookup(&mut self, table: String, key: String) -> Result<Option<String>, tables::Error> {
         let table = self.plugin.grants.table(&table).ok_or(tables::Error::NoSuchTable)?;
         Ok(table.load().lookup(&key).map(str::to_owned))
-    }
-}
-
-impl From<SuppressFault> for suppression::Error {
-    fn from(fault: SuppressFault) -> Self {
-        match fault {
-            SuppressFault::Full => Self::Full,
-            SuppressFault::Unkept(_) => Self::Unavailable(fault.to_string()),
-        }
-    }
-}
-
-impl From<suppression::Reason> for Reason {
-    fn from(reason: suppression::Reason) -> Self {
-        match reason {
-            suppression::Reason::Unsubscribe => Self::Unsubscribe,
-            suppression::Reason::HardBounce => Self::HardBounce,
-            suppression::Reason::Complaint => Self::Complaint,
-            suppression::Reason::Manual => Self::Manual,
-        }
-    }
-}
-
-impl From<Reason> for suppression::Reason {
-    fn from(reason: Reason) -> Self {
-        match reason {
-            Reason::Unsubscribe => Self::Unsubscribe,
-            Reason::HardBounce => Self::HardBounce,
-            Reason::Complaint => Self::Complaint,
-            Reason::Manual => Self::Manual,
-        }
-    }
-}
-
-impl Call {
-    /// The lists, the tenant's own of that scope, and the address, where the plugin may do that.
-    fn suppressed(
-        &self,
-        scope: &str,
-        who: types::Address,
-        change: bool,
-    ) -> Result<(Arc<dyn Suppress>, ListName, Address), suppression::Error> {
-        // A shadow must leave no trace anywhere.
-        if change && self.plugin.shadow {
-            return Err(suppression::Error::NotPermitted);
-        }
-        let scope = self.plugin.grants.scope(scope, change).ok_or(suppression::Error::NotPermitted)?;
-        let who = from_wire(who).ok_or(suppression::Error::Invalid)?;
-        let none = || suppression::Error::Unavailable("there are no lists here".to_owned());
-        let lists = self.world.suppress.clone().ok_or_else(none)?;
-        Ok((lists, ListName { scope: scope.clone(), tenant: self.scene.tenant.clone() }, who))
-    }
-
-    /// What the lists say, if they do while the hook may wait.
-    async fn kept<T>(
-        &mut self,
-        change: impl Future<Output = Result<T, SuppressFault>>,
-    ) -> Result<T, suppression::Error> {
-        let wait = self.patience();
-        let late = || suppression::Error::Unavailable("the disk takes too long".to_owned());
-        Ok(within(&*self.world.clock, wait, change).await.ok_or_else(late)??)
-    }
-}
-
-impl suppression::Host for Call {
-    fn contains(
-        &mut self,
-        scope: String,
-        who: types::Address,
-    ) -> Result<Option<suppression::Reason>, suppression::Error> {
-        let (lists, list, who) = self.suppressed(&scope, who, false)?;
-        Ok(lists.contains(&list, &who).map(Into::into))
-    }
-
-    async fn add(
-        &mut self,
-        scope: String,
-        who: types::Address,
-        why: suppression::Reason,
-    ) -> Result<(), suppression::Error> {
-        let (lists, list, who) = self.suppressed(&scope, who, true)?;
-        let by = format!("plugin:{}", self.plugin.name).into();
-        self.kept(lists.add(list, vec![(who, why.into())], by)).await.map(drop)
-    }
-
-    async fn remove(&mut self, scope: String, who: types::Address) -> Result<bool, suppression::Error> {
-        let (lists, list, who) = self.suppressed(&scope, who, true)?;
-        self.kept(lists.remove(list, who)).await
     }
 }

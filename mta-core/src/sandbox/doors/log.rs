@@ -1,4 +1,4 @@
-//! The host functions of the grants `log`, `metrics` and `clock`.
+//! The host functions of the grants `log` and `metrics`.
 
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
@@ -80,15 +80,4 @@ fn printable(text: String, left: &mut usize) -> String {
     text.truncate(text.floor_char_boundary(*left));
     *left -= text.len();
     text
-}
-
-impl wire::clock::Host for Call {
-    fn now_ms(&mut self) -> u64 {
-        Call::now_ms(self)
-    }
-
-    fn monotonic_ns(&mut self) -> u64 {
-        let since = self.world.clock.now().mono.saturating_duration_since(self.world.began);
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-    }
 }

@@ -23,6 +23,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/random@0.1.0;
             import mailwright:plugin/secrets@0.1.0;
             import mailwright:plugin/suppression@0.1.0;
+            import mailwright:plugin/tenants@0.1.0;
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
             import mailwright:plugin/http@0.1.0;
@@ -50,6 +51,8 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/message.read": async,
         "mailwright:plugin/message.find": async,
         "mailwright:plugin/message.matches": async,
+        "mailwright:plugin/message.matches-part": async,
+        "mailwright:plugin/message.filenames": async,
         "mailwright:plugin/message.parts": async,
         "mailwright:plugin/message.read-part": async,
         "mailwright:plugin/message.copy-body": async,
@@ -64,6 +67,7 @@ wasmtime::component::bindgen!({
         // They wait for the disk.
         "mailwright:plugin/suppression.add": async,
         "mailwright:plugin/suppression.remove": async,
+        "mailwright:plugin/suppression.add-all": async,
         // The system may have no randomness.
         "mailwright:plugin/random.bytes": trappable,
     },
@@ -72,10 +76,12 @@ wasmtime::component::bindgen!({
 });
 
 /// The functions that are `async` above, as `interface.function`: a guest that has one waits in it.
-const WAITING: [&str; 16] = [
+const WAITING: [&str; 19] = [
     "message.read",
     "message.find",
     "message.matches",
+    "message.matches-part",
+    "message.filenames",
     "message.parts",
     "message.read-part",
     "message.copy-body",
@@ -89,6 +95,7 @@ const WAITING: [&str; 16] = [
     "submit.send",
     "suppression.add",
     "suppression.remove",
+    "suppression.add-all",
 ];
 
 /// Whether a function of an interface that a component imports may wait for others.

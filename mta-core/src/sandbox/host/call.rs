@@ -40,6 +40,10 @@ pub(crate) const TOO_LONG: &str = "it took too long by the clock";
 const WITHHELD: &str = "(withheld: the password is in it)";
 /// Compiled pattern sets that one plugin keeps.
 const SETS_MAX: usize = 64;
+/// A set of patterns once compiled, in octets: some thousands of patterns of ordinary length.
+const SET_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What running a set may keep for itself, in octets, for each thread that runs it.
+const SET_CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// After a call that lasted so many get a stack of their own.
 const CALLS_AFTER_LASTING: u32 = 1_000;
 
@@ -212,7 +216,8 @@ impl Identity {
         if sets.len() >= SETS_MAX {
             return Err(format!("a plugin has at most {SETS_MAX} sets"));
         }
-        let set = regex::bytes::RegexSetBuilder::new(&expressions).size_limit(4 << 20).dfa_size_limit(4 << 20).build();
+        let mut builder = regex::bytes::RegexSetBuilder::new(&expressions);
+        let set = builder.size_limit(SET_BYTES_MAX).dfa_size_limit(SET_CACHE_BYTES_MAX).build();
         let set = Arc::new(set.map_err(|error| error.to_string())?);
         sets.insert(expressions, set.clone());
         Ok(set)
@@ -281,6 +286,13 @@ impl Call {
         self.lookups = 0;
         self.fetches = 0;
         self.waits_until = None;
+    }
+
+    /// The call that began is a load's: it has a time of its own, and yields to its neighbours.
+    pub(crate) fn loads(&mut self, cpu: Duration, wall: Duration) {
+        self.ticks_left = self.ticks_left.max(in_ticks(cpu));
+        self.wall_ticks_left = in_ticks(wall);
+        self.at_once = false;
     }
 
     /// Milliseconds since 1970.

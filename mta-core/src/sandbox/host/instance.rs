@@ -34,6 +34,20 @@ const HANDLES_MAX: usize = 64;
 /// An instance is dropped after so many transactions, whatever the engine may have gathered in it.
 const TRANSACTIONS_MAX: u32 = 10_000;
 
+/// Processor time that `configure` has when a plugin is loaded: it reads, sorts and compiles whatever its operator wrote.
+const CONFIGURE_CPU: Duration = Duration::from_secs(1);
+/// The same by the clock, where its budget does not give it more.
+const CONFIGURE_WALL: Duration = Duration::from_secs(30);
+
+/// When an instance is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Configured {
+    /// At the load, beside the mail.
+    Load,
+    /// In each transaction, since no image could be had: within the budget of an envelope's hook.
+    Transaction,
+}
+
 /// Where instances come from.
 #[derive(Clone)]
 pub(crate) struct Pool {
@@ -164,10 +178,14 @@ impl Live {
         (&mut self.store, self.instance)
     }
 
-    /// Gives the plugin its configuration.
-    pub(crate) async fn configure(&mut self, pool: &Pool, code: &Code) -> Result<(), Fault> {
+    /// Gives the plugin its configuration, once a load or in each transaction.
+    pub(crate) async fn configure(&mut self, pool: &Pool, code: &Code, at: Configured) -> Result<(), Fault> {
         let Some(indices) = &code.hooks.lifecycle else { return Ok(()) };
-        let wall = self.enter(Hook::Connect, &mut Scene::default());
+        let mut wall = self.enter(Hook::Connect, &mut Scene::default());
+        if at == Configured::Load {
+            wall = wall.max(CONFIGURE_WALL);
+            self.store.data_mut().loads(CONFIGURE_CPU, wall);
+        }
         let Self { store, instance, guests, .. } = self;
         store.data_mut().configuring = true;
         let call = async {

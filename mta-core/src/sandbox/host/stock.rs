@@ -8,7 +8,7 @@ use super::super::fault::{Fault, Kind};
 use super::super::wide::needs::Profile;
 use super::call::in_time;
 use super::code::{Code, Ready};
-use super::instance::{Live, Pool};
+use super::instance::{Configured, Live, Pool};
 use crate::base::flow::policy::Hook;
 use crate::config::model::{Mode, OnFailure, Plugin};
 use std::collections::HashMap;
@@ -195,7 +195,7 @@ pub(crate) async fn fresh(pool: &Pool, loaded: &Loaded) -> Result<Box<Live>, Fau
             false => return Err(Fault::new(Kind::Memory, "a new instance has another size than its image")),
         },
         Ready::Pictured => {}
-        Ready::Configured => live.configure(pool, &loaded.code).await?,
+        Ready::Configured => live.configure(pool, &loaded.code, Configured::Transaction).await?,
     }
     Ok(live)
 }

@@ -55,6 +55,9 @@ const EDITS: [(&str, &str); 7] = [
     ("copy-body", "body"),
 ];
 
+/// The functions that change a suppression list.
+const CHANGES: [&str; 3] = ["add", "remove", "add-all"];
+
 /// Looks at a component.
 ///
 /// # Errors
@@ -130,8 +133,10 @@ impl Inspection {
                 .filter(|words| match *words {
                     "secrets:<name>" => uses("get"),
                     "hmac:<name>" => uses("hmac-sha256"),
-                    "suppression:<scope>" => uses("add") || uses("remove"),
-                    "suppression:<scope>:read" => !uses("add") && !uses("remove"),
+                    "suppression:<scope>" => CHANGES.iter().any(|change| uses(change)),
+                    "suppression:<scope>:read" => !CHANGES.iter().any(|change| uses(change)),
+                    // Which tables, its configuration says, or that there are none.
+                    "tables" => false,
                     _ => true,
                 })
                 .map(str::to_owned),

@@ -26,7 +26,7 @@ use super::host::bindings::waits as waits_in;
 use super::host::call::{Call, FETCHES_PER_PLUGIN_MAX, Identity, LogGate};
 use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
-use super::host::instance::{Live, Pool};
+use super::host::instance::{Configured, Live, Pool};
 use super::host::stock::{Lease, Loaded, Part, Stock};
 use super::wide::linkers::Linkers;
 use super::wide::needs::Profile;
@@ -132,7 +132,7 @@ impl Loader<'_> {
         let sitting = self.code(sitter.octets.clone().into(), Beginning::Configured, Vec::new()).await?;
         let refused = |fault: Fault| self.refused("configure", &fault);
         let mut live = Live::new(self.pool, &sitting).await.map_err(refused)?;
-        live.configure(self.pool, &sitting).await.map_err(refused)?;
+        live.configure(self.pool, &sitting, Configured::Load).await.map_err(refused)?;
         let (store, instance) = live.inside();
         let sets = store.data().sets.clone();
         let image = match store.data() {

@@ -107,3 +107,13 @@ pub(super) fn told(tree: &Tree, begin: u64) -> Vec<Part> {
     });
     told.collect()
 }
+
+/// Every name of every part, the one that is told with the part first.
+pub(super) fn names(tree: &Tree) -> Vec<(u32, String)> {
+    let named = |(id, part): (usize, &crate::base::mime::tree::Part)| {
+        let id = u32::try_from(id).unwrap_or(u32::MAX);
+        let all = part.filename.iter().chain(&part.other_names);
+        all.map(|name| (id, name.to_string())).collect::<Vec<_>>()
+    };
+    tree.parts.iter().enumerate().flat_map(named).collect()
+}

@@ -2,9 +2,10 @@
 
 mod mime;
 pub(crate) mod octets;
+mod text;
 
 use super::super::exchange::address::{from_wire, to_wire};
-use super::super::host::bindings::mailwright::plugin::message::{AuthResult, Error, Host, Info, Part};
+use super::super::host::bindings::mailwright::plugin::message::{AuthResult, Error, Host, Info, Mailbox, Part};
 use super::super::host::bindings::mailwright::plugin::types::Address;
 use super::super::host::call::Call;
 use super::super::scene::{MessageScene, Refused};
@@ -13,13 +14,12 @@ use crate::base::mail::content::Body;
 use crate::base::mail::edits::EnvelopeEdit;
 use octets::indices;
 use octets::{find, read, read_stored};
+use text::MATCHES_BYTES_MAX;
 
 /// What one `read` gives at most, in octets.
 const READ_BYTES_MAX: usize = 64 * 1024;
 /// Longest needle, in octets.
 const NEEDLE_BYTES_MAX: usize = 4 * 1024;
-/// Largest stored body that patterns are run on, in octets: it is read into memory for them.
-const MATCHES_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
@@ -113,6 +113,27 @@ impl Host for Call {
                 Ok(indices(&set, &[&content.head, &body]))
             }
         }
+    }
+
+    fn matches_header(&mut self, patterns: u32, name: Option<String>) -> Result<Vec<u32>, Error> {
+        let set = self.set(patterns).ok_or(Error::NoSuchItem)?;
+        let found = text::matches_header(&set, self.message()?, name.as_deref());
+        self.searched((self.message()?.content.head.len() as u64).saturating_mul(10));
+        Ok(found)
+    }
+
+    async fn matches_part(&mut self, patterns: u32, id: u32) -> Result<Vec<u32>, Error> {
+        let set = self.set(patterns).ok_or(Error::NoSuchItem)?;
+        self.matches_text(&set, id).await
+    }
+
+    fn mailboxes(&mut self, name: String) -> Result<Vec<Mailbox>, Error> {
+        self.searched(self.scene.message.as_ref().map_or(0, |message| message.content.head.len() as u64));
+        Ok(text::mailboxes(self.message()?, &name))
+    }
+
+    async fn filenames(&mut self) -> Result<Vec<(u32, String)>, Error> {
+        Ok(mime::names(&*self.tree().await?))
     }
 
     async fn parts(&mut self) -> Result<Vec<Part>, Error> {

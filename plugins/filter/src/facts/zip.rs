@@ -1,0 +1,303 @@
+//! Names in a zip archive, from its central directory (PKWARE's APPNOTE, 4.3.12 and 4.3.16): nothing is unpacked.
+//!
+//! Only what programs that open archives look at is read: the record at the end, and the entries that it leads to. Where it can be
+//! read in two ways, as a directory that is found from the end and as one that is found by its offset, both are: programs differ.
+
+/// The record at the end without its comment, in octets.
+const END_BYTES: u64 = 22;
+/// How far from the end that record is looked for at first: most archives have no comment.
+const NEAR_BYTES: u64 = 1024;
+/// What one read gives at most, in octets: the record and the longest comment do not fit one.
+const READ_BYTES: u32 = 64 * 1024;
+/// An entry without name, extra fields and comment, in octets.
+const ENTRY_BYTES: usize = 46;
+/// Entries that are looked at.
+const ENTRIES_MAX: usize = 10_000;
+/// How much of a directory is looked at, in octets.
+const DIRECTORY_BYTES_MAX: u64 = 2 * 1024 * 1024;
+/// How much of a directory is read at once, in octets; an entry with everything that it may have is longer, and read with more.
+const PIECE_BYTES: u32 = 16 * 1024;
+/// The extra field with a name in UTF-8, which takes the place of the entry's own (APPNOTE 4.6.9).
+const UNICODE_PATH: u16 = 0x7075;
+
+/// What a directory says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Archive {
+    /// All names, in their order.
+    pub(crate) names: Vec<String>,
+    /// Some of it wants a password.
+    pub(crate) is_locked: bool,
+    /// There is more than was looked at, or it can't be read.
+    pub(crate) is_cut: bool,
+}
+
+/// Reads the directory of what may be an archive of `size` octets, by `read`, which gives octets from an offset. None if it is no archive.
+///
+/// # Errors
+/// Those of `read`.
+pub(crate) fn archive<E>(
+    size: u64,
+    read: &mut impl FnMut(u64, u32) -> Result<Vec<u8>, E>,
+) -> Result<Option<Archive>, E> {
+    if size < END_BYTES {
+        return Ok(None);
+    }
+    let Some(end) = find_end(size, read)? else { return Ok(None) };
+    let mut archive = Archive::default();
+    let mut begins = vec![end.at.saturating_sub(end.directory_bytes)];
+    if end.directory_offset != begins[0] {
+        begins.push(end.directory_offset);
+    }
+    let mut is_read = end.entries == 0;
+    for begin in begins {
+        is_read |= walk(begin, end.at, read, &mut archive)?;
+    }
+    archive.is_cut |= !is_read;
+    Ok(Some(archive))
+}
+
+/// The record at the end.
+struct End {
+    /// Where it lies; the directory ends there or before.
+    at: u64,
+    entries: u64,
+    directory_bytes: u64,
+    directory_offset: u64,
+}
+
+fn find_end<E>(size: u64, read: &mut impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> Result<Option<End>, E> {
+    let near = size.saturating_sub(NEAR_BYTES);
+    if let Some(end) = end_in(&read(near, READ_BYTES)?, near, size) {
+        return large(end, read).map(Some);
+    }
+    // Only what begins as an archive is searched for one with a long comment.
+    if near == 0 || read(0, 4)? != b"PK\x03\x04" {
+        return Ok(None);
+    }
+    // The last one that is found in the windows is the one nearest to the end.
+    let mut far = size;
+    for _ in 0..2 {
+        far = far.saturating_sub(u64::from(READ_BYTES) - END_BYTES);
+        if let Some(end) = end_in(&read(far, READ_BYTES)?, far, size) {
+            return large(end, read).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// The last record in these octets, which lie at `begin`, whose comment ends within the archive.
+fn end_in(octets: &[u8], begin: u64, size: u64) -> Option<End> {
+    let fits = |at: &usize| {
+        let comment = u64::from(short(octets, at + 20)?);
+        (begin + *at as u64 + END_BYTES + comment <= size).then_some(*at)
+    };
+    let places = (0..octets.len().saturating_sub(END_BYTES as usize - 1)).rev();
+    let at = places.filter(|at| octets[*at..].starts_with(b"PK\x05\x06")).find_map(|at| fits(&at))?;
+    Some(End {
+        at: begin + at as u64,
+        entries: u64::from(short(octets, at + 10)?),
+        directory_bytes: u64::from(long(octets, at + 12)?),
+        directory_offset: u64::from(long(octets, at + 16)?),
+    })
+}
+
+/// Numbers that don't fit lie in a record before (APPNOTE 4.3.14).
+fn large<E>(end: End, read: &mut impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> Result<End, E> {
+    if end.entries != 0xffff && end.directory_bytes != 0xffff_ffff && end.directory_offset != 0xffff_ffff {
+        return Ok(end);
+    }
+    let Some(place) = end.at.checked_sub(20) else { return Ok(end) };
+    let locator = read(place, 20)?;
+    let Some(at) = quad(&locator, 8).filter(|_| locator.starts_with(b"PK\x06\x07")) else { return Ok(end) };
+    let record = read(at, 56)?;
+    let told = (quad(&record, 32), quad(&record, 40), quad(&record, 48));
+    let (Some(entries), Some(directory_bytes), Some(directory_offset)) = told else { return Ok(end) };
+    match record.starts_with(b"PK\x06\x06") {
+        true => Ok(End { at, entries, directory_bytes, directory_offset }),
+        false => Ok(end),
+    }
+}
+
+/// Takes the entries from there on; whether there was one.
+fn walk<E>(
+    begin: u64,
+    end: u64,
+    read: &mut impl FnMut(u64, u32) -> Result<Vec<u8>, E>,
+    archive: &mut Archive,
+) -> Result<bool, E> {
+    let (mut at, mut piece, mut from) = (begin, Vec::new(), 0);
+    let mut is_first = true;
+    while at < end {
+        if at - begin > DIRECTORY_BYTES_MAX || archive.names.len() >= ENTRIES_MAX {
+            archive.is_cut = true;
+            break;
+        }
+        let mut entry = Entry::read(&piece[from..]);
+        if entry.is_none() {
+            piece = read(at, PIECE_BYTES)?;
+            entry = Entry::read(&piece);
+            if entry.is_none() && piece.len() == PIECE_BYTES as usize {
+                piece = read(at, READ_BYTES)?;
+                entry = Entry::read(&piece);
+            }
+            from = 0;
+        }
+        let Some(entry) = entry else {
+            // What begins as no entry is no directory; what goes on as none is cut short.
+            archive.is_cut |= !is_first && piece.starts_with(b"PK\x01\x02");
+            break;
+        };
+        archive.is_locked |= entry.is_locked;
+        archive.names.extend(entry.names);
+        (at, from, is_first) = (at + entry.bytes as u64, from + entry.bytes, false);
+    }
+    Ok(!is_first)
+}
+
+struct Entry {
+    bytes: usize,
+    is_locked: bool,
+    names: Vec<String>,
+}
+
+impl Entry {
+    fn read(octets: &[u8]) -> Option<Self> {
+        if !octets.starts_with(b"PK\x01\x02") {
+            return None;
+        }
+        let lengths = [short(octets, 28)?, short(octets, 30)?, short(octets, 32)?].map(usize::from);
+        let bytes = ENTRY_BYTES + lengths.iter().sum::<usize>();
+        let whole = octets.get(..bytes)?;
+        let (name, extra) = whole[ENTRY_BYTES..].split_at(lengths[0]);
+        let mut names = vec![String::from_utf8_lossy(name).into_owned()];
+        names.extend(unicode_path(&extra[..lengths[1]]));
+        Some(Self { bytes, is_locked: short(octets, 8)? & 1 != 0, names })
+    }
+}
+
+fn unicode_path(mut extra: &[u8]) -> Option<String> {
+    while let (Some(kind), Some(bytes)) = (short(extra, 0), short(extra, 2)) {
+        let field = extra.get(4..4 + usize::from(bytes))?;
+        if kind == UNICODE_PATH {
+            // A version and a checksum of the other name come first.
+            return Some(String::from_utf8_lossy(field.get(5..)?).into_owned());
+        }
+        extra = &extra[4 + usize::from(bytes)..];
+    }
+    None
+}
+
+fn short(octets: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(octets.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn long(octets: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(octets.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn quad(octets: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(octets.get(at..at + 8)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::convert::Infallible;
+
+    /// A directory with these names, behind so many octets of content.
+    fn zip(names: &[&str], content: usize, flags: u16, extra: &[u8], comment: usize) -> Vec<u8> {
+        let mut octets = b"PK\x03\x04".to_vec();
+        octets.resize(4 + content, b'x');
+        let begin = octets.len();
+        for name in names {
+            let mut entry = vec![0; ENTRY_BYTES];
+            entry[..4].copy_from_slice(b"PK\x01\x02");
+            entry[8..10].copy_from_slice(&flags.to_le_bytes());
+            entry[28..30].copy_from_slice(&(name.len() as u16).to_le_bytes());
+            entry[30..32].copy_from_slice(&(extra.len() as u16).to_le_bytes());
+            octets.extend([entry.as_slice(), name.as_bytes(), extra].concat());
+        }
+        let bytes = octets.len() - begin;
+        octets.extend(b"PK\x05\x06\0\0\0\0\0\0");
+        octets.extend((names.len() as u16).to_le_bytes());
+        octets.extend((bytes as u32).to_le_bytes());
+        octets.extend((begin as u32).to_le_bytes());
+        octets.extend((comment as u16).to_le_bytes());
+        octets.resize(octets.len() + comment, b'c');
+        octets
+    }
+
+    fn read(octets: &[u8]) -> Option<Archive> {
+        let mut from = |at: u64, most: u32| {
+            let from = usize::try_from(at).unwrap_or(usize::MAX).min(octets.len());
+            Ok::<_, Infallible>(octets[from..].iter().copied().take(most.min(READ_BYTES) as usize).collect())
+        };
+        let Ok(archive) = archive(octets.len() as u64, &mut from);
+        archive
+    }
+
+    fn names(octets: &[u8]) -> Vec<String> {
+        read(octets).expect("it is an archive").names
+    }
+
+    #[test]
+    fn names_are_read_wherever_the_directory_lies() {
+        let wanted = ["a.txt", "b/c.exe"];
+        let plain = zip(&wanted, 3000, 0, &[], 0);
+        assert_eq!(read(&plain).map(|found| (found.is_locked, found.is_cut)), Some((false, false)));
+        let with_comment = zip(&wanted, 200_000, 0, &[], 60_000);
+        let behind_a_program = [b"MZ and much more".as_slice(), &plain].concat();
+        let with_a_tail = [plain.as_slice(), &[0; 300]].concat();
+        for octets in [&plain, &with_comment, &behind_a_program, &with_a_tail] {
+            assert_eq!(names(octets), wanted);
+        }
+        assert_eq!(read(&zip(&[], 0, 0, &[], 0)), Some(Archive::default()));
+    }
+
+    #[test]
+    fn passwords_and_second_names_are_seen() {
+        let extra = [&[0x75, 0x70, 10, 0, 1, 0, 0, 0, 0][..], b"b.exe"].concat();
+        let found = read(&zip(&["a.txt"], 10, 1, &extra, 0)).expect("it is an archive");
+        assert_eq!((&*found.names, found.is_locked), (&["a.txt".to_owned(), "b.exe".to_owned()][..], true));
+    }
+
+    #[test]
+    fn what_is_no_archive_is_none_and_a_broken_one_is_cut() {
+        assert_eq!(read(b"short"), None);
+        assert_eq!(read(&[b'x'; 5000]), None);
+        let mut broken = zip(&["a.txt", "b.txt"], 10, 0, &[], 0);
+        let second = broken.len() - 22 - 51;
+        broken[second + 28] = 0xff;
+        assert!(read(&broken).is_some_and(|found| found.is_cut && found.names == ["a.txt"]));
+        broken[14] = b'x';
+        assert!(read(&broken).is_some_and(|found| found.is_cut && found.names.is_empty()), "the first is no entry");
+    }
+
+    #[test]
+    fn long_directories_are_read_in_pieces() {
+        let wanted: Vec<String> = (0..3000).map(|n| format!("folder/file-{n}.txt")).collect();
+        let octets = zip(&wanted.iter().map(|name| &**name).collect::<Vec<_>>(), 10, 0, &[0; 40], 0);
+        assert_eq!(names(&octets), wanted);
+        let many: Vec<String> = (0..12_000).map(|n| format!("{n}")).collect();
+        let found = read(&zip(&many.iter().map(|name| &**name).collect::<Vec<_>>(), 10, 0, &[], 0));
+        assert!(found.is_some_and(|found| found.is_cut && found.names.len() == ENTRIES_MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_stop_it(octets in proptest::collection::vec(any::<u8>(), 0..600)) {
+            let _ = read(&octets);
+        }
+
+        #[test]
+        fn no_change_of_an_archive_stops_it(at in 0usize..400, octet in any::<u8>(), cut in 0usize..400) {
+            let mut octets = zip(&["a.txt", "b/c.exe", "d"], 100, 0, &[1, 0, 2, 0, 0, 0], 20);
+            let places = octets.len();
+            octets[at % places] = octet;
+            let _ = read(&octets);
+            octets.truncate(cut % places);
+            let _ = read(&octets);
+        }
+    }
+}
