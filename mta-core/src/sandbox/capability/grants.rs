@@ -26,7 +26,7 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 6] = ["types", "session", "message", "patterns", "setup", "delivery"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 17] = [
+pub(crate) const OFFERED: [(&str, &str); 18] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
