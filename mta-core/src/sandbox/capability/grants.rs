@@ -26,7 +26,7 @@ const LIFECYCLE: &str = "lifecycle";
 pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 15] = [
+pub(crate) const OFFERED: [(&str, &str); 16] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),

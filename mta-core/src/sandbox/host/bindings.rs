@@ -61,6 +61,7 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/dns.mx": async,
         "mailwright:plugin/dns.ptr": async,
         "mailwright:plugin/dns.dnsbl": async,
+        "mailwright:plugin/dns.spf": async,
         "mailwright:plugin/http.fetch": async,
         "mailwright:plugin/submit.send": async,
         // They wait for the disk.
@@ -74,7 +75,7 @@ wasmtime::component::bindgen!({
 });
 
 /// The functions that are `async` above, as `interface.function`: a guest that has one waits in it.
-const WAITING: [&str; 18] = [
+const WAITING: [&str; 19] = [
     "message.read",
     "message.find",
     "message.matches",
@@ -89,6 +90,7 @@ const WAITING: [&str; 18] = [
     "dns.mx",
     "dns.ptr",
     "dns.dnsbl",
+    "dns.spf",
     "http.fetch",
     "submit.send",
     "suppression.add",

@@ -1,6 +1,7 @@
 //! Capabilities, with guests that use them: what is granted works, what is not is refused with the grant's name.
 
 mod clock;
+mod standing;
 mod submit;
 mod suppression;
 
