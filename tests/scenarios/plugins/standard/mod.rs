@@ -1,5 +1,6 @@
 //! The standard plugins, as they are built in: with real clients and next hops.
 
+mod bulk_mail_is_checked_before_it_is_queued;
 mod mail_goes_by_the_rules_of_routing;
 mod rules_filter_mail;
 
