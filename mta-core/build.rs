@@ -16,6 +16,7 @@ use wit_component::ComponentEncoder;
 
 /// Guests that the program carries, by the name behind `builtin:`. Each is the package `plugin-NAME` in `plugins/NAME`.
 const BUILTINS: &[&str] = &[
+    "compliance",
     "filter", //
     "greylist",
     "hello",

@@ -45,7 +45,7 @@ use crate::path::suppress::driver::Suppressor;
 use crate::report::driver::Reporter;
 use ports::{AcmePort, PublicPort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
-use stages::{Guards, Promised, World, deliverer, host, mask, queue_doors, receive_doors, reporter};
+use stages::{Guards, Promised, World, deliverer, host, mask, queue_doors, receive_doors, reporter, standing};
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
@@ -233,7 +233,7 @@ impl Server {
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let config = watch::Sender::new(Arc::new(config));
         issue_certificates(acme, &config, &secrets, &world, &mut beside);
-        out_by(&spool, &host, &reporter, &config);
+        out_by(&spool, &host, &reporter, &config, (&world, &*shelf))?;
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, domains).await?;
         run_beside(&host, &deliver, &reporter, &mut beside);
@@ -426,10 +426,18 @@ fn run_beside(host: &Host, deliver: &Arc<Deliverer>, reporter: &Arc<Reporter>, b
     beside.spawn(async move { sweeper.sweep().await });
 }
 
-/// Mail that begins here goes out by the spool.
-fn out_by(spool: &Arc<spool::SpoolDoor>, host: &Host, reporter: &Reporter, config: &watch::Sender<Arc<Config>>) {
+/// Mail that begins here goes out by the spool, and plugins are told how it will look to others.
+fn out_by(
+    spool: &Arc<spool::SpoolDoor>,
+    host: &Host,
+    reporter: &Reporter,
+    config: &watch::Sender<Arc<Config>>,
+    (world, shelf): (&World, &Shelf),
+) -> Result<(), String> {
     host.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
     reporter.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
+    host.stands_by(standing(world, shelf, config.subscribe())?);
+    Ok(())
 }
 
 /// The public HTTP ports, where plugins answer.

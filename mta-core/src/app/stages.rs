@@ -35,7 +35,7 @@ use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
 use crate::path::verify::driver::Verifier;
 use crate::report::driver::{self as report, Reporter};
-use crate::sandbox::Reach;
+use crate::sandbox::{Reach, Standing};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -104,6 +104,16 @@ pub(super) fn host(
     let host = Host::new(HostSettings { journal, suppress, key, compiler: Arc::new(compiler), ..settings })?;
     ticker::spawn(host.pulse()).map_err(|error| format!("no thread for plugins: {error}"))?;
     Ok(host)
+}
+
+/// Who knows how mail that leaves looks to others. Must be called within the runtime.
+pub(super) fn standing(world: &World, shelf: &Shelf, config: watch::Receiver<Arc<Config>>) -> Result<Standing, String> {
+    let (dns, clock, observe) = (Arc::clone(&world.dns), Arc::clone(&world.clock), Arc::clone(&world.observe));
+    Ok(Standing {
+        signers: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
+        sender_policy: Arc::new(Verifier::new(config.clone(), dns, clock, observe)?),
+        config,
+    })
 }
 
 /// What receive needs of the other stages.

@@ -206,7 +206,7 @@ pub(crate) mod message {
     pub(crate) use super::patterns::of_message::{filenames, mailboxes, matches, matches_header, matches_part};
 
     use crate::Address;
-    use crate::message::{AuthResult, Error, Info, Part};
+    use crate::message::{AuthResult, Error, Info, OutgoingTls, Part, Signer};
     use crate::testing::Message;
 
     fn with<T>(look: impl FnOnce(&mut Message) -> Result<T, Error>) -> Result<T, Error> {
@@ -308,6 +308,14 @@ pub(crate) mod message {
 
     pub(crate) fn auth_results() -> Result<Vec<AuthResult>, Error> {
         with(|message| Ok(message.auth_results.clone()))
+    }
+
+    pub(crate) fn signers() -> Result<Option<Vec<Signer>>, Error> {
+        with(|message| Ok(message.signers.clone()))
+    }
+
+    pub(crate) fn tls_to(_domain: &str) -> Result<Option<OutgoingTls>, Error> {
+        with(|message| Ok(message.tls_to))
     }
 
     pub(crate) fn tag(name: &str) -> Result<Option<String>, Error> {

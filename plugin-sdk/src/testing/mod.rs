@@ -101,6 +101,10 @@ pub struct Message {
     pub new_body: Option<Vec<u8>>,
     /// What the server's verification came to.
     pub auth_results: Vec<message::AuthResult>,
+    /// The keys that will sign it; none: a stranger sent it.
+    pub signers: Option<Vec<message::Signer>>,
+    /// What the ways to its recipients want of TLS.
+    pub tls_to: Option<message::OutgoingTls>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }

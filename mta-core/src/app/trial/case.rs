@@ -21,6 +21,9 @@ pub struct Case {
     pub recipients: Vec<String>,
     /// The message's file, beside the case.
     pub message: Option<String>,
+    /// The server answers for the message: its client may relay.
+    #[serde(default)]
+    pub ours: bool,
     /// What its verification came to, as `[[results]]` with method, outcome, domain and detail.
     #[serde(default)]
     pub results: Vec<AuthResult>,

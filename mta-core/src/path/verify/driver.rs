@@ -10,7 +10,9 @@ use super::results::{field, forged};
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::dmarc::{DmarcResults, Unreported, walk};
+use crate::base::flow::policy::standing::SenderPolicy;
 use crate::base::flow::policy::verify::{Consequence, Incoming, Outcome, Told, Verified, Verify};
+use crate::base::mail::address::Address;
 use crate::base::mail::canonical;
 use crate::base::mail::content::Body;
 use crate::base::mail::domain::Domain;
@@ -192,6 +194,21 @@ impl Verify for Verifier {
     }
 }
 
+impl SenderPolicy for Verifier {
+    fn spf<'a>(&'a self, ip: IpAddr, sender: &'a Address) -> Answer<'a, Outcome> {
+        Box::pin(async move {
+            let config = Arc::clone(&self.config.borrow());
+            let rules = &config.verify;
+            let (until, lookups_left) = (self.clock.mono() + rules.total, rules.lookups_max);
+            let mut inquiry = Inquiry { verifier: self, answers: Answers::default(), rules, until, lookups_left };
+            let Some(domain) = domain_of(sender) else { return Outcome::None };
+            // As others would be told of us.
+            let client = spf::Client { ip: ip.to_canonical(), helo: &config.hostname };
+            inquiry.settle(|answers| spf::judge(client, sender.local(), &domain, answers)).await
+        })
+    }
+}
+
 impl Inquiry<'_> {
     /// Asks for what will be wanted in any case, all at once.
     async fn foresee(&mut self, incoming: &Incoming<'_>, signed: Option<&Signed<'_>>) {
@@ -300,7 +317,11 @@ impl Inquiry<'_> {
 
 /// The domain of the sender as the DNS has it; none for the null sender and for an address literal.
 fn sender_domain(incoming: &Incoming<'_>) -> Option<String> {
-    match incoming.envelope.sender.as_ref()?.domain()? {
+    domain_of(incoming.envelope.sender.as_ref()?)
+}
+
+fn domain_of(sender: &Address) -> Option<String> {
+    match sender.domain()? {
         domain @ Domain::Name(_) => domain.dns_name().map(|name| name.to_ascii_lowercase()),
         Domain::Literal(_) => None,
     }

@@ -3,6 +3,7 @@
 pub(crate) mod grants;
 pub(crate) mod http;
 pub(crate) mod kv;
+pub(crate) mod standing;
 pub(crate) mod submit;
 pub(crate) mod supplies;
 pub(crate) mod tables;

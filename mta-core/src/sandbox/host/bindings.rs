@@ -63,6 +63,7 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/dns.mx": async,
         "mailwright:plugin/dns.ptr": async,
         "mailwright:plugin/dns.dnsbl": async,
+        "mailwright:plugin/dns.spf": async,
         "mailwright:plugin/http.fetch": async,
         "mailwright:plugin/submit.send": async,
         // They wait for the disk.
@@ -92,6 +93,7 @@ const WAITING: [&str; 19] = [
     "dns.mx",
     "dns.ptr",
     "dns.dnsbl",
+    "dns.spf",
     "http.fetch",
     "submit.send",
     "suppression.add",

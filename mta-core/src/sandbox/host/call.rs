@@ -2,6 +2,7 @@
 
 use super::super::bounds::pulse::TICK;
 use super::super::capability::grants::Grants;
+use super::super::capability::standing::Standing;
 use super::super::capability::submit::Post;
 use super::super::fault::frames::frames;
 use super::super::fault::{Fault, Kind};
@@ -21,7 +22,7 @@ use crate::config::model::{Budget, SubmitLimits};
 use regex::bytes::RegexSet;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
@@ -100,6 +101,8 @@ pub(crate) struct World {
     pub(crate) key: Option<Arc<Key>>,
     /// Where mail of plugins goes.
     pub(crate) post: Arc<Post>,
+    /// Who knows how mail that leaves looks to others, once somebody does.
+    pub(crate) standing: Arc<OnceLock<Standing>>,
 }
 
 /// What capabilities reach the outside by.

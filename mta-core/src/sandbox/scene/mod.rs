@@ -109,6 +109,8 @@ pub(crate) struct MessageScene {
     pub(crate) whole: bool,
     /// What its verification came to, at `on-data`.
     pub(crate) results: Arc<[AuthResult]>,
+    /// The server answers for it.
+    pub(crate) is_ours: bool,
     pub(crate) headers: Vec<HeaderEdit>,
     pub(crate) envelope: Vec<EnvelopeEdit>,
     pub(crate) tags: Vec<(Box<str>, Box<str>)>,
@@ -249,6 +251,7 @@ impl MessageScene {
             recipients: self.recipients.clone(),
             whole: self.whole,
             results: Arc::clone(&self.results),
+            is_ours: self.is_ours,
             headers: self.headers.clone(),
             envelope: self.envelope.clone(),
             tags: self.tags.clone(),

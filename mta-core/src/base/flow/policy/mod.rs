@@ -5,6 +5,7 @@ pub mod feedback;
 pub mod password;
 pub mod public;
 mod session;
+pub mod standing;
 pub mod verify;
 
 use super::Answer;
@@ -285,6 +286,8 @@ pub struct Submission<'a> {
     pub size_bytes_max: u64,
     /// What was found out about it, where it comes from outside. Its edits come before all others.
     pub verified: Option<&'a Verified>,
+    /// The server answers for it: its client may relay.
+    pub is_ours: bool,
 }
 
 /// One recipient's way under decision at `on-route`.

@@ -28,6 +28,7 @@ use crate::config::model::{Config, Mode, Plugin, PluginSource};
 use crate::sandbox::bounds::permits::Permits;
 use crate::sandbox::bounds::pulse::Pulse;
 use crate::sandbox::capability::grants::Grants;
+use crate::sandbox::capability::standing::Standing;
 use crate::sandbox::capability::submit::PostDoor;
 use crate::sandbox::capability::supplies::Supplies;
 use crate::sandbox::doors::linker;
@@ -113,6 +114,7 @@ impl Host {
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
                 post: Arc::default(),
+                standing: Arc::default(),
             },
             pulse: Arc::new(Pulse::new([narrow, wide])),
             permits: Arc::new(Permits::new(
@@ -161,6 +163,12 @@ impl Host {
     pub fn posts_to(&self, spool: Arc<dyn Spool>, config: watch::Receiver<Arc<Config>>) {
         // A second queue would be that of another server.
         let _ = self.0.pool.world.post.door.set(PostDoor { spool, config });
+    }
+
+    /// From here on plugins are told by these how mail that leaves looks to others; once.
+    pub fn stands_by(&self, standing: Standing) {
+        // A second one would be that of another server.
+        let _ = self.0.pool.world.standing.set(standing);
     }
 
     /// Reads what plugins kept. To be called before the first load.

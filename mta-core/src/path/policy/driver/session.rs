@@ -261,6 +261,7 @@ fn submitted(submission: &Submission<'_>) -> MessageScene {
         recipients: envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect(),
         whole: true,
         results: submission.verified.map(|verified| Arc::clone(&verified.results)).unwrap_or_default(),
+        is_ours: submission.is_ours,
         headers: submission.verified.map(|verified| verified.edits.clone()).unwrap_or_default(),
         envelope: Vec::new(),
         tags: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod clock;
 mod limits;
+mod standing;
 mod submit;
 mod suppression;
 mod tenants;
