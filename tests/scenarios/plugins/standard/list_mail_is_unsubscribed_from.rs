@@ -409,3 +409,27 @@ fn the_component_says_the_same_as_its_source() {
     let told = run(command);
     assert!(told.status.success(), "{}{}", lossy(&told.stdout), lossy(&told.stderr));
 }
+
+#[test]
+fn the_page_shows_a_configuration_that_works() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/plugins/unsubscribe.md");
+    let text = fs::read_to_string(page).expect("there is such a page");
+    let shown = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it has one");
+    let folder = tempfile::tempdir().expect("a directory");
+    let own = |name: &str| folder.path().join(name).display().to_string();
+    let (table, _) = signing_key(folder.path(), "example.org", "s2026", "ed25519");
+    let key = table.lines().find_map(|line| line.strip_prefix("key = \"")).expect("it names its file");
+    for name in ["unsubscribe.key", "shop.key"] {
+        fs::write(own(name), "a secret of twenty octets").expect("our own directory");
+        fs::set_permissions(own(name), Permissions::from_mode(0o600)).expect("our own file");
+    }
+    let config = shown
+        .replace("/etc/mailwright/s2026.pem", key.trim_end_matches('"'))
+        .replace("/etc/mailwright", &folder.path().display().to_string())
+        .replace("/var/lib/mailwright", &own("data"));
+    fs::write(own("config.toml"), config).expect("our own directory");
+    let mut command = Command::new(binary());
+    command.args(["check-config", "--config", &own("config.toml")]);
+    let checked = run(command);
+    assert!(checked.status.success(), "{}{}", lossy(&checked.stdout), lossy(&checked.stderr));
+}
