@@ -34,7 +34,7 @@ struct Heap {
 }
 
 /// What hooks find beside the blocks that `configure` gave back, in bytes.
-const ROOM_BYTES: usize = 8 * 1024;
+const ROOM_BYTES: usize = 4 * 1024;
 
 struct Blocks(UnsafeCell<Heap>);
 
@@ -82,8 +82,9 @@ fn class(block_bytes: usize) -> usize {
 pub(crate) fn keep_room() {
     // SAFETY: one thread, and nothing else holds this reference during the call.
     let heap = unsafe { &mut *BLOCKS.0.get() };
-    if heap.next > 0 && heap.end - heap.next < ROOM_BYTES && core::arch::wasm32::memory_grow(0, 1) != usize::MAX {
-        heap.end += PAGE_BYTES;
+    let pages = ROOM_BYTES.saturating_sub(heap.end - heap.next).div_ceil(page_bytes());
+    if heap.next > 0 && core::arch::wasm32::memory_grow(0, pages) != usize::MAX {
+        heap.end += pages * page_bytes();
     }
 }
 
