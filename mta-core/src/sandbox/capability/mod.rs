@@ -1,5 +1,6 @@
 //! What plugins may do beside answering: their grants, and what stands behind each capability.
 
+pub(crate) mod expressions;
 pub(crate) mod grants;
 pub(crate) mod http;
 pub(crate) mod kv;

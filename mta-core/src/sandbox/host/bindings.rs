@@ -78,7 +78,7 @@ wasmtime::component::bindgen!({
 });
 
 /// The functions that are `async` above, as `interface.function`: a guest that has one waits in it.
-const WAITING: [&str; 19] = [
+const WAITING: [&str; 20] = [
     "message.read",
     "message.find",
     "message.matches",

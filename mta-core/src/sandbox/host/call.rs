@@ -1,6 +1,7 @@
 //! The store's data: who is running, what the call is about, and what it may still use.
 
 use super::super::bounds::pulse::TICK;
+use super::super::capability::expressions::Expressions;
 use super::super::capability::grants::Grants;
 use super::super::capability::standing::Standing;
 use super::super::capability::submit::Post;
@@ -19,7 +20,6 @@ use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Budget, SubmitLimits};
-use regex::bytes::RegexSet;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -41,10 +41,6 @@ pub(crate) const TOO_LONG: &str = "it took too long by the clock";
 const WITHHELD: &str = "(withheld: the password is in it)";
 /// Compiled pattern sets that one plugin keeps.
 const SETS_MAX: usize = 64;
-/// A set of patterns once compiled, in octets: some thousands of patterns of ordinary length.
-const SET_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// What running a set may keep for itself, in octets, for each thread that runs it.
-const SET_CACHE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// After a call that lasted so many get a stack of their own.
 const CALLS_AFTER_LASTING: u32 = 1_000;
 
@@ -74,7 +70,7 @@ pub(crate) struct Identity {
     /// Calls to come that get a stack of their own, since one lasted.
     pub(crate) lasting: AtomicU32,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
-    pub(crate) sets: Mutex<HashMap<Vec<String>, Arc<RegexSet>>>,
+    pub(crate) sets: Mutex<HashMap<Vec<String>, Arc<Expressions>>>,
 }
 
 /// How many lines a plugin may write in this second.
@@ -132,7 +128,7 @@ pub(crate) struct Call {
     pub(crate) waits: bool,
     /// The guest runs on the thread's own stack, from which it can't yield.
     pub(crate) at_once: bool,
-    pub(crate) sets: Vec<Arc<RegexSet>>,
+    pub(crate) sets: Vec<Arc<Expressions>>,
     ticks_left: u64,
     /// The time that it may take by the clock, in ticks; counted where no timer can end it.
     wall_ticks_left: u64,
@@ -213,7 +209,7 @@ impl Identity {
     }
 
     /// The set, compiled at its first use.
-    pub(crate) fn compile(&self, expressions: Vec<String>) -> Result<Arc<RegexSet>, String> {
+    pub(crate) fn compile(&self, expressions: Vec<String>) -> Result<Arc<Expressions>, String> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(set) = sets.get(&expressions) {
             return Ok(set.clone());
@@ -221,9 +217,7 @@ impl Identity {
         if sets.len() >= SETS_MAX {
             return Err(format!("a plugin has at most {SETS_MAX} sets"));
         }
-        let mut builder = regex::bytes::RegexSetBuilder::new(&expressions);
-        let set = builder.size_limit(SET_BYTES_MAX).dfa_size_limit(SET_CACHE_BYTES_MAX).build();
-        let set = Arc::new(set.map_err(|error| error.to_string())?);
+        let set = Arc::new(Expressions::new(&expressions)?);
         sets.insert(expressions, set.clone());
         Ok(set)
     }
@@ -248,7 +242,7 @@ impl LogGate {
 }
 
 impl Call {
-    pub(crate) fn new(plugin: Arc<Identity>, sets: Vec<Arc<RegexSet>>, world: World, waits: bool) -> Self {
+    pub(crate) fn new(plugin: Arc<Identity>, sets: Vec<Arc<Expressions>>, world: World, waits: bool) -> Self {
         Self {
             plugin,
             world,

@@ -1,9 +1,9 @@
 //! A plugin's code as instances are made of it: compiled and linked, with the hooks it has.
 
+use super::super::capability::expressions::Expressions;
 use super::bindings::exports::mailwright::plugin as exports;
 use super::call::{Call, Identity};
 use crate::base::flow::policy::Hook;
-use regex::bytes::RegexSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use wasmtime::component::{ComponentExportIndex, InstancePre};
@@ -17,7 +17,7 @@ pub(crate) struct Code {
     pub(crate) waits: bool,
     pub(crate) ready: Ready,
     /// The pattern sets that the image's numbers stand for.
-    pub(crate) sets: Vec<Arc<RegexSet>>,
+    pub(crate) sets: Vec<Arc<Expressions>>,
 }
 
 impl Code {

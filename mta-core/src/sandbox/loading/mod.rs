@@ -17,6 +17,7 @@ mod shape;
 mod state;
 
 use super::bounds::reports::Reports;
+use super::capability::expressions::Expressions;
 use super::capability::grants::{self, Grants, check_contract, check_export, check_import, space};
 use super::exchange::manifest::Manifest;
 use super::fault::breaker::Breaker;
@@ -37,7 +38,6 @@ use bytes::Bytes;
 use capture::{Image, Sitter};
 use compile::{Compile, NotCompiled};
 use component::Restorable;
-use regex::bytes::RegexSet;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -169,7 +169,7 @@ impl Loader<'_> {
     }
 
     /// Compiles, checks and links a component.
-    async fn code(&self, octets: Bytes, beginning: Beginning, sets: Vec<Arc<RegexSet>>) -> Result<Code, LoadError> {
+    async fn code(&self, octets: Bytes, beginning: Beginning, sets: Vec<Arc<Expressions>>) -> Result<Code, LoadError> {
         let component = self.compile(octets).await?;
         let (names, waits) = self.check(&component)?;
         let link_error = |error: wasmtime::Error| {

@@ -1,8 +1,8 @@
 //! The standard plugins, as they are built in: with real clients and next hops.
 
+mod bulk_mail_is_checked_before_it_is_queued;
 mod limits_hold_for_all_who_share_them;
 mod list_mail_is_unsubscribed_from;
-mod bulk_mail_is_checked_before_it_is_queued;
 mod mail_goes_by_the_rules_of_routing;
 mod new_senders_wait_and_come_back;
 mod programs_keep_the_suppression_lists;

@@ -16,7 +16,6 @@ use crate::base::mail::content::Body;
 use crate::base::mail::domain::Domain;
 use crate::base::mail::edits::EnvelopeEdit;
 use crate::base::world::tls::Outgoing;
-use octets::indices;
 use octets::{find, read, read_stored};
 use text::MATCHES_BYTES_MAX;
 
@@ -106,15 +105,14 @@ impl Host for Call {
     async fn matches(&mut self, patterns: u32) -> Result<Vec<u32>, Error> {
         let content = self.message()?.content.clone();
         let set = self.set(patterns).ok_or(Error::NoSuchItem)?;
-        // An expression set runs at about a tenth of a plain search.
-        self.searched(content.size_bytes().saturating_mul(10));
+        self.searched(set.cost(content.size_bytes()));
         match &content.body {
-            Body::Memory(body) => Ok(indices(&set, &[&content.head, body])),
+            Body::Memory(body) => Ok(set.found(&[&content.head, body])),
             Body::Stored { bytes, .. } if *bytes > MATCHES_BYTES_MAX => Err(Error::TooLarge),
             Body::Stored { source, bytes } => {
                 let whole = usize::try_from(*bytes).map_err(|_| Error::TooLarge)?;
                 let body = read_stored(source, 0, whole).await?;
-                Ok(indices(&set, &[&content.head, &body]))
+                Ok(set.found(&[&content.head, &body]))
             }
         }
     }
@@ -122,7 +120,7 @@ impl Host for Call {
     fn matches_header(&mut self, patterns: u32, name: Option<String>) -> Result<Vec<u32>, Error> {
         let set = self.set(patterns).ok_or(Error::NoSuchItem)?;
         let found = text::matches_header(&set, self.message()?, name.as_deref());
-        self.searched((self.message()?.content.head.len() as u64).saturating_mul(10));
+        self.searched(set.cost(self.message()?.content.head.len() as u64));
         Ok(found)
     }
 

@@ -2,11 +2,11 @@
 //! patterns, regular expressions that run in linear time.
 
 use crate::base::mail::content::{Body, Content, ReadAt};
+use crate::sandbox::capability::expressions::Expressions;
 use crate::sandbox::host::bindings::mailwright::plugin::message::Error;
 use crate::sandbox::host::bindings::mailwright::plugin::patterns;
 use crate::sandbox::host::call::Call;
 use memchr::memmem::Finder;
-use regex::bytes::RegexSet;
 use std::sync::Arc;
 
 /// How much of a stored body is looked at in one go, in octets.
@@ -102,22 +102,14 @@ impl patterns::Host for Call {
     }
 
     fn matches(&mut self, set: u32, text: String) -> Vec<u32> {
-        self.searched(text.len() as u64);
-        self.set(set).map_or_else(Vec::new, |set| indices(&set, &[text.as_bytes()]))
+        let Some(set) = self.set(set) else { return Vec::new() };
+        self.searched(set.cost(text.len() as u64));
+        set.found(&[text.as_bytes()])
     }
 }
 
 impl Call {
-    pub(super) fn set(&self, number: u32) -> Option<Arc<RegexSet>> {
+    pub(super) fn set(&self, number: u32) -> Option<Arc<Expressions>> {
         self.sets.get(usize::try_from(number).ok()?).cloned()
     }
-}
-
-/// The expressions that match any of the texts.
-pub(super) fn indices(set: &RegexSet, texts: &[&[u8]]) -> Vec<u32> {
-    let mut found: Vec<u32> =
-        texts.iter().flat_map(|text| set.matches(text)).filter_map(|index| u32::try_from(index).ok()).collect();
-    found.sort_unstable();
-    found.dedup();
-    found
 }
