@@ -96,8 +96,14 @@ async fn measure(host: &Host, content: &Content) -> Result<(f64, f64), Box<dyn E
     let mut times = Vec::with_capacity(CALLS_MAX);
     let began = Instant::now();
     while times.len() < CALLS_MAX && (began.elapsed() < LINE_TIME || times.len() < 5) {
-        let submission =
-            Submission { id: QueueId(7), envelope: &envelope, content, size_bytes_max: 1 << 30, verified: None };
+        let submission = Submission {
+            id: QueueId(7),
+            envelope: &envelope,
+            content,
+            size_bytes_max: 1 << 30,
+            verified: None,
+            is_ours: false,
+        };
         let start = Instant::now();
         drop(session.data(submission).await);
         times.push(start.elapsed());

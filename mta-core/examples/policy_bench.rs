@@ -158,6 +158,7 @@ impl Mail {
             content: &self.content,
             size_bytes_max: 1 << 20,
             verified: None,
+            is_ours: false,
         };
         match what {
             What::Connect => drop(session.gate(Asked::Connect).await),

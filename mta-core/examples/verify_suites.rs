@@ -193,7 +193,8 @@ async fn verify(zone: &Arc<Zone>, peer: IpAddr, helo: &str, sender: Option<Addre
     let content = Content { head: octets.slice(..head_bytes), body: Body::Memory(octets.slice(head_bytes..)) };
     let envelope =
         Envelope { sender, recipients: Vec::new(), body: BodyType::SevenBit, smtputf8: false, ret: None, envid: None };
-    let incoming = Incoming { session: "s", id: QueueId(1), peer, helo, envelope: &envelope, content: &content };
+    let (envelope, content) = (&envelope, &content);
+    let incoming = Incoming { session: "s", id: QueueId(1), peer, helo, envelope, content, body_hash: None };
     verifier.expect("the library starts").verify(incoming).await
 }
 

@@ -34,6 +34,7 @@ use crate::edge::tls::acme;
 use crate::edge::tls::{Keyring, Reading as Certificates, Wanted};
 use crate::edge::world::clock::SystemClock;
 use crate::edge::world::signals::{Signal, Signals, raise_open_files_limit};
+use crate::path::auth::driver::Secrets;
 use crate::path::deliver::driver::Deliverer;
 use crate::path::policy::Host;
 use crate::path::queue::driver as queue;
@@ -44,7 +45,7 @@ use crate::path::suppress::driver::Suppressor;
 use crate::report::driver::Reporter;
 use ports::{AcmePort, PublicPort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
 use reloads::Reloads;
-use stages::{Guards, Promised, World, deliverer, host, mask, queue_doors, receive_doors, reporter};
+use stages::{Guards, Promised, World, deliverer, host, mask, queue_doors, receive_doors, reporter, standing};
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
@@ -231,8 +232,8 @@ impl Server {
                 .await
                 .map_err(|fault| format!("{}: {fault}", config.data_dir.display()))?;
         let config = watch::Sender::new(Arc::new(config));
-        issue_certificates(acme, &config, &world, &mut beside);
-        out_by(&spool, &host, &reporter, &config);
+        issue_certificates(acme, &config, &secrets, &world, &mut beside);
+        out_by(&spool, &host, &reporter, &config, (&world, &*shelf))?;
         let policy: Arc<dyn Policy> = Arc::new(host.clone());
         let deliver = deliverer(&world, &keyring, &config, &policy, &shelf, &key, domains).await?;
         run_beside(&host, &deliver, &reporter, &mut beside);
@@ -376,10 +377,17 @@ fn open_keyring(config: &Config, world: &World, beside: &mut JoinSet<()>) -> Res
 }
 
 /// Has an authority issue certificates, beside the mail: nothing waits for it.
-fn issue_certificates(port: AcmePort, config: &watch::Sender<Arc<Config>>, world: &World, beside: &mut JoinSet<()>) {
+fn issue_certificates(
+    port: AcmePort,
+    config: &watch::Sender<Arc<Config>>,
+    secrets: &Arc<Secrets>,
+    world: &World,
+    beside: &mut JoinSet<()>,
+) {
     let Some((challenge, port)) = port else { return };
     let doors = acme::Doors {
         config: config.subscribe(),
+        secrets: Arc::clone(secrets),
         clock: Arc::clone(&world.clock),
         dice: Arc::clone(&world.dice),
         net: Arc::clone(&world.net),
@@ -418,10 +426,18 @@ fn run_beside(host: &Host, deliver: &Arc<Deliverer>, reporter: &Arc<Reporter>, b
     beside.spawn(async move { sweeper.sweep().await });
 }
 
-/// Mail that begins here goes out by the spool.
-fn out_by(spool: &Arc<spool::SpoolDoor>, host: &Host, reporter: &Reporter, config: &watch::Sender<Arc<Config>>) {
+/// Mail that begins here goes out by the spool, and plugins are told how it will look to others.
+fn out_by(
+    spool: &Arc<spool::SpoolDoor>,
+    host: &Host,
+    reporter: &Reporter,
+    config: &watch::Sender<Arc<Config>>,
+    (world, shelf): (&World, &Shelf),
+) -> Result<(), String> {
     host.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
     reporter.posts_to(Arc::<spool::SpoolDoor>::clone(spool), config.subscribe());
+    host.stands_by(standing(world, shelf, config.subscribe())?);
+    Ok(())
 }
 
 /// The public HTTP ports, where plugins answer.

@@ -14,6 +14,8 @@ use std::ptr;
 const BLOCK_BYTES_MIN: usize = 16;
 /// Powers of two from 2^4 to 2^31.
 const CLASSES: usize = 28;
+/// What is free when the plugin is configured.
+const ROOM_BYTES: usize = 8 * 1024;
 /// Memory grows by whole multiples of this, where its pages are smaller.
 const GROWTH_BYTES: usize = 16 * 1024;
 
@@ -33,9 +35,6 @@ struct Heap {
     free: [usize; CLASSES],
 }
 
-/// What hooks find beside the blocks that `configure` gave back, in bytes.
-const ROOM_BYTES: usize = 4 * 1024;
-
 struct Blocks(UnsafeCell<Heap>);
 
 // SAFETY: a plugin's instance runs on one thread at a time; the contract has no threads (Config turns them off).
@@ -52,17 +51,33 @@ impl Heap {
             self.end = core::arch::wasm32::memory_size(0) * page_bytes();
         }
         let Some(start) = self.next.checked_next_multiple_of(align) else { return ptr::null_mut() };
-        let Some(end) = start.checked_add(bytes) else { return ptr::null_mut() };
+        match start.checked_add(bytes) {
+            Some(end) if self.reach(end, GROWTH_BYTES) => self.next = end,
+            _ => return ptr::null_mut(),
+        }
+        ptr::with_exposed_provenance_mut(start)
+    }
+
+    /// Has the memory reach that far, growing by whole steps; whether it does.
+    fn reach(&mut self, end: usize, step_bytes: usize) -> bool {
         if end > self.end {
-            let pages = (end - self.end).next_multiple_of(GROWTH_BYTES).div_ceil(page_bytes());
+            let pages = (end - self.end).next_multiple_of(step_bytes).div_ceil(page_bytes());
             if core::arch::wasm32::memory_grow(0, pages) == usize::MAX {
-                return ptr::null_mut();
+                return false;
             }
             self.end += pages * page_bytes();
         }
-        self.next = end;
-        ptr::with_exposed_provenance_mut(start)
+        true
     }
+}
+
+/// The plugin is configured: there is to be some room for what hooks need, since an instance whose memory grows is dropped
+/// after its transaction.
+pub(crate) fn leave_room() {
+    // SAFETY: one thread, and nothing else holds this reference during the call.
+    let heap = unsafe { &mut *BLOCKS.0.get() };
+    // What begins as free is enough where nothing was taken. Without more, hooks will grow the memory themselves.
+    let _ = heap.next == 0 || heap.reach(heap.next.saturating_add(ROOM_BYTES), BLOCK_BYTES_MIN);
 }
 
 fn page_bytes() -> usize {
@@ -75,17 +90,6 @@ fn block_bytes(layout: Layout) -> usize {
 
 fn class(block_bytes: usize) -> usize {
     (block_bytes.trailing_zeros() as usize - 4).min(CLASSES - 1)
-}
-
-/// Leaves room behind what `configure` took. An instance whose memory grows in a hook is dropped when its transaction ends, so
-/// a page more for all of them is cheaper than one for each.
-pub(crate) fn keep_room() {
-    // SAFETY: one thread, and nothing else holds this reference during the call.
-    let heap = unsafe { &mut *BLOCKS.0.get() };
-    let pages = ROOM_BYTES.saturating_sub(heap.end - heap.next).div_ceil(page_bytes());
-    if heap.next > 0 && core::arch::wasm32::memory_grow(0, pages) != usize::MAX {
-        heap.end += pages * page_bytes();
-    }
 }
 
 // SAFETY: blocks are disjoint (cut once from the front, or taken off a list that they were put on when freed), at

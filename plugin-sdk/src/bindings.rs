@@ -17,6 +17,7 @@ wit_bindgen::generate!({
             import mailwright:plugin/session@0.1.0;
             import mailwright:plugin/message@0.1.0;
             import mailwright:plugin/patterns@0.1.0;
+            import mailwright:plugin/setup@0.1.0;
             import mailwright:plugin/delivery@0.1.0;
             import mailwright:plugin/log@0.1.0;
             import mailwright:plugin/metrics@0.1.0;
@@ -25,6 +26,7 @@ wit_bindgen::generate!({
             import mailwright:plugin/random@0.1.0;
             import mailwright:plugin/secrets@0.1.0;
             import mailwright:plugin/suppression@0.1.0;
+            import mailwright:plugin/tenants@0.1.0;
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
             import mailwright:plugin/http@0.1.0;

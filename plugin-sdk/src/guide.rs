@@ -101,6 +101,40 @@
 //! assert_eq!(NoRoot.on_auth(&auth), Gate::reject("not by this name"));
 //! ```
 //!
+//! # `on_password`
+//!
+//! Asked whether a password is a user's, where `auth.plugin` of the server's configuration names the plugin and its `allow` has
+//! `"passwords"`. `Next` leaves the name to others, `No` refuses, and a fault has the client come again: it is no refusal.
+//!
+//! ```
+//! use mailwright_plugin::{Account, Admission, Credentials, Fault, http, testing};
+//!
+//! #[derive(Default)]
+//! struct Members;
+//!
+//! #[mailwright_plugin::plugin]
+//! impl Members {
+//!     fn on_password(&mut self, shown: &Credentials) -> Result<Admission, Fault> {
+//!         let Some(member) = shown.user.strip_suffix("@club.example") else { return Ok(Admission::Next) };
+//!         let body = format!("{member}\n{}\n", shown.password);
+//!         let answer = http::Request::post("https://club.example/check", "text/plain; charset=utf-8", body).send()?;
+//!         match answer.status {
+//!             204 => Ok(Admission::Yes(Account::new().tenant("club").sender(&shown.user))),
+//!             403 => Ok(Admission::No),
+//!             status => Err(Fault::Unavailable(format!("the club answered with {status}"))),
+//!         }
+//!     }
+//! }
+//!
+//! let ann = testing::credentials("ann@club.example", "battery staple");
+//! assert!(Members.on_password(&ann).is_err(), "nobody answers");
+//! let answer = |status| Ok(http::Response { status, headers: Vec::new(), body: Vec::new() });
+//! testing::scene(|scene| scene.web.answers.insert("https://club.example/check".to_owned(), answer(204)));
+//! assert_eq!(Members.on_password(&ann), Ok(Admission::Yes(Account::new().tenant("club").sender("ann@club.example"))));
+//! assert_eq!(Members.on_password(&testing::credentials("root", "x")), Ok(Admission::Next));
+//! assert!(!format!("{ann:?}").contains("battery"), "it is not printed by accident");
+//! ```
+//!
 //! # `on_mail`
 //!
 //! Each MAIL, with the sender (none is the null sender of bounces) and its parameters.

@@ -1,9 +1,11 @@
 //! The hooks: one generated module each, so that a component exports the ones that a plugin has and no other.
 
 use crate::bindings::mailwright::plugin::types::{Address, Disposition, Fault, Gate};
+use std::fmt;
 
 pub use on_feedback::exports::mailwright::plugin::on_feedback::{Bounce, Feedback, Kind as FeedbackKind};
 pub use on_outcome::exports::mailwright::plugin::on_outcome::Outcome;
+pub use on_password::exports::mailwright::plugin::on_password::{Account, Admission};
 pub use on_pre_send::exports::mailwright::plugin::on_pre_send::Sending;
 pub use on_route::exports::mailwright::plugin::on_route::{Route, Routing};
 
@@ -16,6 +18,24 @@ pub struct Auth {
     pub user: String,
     /// Whether it could show it.
     pub succeeded: bool,
+}
+
+/// A name and a password, as a client showed them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The mechanism, as `PLAIN`.
+    pub mechanism: String,
+    /// Who the client says it is: prepared (RFC 4013), in lower case.
+    pub user: String,
+    /// What it shows: prepared. Printing the whole does not show it.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { mechanism, user, .. } = self;
+        f.debug_struct("Credentials").field("mechanism", mechanism).field("user", user).finish_non_exhaustive()
+    }
 }
 
 /// One MAIL command.
@@ -63,7 +83,7 @@ macro_rules! answers {
         }
     )*};
 }
-answers!(Gate, Disposition, Routing, Sending, crate::host::outside::web::Response);
+answers!(Gate, Admission, Disposition, Routing, Sending, crate::host::outside::web::Response);
 
 impl<T, E: Into<Fault>> Answer<T> for Result<T, E> {
     fn answer(self) -> Result<T, Fault> {
@@ -131,14 +151,14 @@ pub const fn told_with<P, A: ?Sized>(_hook: fn(&mut P, &A)) {}
 /// Has the compiler check `configure`.
 pub const fn configured_with<C: crate::config::Setting, R>(_configure: fn(C) -> R) {}
 
-/// The plugin is configured.
-pub fn configured() {
-    #[cfg(target_arch = "wasm32")]
-    crate::alloc::keep_room();
-}
-
 /// Has the compiler check `self_test`.
 pub const fn self_tested<P>(_test: fn(&mut P) -> Result<(), String>) {}
+
+/// The plugin is configured: sees to it that some memory is free for its hooks.
+#[cfg(target_arch = "wasm32")]
+pub fn leave_room() {
+    crate::alloc::leave_room();
+}
 
 /// The fault of a hook that is called while the plugin is not configured.
 #[must_use]
@@ -196,6 +216,24 @@ pub mod on_auth {
         pub_export_macro: true,
         export_macro_name: "export_on_auth",
         default_bindings_module: "mailwright_plugin::hooks::on_auth",
+        additional_derives: [PartialEq],
+    });
+}
+
+/// `on-password`, as the contract has it.
+#[doc(hidden)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, reason = "generated")]
+#[allow(unsafe_code, clippy::mem_forget, reason = "generated: the entry from the component boundary")]
+pub mod on_password {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "package mailwright:sdk; world has-on-password { export mailwright:plugin/on-password@0.1.0; }",
+        world: "has-on-password",
+        with: { "mailwright:plugin/types@0.1.0": crate::bindings::mailwright::plugin::types },
+        runtime_path: "crate::hooks::rt",
+        pub_export_macro: true,
+        export_macro_name: "export_on_password",
+        default_bindings_module: "mailwright_plugin::hooks::on_password",
         additional_derives: [PartialEq],
     });
 }

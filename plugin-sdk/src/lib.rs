@@ -57,7 +57,9 @@ pub mod testing;
 mod types;
 
 pub use bindings::mailwright::plugin::types::{Address, Disposition, EnhancedStatus, Fault, Gate, Priority, Reply};
-pub use hooks::{Auth, Bounce, Feedback, FeedbackKind, Mail, Outcome, Rcpt, Route, Routing, Sending};
-pub use host::outside::{dns, http, random, secrets, submit, suppression, tables, web};
-pub use host::{clock, delivery, kv, log, message, metrics, patterns, session};
+pub use hooks::{
+    Account, Admission, Auth, Bounce, Credentials, Feedback, FeedbackKind, Mail, Outcome, Rcpt, Route, Routing, Sending,
+};
+pub use host::outside::{dns, http, random, secrets, submit, suppression, tables, tenants, web};
+pub use host::{clock, delivery, kv, log, message, metrics, patterns, session, setup};
 pub use mailwright_plugin_macros::{Config, plugin};

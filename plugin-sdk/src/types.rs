@@ -1,8 +1,8 @@
 //! Natural ways to make the contract's plain data.
 
 use crate::bindings::mailwright::plugin::types::{Address, EnhancedStatus, Fault, Gate, Priority, Reply};
-use crate::hooks::{Bounce, Route, Routing};
-use crate::host::outside::{dns, http, submit, suppression, tables};
+use crate::hooks::{Account, Admission, Bounce, Route, Routing};
+use crate::host::outside::{dns, http, submit, suppression, tables, tenants};
 use crate::host::{kv, message, session};
 use std::fmt;
 
@@ -72,6 +72,42 @@ impl Gate {
     #[must_use]
     pub fn tempfail(text: &str) -> Self {
         Self::Tempfail(Reply::tempfail(text))
+    }
+}
+
+impl Admission {
+    /// The password is the user's, who is known by its name alone: an address that its mail may be from, and the tenant's whose
+    /// `users` have it.
+    #[must_use]
+    pub fn yes() -> Self {
+        Self::Yes(Account::new())
+    }
+}
+
+impl Account {
+    /// One of which nothing is said.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { tenant: None, senders: Vec::new() }
+    }
+
+    /// Its mail is this tenant's.
+    #[must_use]
+    pub fn tenant(self, name: &str) -> Self {
+        Self { tenant: Some(name.to_owned()), ..self }
+    }
+
+    /// Its mail may be from these too: `ann@example.org`, `@example.org`, `@*.example.org` or `*`.
+    #[must_use]
+    pub fn sender(mut self, pattern: &str) -> Self {
+        self.senders.push(pattern.to_owned());
+        self
+    }
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -230,6 +266,12 @@ impl From<suppression::Error> for Fault {
             suppression::Error::Unavailable(words) => words,
         };
         Self::Unavailable(format!("suppression: {words}"))
+    }
+}
+
+impl From<tenants::Error> for Fault {
+    fn from(error: tenants::Error) -> Self {
+        Self::Internal(format!("tenants: {}", error.name()))
     }
 }
 

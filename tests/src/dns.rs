@@ -2,7 +2,7 @@
 
 use hickory_server::Server;
 use hickory_server::net::runtime::TokioRuntimeProvider;
-use hickory_server::proto::rr::rdata::{A, CNAME, MX, SOA, TXT};
+use hickory_server::proto::rr::rdata::{A, CNAME, MX, PTR, SOA, TXT};
 use hickory_server::proto::rr::{LowerName, Name, RData, Record};
 use hickory_server::store::in_memory::InMemoryZoneHandler;
 use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
@@ -10,8 +10,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The zone that all names of the scenarios are in; names that are not there don't exist (NXDOMAIN).
-const ZONE: &str = "test.";
+/// The zones that all names of the scenarios are in, and those of addresses; names that are not there don't exist (NXDOMAIN).
+const ZONES: [&str; 2] = ["test.", "in-addr.arpa."];
 
 /// Zones in the making.
 #[derive(Debug, Default)]
@@ -68,6 +68,13 @@ impl Zones {
         self.record(alias, RData::CNAME(CNAME(name(host))))
     }
 
+    /// The name of an address.
+    #[must_use]
+    pub fn ptr(self, address: Ipv4Addr, host: &str) -> Self {
+        let [a, b, c, d] = address.octets();
+        self.record(&format!("{d}.{c}.{b}.{a}.in-addr.arpa"), RData::PTR(PTR(name(host))))
+    }
+
     /// A domain for which the server fails (SERVFAIL).
     #[must_use]
     pub fn failing(mut self, domain: &str) -> Self {
@@ -106,16 +113,17 @@ impl Zones {
     }
 
     fn catalog(self) -> Catalog {
-        let origin = name(ZONE);
-        let mut zone =
-            InMemoryZoneHandler::<TokioRuntimeProvider>::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny);
-        let soa = SOA::new(name("ns.test."), name("hostmaster.test."), 1, 60, 60, 60, 60);
-        zone.upsert_mut(Record::from_rdata(origin.clone(), 60, RData::SOA(soa)), 1);
-        for record in self.records {
-            zone.upsert_mut(record, 1);
-        }
         let mut catalog = Catalog::new();
-        catalog.upsert(LowerName::new(&origin), vec![Arc::new(zone)]);
+        for origin in ZONES.map(name) {
+            let mut zone =
+                InMemoryZoneHandler::<TokioRuntimeProvider>::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny);
+            let soa = SOA::new(name("ns.test."), name("hostmaster.test."), 1, 60, 60, 60, 60);
+            zone.upsert_mut(Record::from_rdata(origin.clone(), 60, RData::SOA(soa)), 1);
+            for record in self.records.iter().filter(|record| origin.zone_of(&record.name)) {
+                zone.upsert_mut(record.clone(), 1);
+            }
+            catalog.upsert(LowerName::new(&origin), vec![Arc::new(zone)]);
+        }
         // A zone that nobody answers for is a failure of the server.
         for domain in &self.failing {
             catalog.upsert(LowerName::new(domain), Vec::new());
@@ -182,5 +190,7 @@ mod tests {
         assert_eq!(ask(&server, "gone.test", RecordType::MX).metadata.response_code, ResponseCode::NXDomain);
         let empty = ask(&server, "mx.a.test", RecordType::MX);
         assert_eq!((empty.metadata.response_code, empty.answers.len()), (ResponseCode::NoError, 0));
+        let server = Zones::new().ptr(Ipv4Addr::new(192, 0, 2, 25), "mx.a.test").start();
+        assert_eq!(ask(&server, "25.2.0.192.in-addr.arpa", RecordType::PTR).answers.len(), 1);
     }
 }

@@ -15,7 +15,7 @@ const CONTRACT: &str = include_str!("../../plugin-sdk/wit/plugin.wit");
 /// A host function: its interface, its name, and its signature once flattened.
 pub type Import = (&'static str, &'static str, &'static str);
 
-/// Writes a plugin into a folder: with these imports, this text at 16, and these hooks: `on-auth`, `on-rcpt`, `on-http`, `on-outcome`, `on-feedback`, or such as are
+/// Writes a plugin into a folder: with these imports, this text at 16, and these hooks: `on-auth`, `on-password`, `on-rcpt`, `on-http`, `on-outcome`, `on-feedback`, or such as are
 /// asked without arguments. A hook's answer lies at 1024, which begins as zeros: `next`. There is room for answers of the
 /// host at 2048. The function `$deep` calls itself without an end.
 ///
@@ -57,10 +57,11 @@ fn import((interface, name, kind): &Import) -> String {
 }
 
 fn hook((hook, body): &(&str, &str)) -> String {
-    // Once flattened: the mechanism, the user and whether it succeeded (in 4); the sender, the recipient (its local part is in 5 and 6) and the parameters; or method, path, query,
+    // Once flattened: the mechanism, the user and whether it succeeded (in 4), or the password (in 4 and 5); the sender, the recipient (its local part is in 5 and 6) and the parameters; or method, path, query,
     // fields, content (in 8 and 9) and client.
     let told = match *hook {
         "on-auth" => "(param i32 i32 i32 i32 i32)",
+        "on-password" => "(param i32 i32 i32 i32 i32 i32)",
         // Told, not asked: its record lies where the word says.
         "on-feedback" => {
             return format!(r#"(func (export "mailwright:plugin/{hook}@0.1.0#handle") (param i32) {body})"#);

@@ -20,6 +20,8 @@ const WANTED: &[(&str, &str)] = &[
     ("knotd", "knot"),
     ("slapd", "slapd"),
     ("python3", "python3"),
+    // A browser, which opens the pages of plugins.
+    ("chromium", "chromium"),
     // It verifies our signatures, of both kinds.
     ("dkimverify", "python3-dkim"),
     ("/usr/lib/python3/dist-packages/nacl/__init__.py", "python3-nacl"),
@@ -137,6 +139,7 @@ mod tests {
         assert_eq!(
             missing(|_| false),
             [
+                "chromium",
                 "clang",
                 "dovecot-core",
                 "dovecot-lmtpd",

@@ -3,6 +3,7 @@
 use super::stages::mask;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
+use crate::base::flow::operator::buckets::{BucketPage, BucketQuery};
 use crate::base::flow::operator::trial::Differences;
 use crate::base::flow::operator::{OperatePlugins, Recording, Serving};
 use crate::base::world::Observe;
@@ -192,6 +193,10 @@ impl OperatePlugins for Reloads {
 
     fn differences(&self, plugin: Option<&str>) -> Result<Vec<Differences>, String> {
         self.host.differences(plugin)
+    }
+
+    fn buckets(&self, query: &BucketQuery) -> Result<BucketPage, String> {
+        self.host.buckets(query)
     }
 
     fn record(&self, plugin: &str, calls: u64) -> Result<Box<dyn Recording>, String> {

@@ -35,7 +35,7 @@ use crate::path::settle::Settler;
 use crate::path::spool::driver as spool;
 use crate::path::verify::driver::Verifier;
 use crate::report::driver::{self as report, Reporter};
-use crate::sandbox::Reach;
+use crate::sandbox::{Reach, Standing};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -106,6 +106,16 @@ pub(super) fn host(
     Ok(host)
 }
 
+/// Who knows how mail that leaves looks to others. Must be called within the runtime.
+pub(super) fn standing(world: &World, shelf: &Shelf, config: watch::Receiver<Arc<Config>>) -> Result<Standing, String> {
+    let (dns, clock, observe) = (Arc::clone(&world.dns), Arc::clone(&world.clock), Arc::clone(&world.observe));
+    Ok(Standing {
+        signers: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
+        sender_policy: Arc::new(Verifier::new(config.clone(), dns, clock, observe)?),
+        config,
+    })
+}
+
 /// What receive needs of the other stages.
 pub(super) fn receive_doors(
     spool: &Arc<spool::SpoolDoor>,
@@ -118,6 +128,8 @@ pub(super) fn receive_doors(
     let (clock, observe) = (Arc::clone(&world.clock), Arc::clone(&world.observe));
     let verifier = Verifier::new(config.subscribe(), Arc::clone(&world.dns), clock.clone(), observe.clone())?
         .with_reports(reporter);
+    let tls = Arc::<Keyring>::clone(&keyring);
+    let users = authenticator(users, secrets, config.subscribe(), Arc::clone(&policy), world, tls);
     let doors = Doors::new(
         config.subscribe(),
         Arc::<spool::SpoolDoor>::clone(spool) as Arc<dyn Spool>,
@@ -127,8 +139,6 @@ pub(super) fn receive_doors(
         Arc::clone(&world.dice),
         key,
     );
-    let tls = Arc::<Keyring>::clone(&keyring);
-    let users = authenticator(users, secrets, config.subscribe(), world, tls);
     Ok(Arc::new(doors.with_tls(keyring).with_users(users).with_verifier(Arc::new(verifier))))
 }
 
@@ -149,6 +159,7 @@ fn authenticator(
     users: Arc<Users>,
     secrets: Arc<Secrets>,
     config: watch::Receiver<Arc<Config>>,
+    policy: Arc<dyn Policy>,
     world: &World,
     tls: Arc<Keyring>,
 ) -> Arc<Authenticator> {
@@ -157,6 +168,7 @@ fn authenticator(
         secrets,
         config,
         clock: Arc::clone(&world.clock),
+        policy,
         dns: Arc::clone(&world.dns),
         http: Arc::new(HyperClient::new(Arc::clone(&world.net))),
         net: Arc::clone(&world.net),

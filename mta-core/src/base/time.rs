@@ -19,7 +19,7 @@ impl UnixMillis {
     #[must_use]
     pub fn rfc5322(self) -> String {
         let timestamp = i64::try_from(self.0).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
-        let zoned = timestamp.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(jiff::tz::TimeZone::UTC);
+        let zoned = timestamp.unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned_datetime(jiff::tz::TimeZone::UTC);
         zoned.strftime("%a, %-d %b %Y %H:%M:%S %z").to_string()
     }
 

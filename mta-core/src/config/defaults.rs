@@ -191,6 +191,7 @@ impl Plugin {
             compile: CompileLimits::default(),
             trace: false,
             watch: false,
+            knows_users: false,
             submit: SubmitLimits::default(),
         }
     }

@@ -5,8 +5,8 @@ use crate::base::mail::id::QueueId;
 use crate::base::world::store::Record;
 use serde::{Deserialize, Serialize};
 
-/// The kind of a record that is a page.
-const PAGE: u8 = 1;
+/// The kind of a record that is a page; 1 was one whose connections did not say where we came from.
+const PAGE: u8 = 3;
 /// The kind of a record that says that a report is gone.
 const GONE: u8 = 2;
 /// Rows of one page.

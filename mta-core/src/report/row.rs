@@ -53,6 +53,8 @@ pub(super) struct TlsFailed {
     pub(super) mx: Option<Box<str>>,
     /// Its address.
     pub(super) ip: Option<IpAddr>,
+    /// The one that we came from.
+    pub(super) sender: Option<IpAddr>,
     /// In words.
     pub(super) why: Box<str>,
 }
@@ -128,6 +130,7 @@ impl Row {
                 kind: name(*kind).into(),
                 mx: result.mx.as_deref().map(|mx| clean(mx, TEXT_BYTES_MAX)),
                 ip: result.remote.map(|ip| ip.to_canonical()),
+                sender: result.local.map(|ip| ip.to_canonical()),
                 why: clean(why, WORDS_BYTES_MAX),
             })
         };
@@ -138,7 +141,8 @@ impl Row {
     pub(super) fn coarse(&self) -> Option<Self> {
         let Self::Tls(TlsRow { policy, failure: Some(failed) }) = self else { return None };
         let TlsFailed { kind, .. } = &**failed;
-        let failure = Some(Box::new(TlsFailed { kind: kind.clone(), mx: None, ip: None, why: Box::default() }));
+        let failure =
+            Some(Box::new(TlsFailed { kind: kind.clone(), mx: None, ip: None, sender: None, why: Box::default() }));
         Some(Self::Tls(TlsRow { policy: *policy, failure }))
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod scene;
 pub(crate) mod wide;
 
 pub use bounds::pulse::{Pulse, TICK};
+pub use capability::standing::Standing;
 pub use capability::supplies::{NoSecret, SECRET_BYTES_MAX, Secret, Supplies};
 pub use capability::tables::{BadLine, TABLE_BYTES_MAX, TABLE_ENTRIES_MAX, Table, TableSlot};
 pub use exchange::compare::words;

@@ -11,6 +11,7 @@ pub(crate) enum Hook {
     Connect,
     Helo,
     Auth,
+    Password,
     Mail,
     Rcpt,
     Data,
@@ -23,12 +24,13 @@ pub(crate) enum Hook {
     Disconnect,
 }
 
-const ALL: [Hook; 15] = [
+const ALL: [Hook; 16] = [
     Hook::Configure,
     Hook::SelfTest,
     Hook::Connect,
     Hook::Helo,
     Hook::Auth,
+    Hook::Password,
     Hook::Mail,
     Hook::Rcpt,
     Hook::Data,
@@ -63,6 +65,7 @@ impl Hook {
             Self::Connect => "on_connect",
             Self::Helo => "on_helo",
             Self::Auth => "on_auth",
+            Self::Password => "on_password",
             Self::Mail => "on_mail",
             Self::Rcpt => "on_rcpt",
             Self::Data => "on_data",
@@ -104,6 +107,7 @@ impl Hook {
             Self::Configure
                 | Self::Helo
                 | Self::Auth
+                | Self::Password
                 | Self::Mail
                 | Self::Rcpt
                 | Self::Outcome
@@ -119,6 +123,7 @@ impl Hook {
             Self::Connect => "fn on_connect(&mut self) -> Gate",
             Self::Helo => "fn on_helo(&mut self, name: &str) -> Gate",
             Self::Auth => "fn on_auth(&mut self, auth: &Auth) -> Gate",
+            Self::Password => "fn on_password(&mut self, shown: &Credentials) -> Admission",
             Self::Mail => "fn on_mail(&mut self, mail: &Mail) -> Gate",
             Self::Rcpt => "fn on_rcpt(&mut self, rcpt: &Rcpt) -> Gate",
             Self::Data => "fn on_data(&mut self) -> Disposition",

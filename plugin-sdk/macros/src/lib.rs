@@ -155,6 +155,7 @@ fn typed(name: &Ident, hook: Hook, function: &ImplItemFn) -> TokenStream {
 /// What a hook that is asked answers.
 fn verdict(hook: Hook) -> TokenStream {
     match hook {
+        Hook::Password => quote! { ::mailwright_plugin::Admission },
         Hook::Data => quote! { ::mailwright_plugin::Disposition },
         Hook::Route => quote! { ::mailwright_plugin::Routing },
         Hook::PreSend => quote! { ::mailwright_plugin::Sending },
@@ -168,6 +169,7 @@ fn argument(hook: Hook) -> Option<TokenStream> {
     match hook {
         Hook::Helo => Some(quote! { str }),
         Hook::Auth => Some(quote! { ::mailwright_plugin::Auth }),
+        Hook::Password => Some(quote! { ::mailwright_plugin::Credentials }),
         Hook::Http => Some(quote! { ::mailwright_plugin::web::Request }),
         Hook::Mail => Some(quote! { ::mailwright_plugin::Mail }),
         Hook::Rcpt => Some(quote! { ::mailwright_plugin::Rcpt }),
@@ -233,6 +235,10 @@ fn arguments(hook: Hook) -> (TokenStream, TokenStream) {
             quote! { mechanism: ::std::string::String, user: ::std::string::String, succeeded: bool, },
             quote! { &#hooks::Auth { mechanism, user, succeeded } },
         ),
+        Hook::Password => (
+            quote! { mechanism: ::std::string::String, user: ::std::string::String, password: ::std::string::String, },
+            quote! { &#hooks::Credentials { mechanism, user, password } },
+        ),
         Hook::Http => (quote! { request: ::mailwright_plugin::web::Request, }, quote! { &request }),
         Hook::Mail => (
             quote! {
@@ -274,7 +280,7 @@ fn lifecycle(name: &Ident, configure: Option<&ImplItemFn>, self_test: Option<&Im
         quote! {
             let plugin = #plugin;
             PLUGIN.set(::core::option::Option::Some(plugin));
-            #hooks::configured();
+            #hooks::leave_room();
         }
     });
     let tested = match self_test {

@@ -22,9 +22,10 @@ pub(crate) fn section(configure: Option<&ImplItemFn>) -> TokenStream {
             description: ::core::env!("CARGO_PKG_DESCRIPTION"),
             config: #schema,
         };
-        // Unsafe where a linker makes addresses of sections: a custom section of WebAssembly has none.
-        #[used]
+        // Unsafe where a linker makes addresses of sections: a custom section of WebAssembly has none. It is public and not
+        // `#[used]`, or the compiler would put it into the guest's memory too.
+        #[doc(hidden)]
         #[unsafe(link_section = "mailwright:manifest")]
-        static SECTION: [u8; MANIFEST.length()] = MANIFEST.written();
+        pub static SECTION: [u8; MANIFEST.length()] = MANIFEST.written();
     }
 }

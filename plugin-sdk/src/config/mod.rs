@@ -65,7 +65,7 @@
 //! | `length = 1..=64` | how long a text, a list or a map may be |
 //! | `name = "type"` | the operator's key; else it is the field's name |
 //!
-//! Types are `bool`, integers, `f64`, `String`, `Duration`, [`Size`], `Option`, `Box`, `Vec`, `BTreeMap<String, _>`, and other
+//! Types are `bool`, integers, `f64`, `String`, `Duration`, [`Size`], [`Network`], [`DomainPattern`], `Option`, `Box`, `Vec`, `BTreeMap<String, _>`, and other
 //! types with this derive. An enum's variants are words in lower case with hyphens, or as `#[config(name = "…")]` says.
 //! `()` is a configuration with nothing to set.
 
@@ -73,6 +73,7 @@ mod json;
 mod kinds;
 mod manifest;
 mod nearest;
+mod places;
 mod scalar;
 mod schema;
 mod table;
@@ -82,6 +83,7 @@ mod tests;
 pub use json::Json;
 pub use kinds::Size;
 pub use manifest::Manifest;
+pub use places::{DomainPattern, Network};
 pub use schema::{Field, Range, Rules, Schema, default_fits};
 pub use table::{Table, word};
 

@@ -2,7 +2,7 @@
 
 use super::backend;
 
-pub use crate::bindings::mailwright::plugin::kv::{Entry, Error, Taken};
+pub use crate::bindings::mailwright::plugin::kv::{Demand, Entry, Error, Manner, Taken};
 
 /// A bucket by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +57,55 @@ impl Bucket<'_> {
         backend::kv::take(self.0, key, cost, limit, window_ms)
     }
 
+    /// Takes from several limits at once, at most 1,000: from all, or from none where one that `Must` has no room. What each
+    /// says, in their order; where nothing is taken, the others say what would have been left.
+    ///
+    /// ```
+    /// use mailwright_plugin::kv::{Bucket, Demand, Manner, Taken};
+    ///
+    /// let demands = [
+    ///     Demand::new("peer 192.0.2.1", 1, 100, 3_600_000),
+    ///     // Sixty a minute, but no more than ten at once.
+    ///     Demand::new("user ann", 1, 60, 60_000).burst(10),
+    ///     // Counted, and in nobody's way.
+    ///     Demand::new("all", 1, 10_000, 60_000).manner(Manner::May),
+    /// ];
+    /// let said = Bucket("rates").take_all(&demands)?;
+    /// assert_eq!(said, [Taken::Remaining(99), Taken::Remaining(9), Taken::Remaining(9_999)]);
+    /// # Ok::<(), mailwright_plugin::kv::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); `Quota` where there is no room for limits that were not there, and then nothing was taken.
+    pub fn take_all(self, demands: &[Demand]) -> Result<Vec<Taken>, Error> {
+        backend::kv::take_all(self.0, demands)
+    }
+
     /// Keys with the prefix, in order, behind `after`; at most 1,000 a call.
     ///
     /// # Errors
     /// As [`get`](Self::get).
     pub fn list_keys(self, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
         backend::kv::list_keys(self.0, prefix, after, limit)
+    }
+}
+
+impl Demand {
+    /// Takes `cost` from a limit of `limit` per `window_ms`, all of which may pass at once. It must.
+    #[must_use]
+    pub fn new(key: impl Into<String>, cost: u32, limit: u32, window_ms: u64) -> Self {
+        Self { key: key.into(), cost, limit, burst: limit, window_ms, manner: Manner::Must }
+    }
+
+    /// At most so much at once; more than the limit lets save up what was not used.
+    #[must_use]
+    pub fn burst(self, burst: u32) -> Self {
+        Self { burst, ..self }
+    }
+
+    /// What becomes of the others where it has no room.
+    #[must_use]
+    pub fn manner(self, manner: Manner) -> Self {
+        Self { manner, ..self }
     }
 }

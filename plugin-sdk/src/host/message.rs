@@ -5,7 +5,7 @@ use super::patterns::Patterns;
 use crate::bindings::mailwright::plugin::types::Address;
 use std::ops::{Bound, Range, RangeBounds};
 
-pub use crate::bindings::mailwright::plugin::message::{AuthResult, Error, Info, Mailbox, Part};
+pub use crate::bindings::mailwright::plugin::message::{AuthResult, Error, Info, Mailbox, OutgoingTls, Part, Signer};
 
 /// What is read of a part at once, and the most that a `read` gives, in octets.
 const READ_BYTES: u32 = 64 * 1024;
@@ -242,6 +242,33 @@ impl NewBody {
 /// As [`current`].
 pub fn auth_results() -> Result<Vec<AuthResult>, Error> {
     backend::message::auth_results()
+}
+
+/// The keys that will sign the message for its author, by the field From as it stands; none in the list where nobody signs
+/// for that domain. `None` for what strangers send, which is not signed: so this also tells whose mail it is.
+///
+/// ```
+/// # use mailwright_plugin::{testing, message, message::Error};
+/// # testing::scene(|scene| scene.message = Some(testing::Message { signers: Some(Vec::new()), ..Default::default() }));
+/// if message::signers()?.is_some_and(|signers| signers.is_empty()) {
+///     message::set_tag("unsigned", "yes")?;
+/// }
+/// # assert_eq!(message::tag("unsigned")?.as_deref(), Some("yes"));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+/// As [`current`].
+pub fn signers() -> Result<Option<Vec<Signer>>, Error> {
+    backend::message::signers()
+}
+
+/// What the server's own route to a domain wants of TLS; `None` where it leads to a mailbox on this machine.
+///
+/// # Errors
+/// As [`current`]; `Invalid` for what is no domain.
+pub fn tls_to(domain: &str) -> Result<Option<OutgoingTls>, Error> {
+    backend::message::tls_to(domain)
 }
 
 /// A tag.

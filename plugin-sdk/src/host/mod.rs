@@ -11,6 +11,7 @@ pub mod metrics;
 pub(crate) mod outside;
 pub mod patterns;
 pub mod session;
+pub mod setup;
 
 /// The real server behind the component boundary, or the stand-in of a native build.
 #[cfg(target_arch = "wasm32")]

@@ -38,6 +38,15 @@ pub fn set_note(key: &str, value: &Note) -> Result<(), Error> {
     backend::session::set_note(key, value)
 }
 
+/// How many recipients the client was refused for good (5xx) in this session so far: by the server's own rules, of which
+/// `on_rcpt` does not hear, or by plugins.
+///
+/// # Errors
+/// `NotHere` where the hook has no session.
+pub fn rejected_recipients() -> Result<u32, Error> {
+    backend::session::rejected_recipients()
+}
+
 /// Adds to a note that is a number (absent ones count as 0) and returns the sum.
 ///
 /// # Errors

@@ -1,20 +1,10 @@
 //! The host functions on the scene, with the signatures of the generated ones.
 
+pub(crate) use super::clock;
 pub(crate) use super::network::{dns, http, submit};
 pub(crate) use super::patterns;
-pub(crate) use super::supplies::{random, secrets, suppression, tables};
+pub(crate) use super::supplies::{random, secrets, suppression, tables, tenants};
 use super::{Scene, scene};
-
-pub(crate) mod clock {
-    //! The scene's clock.
-    pub(crate) fn now_ms() -> u64 {
-        super::scene(|scene| scene.now_ms)
-    }
-
-    pub(crate) fn monotonic_ns() -> u64 {
-        now_ms().saturating_mul(1_000_000)
-    }
-}
 
 pub(crate) mod delivery {
     //! The scene's attempt.
@@ -70,6 +60,10 @@ pub(crate) mod session {
         })
     }
 
+    pub(crate) fn rejected_recipients() -> Result<u32, Error> {
+        current().map(|_| super::scene(|scene| scene.rejected_recipients))
+    }
+
     pub(crate) fn set_note(key: &str, value: &Note) -> Result<(), Error> {
         super::scene(|scene| match scene.session {
             Some(_) => {
@@ -81,10 +75,19 @@ pub(crate) mod session {
     }
 }
 
+pub(crate) mod setup {
+    //! What is skipped is kept in the scene.
+    use crate::setup::Hook;
+
+    pub(crate) fn skip(hooks: &[Hook]) {
+        super::scene(|scene| scene.skipped.extend_from_slice(hooks));
+    }
+}
+
 pub(crate) mod kv {
     //! Buckets in the scene.
     use super::{Scene, scene};
-    use crate::kv::{Entry, Error, Taken};
+    use crate::kv::{Demand, Entry, Error, Manner, Taken};
 
     fn name(bucket: &str, key: &str) -> (String, String) {
         (bucket.to_owned(), key.to_owned())
@@ -158,6 +161,37 @@ pub(crate) mod kv {
         })
     }
 
+    pub(crate) fn take_all(bucket: &str, demands: &[Demand]) -> Result<Vec<Taken>, Error> {
+        scene(|scene| {
+            let now = scene.now_ms as f64;
+            let mut drawn = scene.limits.clone();
+            let mut refused = false;
+            let mut said = Vec::new();
+            for Demand { key, cost, limit, burst, window_ms, manner } in demands {
+                let step = *window_ms as f64 / f64::from((*limit).max(1));
+                let whole_at = drawn.get(&name(bucket, key)).copied().unwrap_or(now).max(now);
+                let most = now + step * f64::from(*burst);
+                let fits = ((most - whole_at) / step) as u32;
+                let cost = if *manner == Manner::Fill { fits.min(*cost) } else { *cost };
+                let after = whole_at + step * f64::from(cost);
+                if after > most || cost > *burst {
+                    refused |= *manner == Manner::Must;
+                    let wait = if cost > *burst { *window_ms } else { (after - most).ceil() as u64 };
+                    said.push(Taken::RetryAfterMs(wait));
+                    continue;
+                }
+                if *manner != Manner::Look && cost > 0 {
+                    drawn.insert(name(bucket, key), after);
+                }
+                said.push(Taken::Remaining(((most - after) / step) as u32));
+            }
+            if !refused {
+                scene.limits = drawn;
+            }
+            Ok(said)
+        })
+    }
+
     pub(crate) fn list_keys(bucket: &str, prefix: &str, after: Option<&str>, limit: u32) -> Result<Vec<String>, Error> {
         Ok(scene(|scene| {
             let keys = scene.kv.keys().filter(|(b, key)| b == bucket && key.starts_with(prefix));
@@ -172,7 +206,7 @@ pub(crate) mod message {
     pub(crate) use super::patterns::of_message::{filenames, mailboxes, matches, matches_header, matches_part};
 
     use crate::Address;
-    use crate::message::{AuthResult, Error, Info, Part};
+    use crate::message::{AuthResult, Error, Info, OutgoingTls, Part, Signer};
     use crate::testing::Message;
 
     fn with<T>(look: impl FnOnce(&mut Message) -> Result<T, Error>) -> Result<T, Error> {
@@ -274,6 +308,14 @@ pub(crate) mod message {
 
     pub(crate) fn auth_results() -> Result<Vec<AuthResult>, Error> {
         with(|message| Ok(message.auth_results.clone()))
+    }
+
+    pub(crate) fn signers() -> Result<Option<Vec<Signer>>, Error> {
+        with(|message| Ok(message.signers.clone()))
+    }
+
+    pub(crate) fn tls_to(_domain: &str) -> Result<Option<OutgoingTls>, Error> {
+        with(|message| Ok(message.tls_to))
     }
 
     pub(crate) fn tag(name: &str) -> Result<Option<String>, Error> {

@@ -6,11 +6,12 @@ use crate::bindings::mailwright::plugin::{delivery, kv, message, session};
 use crate::log::Level;
 use crate::session::Note;
 use crate::suppression::Reason;
-use crate::{Address, Feedback, FeedbackKind, Priority};
+use crate::{Address, Credentials, Feedback, FeedbackKind, Priority};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 pub(crate) mod backend;
+pub(crate) mod clock;
 mod network;
 pub(crate) mod patterns;
 mod supplies;
@@ -32,6 +33,10 @@ pub struct Scene {
     pub unsubscribe_uri: Option<String>,
     /// Notes of the session.
     pub notes: BTreeMap<String, Note>,
+    /// Recipients that the client was refused for good in the session.
+    pub rejected_recipients: u32,
+    /// Hooks that `configure` asked to be skipped, in its order.
+    pub skipped: Vec<crate::setup::Hook>,
     /// Values by bucket and key.
     pub kv: BTreeMap<(String, String), kv::Entry>,
     /// What `take` keeps by bucket and key: the time in milliseconds at which the limit is whole again.
@@ -40,7 +45,12 @@ pub struct Scene {
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// Tables by name, with their values by key.
     pub tables: BTreeMap<String, BTreeMap<String, String>>,
-    /// Suppression lists by scope, with the reasons by address, in lower case.
+    /// The tenants of the configuration.
+    pub tenants: Vec<String>,
+    /// Whom a request or a tick acts for.
+    pub acting_for: Option<String>,
+    /// Suppression lists by scope, with the reasons by address, in lower case. While the plugin acts for a tenant, that
+    /// one's scope is `tenant/scope`.
     pub suppression: BTreeMap<String, BTreeMap<String, Reason>>,
     /// Names that can be looked up.
     pub dns: Dns,
@@ -54,6 +64,8 @@ pub struct Scene {
     pub random: u64,
     /// The clock.
     pub now_ms: u64,
+    /// Time zones by name, with how far each is before UTC, in seconds; UTC is there without.
+    pub zones: BTreeMap<String, i32>,
     /// Log lines written.
     pub log: Vec<(Level, String)>,
     /// What was counted, in its order.
@@ -89,6 +101,10 @@ pub struct Message {
     pub new_body: Option<Vec<u8>>,
     /// What the server's verification came to.
     pub auth_results: Vec<message::AuthResult>,
+    /// The keys that will sign it; none: a stranger sent it.
+    pub signers: Option<Vec<message::Signer>>,
+    /// What the ways to its recipients want of TLS.
+    pub tls_to: Option<message::OutgoingTls>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -125,6 +141,12 @@ pub fn auth_result(method: &str, outcome: &str, domain: &str) -> message::AuthRe
         domain: Some(domain.to_owned()),
         detail: String::new(),
     }
+}
+
+/// A name and a password as `on_password` is asked about them, that came by PLAIN.
+#[must_use]
+pub fn credentials(user: &str, password: &str) -> Credentials {
+    Credentials { mechanism: "PLAIN".to_owned(), user: user.to_owned(), password: password.to_owned() }
 }
 
 /// A recipient on its way out as most tests want it: just queued, before its first attempt.

@@ -18,6 +18,8 @@ pub struct Dns {
     pub ptr: BTreeMap<String, Vec<String>>,
     /// What lists say, by zone and address.
     pub lists: BTreeMap<(String, String), Vec<String>>,
+    /// What SPF comes to, by address and the sender's domain; for others it is `none`.
+    pub spf: BTreeMap<(String, String), String>,
     /// What these names, addresses and zones answer instead.
     pub failing: BTreeMap<String, crate::dns::Error>,
 }
@@ -64,6 +66,16 @@ pub(crate) mod dns {
         scene(|scene| match scene.dns.failing.get(zone) {
             Some(error) => Err(*error),
             None => Ok(scene.dns.lists.get(&(zone.to_owned(), ip.to_owned())).cloned().unwrap_or_default()),
+        })
+    }
+
+    pub(crate) fn spf(ip: &str, sender: &crate::Address) -> Result<String, Error> {
+        scene(|scene| match scene.dns.failing.get(&sender.domain) {
+            Some(error) => Err(*error),
+            None => {
+                let found = scene.dns.spf.get(&(ip.to_owned(), sender.domain.to_lowercase()));
+                Ok(found.cloned().unwrap_or_else(|| "none".to_owned()))
+            }
         })
     }
 }
@@ -161,5 +173,8 @@ mod tests {
         assert_eq!(dns::dnsbl("list.test", "192.0.2.8"), Ok(Vec::new()));
         assert_eq!(dns::dnsbl("slow.test", "192.0.2.8"), Err(Error::Timeout));
         assert_eq!(dns::ptr("192.0.2.7"), Err(Error::Nxdomain));
+        scene(|scene| scene.dns.spf.insert(("192.0.2.7".to_owned(), "a.test".to_owned()), "pass".to_owned()));
+        let spf = |ip: &str| dns::spf(ip, &crate::Address::new("ann", "A.test"));
+        assert_eq!((spf("192.0.2.7"), spf("192.0.2.8")), (Ok("pass".to_owned()), Ok("none".to_owned())));
     }
 }

@@ -36,28 +36,89 @@ pub(crate) mod tables {
     }
 }
 
+pub(crate) mod tenants {
+    //! Any hook may say whose it is: the scene does not know which one runs.
+    use crate::tenants::Error;
+
+    pub(crate) fn act_for(tenant: Option<&str>) -> Result<(), Error> {
+        super::scene(|scene| {
+            if tenant.is_some_and(|tenant| !scene.tenants.iter().any(|known| known == tenant)) {
+                return Err(Error::NoSuchTenant);
+            }
+            scene.acting_for = tenant.map(str::to_owned);
+            Ok(())
+        })
+    }
+}
+
 pub(crate) mod suppression {
-    //! The scene's lists; every scope is granted.
+    //! The scene's lists; every scope is granted. Entries are as old as time, and nobody's.
     use crate::Address;
-    use crate::suppression::{Error, Reason};
+    use crate::suppression::{Error, Held, Page, Reason};
+    use std::collections::BTreeMap;
 
     fn key(who: &Address) -> String {
         who.to_string().to_lowercase()
     }
 
+    /// Works on the list of whom the plugin acts for.
+    fn with<T>(scope: &str, work: impl FnOnce(&mut BTreeMap<String, Reason>) -> T) -> T {
+        super::scene(|scene| {
+            let scope = scene.acting_for.as_ref().map_or(scope.to_owned(), |tenant| format!("{tenant}/{scope}"));
+            let done = work(scene.suppression.entry(scope.clone()).or_default());
+            scene.suppression.retain(|_, list| !list.is_empty());
+            done
+        })
+    }
+
+    fn held((address, why): (&String, &Reason)) -> Held {
+        Held { address: address.clone(), why: *why, since_ms: 0, by: "plugin:test".to_owned() }
+    }
+
     pub(crate) fn contains(scope: &str, who: &Address) -> Result<Option<Reason>, Error> {
-        Ok(super::scene(|scene| scene.suppression.get(scope)?.get(&key(who)).copied()))
+        Ok(with(scope, |list| list.get(&key(who)).copied()))
     }
 
     pub(crate) fn add(scope: &str, who: &Address, why: Reason) -> Result<(), Error> {
-        super::scene(|scene| {
-            scene.suppression.entry(scope.to_owned()).or_default().entry(key(who)).or_insert(why);
-        });
-        Ok(())
+        add_all(scope, &[(who.clone(), why)]).map(drop)
+    }
+
+    pub(crate) fn add_all(scope: &str, who: &[(Address, Reason)]) -> Result<u64, Error> {
+        if who.iter().any(|(who, _)| who.local.is_empty()) {
+            return Err(Error::Invalid);
+        }
+        Ok(with(scope, |list| {
+            let before = list.len();
+            for (who, why) in who {
+                list.entry(key(who)).or_insert(*why);
+            }
+            (list.len() - before) as u64
+        }))
     }
 
     pub(crate) fn remove(scope: &str, who: &Address) -> Result<bool, Error> {
-        Ok(super::scene(|scene| scene.suppression.get_mut(scope)?.remove(&key(who))).is_some())
+        Ok(with(scope, |list| list.remove(&key(who))).is_some())
+    }
+
+    pub(crate) fn find(scope: &str, who: &Address) -> Result<Option<Held>, Error> {
+        Ok(with(scope, |list| list.get_key_value(&key(who)).map(held)))
+    }
+
+    pub(crate) fn search(
+        scope: &str,
+        containing: Option<&str>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Page, Error> {
+        let containing = containing.unwrap_or_default().to_lowercase();
+        Ok(with(scope, |list| {
+            let behind = list.iter().filter(|(who, _)| after.is_none_or(|after| who.as_str() > after));
+            let mut entries: Vec<Held> = behind.filter(|(who, _)| who.contains(&containing)).map(held).collect();
+            let more = entries.len() > limit as usize;
+            entries.truncate(limit as usize);
+            let after = entries.last().filter(|_| more).map(|last| last.address.clone());
+            Page { entries, after }
+        }))
     }
 }
 
@@ -82,7 +143,7 @@ mod tests {
     use super::*;
     use crate::suppression::{Reason, Scope};
     use crate::tables::{Error, Table};
-    use crate::{Address, random, secrets};
+    use crate::{Address, random, secrets, tenants};
 
     #[test]
     fn a_mac_is_made_with_the_scenes_secret_and_known_again_rfc4231_4_3() {
@@ -114,6 +175,28 @@ mod tests {
         assert_eq!(news.contains(&Address::new("ann", "example.org")), Ok(Some(Reason::Complaint)));
         assert_eq!(Scope("other").contains(&ann), Ok(None));
         assert_eq!((news.remove(&ann), news.remove(&ann)), (Ok(true), Ok(false)));
+        for reason in Reason::ALL {
+            assert_eq!(Reason::named(reason.word()), Some(reason));
+        }
+    }
+
+    #[test]
+    fn a_tenants_list_is_its_own_and_is_searched() {
+        scene(|scene| scene.tenants = vec!["acme".to_owned()]);
+        assert_eq!(tenants::act_for(Some("beta")), Err(tenants::Error::NoSuchTenant));
+        assert_eq!(tenants::act_for(Some("acme")), Ok(()));
+        let (news, who) = (Scope("news"), |name: &str| (Address::new(name, "example.org"), Reason::Manual));
+        assert_eq!(news.add_all(&[who("ann"), who("Anna"), who("bob"), who("ann")]), Ok(3));
+        let page = news.search(Some("ANN"), None, 1).expect("a page");
+        assert_eq!(
+            (page.entries[0].address.as_str(), page.after.as_deref()),
+            ("ann@example.org", Some("ann@example.org"))
+        );
+        let rest = news.search(Some("ann"), page.after.as_deref(), 9).expect("a page");
+        assert_eq!((rest.entries[0].address.as_str(), rest.entries.len(), rest.after), ("anna@example.org", 1, None));
+        assert_eq!(news.find(&who("BOB").0).map(|held| held.map(|held| held.why)), Ok(Some(Reason::Manual)));
+        assert_eq!((tenants::act_for(None), news.contains(&who("ann").0)), (Ok(()), Ok(None)));
+        assert!(scene(|scene| scene.suppression.contains_key("acme/news")));
     }
 
     #[test]

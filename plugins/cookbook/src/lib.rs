@@ -1,4 +1,4 @@
-//! Eleven policies that people want, each a whole plugin: docs/plugins/cookbook.md shows them.
+//! Twelve policies that people want, each a whole plugin: docs/plugins/cookbook.md shows them.
 //!
 //! A component is one plugin, so for WebAssembly a feature chooses it:
 //! `cargo build --release --target wasm32-unknown-unknown --features greylist`. The tests have all of them.
@@ -20,6 +20,7 @@ recipes! {
     "external" "content/external.rs" external;
     "footer" "content/footer.rs" footer;
     "greylist" "envelope/greylist.rs" greylist;
+    "logins" "envelope/logins.rs" logins;
     "mailboxes" "envelope/mailboxes.rs" mailboxes;
     "pace" "outgoing/pace.rs" pace;
     "rate-limit" "envelope/rate_limit.rs" rate_limit;

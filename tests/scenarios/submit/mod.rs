@@ -1,5 +1,6 @@
 //! Users authenticate and submit mail.
 
+mod a_plugin_knows_the_users;
 mod a_plugin_may_refuse_who_was_let_in;
 mod guessing_tells_nothing_and_is_slowed_down;
 mod others_know_the_users;

@@ -144,3 +144,39 @@ fn what_the_authority_refuses_is_told_in_its_words_rfc8555_6_7() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("acme.accept_terms: expected true, when you have read the authority's terms"), "{said}");
 }
+
+/// The key in base64url, and another of the same length.
+const KEY: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+const OTHER: &str = "aWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+
+#[test]
+fn an_account_is_bound_to_another_that_the_authority_knows_rfc8555_7_3_4() {
+    let (authority, dns) = (Authority::new(), dns());
+    let wish = Wish { external: Some(("kid-1", KEY)), ..Wish::new() };
+    let ca = authority.path("ca.pem");
+    let file = authority.path("eab");
+    let _pebble = Pebble::start(&wish, authority, &dns);
+    let unbound = || setup(&wish, &ca, "http-01", "[\"mx.example.test\"]");
+    // A change of what it says has it tried at once.
+    let bound = |key: &str, contact: &str| {
+        std::fs::write(&file, format!("{key}=\n")).expect("our own folder");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("our own file");
+        let secret = format!("[[secret]]\nname = \"eab\"\nfile = \"{}\"", file.display());
+        let setup = unbound().set("acme", "external_key_id = \"kid-1\"").set("acme", "external_key_secret = \"eab\"");
+        setup.set("acme", &format!("contact = [\"{contact}@example.test\"]")).table(&secret)
+    };
+    let server = Mailwright::start(&unbound());
+    let failed = server.event("acme-failed", |_| true);
+    assert!(failed["why"].as_str().is_some_and(|why| why.contains("(externalAccountRequired)")), "{failed}");
+    for (key, contact, told) in
+        [("no/key", "ann", "the secret \"eab\" is no key in base64url"), (OTHER, "bob", "(unauthorized)")]
+    {
+        server.configure(&bound(key, contact));
+        server.signal(Signal::HUP);
+        let _ = server.event("acme-failed", |event| event["why"].as_str().is_some_and(|why| why.contains(told)));
+    }
+    server.configure(&bound(KEY, "hostmaster"));
+    server.signal(Signal::HUP);
+    in_force(&server, "mx.example.test");
+    assert!(!server.lines().concat().contains(KEY), "the key is not told");
+}

@@ -1,5 +1,6 @@
 //! Other people's mail programs: swaks, Python's smtplib, Postfix's smtp-source and smtp-sink.
 
+pub mod chromium;
 pub mod dovecot;
 pub mod issuer;
 pub mod knot;

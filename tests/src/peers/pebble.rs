@@ -16,13 +16,15 @@ pub struct Wish {
     pub challenges: SocketAddr,
     /// How long its certificates hold.
     pub validity_seconds: u64,
+    /// Whom it deals with alone: the name of a key, and the key in base64url. None: anybody.
+    pub external: Option<(&'static str, &'static str)>,
 }
 
 impl Wish {
     /// At ports that nobody uses now; an hour.
     #[must_use]
     pub fn new() -> Self {
-        Self { address: free_address(), challenges: free_address(), validity_seconds: 3600 }
+        Self { address: free_address(), challenges: free_address(), validity_seconds: 3600, external: None }
     }
 
     /// The URL of its directory.
@@ -64,7 +66,8 @@ impl Pebble {
             "httpPort": wish.challenges.port(),
             "tlsPort": wish.challenges.port(),
             "ocspResponderURL": "",
-            "externalAccountBindingRequired": false,
+            "externalAccountBindingRequired": wish.external.is_some(),
+            "externalAccountMACKeys": wish.external.into_iter().collect::<std::collections::BTreeMap<_, _>>(),
             "domainBlocklist": ["blocked.example.test"],
             "certificateValidityPeriod": wish.validity_seconds,
         }});

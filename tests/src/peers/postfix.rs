@@ -35,7 +35,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 impl Postfix {
     /// Starts it with the authority's certificate `postfix`, made for its address. It takes nothing in clear, and sends all to
-    /// `next` on this host, whose certificate must be the authority's and for `localhost`.
+    /// `next` on this host, whose certificate must be the authority's and for `localhost`. It tries again within seconds.
     ///
     /// # Panics
     /// When it does not come up; it must be started by root, as its own manual says.
@@ -117,6 +117,9 @@ smtpd_tls_loglevel = 1
 smtp_tls_security_level = secure
 smtp_tls_CAfile = {authority}
 smtp_tls_loglevel = 1
+queue_run_delay = 1s
+minimal_backoff_time = 1s
+maximal_backoff_time = 2s
 ",
         dir = dir.display(),
         port = next.port(),

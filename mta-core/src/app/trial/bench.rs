@@ -190,6 +190,7 @@ fn written(case: &Case, message: &[u8], size_bytes_max: u64) -> Result<RecordedM
     };
     Ok(RecordedMessage {
         results: case.results.clone(),
+        is_ours: case.ours,
         id: QueueId(1),
         sender: (!case.sender.is_empty()).then(|| address(&case.sender)).transpose()?,
         recipients: case.recipients.iter().map(|text| address(text)).collect::<Result<_, _>>()?,

@@ -1,6 +1,7 @@
 //! A case as its file says it, and what a plugin said to it, in words.
 
 use crate::base::flow::policy::verify::AuthResult;
+use crate::base::sasl::Mechanism;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,6 +21,9 @@ pub struct Case {
     pub recipients: Vec<String>,
     /// The message's file, beside the case.
     pub message: Option<String>,
+    /// The server answers for the message: its client may relay.
+    #[serde(default)]
+    pub ours: bool,
     /// What its verification came to, as `[[results]]` with method, outcome, domain and detail.
     #[serde(default)]
     pub results: Vec<AuthResult>,
@@ -29,6 +33,9 @@ pub struct Case {
     /// What comes back later; each is told.
     #[serde(default)]
     pub feedback: Vec<FeedbackCase>,
+    /// Names and passwords that clients show; the plugin is asked about each.
+    #[serde(default)]
+    pub login: Vec<LoginCase>,
     /// What the public asks at last.
     #[serde(default)]
     pub request: Vec<RequestCase>,
@@ -47,6 +54,10 @@ pub struct Session {
     pub helo: String,
     /// The listener's name.
     pub listener: String,
+    /// The user that it has shown to be.
+    pub user: Option<String>,
+    /// Recipients that it was refused for good before.
+    pub rejected_recipients: u32,
 }
 
 /// What became of a recipient.
@@ -70,6 +81,25 @@ pub struct FeedbackCase {
     pub kind: String,
     /// What the message belonged to.
     pub campaign: Option<String>,
+}
+
+/// A name and a password.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginCase {
+    /// The name, as it is compared.
+    pub user: String,
+    /// The password.
+    pub password: String,
+    /// `PLAIN` or `LOGIN`.
+    #[serde(default = "plain")]
+    pub mechanism: String,
+    /// Whose user the name is.
+    pub tenant: Option<String>,
+}
+
+fn plain() -> String {
+    Mechanism::Plain.name().to_owned()
 }
 
 /// A request to the plugin's public path.
@@ -99,7 +129,8 @@ fn get() -> String {
 impl Default for Session {
     fn default() -> Self {
         let peer = SocketAddr::from(([192, 0, 2, 1], 4711));
-        Self { peer, helo: "client.example".to_owned(), listener: "mx".to_owned() }
+        let (helo, listener) = ("client.example".to_owned(), "mx".to_owned());
+        Self { peer, helo, listener, user: None, rejected_recipients: 0 }
     }
 }
 
@@ -126,11 +157,15 @@ pub struct Told {
     /// The same before its first attempt: `next`, `hold REASON`, `not before 1000`, `fail` with the reply, `discard REASON`,
     /// and what it changed for this recipient, as `next, add X-A: 1`.
     pub pre_send: Option<Vec<String>>,
+    /// For each login: `next`, `no`, or `yes` with what is said of the user, as `yes, tenant acme, sender @acme.example`; `no
+    /// answer` where the plugin failed or has no `on-password`.
+    pub login: Option<Vec<String>>,
     /// For each request: the status and the content, as `200 <p>hello`; `absent` where the plugin has no `on-http`.
     pub request: Option<Vec<String>>,
     /// What it wrote to the log, as `info: words`.
     pub log: Option<Vec<String>>,
-    /// Who is on its suppression lists at the end, as `news: ann@example.net complaint`.
+    /// Who is on its suppression lists at the end, as `news: ann@example.net complaint`, or
+    /// `news of acme: …` on a tenant's own.
     pub suppressed: Option<Vec<String>>,
     /// Its faults, as `rcpt cpu: it used up its time`.
     pub faults: Option<Vec<String>>,

@@ -1,18 +1,21 @@
 //! What comes after a message was accepted: its recipients' outcomes, what comes back about it, and what the public asks.
 
-use super::case::{Case, FeedbackCase, OutcomeCase, RequestCase, Told};
+use super::case::{Case, FeedbackCase, LoginCase, OutcomeCase, RequestCase, Told};
 use super::mail::{address, blank};
 use crate::base::flow::entry::Entry;
 use crate::base::flow::operator::suppression::{ListName, Suppress};
 use crate::base::flow::policy::feedback::{Bounce, Kind, Returned};
+use crate::base::flow::policy::password::PasswordQuestion;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
-use crate::base::flow::policy::{Attempted, Outcome, Policy};
+use crate::base::flow::policy::{Attempted, Outcome, Policy, SessionInfo};
 use crate::base::mail::content::Content;
 use crate::base::mail::tie::Sent;
+use crate::base::sasl::{Mechanism, prepare};
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
-use crate::config::model::Plugin;
+use crate::config::model::{Config, Plugin};
 use crate::path::policy::Host;
+use crate::sandbox::words;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -22,7 +25,7 @@ const SUPPRESSED_MAX: usize = 1_000;
 /// What was queued, if something was; else a message without content.
 type Queued = Option<(Entry, Content)>;
 
-/// Tells outcomes and feedback in their order, each to its end, and asks the public's requests of the plugin.
+/// Tells outcomes and feedback in their order, each to its end, and asks the plugin about logins and the public's requests.
 ///
 /// # Errors
 /// The case makes no sense, in words for people.
@@ -43,6 +46,10 @@ pub(super) async fn play(
         // Whoever can't be told now would be told again: its fault is among the faults.
         let _ = host.feedback(Returned { entry: &entry, content: &content, sent: &sent, kind: &kind }).await;
     }
+    for one in &case.login {
+        let answer = host.password(login(one, case, plugin)?).await;
+        told.login.get_or_insert_default().push(words::password(&answer));
+    }
     for one in &case.request {
         let answer = host.http(request(one, case, plugin)).await;
         told.request.get_or_insert_default().push(answered(&answer));
@@ -50,18 +57,20 @@ pub(super) async fn play(
     Ok(())
 }
 
-/// Who is on the lists that the plugins are granted.
-pub(super) fn suppressed(lists: &dyn Suppress, plugins: &[Plugin]) -> Vec<String> {
-    let scopes = plugins.iter().flat_map(|plugin| &plugin.allow).filter_map(|grant| grant.strip_prefix("suppression:"));
-    let mut scopes: Vec<&str> = scopes.map(|scope| scope.trim_end_matches(":read")).collect();
+/// Who is on the lists that the plugins are granted: nobody's, and those of each tenant.
+pub(super) fn suppressed(lists: &dyn Suppress, config: &Config) -> Vec<String> {
+    let plugins = config.plugins.iter().flat_map(|plugin| &plugin.allow);
+    let mut scopes: Vec<&str> = plugins.filter_map(|grant| grant.strip_prefix("suppression:")).collect();
+    scopes.iter_mut().for_each(|scope| *scope = scope.trim_end_matches(":read"));
     scopes.sort_unstable();
     scopes.dedup();
-    let of = |scope: &&str| {
-        let list = ListName { scope: Arc::from(*scope), tenant: None };
-        let page = lists.page(&list, None, SUPPRESSED_MAX);
-        page.into_iter().map(|(who, held)| format!("{scope}: {who} {}", held.reason.name())).collect::<Vec<_>>()
+    let tenants = || std::iter::once(None).chain(config.tenants.iter().map(|tenant| Some(tenant.name.clone())));
+    let of = |scope: &str, tenant: Option<Arc<str>>| {
+        let shown = tenant.as_deref().map_or_else(|| scope.to_owned(), |tenant| format!("{scope} of {tenant}"));
+        let page = lists.page(&ListName { scope: Arc::from(scope), tenant }, None, SUPPRESSED_MAX);
+        page.into_iter().map(move |(who, held)| format!("{shown}: {who} {}", held.reason.name())).collect::<Vec<_>>()
     };
-    scopes.iter().flat_map(of).collect()
+    scopes.iter().flat_map(|scope| tenants().flat_map(|tenant| of(scope, tenant))).collect()
 }
 
 fn attempted(one: &OutcomeCase, queued: &Queued) -> Result<Attempted, String> {
@@ -156,6 +165,26 @@ fn request(one: &RequestCase, case: &Case, plugin: &Plugin) -> PublicRequest {
         body: Bytes::from(one.body.clone()),
         peer: case.session.peer.ip(),
     }
+}
+
+/// The name and the password as they come from a client's machine: prepared.
+fn login(one: &LoginCase, case: &Case, plugin: &Plugin) -> Result<PasswordQuestion, String> {
+    let mechanism = Mechanism::ALL.into_iter().find(|mechanism| mechanism.name() == one.mechanism);
+    let by_password = mechanism.filter(|mechanism| matches!(mechanism, Mechanism::Plain | Mechanism::Login));
+    let mechanism =
+        by_password.ok_or_else(|| format!("mechanism = {:?}: expected PLAIN or LOGIN", one.mechanism))?.name();
+    let user = prepare::name(&one.user).ok_or_else(|| format!("user = {:?}: nobody can be called so", one.user))?;
+    let password = prepare::password(&one.password).ok_or("password: nobody can have such a one")?;
+    let session = SessionInfo {
+        id: "trial".into(),
+        listener: case.session.listener.as_str().into(),
+        peer: case.session.peer,
+        helo: Some(case.session.helo.as_str().into()),
+        tls: None,
+        user: None,
+    };
+    let tenant = one.tenant.as_deref().map(Into::into);
+    Ok(PasswordQuestion { plugin: Arc::clone(&plugin.name), session, tenant, mechanism, user, password })
 }
 
 fn answered(answer: &PublicAnswer) -> String {

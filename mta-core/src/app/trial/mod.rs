@@ -10,8 +10,9 @@ mod later;
 mod mail;
 pub mod replay;
 
-pub use case::{Case, FeedbackCase, OutcomeCase, RequestCase, Session, Told};
+pub use case::{Case, FeedbackCase, LoginCase, OutcomeCase, RequestCase, Session, Told};
 
+use super::stages::standing;
 use super::{World, host, runtime};
 use crate::base::event::Event;
 use crate::base::flow::entry::Entry;
@@ -33,6 +34,7 @@ use crate::path::suppress::driver::Suppressor;
 use crate::sandbox::words;
 use mail::{address, content, queued, recipient};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// What went wrong meanwhile, and what was written to the log.
 #[derive(Default)]
@@ -77,17 +79,22 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
         let lists = empty_lists(&world).await?;
         let suppress = Some(Arc::clone(&lists));
         let host = host(&world, Compiler::uncached(Arc::clone(&world.observe)), None, suppress, None)?;
-        let supplies = Shelf::default().read(config)?.supplies;
-        host.load(&config.plugins, &supplies, &plugins::read).await.map_err(|error| error.to_string())?;
+        let shelf = Shelf::default();
+        let reading = shelf.read(config)?;
+        host.load(&config.plugins, &reading.supplies, &plugins::read).await.map_err(|error| error.to_string())?;
+        shelf.put(reading);
+        let known = watch::Sender::new(Arc::new(config.clone()));
+        host.stands_by(standing(&world, &shelf, known.subscribe())?);
         let info = SessionInfo {
             id: "trial".into(),
             listener: case.session.listener.as_str().into(),
             peer: case.session.peer,
             helo: None,
             tls: None,
-            user: None,
+            user: case.session.user.as_deref().map(Into::into),
         };
         let mut session = host.session(info);
+        session.rejected(case.session.rejected_recipients);
         let limit = config.limits.message_bytes_max;
         let (mut told, queued) = converse(&mut *session, case, envelope, message, limit).await;
         drop(session);
@@ -99,7 +106,7 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
         }
         // The end of the session is told beside it.
         host.told().await;
-        told.suppressed = Some(later::suppressed(&*lists, &config.plugins));
+        told.suppressed = Some(later::suppressed(&*lists, config));
         let (faults, log) = heard.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         (told.faults, told.log) = (Some(faults), Some(log));
         Ok(told)
@@ -148,8 +155,9 @@ async fn converse(
         let content = content(message);
         let verified = Verified { results: case.results.clone().into(), ..Verified::default() };
         let verified = Some(&verified);
+        let is_ours = case.ours;
         let submission =
-            Submission { id: QueueId(1), envelope: &envelope, content: &content, size_bytes_max, verified };
+            Submission { id: QueueId(1), envelope: &envelope, content: &content, size_bytes_max, verified, is_ours };
         let verdict = session.data(submission).await;
         told.edits = Some(words::verdict_edits(&verdict));
         told.data = Some(words::disposition(&verdict.disposition));

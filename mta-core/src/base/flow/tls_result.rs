@@ -16,6 +16,8 @@ pub struct TlsResult {
     pub mx: Option<Arc<str>>,
     /// Its address.
     pub remote: Option<IpAddr>,
+    /// Ours.
+    pub local: Option<IpAddr>,
     /// How it ended: the session was as the policy wants it, or why it was not, with words for the postmaster there.
     pub outcome: Result<(), (TlsFailure, Box<str>)>,
 }

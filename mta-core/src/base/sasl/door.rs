@@ -5,6 +5,7 @@ use super::sender::SenderPattern;
 use super::stored::ScramKeys;
 use super::words::Mechanism;
 use crate::base::flow::Answer;
+use crate::base::flow::policy::SessionInfo;
 use crate::base::mail::address::Address;
 use std::future::ready;
 use std::net::IpAddr;
@@ -124,7 +125,7 @@ pub trait Authenticate: Send + Sync {
     fn offered(&self) -> Offered;
 
     /// Whose what was shown is. Takes as long for a name that nobody has.
-    fn check(&self, peer: IpAddr, claim: Claim) -> Answer<'_, Checked>;
+    fn check(&self, session: SessionInfo, claim: Claim) -> Answer<'_, Checked>;
 
     /// The user's keys, or such as nobody has. The name is prepared.
     ///
@@ -145,7 +146,7 @@ impl Authenticate for Nobody {
         Offered::default()
     }
 
-    fn check(&self, _: IpAddr, _: Claim) -> Answer<'_, Checked> {
+    fn check(&self, _: SessionInfo, _: Claim) -> Answer<'_, Checked> {
         Box::pin(ready(Checked::IsNot { known: false }))
     }
 

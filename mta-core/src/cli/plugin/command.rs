@@ -157,6 +157,29 @@ pub(crate) enum PluginCommand {
         #[arg(long)]
         json: bool,
     },
+    /// List what a plugin of the running server keeps in its buckets: its limits with what is left of them, and values.
+    ///
+    /// Limits that are whole are not there.
+    #[command(after_help = "Examples:\n  mailwright plugin bucket rate-limit --config mailwright.toml\n  \
+        mailwright plugin bucket rate-limit --prefix 'per-user|ann' --json --config mailwright.toml")]
+    Bucket {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// The plugin's name in the configuration.
+        plugin: String,
+        /// One of its buckets; all if not said.
+        #[arg(long)]
+        bucket: Option<String>,
+        /// Those for the mail of this tenant alone.
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Keys that begin so.
+        #[arg(long, value_name = "TEXT")]
+        prefix: Option<String>,
+        /// One JSON object a line: tenant, bucket, key, and limit or value.
+        #[arg(long)]
+        json: bool,
+    },
     /// List where shadows and canaries of the running server say something else than what they are measured by.
     #[command(after_help = "Example:\n  mailwright plugin differences filter-next --config mailwright.toml")]
     Differences {

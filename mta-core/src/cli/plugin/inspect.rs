@@ -50,6 +50,9 @@ fn text(component: &str, found: &Inspection) -> String {
         format!("  profile    {}", found.profile),
         format!("  instances  {}", found.instances),
     ]);
+    if found.hooks.iter().any(|hook| hook == "password") {
+        lines.push("  PASSWORDS  it wants to be shown those of users (on-password)".to_owned());
+    }
     match manifest.and_then(|manifest| manifest.config.as_ref()).and_then(Value::as_object) {
         Some(schema) => {
             lines.push("  config".to_owned());

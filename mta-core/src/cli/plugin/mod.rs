@@ -13,6 +13,7 @@ mod trials;
 use super::say;
 use command::PluginCommand;
 use guest::Room;
+use mta_core::base::flow::operator::buckets::BucketQuery;
 use trials::{bench, differences, record, replay, test};
 
 /// Does it.
@@ -41,6 +42,10 @@ pub(crate) fn run(command: PluginCommand) -> Result<(), String> {
         PluginCommand::List { config, json } => serving::list(&config, json),
         PluginCommand::Reload(config) => serving::reload(&config),
         PluginCommand::Rollback(config) => serving::roll_back(&config),
+        PluginCommand::Bucket { config, plugin, bucket, tenant, prefix, json } => {
+            let prefix = prefix.unwrap_or_default();
+            serving::bucket::run(&config, BucketQuery { plugin, bucket, tenant, prefix, after: None }, json)
+        }
         PluginCommand::Differences { config, plugin, json } => differences::run(&config, plugin, json),
         PluginCommand::Record { config, plugin, calls, out } => record::run(&config, &plugin, calls, &out),
         PluginCommand::Replay { file, component, config, plugin, json } => {

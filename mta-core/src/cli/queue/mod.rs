@@ -7,6 +7,7 @@ use super::{QueueCommand, print_to, say};
 use mta_core::edge::control::client::Client;
 use mta_core::edge::control::{Request, Response, socket_path};
 use serde::Serialize;
+pub(super) use show::printable;
 use show::{message_text, row_text, status_text};
 use std::io::{self, BufWriter};
 

@@ -15,6 +15,16 @@ pub(crate) enum SuppressionCommand {
         #[arg(long)]
         json: bool,
     },
+    /// List the addresses of a list that have a text in them, as part of a name or a domain.
+    Search {
+        #[command(flatten)]
+        which: Which,
+        /// One JSON object a line: address, reason, since, by.
+        #[arg(long)]
+        json: bool,
+        /// The text; case makes no difference.
+        containing: String,
+    },
     /// Put addresses on a list: on the disk when the command ends.
     Add {
         #[command(flatten)]

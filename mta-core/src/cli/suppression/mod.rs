@@ -17,15 +17,12 @@ const REQUEST_BYTES: usize = 48 * 1024;
 /// Does it.
 pub(crate) fn run(command: SuppressionCommand) -> Result<(), String> {
     match command {
-        SuppressionCommand::List { which, json } => {
-            let mut out = BufWriter::new(io::stdout().lock());
-            which.open()?.each(|row| print_to(&mut out, &if json { as_json(row)? } else { text(row) }))?;
-            out.flush().map_err(|error| format!("standard output: {error}"))
-        }
+        SuppressionCommand::List { which, json } => list(which, json, None),
+        SuppressionCommand::Search { which, json, containing } => list(which, json, Some(&containing)),
         SuppressionCommand::Export { which } => {
             let mut out = BufWriter::new(io::stdout().lock());
             print_to(&mut out, "address,reason,since,by")?;
-            which.open()?.each(|row| {
+            which.open()?.each(None, |row| {
                 let address = file::written(&row.address);
                 print_to(&mut out, &format!("{address},{},{},{}", row.reason.name(), row.since, row.by))
             })?;
@@ -52,6 +49,13 @@ pub(crate) fn run(command: SuppressionCommand) -> Result<(), String> {
     }
 }
 
+/// Prints a list, or what of it has a text in it.
+fn list(which: Which, json: bool, containing: Option<&str>) -> Result<(), String> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    which.open()?.each(containing, |row| print_to(&mut out, &if json { as_json(row)? } else { text(row) }))?;
+    out.flush().map_err(|error| format!("standard output: {error}"))
+}
+
 /// A list of the running server.
 struct Open {
     client: Client,
@@ -75,10 +79,15 @@ impl Which {
 
 impl Open {
     /// Page by page, so that a long list needs no memory.
-    fn each(&mut self, mut row: impl FnMut(&SuppressedRow) -> Result<(), String>) -> Result<(), String> {
+    fn each(
+        &mut self,
+        containing: Option<&str>,
+        mut row: impl FnMut(&SuppressedRow) -> Result<(), String>,
+    ) -> Result<(), String> {
         let mut after = None;
         loop {
-            let request = Request::SuppressionList { list: self.list.clone(), after };
+            let request =
+                Request::SuppressionList { list: self.list.clone(), after, containing: containing.map(str::to_owned) };
             let (addresses, more) = match self.ask(&request)? {
                 Response::Suppressed { addresses, more } => (addresses, more),
                 other => return Err(unexpected(&other)),

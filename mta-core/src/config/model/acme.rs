@@ -3,6 +3,7 @@
 use super::listener::CertificateFiles;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Who issues what, and how we show that the names are ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +20,19 @@ pub struct Acme {
     pub bind: SocketAddr,
     /// Roots that the authority's own certificate must lead to; none: the system's.
     pub ca: Option<PathBuf>,
+    /// Whose account there ours is bound to; none: nobody's.
+    pub external: Option<External>,
     /// Where account and certificate are kept: one folder for each directory, below the data directory.
     pub folder: PathBuf,
+}
+
+/// A key by which the authority knows whom it deals with already (RFC 8555 7.3.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct External {
+    /// What it calls the key.
+    pub key_id: Box<str>,
+    /// The key: the name of a `[[secret]]`, in base64url.
+    pub secret: Arc<str>,
 }
 
 /// How names are shown to be ours.

@@ -12,6 +12,8 @@ pub struct DkimKey {
     pub selector: Box<str>,
     /// The file of the private key.
     pub key: PathBuf,
+    /// Where that is named, as `FILE:LINE:COLUMN: arc.key`.
+    pub at: Box<str>,
     /// Whose mail it signs. None: that of the tenant whose domain it is, or anybody's where it is nobody's.
     pub tenants: Vec<Arc<str>>,
 }

@@ -352,7 +352,12 @@ pub struct Plugin {
     pub trace: bool,
     /// The plugins are reloaded when its file changes.
     pub watch: bool,
+    /// It is asked about passwords: `[auth]` names it.
+    pub knows_users: bool,
 }
+
+/// The word of `allow` by which a plugin may be shown passwords.
+pub const PASSWORDS: &str = "passwords";
 
 /// Where a component comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const HOOK: &str = "a hook, as \"rcpt\"";
 const SOURCE: &str = "\"builtin:NAME\" or the path of a .wasm file";
 const SHA256: &str = "the sha256 of the component, 64 hexadecimal digits (`mailwright plugin inspect` prints it)";
-const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"suppression:SCOPE\", \"http:HOST\", \"http-network:NETWORK\" or \"submit\"";
+const CAPABILITY: &str = "a capability: \"log\", \"metrics\", \"clock\", \"random\", \"dns\", \"kv:BUCKET\", \"secrets:NAME\", \"hmac:NAME\", \"tables:NAME\", \"suppression:SCOPE\", \"tenants\", \"http:HOST\", \"http-network:NETWORK\", \"submit\" or \"passwords\"";
 
 /// A plugin before it is known to be whole.
 #[derive(Default)]

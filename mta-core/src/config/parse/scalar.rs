@@ -225,17 +225,19 @@ pub(super) fn sha256(text: &str) -> Result<Box<str>, String> {
 }
 
 /// Capabilities that exist; a bucket or the like follows a colon where one is needed.
-const CAPABILITIES: [&str; 13] = [
+const CAPABILITIES: [&str; 15] = [
     "log",
     "metrics",
     "clock",
     "random",
     "dns",
+    "passwords",
     "kv",
     "secrets",
     "hmac",
     "tables",
     "suppression",
+    "tenants",
     "http",
     "http-network",
     "submit",
@@ -259,9 +261,10 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
     match (name, object) {
         ("kv" | "secrets" | "hmac" | "tables", Some(object)) => {
             let what = thing(name);
+            let object = object.strip_suffix(":common").filter(|_| name == "kv").unwrap_or(object);
             label(object).map(|_| text.into()).map_err(|_| format!("a {what}'s name is letters, digits, - and _"))
         }
-        // A plugin that can look things up in tables, and is to have none.
+        // To a plugin that could use some, and is told of none.
         ("tables", None) => Ok(text.into()),
         ("kv" | "secrets" | "hmac", None) => Err(format!("name the {}: \"{name}:NAME\"", thing(name))),
         ("suppression", Some(scope)) => label(scope.strip_suffix(":read").unwrap_or(scope))
@@ -272,8 +275,10 @@ pub(super) fn capability(text: &str) -> Result<Box<str>, String> {
         ("http", None) => Err("name the host: \"http:api.example.org\"".to_owned()),
         ("http-network", Some(block)) => network(block).map(|_| text.into()),
         ("http-network", None) => Err("name the network: \"http-network:10.0.0.0/8\"".to_owned()),
-        ("log" | "metrics" | "clock" | "random" | "dns" | "submit", None) => Ok(text.into()),
-        ("log" | "metrics" | "clock" | "random" | "dns" | "submit", Some(_)) => Err(format!("did you mean {name:?}?")),
+        ("log" | "metrics" | "clock" | "random" | "dns" | "submit" | "passwords" | "tenants", None) => Ok(text.into()),
+        ("log" | "metrics" | "clock" | "random" | "dns" | "submit" | "passwords" | "tenants", Some(_)) => {
+            Err(format!("did you mean {name:?}?"))
+        }
         _ => Err(did_you_mean(name, CAPABILITIES.into_iter())),
     }
 }

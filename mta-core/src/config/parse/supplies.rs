@@ -69,8 +69,10 @@ fn signer(value: &mut Value<'_, '_>, keys: &'static [Key<DkimDraft>]) -> Option<
         value.require("selector", SELECTOR);
         value.require("key", FILE);
     }
+    let place = value.below("key").map(|node| value.gathered.place(node.position)).unwrap_or_default();
+    let at = format!("{place}: {}.key", value.path).into();
     let DkimDraft { domain, selector, key, tenants } = draft;
-    Some(DkimKey { domain: domain?, selector: selector?, key: key?, tenants })
+    Some(DkimKey { domain: domain?, selector: selector?, key: key?, at, tenants })
 }
 
 /// `[arc]`: a key like those, but whose mail it seals is not said by its domain.

@@ -9,6 +9,7 @@ mod suppression;
 #[cfg(test)]
 mod tests;
 
+use crate::base::flow::operator::buckets::{BucketPage, BucketQuery};
 use crate::base::flow::operator::reports::ReportRow;
 use crate::base::flow::operator::suppression::Reason;
 use crate::base::flow::operator::trial::{Differences, Recorded};
@@ -62,6 +63,9 @@ pub enum Request {
         /// The address behind which the page begins; none: at the first.
         #[serde(default)]
         after: Option<String>,
+        /// What the addresses have in them; none: anything.
+        #[serde(default)]
+        containing: Option<String>,
     },
     /// Puts addresses on a suppression list; all, or none.
     SuppressionAdd {
@@ -100,6 +104,11 @@ pub enum Request {
         /// One of them; none: all.
         #[serde(default)]
         plugin: Option<String>,
+    },
+    /// A page of what a plugin keeps in its buckets.
+    PluginBucket {
+        /// What of it.
+        query: BucketQuery,
     },
     /// Records the next calls of a plugin, as they come. Ends with the connection, or when there were so many.
     PluginRecord {
@@ -142,6 +151,8 @@ pub enum Response {
     Told(Vec<String>),
     /// Where shadows and canaries differ. Ends the answer.
     Differences(Vec<Differences>),
+    /// A page of buckets. Ends the answer.
+    Bucket(BucketPage),
     /// Calls that were recorded; more lines follow.
     Recorded(Box<Recorded>),
     /// It was done. Ends the answer.

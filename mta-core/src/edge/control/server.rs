@@ -177,8 +177,8 @@ impl Client {
             Request::Retry { selection } => done(operate.retry(selection).await),
             Request::Rebind { selection } => done(operate.rebind(selection).await),
             Request::Cancel { selection } => done(operate.cancel(selection).await),
-            Request::SuppressionList { list, after } => {
-                suppression::page(&*operations.suppress, list, after.as_deref())
+            Request::SuppressionList { list, after, containing } => {
+                suppression::page(&*operations.suppress, list, after, &containing.unwrap_or_default()).await
             }
             Request::SuppressionAdd { list, addresses } => {
                 suppression::add(&*operations.suppress, list, addresses).await
@@ -197,6 +197,9 @@ impl Client {
             Request::PluginDifferences { plugin } => {
                 let found = operations.plugins.differences(plugin.as_deref());
                 found.map_or_else(Response::Error, Response::Differences)
+            }
+            Request::PluginBucket { query } => {
+                operations.plugins.buckets(&query).map_or_else(Response::Error, Response::Bucket)
             }
             Request::PluginRecord { plugin, calls } => match operations.plugins.record(&plugin, calls) {
                 Ok(recording) => self.record(recording).await?,

@@ -1,7 +1,7 @@
 //! What operators ask of suppression lists.
 
 use super::{List, Response, SuppressedRow};
-use crate::base::flow::operator::suppression::{ListName, Reason, Suppress};
+use crate::base::flow::operator::suppression::{Held, ListName, Reason, Search, Suppress};
 use crate::base::mail::address::Address;
 
 /// Addresses in a page.
@@ -11,22 +11,28 @@ const SCOPE_BYTES_MAX: usize = 64;
 /// Who put an address on a list.
 const BY: &str = "operator";
 
-/// A page of a list.
-pub(super) fn page(lists: &dyn Suppress, list: List, after: Option<&str>) -> Response {
+/// A page of a list, of the addresses that have a text in them. Others have their turn while a long list is searched.
+pub(super) async fn page(lists: &dyn Suppress, list: List, mut after: Option<String>, containing: &str) -> Response {
     let list = match name(list) {
         Ok(list) => list,
         Err(why) => return Response::Error(why),
     };
-    let mut page = lists.page(&list, after, PAGE_ADDRESSES + 1);
-    let more = page.len() > PAGE_ADDRESSES;
-    page.truncate(PAGE_ADDRESSES);
-    let row = |(address, held): (Box<str>, crate::base::flow::operator::suppression::Held)| SuppressedRow {
-        address: address.into(),
-        reason: held.reason,
-        since: held.since.to_string(),
-        by: held.by.to_string(),
+    let mut addresses = Vec::new();
+    let more = loop {
+        let limit = PAGE_ADDRESSES - addresses.len();
+        let found = lists.search(&list, Search { containing, after: after.as_deref(), limit });
+        addresses.extend(found.entries.into_iter().map(row));
+        after = found.after.map(Into::into);
+        if after.is_none() || addresses.len() >= PAGE_ADDRESSES {
+            break after.is_some();
+        }
+        tokio::task::yield_now().await;
     };
-    Response::Suppressed { addresses: page.into_iter().map(row).collect(), more }
+    Response::Suppressed { addresses, more }
+}
+
+fn row((address, Held { reason, since, by }): (Box<str>, Held)) -> SuppressedRow {
+    SuppressedRow { address: address.into(), reason, since: since.to_string(), by: by.to_string() }
 }
 
 /// Puts addresses on a list.

@@ -7,6 +7,7 @@ use crate::base::event::{Event, Level};
 use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Fate, LastFailure, Progress};
+use crate::base::flow::operator::buckets::{BucketEntry, BucketRow};
 use crate::base::flow::operator::reports::{OperateReports, ReportKind, ReportRow};
 use crate::base::flow::operator::suppression::Reason;
 use crate::base::flow::operator::trial::{RecordedCall, RecordedQuestion, Said};
@@ -152,6 +153,15 @@ impl OperatePlugins for Plugins {
 
     fn differences(&self, _plugin: Option<&str>) -> Result<Vec<Differences>, String> {
         Ok(Vec::new())
+    }
+
+    fn buckets(&self, query: &BucketQuery) -> Result<BucketPage, String> {
+        let what = BucketEntry::Value { bytes: 1, text: Some("x".to_owned()), expires_in_ms: None };
+        let (tenant, bucket, key) = (query.tenant.clone(), "b".to_owned(), query.prefix.clone());
+        match &*query.plugin {
+            "p" => Ok(BucketPage { entries: vec![BucketRow { tenant, bucket, key, what }], after: None }),
+            name => Err(format!("no plugin of the name {name} serves")),
+        }
     }
 
     /// Two transactions, of as many calls as were asked for.
@@ -344,7 +354,7 @@ async fn a_suppression_list_is_changed_and_paged() {
         assert_eq!(client.ask(&removed, no_row), Ok(Response::Changed { addresses: 1 }));
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let request = Request::SuppressionList { list: list(), after };
+            let request = Request::SuppressionList { list: list(), after, containing: None };
             let Ok(Response::Suppressed { addresses, more }) = client.ask(&request, no_row) else { panic!("no page") };
             after = addresses.last().map(|row| row.address.clone());
             found.extend(addresses);
@@ -357,7 +367,8 @@ async fn a_suppression_list_is_changed_and_paged() {
         let new = found.last().expect("there are some");
         assert_eq!((&*new.address, new.reason, &*new.by), ("new@example.org", Reason::Complaint, "operator"));
         assert_eq!(new.since, "2026-01-01T00:05:00.000Z");
-        let nameless = Request::SuppressionList { list: List { scope: String::new(), tenant: None }, after: None };
+        let nameless = List { scope: String::new(), tenant: None };
+        let nameless = Request::SuppressionList { list: nameless, after: None, containing: None };
         assert!(client.ask(&nameless, no_row).is_err_and(|why| why.contains("is no scope")));
     })
     .await;
@@ -378,6 +389,12 @@ async fn a_recording_is_read_as_it_comes() {
         assert_eq!(calls, 6);
         let none = client.ask(&Request::PluginDifferences { plugin: None }, no_row);
         assert_eq!(none, Ok(Response::Differences(Vec::new())));
+        let asked = r#"{"op":"plugin-bucket","query":{"plugin":"p","prefix":"k"}}"#;
+        assert_eq!(
+            raw(path, format!("{asked}\n").as_bytes()),
+            "{\"bucket\":{\"entries\":[{\"tenant\":null,\"bucket\":\"b\",\"key\":\"k\",\"value\":\
+             {\"bytes\":1,\"text\":\"x\",\"expires_in_ms\":null}}],\"after\":null}}\n"
+        );
     })
     .await;
 }

@@ -16,12 +16,12 @@ const KEY_BYTES_MAX: usize = 16 * 1024;
 pub(super) fn read(config: &Config) -> Result<Keyring, Vec<String>> {
     let (mut wrong, mut keys) = (Vec::new(), Vec::new());
     for wanted in &config.dkim {
-        match signing("dkim", wanted, tenants(config, wanted)) {
+        match signing(wanted, tenants(config, wanted)) {
             Ok(key) => keys.push(key),
             Err(why) => wrong.push(why),
         }
     }
-    let sealer = config.arc.as_ref().map(|wanted| signing("arc", wanted, Vec::new())).transpose();
+    let sealer = config.arc.as_ref().map(|wanted| signing(wanted, Vec::new())).transpose();
     let sealer = sealer.unwrap_or_else(|why| {
         wrong.push(why);
         None
@@ -29,11 +29,11 @@ pub(super) fn read(config: &Config) -> Result<Keyring, Vec<String>> {
     if wrong.is_empty() { Ok(Keyring::new(keys, sealer)) } else { Err(wrong) }
 }
 
-fn signing(section: &str, wanted: &DkimKey, tenants: Vec<Arc<str>>) -> Result<Signing, String> {
-    let DkimKey { domain, selector, key: path, .. } = wanted;
+fn signing(wanted: &DkimKey, tenants: Vec<Arc<str>>) -> Result<Signing, String> {
+    let DkimKey { domain, selector, key: path, at, .. } = wanted;
     let key = file::private(path, KEY_BYTES_MAX)
         .and_then(|pem| Key::parse(&pem).map_err(|why| format!("{}: {why}", path.display())))
-        .map_err(|why| format!("{section} \"{selector}._domainkey.{domain}\": {why}"))?;
+        .map_err(|why| format!("{at}: {why}"))?;
     Ok(Signing { domain: domain.clone(), selector: selector.clone(), tenants, key })
 }
 
@@ -68,7 +68,7 @@ mod tests {
             parse("f", &text, &[]).expect("a good file")
         };
         let readable = read(&config("acme.example", "")).expect_err("others may read it");
-        assert!(readable[0].starts_with("dkim \"s._domainkey.acme.example\": /"), "{readable:?}");
+        assert!(readable[0].starts_with("f:5:58: dkim.0.key: /"), "{readable:?}");
         assert!(readable[0].contains("chmod 600"), "{readable:?}");
 
         fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("its owner may");
@@ -81,6 +81,11 @@ mod tests {
 
         fs::write(&path, "no key").expect("written");
         let none = read(&config("acme.example", "")).expect_err("no key");
+        let arc = "\n[arc]\ndomain = \"a.example\"\nselector = \"s\"\nkey = \"/nowhere/key.pem\"\n";
+        let text = "hostname = \"a\"\ndata_dir = \"d\"\nlistener = [{ name = \"l\", bind = \"127.0.0.1:0\" }]\n";
+        let absent =
+            read(&parse("f", &format!("{text}{arc}"), &[]).expect("a good file")).expect_err("it is not there");
+        assert!(absent[0].starts_with("f:8:7: arc.key: /nowhere/key.pem can't be read"), "{absent:?}");
         assert!(none[0].contains("expected a private key in PEM"), "{none:?}");
     }
 }

@@ -85,6 +85,7 @@ impl Shelf {
         });
         let mut reading =
             Reading { supplies: Supplies::default(), tables: Vec::new(), users: Default::default(), keys };
+        reading.supplies.tenants = config.tenants.iter().map(|tenant| tenant.name.clone()).collect();
         match UsersFile::read(config) {
             Ok(users) => reading.users = users,
             Err(why) => wrong.push(format!("auth.users: {why}")),

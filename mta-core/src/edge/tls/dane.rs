@@ -8,12 +8,10 @@ use sha2::{Digest, Sha256, Sha512};
 use std::fmt;
 use std::sync::Arc;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
-};
+use tokio_rustls::rustls::{CertificateError, Error, OtherError, RootCertStore};
 
 /// Certificates of a chain that are looked at.
 const CHAIN_MAX: usize = 10;
@@ -63,6 +61,27 @@ impl KnownHost {
         Self { dane, provider }
     }
 
+    /// Whether its zone knows the host that shows this certificate and this chain.
+    ///
+    /// # Errors
+    /// It does not, or says of no authority that leads to it.
+    pub(super) fn judge(
+        &self,
+        own: &CertificateDer<'_>,
+        signers: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        if self.knows(own) {
+            return Ok(());
+        }
+        let anchors = self.anchors(signers);
+        if anchors.is_empty() {
+            let unknown = CertificateError::Other(OtherError(Arc::new(Unknown)));
+            return Err(Error::InvalidCertificate(unknown));
+        }
+        self.leads_to(anchors, own, signers, now)
+    }
+
     fn of_usage(&self, usage: u8) -> impl Iterator<Item = &Tlsa> {
         self.dane.records.iter().filter(move |record| record.usage == usage)
     }
@@ -106,49 +125,6 @@ impl KnownHost {
             }
         }
         Err(last)
-    }
-}
-
-impl ServerCertVerifier for KnownHost {
-    fn verify_server_cert(
-        &self,
-        own: &CertificateDer<'_>,
-        signers: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if self.knows(own) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        let anchors = self.anchors(signers);
-        if anchors.is_empty() {
-            let unknown = CertificateError::Other(OtherError(Arc::new(Unknown)));
-            return Err(Error::InvalidCertificate(unknown));
-        }
-        self.leads_to(anchors, own, signers, now).map(|()| ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

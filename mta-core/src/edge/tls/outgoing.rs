@@ -103,9 +103,7 @@ fn kind_of(error: &io::Error, trust: &Trust) -> TlsFailure {
 
 /// Believes what a host's zone says. It is made for each connection, and resumes nothing.
 fn known_by(dane: &Arc<Dane>) -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(default_provider());
-    let verifier = Arc::new(KnownHost::new(Arc::clone(dane), Arc::clone(&provider)));
-    let mut config = settings(provider)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    let mut config = believing(|provider| Believes::Known(KnownHost::new(Arc::clone(dane), provider)))?;
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
@@ -143,25 +141,45 @@ fn strict(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
 }
 
 fn lenient() -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(default_provider());
-    let verifier = Arc::new(AnyHost(Arc::clone(&provider)));
-    Ok(Arc::new(settings(provider)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
+    believing(|_| Believes::Any).map(Arc::new)
 }
 
-/// Believes every certificate, but not that a host has the key of one without showing it. Mail would be sent in clear
-/// otherwise: against those who only listen this is much, against those who answer in the host's place it is nothing.
-#[derive(Debug)]
-struct AnyHost(Arc<CryptoProvider>);
+fn believing(whom: impl FnOnce(Arc<CryptoProvider>) -> Believes) -> Result<ClientConfig, String> {
+    let provider = Arc::new(default_provider());
+    let verifier = Arc::new(Verifier { believes: whom(Arc::clone(&provider)), provider: Arc::clone(&provider) });
+    Ok(settings(provider)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
 
-impl ServerCertVerifier for AnyHost {
+/// Whom we believe where no roots vouch for a host. That it has the key of what it shows is checked in each case.
+#[derive(Debug)]
+struct Verifier {
+    believes: Believes,
+    provider: Arc<CryptoProvider>,
+}
+
+/// Which certificates.
+#[derive(Debug)]
+enum Believes {
+    /// Every one. Mail would be sent in clear otherwise: against those who only listen this is much, against those who
+    /// answer in the host's place it is nothing.
+    Any,
+    /// Those that the host's zone knows.
+    Known(KnownHost),
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _own: &CertificateDer<'_>,
-        _signers: &[CertificateDer<'_>],
+        own: &CertificateDer<'_>,
+        signers: &[CertificateDer<'_>],
         _name: &ServerName<'_>,
         _ocsp: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        match &self.believes {
+            Believes::Any => {}
+            Believes::Known(host) => host.judge(own, signers, now)?,
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -171,7 +189,7 @@ impl ServerCertVerifier for AnyHost {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -180,10 +198,10 @@ impl ServerCertVerifier for AnyHost {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -1,7 +1,7 @@
 //! The lists in memory, and what of them changed since it was last written.
 
 use super::page::Page;
-use crate::base::flow::operator::suppression::{Held, ListName, SuppressFault};
+use crate::base::flow::operator::suppression::{Found, Held, ListName, Search, SuppressFault};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -12,6 +12,8 @@ pub(super) const LIST_ADDRESSES_MAX: usize = 1_000_000;
 pub(super) const ADDRESSES_MAX: usize = 4_000_000;
 /// Lists.
 pub(super) const LISTS_MAX: usize = 4_096;
+/// Addresses that one search looks at: nobody waits longer than for these.
+pub(super) const LOOKED_AT_MAX: usize = 10_000;
 /// About what an entry takes besides its address, once written.
 const ENTRY_OVERHEAD_BYTES: usize = 32;
 
@@ -119,6 +121,26 @@ impl Lists {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let entries = inner.lists.get(list).into_iter().flat_map(|list| list.range::<str, _>((from, Bound::Unbounded)));
         entries.take(most).map(|(who, held)| (who.clone(), held.clone())).collect()
+    }
+
+    /// What has that text in it, of the next [`LOOKED_AT_MAX`] entries.
+    pub(super) fn search(&self, list: &ListName, wanted: Search<'_>) -> Found {
+        let inner = self.read();
+        let Some(list) = inner.lists.get(list) else { return Found::default() };
+        let from = wanted.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let (mut found, containing) = (Found::default(), wanted.containing.to_lowercase());
+        let mut rest = list.range::<str, _>((from, Bound::Unbounded)).enumerate().peekable();
+        while let Some((place, (who, held))) = rest.next() {
+            found.looked_at_bytes += who.len() as u64;
+            if who.contains(&*containing) && found.entries.len() < wanted.limit {
+                found.entries.push((who.clone(), held.clone()));
+            }
+            if (found.entries.len() >= wanted.limit || place + 1 >= LOOKED_AT_MAX) && rest.peek().is_some() {
+                found.after = Some(who.clone());
+                break;
+            }
+        }
+        found
     }
 
     /// Each list with how many are on it.

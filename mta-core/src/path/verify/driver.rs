@@ -10,7 +10,9 @@ use super::results::{field, forged};
 use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::policy::dmarc::{DmarcResults, Unreported, walk};
+use crate::base::flow::policy::standing::SenderPolicy;
 use crate::base::flow::policy::verify::{Consequence, Incoming, Outcome, Told, Verified, Verify};
+use crate::base::mail::address::Address;
 use crate::base::mail::canonical;
 use crate::base::mail::content::Body;
 use crate::base::mail::domain::Domain;
@@ -20,6 +22,7 @@ use crate::config::model::Config;
 use crate::config::model::verify::{Use, Verification};
 use futures_util::future::{Either, join_all, select};
 use mail_auth::MessageAuthenticator;
+use mail_auth::dkim::Canonicalization;
 use mail_auth::hickory_resolver::config::{ResolverConfig, ResolverOpts};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -89,7 +92,7 @@ impl Verifier {
             _ => Signed::read(&head, rules.signatures_max),
         };
         let hashed = match &mut signed {
-            Some(signed) => self.hash(signed, &incoming.content.body, until).await,
+            Some(signed) => self.hash(signed, &incoming, until).await,
             None => true,
         };
         inquiry.foresee(&incoming, signed.as_ref()).await;
@@ -119,9 +122,14 @@ impl Verifier {
         }
     }
 
-    /// Hashes the body for the signatures; whether that could be done. A message that nobody signed is not read.
-    async fn hash(&self, signed: &mut Signed<'_>, body: &Body, until: Instant) -> bool {
-        let forms = signed.forms();
+    /// Hashes the body for the signatures; whether that could be done. A message that nobody signed is not read, and neither
+    /// is one whose signatures speak of the form alone that was hashed while it came.
+    async fn hash(&self, signed: &mut Signed<'_>, incoming: &Incoming<'_>, until: Instant) -> bool {
+        let (body, mut forms) = (&incoming.content.body, signed.forms());
+        if let Some(hash) = &incoming.body_hash {
+            signed.hashed(Canonicalization::Relaxed, hash);
+            forms.retain(|form| *form != Canonicalization::Relaxed);
+        }
         if forms.is_empty() {
             return true;
         }
@@ -183,6 +191,21 @@ impl Verifier {
 impl Verify for Verifier {
     fn verify<'a>(&'a self, incoming: Incoming<'a>) -> Answer<'a, Verified> {
         Box::pin(self.judge(incoming))
+    }
+}
+
+impl SenderPolicy for Verifier {
+    fn spf<'a>(&'a self, ip: IpAddr, sender: &'a Address) -> Answer<'a, Outcome> {
+        Box::pin(async move {
+            let config = Arc::clone(&self.config.borrow());
+            let rules = &config.verify;
+            let (until, lookups_left) = (self.clock.mono() + rules.total, rules.lookups_max);
+            let mut inquiry = Inquiry { verifier: self, answers: Answers::default(), rules, until, lookups_left };
+            let Some(domain) = domain_of(sender) else { return Outcome::None };
+            // As others would be told of us.
+            let client = spf::Client { ip: ip.to_canonical(), helo: &config.hostname };
+            inquiry.settle(|answers| spf::judge(client, sender.local(), &domain, answers)).await
+        })
     }
 }
 
@@ -294,7 +317,11 @@ impl Inquiry<'_> {
 
 /// The domain of the sender as the DNS has it; none for the null sender and for an address literal.
 fn sender_domain(incoming: &Incoming<'_>) -> Option<String> {
-    match incoming.envelope.sender.as_ref()?.domain()? {
+    domain_of(incoming.envelope.sender.as_ref()?)
+}
+
+fn domain_of(sender: &Address) -> Option<String> {
+    match sender.domain()? {
         domain @ Domain::Name(_) => domain.dns_name().map(|name| name.to_ascii_lowercase()),
         Domain::Literal(_) => None,
     }

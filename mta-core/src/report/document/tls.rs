@@ -55,6 +55,8 @@ struct Summary {
 struct Failure<'r> {
     result_type: &'r str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    sending_mta_ip: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     receiving_mx_hostname: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     receiving_ip: Option<IpAddr>,
@@ -89,6 +91,7 @@ fn of_policy<'r>(report: &'r Snapshot, number: u16, policy: &'r TlsPolicy) -> Po
         failed += count;
         failures.push(Failure {
             result_type: &failure.kind,
+            sending_mta_ip: failure.sender,
             receiving_mx_hostname: failure.mx.as_deref(),
             receiving_ip: failure.ip,
             failed_session_count: count,

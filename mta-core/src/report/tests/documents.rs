@@ -138,8 +138,8 @@ fn a_report_about_connections_is_read_elsewhere_rfc8460_4_4_and_rfc8689_3() {
     let [failure] = &sts.failure_details[..] else { panic!("one kind of failure") };
     assert_eq!((failure.result_type, failure.failed_session_count), (ResultType::CertificateHostMismatch, 2));
     assert_eq!(
-        (failure.receiving_mx_hostname.as_deref(), failure.receiving_ip),
-        (Some("one.mx.test"), Some([192, 0, 2, 9].into()))
+        (failure.receiving_mx_hostname.as_deref(), failure.receiving_ip, failure.sending_mta_ip),
+        (Some("one.mx.test"), Some([192, 0, 2, 9].into()), Some([192, 0, 2, 1].into()))
     );
     assert_eq!(failure.failure_reason_code.as_deref(), Some("in words"));
     assert_eq!((none.policy.policy_type, none.summary.total_success), (PolicyType::NoPolicyFound, 1));

@@ -77,6 +77,7 @@ pub(super) fn connection(domain: &str, failure: Option<TlsFailure>) -> TlsResult
         },
         mx: Some("one.mx.test".into()),
         remote: Some([192, 0, 2, 9].into()),
+        local: Some([192, 0, 2, 1].into()),
         outcome: failure.map_or(Ok(()), |failure| Err((failure, "in words".into()))),
     }
 }

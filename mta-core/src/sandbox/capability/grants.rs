@@ -9,7 +9,7 @@ use super::supplies::{Secret, Supplies};
 use super::tables::TableSlot;
 use crate::base::flow::policy::Hook;
 use crate::base::world::http::Origin;
-use crate::config::model::{EditGrant, Mode, Plugin};
+use crate::config::model::{EditGrant, Mode, PASSWORDS, Plugin};
 use crate::config::parse::network;
 use std::sync::Arc;
 
@@ -23,29 +23,44 @@ const CONTRACT: &str = "0.1.";
 const LIFECYCLE: &str = "lifecycle";
 
 /// Interfaces that need no grant: what a hook is about.
-pub(crate) const ALWAYS: [&str; 5] = ["types", "session", "message", "patterns", "delivery"];
+pub(crate) const ALWAYS: [&str; 6] = ["types", "session", "message", "patterns", "setup", "delivery"];
 
 /// Capabilities that this version offers, each with the words of `allow` that grant it.
-pub(crate) const OFFERED: [(&str, &str); 15] = [
+pub(crate) const OFFERED: [(&str, &str); 18] = [
     ("log", "log"),
     ("metrics", "metrics"),
     ("clock", "clock"),
     ("random", "random"),
     ("kv", "kv:<bucket>"),
+    ("kv", "kv:<bucket>:common"),
     ("secrets", "secrets:<name>"),
     ("secrets", "hmac:<name>"),
     ("suppression", "suppression:<scope>"),
     ("suppression", "suppression:<scope>:read"),
+    ("tenants", "tenants"),
     ("tables", "tables:<name>"),
     ("tables", "tables"),
     ("dns", "dns"),
     ("http", "http:<host>"),
     ("http", "http-network:<network>"),
     ("submit", "submit"),
+    // Of what it exports: it is handed passwords, and asks for nothing.
+    (ON_PASSWORD, PASSWORDS),
 ];
+
+/// The hook that is shown passwords.
+const ON_PASSWORD: &str = "on-password";
 
 /// How a server is granted.
 const HTTP: &str = "write \"http:HOST\", \"http:HOST:PORT\", or \"http:http://HOST\" to do without TLS";
+
+/// Whom a plugin may act for.
+#[derive(Clone, Debug)]
+struct Tenants {
+    named: Vec<Arc<str>>,
+    /// It is for all mail: also for that of nobody.
+    nobody: bool,
+}
 
 /// What one plugin may do.
 #[derive(Clone, Debug, Default)]
@@ -62,8 +77,12 @@ pub(crate) struct Grants {
     pub(crate) dns: bool,
     /// It may send mail of its own.
     submit: bool,
-    /// Its buckets by name.
-    buckets: Vec<(BucketName, Arc<Bucket>)>,
+    /// It may be shown passwords.
+    pub(crate) passwords: bool,
+    /// Whose mail it may say that a request is about.
+    tenants: Option<Tenants>,
+    /// Its buckets by name; whether each tenant has its own, or all have it in common.
+    buckets: Vec<(BucketName, Arc<Bucket>, bool)>,
     kv: Arc<Kv>,
     /// Its secrets by name; whether it may see them, or only sign with them.
     secrets: Vec<(Box<str>, bool, Arc<Secret>)>,
@@ -100,10 +119,18 @@ impl Grants {
                 ("random", _) => grants.random = true,
                 ("dns", _) => grants.dns = true,
                 ("submit", _) => grants.submit = true,
+                (PASSWORDS, _) => grants.passwords = true,
                 ("tables", _) => grants.no_tables = true,
+                ("tenants", _) => {
+                    let nobody = plugin.tenants.is_empty();
+                    let named = if nobody { supplies.tenants.clone() } else { plugin.tenants.clone() };
+                    grants.tenants = Some(Tenants { named, nobody });
+                }
                 (_, Some(("kv", bucket))) if !bucket.is_empty() => {
-                    let name = BucketName { plugin: space(plugin), tenant: None, bucket: bucket.into() };
-                    grants.buckets.push((name.clone(), kv.bucket(name)));
+                    let common = bucket.strip_suffix(":common");
+                    let bucket = common.unwrap_or(bucket).into();
+                    let name = BucketName { plugin: space(plugin), tenant: None, bucket };
+                    grants.buckets.push((name.clone(), kv.bucket(name), common.is_some()));
                 }
                 (_, Some((grant @ ("secrets" | "hmac"), name))) => {
                     let secret = supplies.secret(name).ok_or_else(|| not_there(plugin, word, "secret"))?;
@@ -148,6 +175,7 @@ impl Grants {
             "random" => self.random,
             "dns" => self.dns,
             "submit" => self.submit,
+            "tenants" => self.tenants.is_some(),
             "kv" => !self.buckets.is_empty(),
             "secrets" => !self.secrets.is_empty(),
             "http" => !self.http.origins.is_empty(),
@@ -178,10 +206,20 @@ impl Grants {
         self.scopes.iter().find(granted).map(|(scope, _)| scope)
     }
 
-    /// A bucket, where it is granted: each tenant has its own.
+    /// A tenant that it may act for, by its name, or nobody.
+    pub(crate) fn tenant(&self, name: Option<&str>) -> Option<Option<Arc<str>>> {
+        let tenants = self.tenants.as_ref()?;
+        match name {
+            Some(name) => tenants.named.iter().find(|known| ***known == *name).map(|known| Some(known.clone())),
+            None => tenants.nobody.then_some(None),
+        }
+    }
+
+    /// A bucket, where it is granted: each tenant has its own, or it is common to all.
     pub(crate) fn bucket(&self, name: &str, tenant: Option<&Arc<str>>) -> Option<Arc<Bucket>> {
-        let (granted, bucket) = self.buckets.iter().find(|(granted, _)| *granted.bucket == *name)?;
+        let (granted, bucket, common) = self.buckets.iter().find(|(granted, ..)| *granted.bucket == *name)?;
         Some(match tenant {
+            Some(_) if *common => bucket.clone(),
             None => bucket.clone(),
             Some(tenant) => self.kv.bucket(BucketName { tenant: Some(tenant.clone()), ..granted.clone() }),
         })
@@ -257,9 +295,19 @@ pub(crate) fn check_import(plugin: &Plugin, grants: &Grants, import: &str) -> Re
 /// Checks one export of a component; the interface's name if it is a hook or the life cycle.
 ///
 /// # Errors
-/// A name of our package that is no hook: a misspelt one would be silently absent.
-pub(crate) fn check_export<'a>(plugin: &Plugin, export: &'a str) -> Result<Option<&'a str>, LoadError> {
+/// A name of our package that is no hook: a misspelt one would be silently absent. A hook that is not granted.
+pub(crate) fn check_export<'a>(
+    plugin: &Plugin,
+    grants: &Grants,
+    export: &'a str,
+) -> Result<Option<&'a str>, LoadError> {
     let Some(name) = ours(plugin, export)? else { return Ok(None) };
+    if name == ON_PASSWORD && !grants.passwords {
+        let problem = format!("it exports {export}, to be shown the passwords of users, which is not granted");
+        let remedy =
+            format!("if you trust it with them, add \"{PASSWORDS}\" to its `allow` and name it in `auth.plugin`");
+        return Err(error(plugin, problem, remedy));
+    }
     if name == LIFECYCLE || hook(name).is_some() {
         return Ok(Some(name));
     }

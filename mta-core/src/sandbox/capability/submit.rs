@@ -4,7 +4,8 @@
 //! [`DEPTH_MAX`]. The depth travels in a tag of the queue and in a header field, and guests can write neither.
 
 use super::super::scene::{DEPTH_FIELD, MessageScene, Scene};
-use super::kv::{Bucket, Taken};
+use super::kv::Bucket;
+use super::kv::rate::Taken;
 use crate::base::flow::entry::{Entry, Progress, SUBMITTED_TAG};
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::spool::Spool;

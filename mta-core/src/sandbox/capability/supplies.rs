@@ -16,6 +16,8 @@ pub struct Supplies {
     pub secrets: Vec<(Arc<str>, Arc<Secret>)>,
     /// The tables of the configuration.
     pub tables: Vec<(Arc<str>, Arc<TableSlot>)>,
+    /// The tenants of the configuration.
+    pub tenants: Vec<Arc<str>>,
 }
 
 /// A secret's octets. No debug form shows them, and nothing logs them.
@@ -118,7 +120,7 @@ mod tests {
     #[test]
     fn it_is_shown_to_nobody() {
         let secret = Arc::new(Secret::new(b"hidden".to_vec()).expect("a secret"));
-        let supplies = Supplies { secrets: vec![("name".into(), secret)], tables: Vec::new() };
-        assert_eq!(format!("{supplies:?}"), r#"Supplies { secrets: [("name", Secret(…))], tables: [] }"#);
+        let supplies = Supplies { secrets: vec![("name".into(), secret)], ..Supplies::default() };
+        assert_eq!(format!("{supplies:?}"), r#"Supplies { secrets: [("name", Secret(…))], tables: [], tenants: [] }"#);
     }
 }

@@ -1,15 +1,15 @@
-//! The host functions on what is kept: those of the grants `kv:<bucket>`, `tables:<name>` and `suppression:<scope>`.
+//! The host functions on what is kept: those of the grants `kv:<bucket>` and `tables:<name>`.
 
+use super::super::capability::kv::Bucket;
 use super::super::capability::kv::entries::{KvFault, Stored};
-use super::super::capability::kv::{Bucket, Taken};
-use super::super::exchange::address::from_wire;
+use super::super::capability::kv::rate::{Demand, Manner, Rate, Taken};
 use super::super::host::bindings::mailwright::plugin::kv::{self as wire, Error};
-use super::super::host::bindings::mailwright::plugin::{suppression, tables, types};
+use super::super::host::bindings::mailwright::plugin::tables;
 use super::super::host::call::Call;
-use super::network::within;
-use crate::base::flow::operator::suppression::{ListName, Reason, Suppress, SuppressFault};
-use crate::base::mail::address::Address;
 use std::sync::Arc;
+
+/// Limits that one call takes from.
+const DEMANDS_MAX: usize = 1_000;
 
 impl Call {
     fn bucket(&self, name: &str) -> Result<Arc<Bucket>, Error> {
@@ -24,6 +24,28 @@ impl From<KvFault> for Error {
             KvFault::TooLarge => Self::TooLarge,
             KvFault::Conflict => Self::Conflict,
         }
+    }
+}
+
+impl From<Taken> for wire::Taken {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Remaining(left) => Self::Remaining(left),
+            Taken::RetryAfterMs(wait) => Self::RetryAfterMs(wait),
+        }
+    }
+}
+
+impl From<wire::Demand> for Demand {
+    fn from(demand: wire::Demand) -> Self {
+        let wire::Demand { key, cost, limit, burst, window_ms, manner } = demand;
+        let manner = match manner {
+            wire::Manner::Must => Manner::Must,
+            wire::Manner::May => Manner::May,
+            wire::Manner::Fill => Manner::Fill,
+            wire::Manner::Look => Manner::Look,
+        };
+        Self { key, cost, rate: Rate { limit, burst, window_ms }, manner }
     }
 }
 
@@ -65,10 +87,16 @@ impl wire::Host for Call {
         limit: u32,
         window_ms: u64,
     ) -> Result<wire::Taken, Error> {
-        Ok(match self.bucket(&bucket)?.take(self.now_ms(), &key, cost, limit, window_ms)? {
-            Taken::Remaining(left) => wire::Taken::Remaining(left),
-            Taken::RetryAfterMs(wait) => wire::Taken::RetryAfterMs(wait),
-        })
+        Ok(self.bucket(&bucket)?.take(self.now_ms(), &key, cost, limit, window_ms)?.into())
+    }
+
+    fn take_all(&mut self, bucket: String, demands: Vec<wire::Demand>) -> Result<Vec<wire::Taken>, Error> {
+        if demands.len() > DEMANDS_MAX {
+            return Err(Error::TooLarge);
+        }
+        let demands: Vec<Demand> = demands.into_iter().map(Into::into).collect();
+        let taken = self.bucket(&bucket)?.take_all(self.now_ms(), &demands)?;
+        Ok(taken.into_iter().map(Into::into).collect())
     }
 
     fn list_keys(
@@ -87,93 +115,5 @@ impl tables::Host for Call {
     fn lookup(&mut self, table: String, key: String) -> Result<Option<String>, tables::Error> {
         let table = self.plugin.grants.table(&table).ok_or(tables::Error::NoSuchTable)?;
         Ok(table.load().lookup(&key).map(str::to_owned))
-    }
-}
-
-impl From<SuppressFault> for suppression::Error {
-    fn from(fault: SuppressFault) -> Self {
-        match fault {
-            SuppressFault::Full => Self::Full,
-            SuppressFault::Unkept(_) => Self::Unavailable(fault.to_string()),
-        }
-    }
-}
-
-impl From<suppression::Reason> for Reason {
-    fn from(reason: suppression::Reason) -> Self {
-        match reason {
-            suppression::Reason::Unsubscribe => Self::Unsubscribe,
-            suppression::Reason::HardBounce => Self::HardBounce,
-            suppression::Reason::Complaint => Self::Complaint,
-            suppression::Reason::Manual => Self::Manual,
-        }
-    }
-}
-
-impl From<Reason> for suppression::Reason {
-    fn from(reason: Reason) -> Self {
-        match reason {
-            Reason::Unsubscribe => Self::Unsubscribe,
-            Reason::HardBounce => Self::HardBounce,
-            Reason::Complaint => Self::Complaint,
-            Reason::Manual => Self::Manual,
-        }
-    }
-}
-
-impl Call {
-    /// The lists, the tenant's own of that scope, and the address, where the plugin may do that.
-    fn suppressed(
-        &self,
-        scope: &str,
-        who: types::Address,
-        change: bool,
-    ) -> Result<(Arc<dyn Suppress>, ListName, Address), suppression::Error> {
-        // A shadow must leave no trace anywhere.
-        if change && self.plugin.shadow {
-            return Err(suppression::Error::NotPermitted);
-        }
-        let scope = self.plugin.grants.scope(scope, change).ok_or(suppression::Error::NotPermitted)?;
-        let who = from_wire(who).ok_or(suppression::Error::Invalid)?;
-        let none = || suppression::Error::Unavailable("there are no lists here".to_owned());
-        let lists = self.world.suppress.clone().ok_or_else(none)?;
-        Ok((lists, ListName { scope: scope.clone(), tenant: self.scene.tenant.clone() }, who))
-    }
-
-    /// What the lists say, if they do while the hook may wait.
-    async fn kept<T>(
-        &mut self,
-        change: impl Future<Output = Result<T, SuppressFault>>,
-    ) -> Result<T, suppression::Error> {
-        let wait = self.patience();
-        let late = || suppression::Error::Unavailable("the disk takes too long".to_owned());
-        Ok(within(&*self.world.clock, wait, change).await.ok_or_else(late)??)
-    }
-}
-
-impl suppression::Host for Call {
-    fn contains(
-        &mut self,
-        scope: String,
-        who: types::Address,
-    ) -> Result<Option<suppression::Reason>, suppression::Error> {
-        let (lists, list, who) = self.suppressed(&scope, who, false)?;
-        Ok(lists.contains(&list, &who).map(Into::into))
-    }
-
-    async fn add(
-        &mut self,
-        scope: String,
-        who: types::Address,
-        why: suppression::Reason,
-    ) -> Result<(), suppression::Error> {
-        let (lists, list, who) = self.suppressed(&scope, who, true)?;
-        let by = format!("plugin:{}", self.plugin.name).into();
-        self.kept(lists.add(list, vec![(who, why.into())], by)).await.map(drop)
-    }
-
-    async fn remove(&mut self, scope: String, who: types::Address) -> Result<bool, suppression::Error> {
-        let (lists, list, who) = self.suppressed(&scope, who, true)?;
-        self.kept(lists.remove(list, who)).await
     }
 }

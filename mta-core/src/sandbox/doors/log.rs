@@ -1,4 +1,4 @@
-//! The host functions of the grants `log`, `metrics` and `clock`.
+//! The host functions of the grants `log` and `metrics`.
 
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
@@ -13,10 +13,10 @@ impl wire::log::Host for Call {
         let second = self.now_ms() / 1000;
         let Some(dropped) = self.plugin.log.pass(second, self.plugin.budget.log_lines_per_second_max) else { return };
         let mut left = LOG_LINE_BYTES_MAX;
-        let message = printable(message, &mut left);
+        let message = printable(self.withheld(message), &mut left);
         let mut fields: Vec<(String, String)> = fields
             .into_iter()
-            .map(|(key, value)| (printable(key, &mut left), printable(value, &mut left)))
+            .map(|(key, value)| (printable(self.withheld(key), &mut left), printable(self.withheld(value), &mut left)))
             .take_while(|(key, _)| !key.is_empty())
             .collect();
         if dropped > 0 {
@@ -40,6 +40,12 @@ impl wire::log::Host for Call {
 }
 
 impl Call {
+    /// Whether a sample would show the password that the call is about to whoever reads the metrics.
+    fn counts_password(&self, name: &str, labels: &[(String, String)]) -> bool {
+        let gives_away = |(key, value): &(String, String)| self.gives_away(key) || self.gives_away(value);
+        self.gives_away(name) || labels.iter().any(gives_away)
+    }
+
     /// A sample that can't be counted is dropped: a hook has no better use for an error. The log says so once.
     fn counted(&self, metric: &str, counted: Result<(), Refused>) {
         let Err(why) = counted else { return };
@@ -54,14 +60,14 @@ impl Call {
 impl wire::metrics::Host for Call {
     fn add(&mut self, name: String, labels: Vec<(String, String)>, delta: i64) {
         // What a shadow counts would stand beside what was done.
-        if self.plugin.shadow {
+        if self.plugin.shadow || self.counts_password(&name, &labels) {
             return;
         }
         self.counted(&name, self.plugin.figures.own().add(&name, labels, delta));
     }
 
     fn observe(&mut self, name: String, labels: Vec<(String, String)>, value: f64) {
-        if self.plugin.shadow {
+        if self.plugin.shadow || self.counts_password(&name, &labels) {
             return;
         }
         self.counted(&name, self.plugin.figures.own().observe(&name, labels, value));
@@ -74,15 +80,4 @@ fn printable(text: String, left: &mut usize) -> String {
     text.truncate(text.floor_char_boundary(*left));
     *left -= text.len();
     text
-}
-
-impl wire::clock::Host for Call {
-    fn now_ms(&mut self) -> u64 {
-        Call::now_ms(self)
-    }
-
-    fn monotonic_ns(&mut self) -> u64 {
-        let since = self.world.clock.now().mono.saturating_duration_since(self.world.began);
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-    }
 }

@@ -1,5 +1,6 @@
 //! The doors of the sandbox: the functions that guests call, one file for each kind.
 
+mod clock;
 mod kv;
 mod log;
 pub(crate) mod message;
@@ -7,6 +8,8 @@ mod network;
 mod secrets;
 mod session;
 mod submit;
+mod suppression;
+mod tenants;
 
 use super::host::bindings::mailwright::plugin as imports;
 use super::host::call::Call;
@@ -23,6 +26,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::session::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::message::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::patterns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::setup::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::delivery::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::log::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::metrics::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
@@ -31,6 +35,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<Call>> {
     imports::random::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::secrets::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::suppression::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
+    imports::tenants::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::tables::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::dns::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;
     imports::http::add_to_linker::<Call, HasSelf<Call>>(&mut linker, |call| call)?;

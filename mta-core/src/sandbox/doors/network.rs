@@ -2,8 +2,10 @@
 //! that is waiting, not processor time.
 
 use super::super::capability::http::{Unsent, check};
+use super::super::exchange::address::from_wire;
 use super::super::host::bindings::mailwright::plugin::dns::{self as wire, Error, MxRecord};
 use super::super::host::bindings::mailwright::plugin::http;
+use super::super::host::bindings::mailwright::plugin::types::Address;
 use super::super::host::call::{Call, in_time};
 use crate::base::world::Clock;
 use crate::base::world::dns::{DnsFault, RecordData, RecordKind, backwards, reverse_name};
@@ -13,10 +15,13 @@ use futures_util::future::{Either, select};
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Names that one hook call may look up.
 const LOOKUPS_MAX: u32 = 64;
+/// What a judgement by SPF counts as: ten terms, and what they need besides (RFC 7208 4.6.4).
+const LOOKUPS_OF_SPF: u32 = 16;
 /// Records of an answer; further ones are left out.
 const RECORDS_MAX: usize = 100;
 /// Octets of all texts of an answer; further texts are left out.
@@ -60,7 +65,11 @@ fn asked(name: &str) -> Option<Cow<'_, str>> {
 impl Call {
     /// How long the next look-up may take, if this call may make one more.
     fn look_up(&mut self) -> Result<Duration, Error> {
-        self.lookups += 1;
+        self.look_up_many(1)
+    }
+
+    fn look_up_many(&mut self, count: u32) -> Result<Duration, Error> {
+        self.lookups += count;
         if self.lookups <= LOOKUPS_MAX { Ok(self.patience()) } else { Err(Error::NotPermitted) }
     }
 
@@ -137,6 +146,18 @@ impl wire::Host for Call {
             _ => None,
         });
         Ok(listings.collect())
+    }
+
+    async fn spf(&mut self, ip: String, sender: Address) -> Result<String, Error> {
+        let wait = self.look_up_many(LOOKUPS_OF_SPF)?;
+        let ip: IpAddr = ip.parse().map_err(|_| Error::Nxdomain)?;
+        let sender = from_wire(sender).ok_or(Error::Nxdomain)?;
+        let standing = Arc::clone(&self.world.standing);
+        let judged = match standing.get() {
+            Some(standing) => within(&*self.world.clock, wait, standing.sender_policy.spf(ip, &sender)).await,
+            None => return Err(Error::Servfail),
+        };
+        judged.map(|outcome| outcome.name().to_owned()).ok_or(Error::Timeout)
     }
 }
 

@@ -1,12 +1,21 @@
-//! The host functions on the session and on the attempt.
+//! The host functions on the session and on the attempt, and on what `configure` has to say.
 
 use super::super::exchange::address::to_wire;
 use super::super::exchange::routing;
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
-use super::super::scene::{Note, Refused};
+use super::super::scene::{Note, Refused, SessionScene};
+use crate::base::flow::policy::Hook;
 use crate::base::mail::tie::Sent;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+impl Call {
+    /// The session, where it has notes: what is asked about a password leaves none.
+    fn noted(&self) -> Option<&SessionScene> {
+        self.scene.session.as_deref().filter(|_| self.hook != Hook::Password)
+    }
+}
 
 impl wire::session::Host for Call {
     fn current(&mut self) -> Result<wire::session::Info, wire::session::Error> {
@@ -37,7 +46,7 @@ impl wire::session::Host for Call {
     }
 
     fn get_note(&mut self, key: String) -> Result<Option<wire::session::Note>, wire::session::Error> {
-        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        let session = self.noted().ok_or(wire::session::Error::NotHere)?;
         Ok(session.note(&self.plugin.space, self.plugin.shadow, &key).map(|note| match note {
             Note::Text(text) => wire::session::Note::Text(text),
             Note::Number(number) => wire::session::Note::Number(number),
@@ -46,7 +55,7 @@ impl wire::session::Host for Call {
     }
 
     fn set_note(&mut self, key: String, value: wire::session::Note) -> Result<(), wire::session::Error> {
-        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        let session = self.noted().ok_or(wire::session::Error::NotHere)?;
         let note = match value {
             wire::session::Note::Text(text) => Note::Text(text),
             wire::session::Note::Number(number) => Note::Number(number),
@@ -54,6 +63,37 @@ impl wire::session::Host for Call {
         };
         let plugin = &self.plugin;
         session.set_note(&plugin.space, plugin.shadow, &key, note).map_err(|_: Refused| wire::session::Error::TooLarge)
+    }
+
+    fn rejected_recipients(&mut self) -> Result<u32, wire::session::Error> {
+        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        Ok(session.rejected.load(Ordering::Relaxed))
+    }
+}
+
+impl wire::setup::Host for Call {
+    fn skip(&mut self, hooks: Vec<wire::setup::Hook>) {
+        if self.configuring {
+            self.skipped.extend(hooks.into_iter().map(named));
+        }
+    }
+}
+
+fn named(hook: wire::setup::Hook) -> Hook {
+    match hook {
+        wire::setup::Hook::Connect => Hook::Connect,
+        wire::setup::Hook::Helo => Hook::Helo,
+        wire::setup::Hook::Auth => Hook::Auth,
+        wire::setup::Hook::Mail => Hook::Mail,
+        wire::setup::Hook::Rcpt => Hook::Rcpt,
+        wire::setup::Hook::Data => Hook::Data,
+        wire::setup::Hook::Route => Hook::Route,
+        wire::setup::Hook::PreSend => Hook::PreSend,
+        wire::setup::Hook::Outcome => Hook::Outcome,
+        wire::setup::Hook::Feedback => Hook::Feedback,
+        wire::setup::Hook::Http => Hook::Http,
+        wire::setup::Hook::Tick => Hook::Tick,
+        wire::setup::Hook::Disconnect => Hook::Disconnect,
     }
 }
 

@@ -41,7 +41,10 @@ impl Call {
             return Err(Error::NotPermitted);
         }
         // Before there is a message there is nothing to send mail because of, but a stranger's word.
-        if matches!(self.hook, Hook::Connect | Hook::Helo | Hook::Auth | Hook::Mail | Hook::Rcpt | Hook::Disconnect) {
+        if matches!(
+            self.hook,
+            Hook::Connect | Hook::Helo | Hook::Auth | Hook::Password | Hook::Mail | Hook::Rcpt | Hook::Disconnect
+        ) {
             return Err(Error::NotPermitted);
         }
         let cause = cause(&self.scene).ok_or(Error::NotPermitted)?;

@@ -1,6 +1,7 @@
 //! What guests are asked, what their answers mean, and what they say of themselves.
 
 pub(crate) mod address;
+pub(crate) mod admission;
 pub(crate) mod compare;
 pub(crate) mod manifest;
 pub(crate) mod question;

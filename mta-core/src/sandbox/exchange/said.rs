@@ -1,5 +1,6 @@
 //! What answers are counted as.
 
+use crate::base::flow::policy::password::PasswordAnswer;
 use crate::base::flow::policy::public::PublicResponse;
 use crate::base::flow::policy::{Disposition, Gate, Routing, Sending};
 
@@ -17,6 +18,10 @@ pub(crate) enum Said {
     NotBefore,
     Place,
     Fail,
+    /// A password is a user's.
+    Yes,
+    /// It is not.
+    No,
     /// It answered a request.
     Response,
     /// It was only told.
@@ -27,7 +32,7 @@ pub(crate) enum Said {
 
 impl Said {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Next,
         Self::Accept,
         Self::Tempfail,
@@ -39,6 +44,8 @@ impl Said {
         Self::NotBefore,
         Self::Place,
         Self::Fail,
+        Self::Yes,
+        Self::No,
         Self::Response,
         Self::Told,
         Self::Fault,
@@ -58,6 +65,8 @@ impl Said {
             Self::NotBefore => "not-before",
             Self::Place => "place",
             Self::Fail => "fail",
+            Self::Yes => "yes",
+            Self::No => "no",
             Self::Response => "response",
             Self::Told => "told",
             Self::Fault => "fault",
@@ -121,6 +130,17 @@ impl Says for Routing {
 impl Says for PublicResponse {
     fn said(&self) -> Said {
         Said::Response
+    }
+}
+
+impl Says for PasswordAnswer {
+    fn said(&self) -> Said {
+        match self {
+            Self::Next => Said::Next,
+            Self::No => Said::No,
+            Self::Yes(_) => Said::Yes,
+            Self::Unable(_) => Said::Fault,
+        }
     }
 }
 

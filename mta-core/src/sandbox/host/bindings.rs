@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/session@0.1.0;
             import mailwright:plugin/message@0.1.0;
             import mailwright:plugin/patterns@0.1.0;
+            import mailwright:plugin/setup@0.1.0;
             import mailwright:plugin/delivery@0.1.0;
             import mailwright:plugin/log@0.1.0;
             import mailwright:plugin/metrics@0.1.0;
@@ -23,6 +24,7 @@ wasmtime::component::bindgen!({
             import mailwright:plugin/random@0.1.0;
             import mailwright:plugin/secrets@0.1.0;
             import mailwright:plugin/suppression@0.1.0;
+            import mailwright:plugin/tenants@0.1.0;
             import mailwright:plugin/tables@0.1.0;
             import mailwright:plugin/dns@0.1.0;
             import mailwright:plugin/http@0.1.0;
@@ -31,6 +33,7 @@ wasmtime::component::bindgen!({
             export mailwright:plugin/on-connect@0.1.0;
             export mailwright:plugin/on-helo@0.1.0;
             export mailwright:plugin/on-auth@0.1.0;
+            export mailwright:plugin/on-password@0.1.0;
             export mailwright:plugin/on-mail@0.1.0;
             export mailwright:plugin/on-rcpt@0.1.0;
             export mailwright:plugin/on-data@0.1.0;
@@ -60,11 +63,13 @@ wasmtime::component::bindgen!({
         "mailwright:plugin/dns.mx": async,
         "mailwright:plugin/dns.ptr": async,
         "mailwright:plugin/dns.dnsbl": async,
+        "mailwright:plugin/dns.spf": async,
         "mailwright:plugin/http.fetch": async,
         "mailwright:plugin/submit.send": async,
         // They wait for the disk.
         "mailwright:plugin/suppression.add": async,
         "mailwright:plugin/suppression.remove": async,
+        "mailwright:plugin/suppression.add-all": async,
         // The system may have no randomness.
         "mailwright:plugin/random.bytes": trappable,
     },
@@ -73,7 +78,7 @@ wasmtime::component::bindgen!({
 });
 
 /// The functions that are `async` above, as `interface.function`: a guest that has one waits in it.
-const WAITING: [&str; 18] = [
+const WAITING: [&str; 19] = [
     "message.read",
     "message.find",
     "message.matches",
@@ -88,10 +93,12 @@ const WAITING: [&str; 18] = [
     "dns.mx",
     "dns.ptr",
     "dns.dnsbl",
+    "dns.spf",
     "http.fetch",
     "submit.send",
     "suppression.add",
     "suppression.remove",
+    "suppression.add-all",
 ];
 
 /// Whether a function of an interface that a component imports may wait for others.

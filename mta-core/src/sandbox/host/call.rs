@@ -3,6 +3,7 @@
 use super::super::bounds::pulse::TICK;
 use super::super::capability::expressions::Expressions;
 use super::super::capability::grants::Grants;
+use super::super::capability::standing::Standing;
 use super::super::capability::submit::Post;
 use super::super::fault::frames::frames;
 use super::super::fault::{Fault, Kind};
@@ -14,13 +15,14 @@ use crate::base::flow::Answer;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::Hook;
 use crate::base::mail::tie::Key;
+use crate::base::sasl::Hidden;
 use crate::base::world::dns::Dns;
 use crate::base::world::http::HttpClient;
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::{Budget, SubmitLimits};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
@@ -35,6 +37,8 @@ const WAIT_MIN: Duration = Duration::from_millis(10);
 pub(crate) const FETCHES_PER_PLUGIN_MAX: usize = 32;
 /// What is said of a call that was ended by the clock.
 pub(crate) const TOO_LONG: &str = "it took too long by the clock";
+/// What is said in the place of a text that has a password in it.
+const WITHHELD: &str = "(withheld: the password is in it)";
 /// Compiled pattern sets that one plugin keeps.
 const SETS_MAX: usize = 64;
 /// After a call that lasted so many get a stack of their own.
@@ -93,6 +97,8 @@ pub(crate) struct World {
     pub(crate) key: Option<Arc<Key>>,
     /// Where mail of plugins goes.
     pub(crate) post: Arc<Post>,
+    /// Who knows how mail that leaves looks to others, once somebody does.
+    pub(crate) standing: Arc<OnceLock<Standing>>,
 }
 
 /// What capabilities reach the outside by.
@@ -136,10 +142,14 @@ pub(crate) struct Call {
     pub(crate) fetches: u32,
     /// When its wall time is over; known from its first wait on.
     waits_until: Option<Instant>,
+    /// The password that the call is about, which nothing that it says may hold.
+    pub(crate) password: Option<Hidden>,
     /// It drew randomness in `configure`.
     pub(crate) drew: bool,
     /// It saw a secret in `configure`.
     pub(crate) saw: bool,
+    /// Hooks at which its configuration has nothing to do.
+    pub(crate) skipped: Vec<Hook>,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
     /// What it printed.
@@ -183,7 +193,8 @@ impl Identity {
             Hook::Connect | Hook::Helo | Hook::Auth | Hook::Mail | Hook::Rcpt | Hook::Http | Hook::Disconnect => {
                 budget.cpu_envelope
             }
-            Hook::Tick => budget.cpu_message,
+            // Hashing a password is meant to be slow.
+            Hook::Tick | Hook::Password => budget.cpu_message,
             Hook::Data | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback => {
                 let mib = u32::try_from(message_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX);
                 budget.cpu_message.saturating_add(budget.cpu_message_per_mib.saturating_mul(mib))
@@ -251,8 +262,10 @@ impl Call {
             lookups: 0,
             fetches: 0,
             waits_until: None,
+            password: None,
             drew: false,
             saw: false,
+            skipped: Vec::new(),
             grew: false,
             said: Said::default(),
             fixed_numbers: 0,
@@ -311,6 +324,16 @@ impl Call {
         std::mem::replace(&mut self.ticked, true)
     }
 
+    /// Whether a text has the password in it that the call is about.
+    pub(crate) fn gives_away(&self, text: &str) -> bool {
+        self.password.as_ref().is_some_and(|password| text.contains(password.reveal()))
+    }
+
+    /// What the guest says, for the operator.
+    pub(crate) fn withheld(&self, text: String) -> String {
+        if self.gives_away(&text) { WITHHELD.to_owned() } else { text }
+    }
+
     /// An epoch tick came while the guest ran: it yields to its neighbours, or has spent its time.
     pub(crate) fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         let searched = self.octets_searched / OCTETS_PER_TICK;
@@ -343,7 +366,7 @@ impl Call {
             why = format!("it wanted more than {} octets of memory ({why})", self.plugin.memory_bytes_max());
         }
         // An interpreter says there what its trap is about.
-        if let Some(last) = self.said.last_words() {
+        if let Some(last) = self.said.last_words().filter(|_| self.password.is_none()) {
             why.push_str("; it printed: ");
             why.push_str(&last);
         }

@@ -44,6 +44,7 @@ pub(crate) struct Hooks {
     pub(crate) connect: Option<exports::on_connect::GuestIndices>,
     pub(crate) helo: Option<exports::on_helo::GuestIndices>,
     pub(crate) auth: Option<exports::on_auth::GuestIndices>,
+    pub(crate) password: Option<exports::on_password::GuestIndices>,
     pub(crate) mail: Option<exports::on_mail::GuestIndices>,
     pub(crate) rcpt: Option<exports::on_rcpt::GuestIndices>,
     pub(crate) data: Option<exports::on_data::GuestIndices>,
@@ -63,7 +64,8 @@ pub(crate) fn last_hook(interface: &str) -> Option<Hook> {
     let (name, _version) = interface.strip_prefix("mailwright:plugin/on-")?.split_once('@')?;
     let hook = Hook::named(name)?;
     match hook {
-        Hook::Mail | Hook::Rcpt => None,
+        // The instance of a password ends with its call.
+        Hook::Mail | Hook::Rcpt | Hook::Password => None,
         Hook::Connect | Hook::Helo | Hook::Auth | Hook::Data | Hook::Http => Some(hook),
         Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback | Hook::Tick | Hook::Disconnect => Some(hook),
     }
@@ -76,6 +78,7 @@ impl Hooks {
             Hook::Connect => self.connect.is_some(),
             Hook::Helo => self.helo.is_some(),
             Hook::Auth => self.auth.is_some(),
+            Hook::Password => self.password.is_some(),
             Hook::Mail => self.mail.is_some(),
             Hook::Rcpt => self.rcpt.is_some(),
             Hook::Data => self.data.is_some(),

@@ -7,6 +7,7 @@ use super::super::scene::Scene;
 use super::super::wide::stubs::end_lines;
 use super::bindings::exports::mailwright::plugin as exports;
 use super::bindings::exports::mailwright::plugin::on_http::{Request, Response};
+use super::bindings::exports::mailwright::plugin::on_password::Admission;
 use super::bindings::exports::mailwright::plugin::on_pre_send::Sending;
 use super::bindings::exports::mailwright::plugin::on_route::Routing;
 use super::bindings::mailwright::plugin::types::{self, Disposition, Gate};
@@ -16,6 +17,7 @@ use super::figures::Ledger;
 use super::questions::{Question, Told};
 use crate::base::flow::Answer;
 use crate::base::flow::policy::Hook;
+use crate::base::flow::policy::password::PasswordQuestion;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -82,6 +84,7 @@ struct Guests {
     connect: Option<exports::on_connect::Guest>,
     helo: Option<exports::on_helo::Guest>,
     auth: Option<exports::on_auth::Guest>,
+    password: Option<exports::on_password::Guest>,
     mail: Option<exports::on_mail::Guest>,
     rcpt: Option<exports::on_rcpt::Guest>,
     data: Option<exports::on_data::Guest>,
@@ -314,6 +317,27 @@ impl Live {
         self.leave(&mut scene, said)
     }
 
+    /// Asks `on-password`, of a plugin that has it. The instance is not to be used again: the password is in its memory.
+    pub(crate) async fn password(
+        &mut self,
+        pool: &Pool,
+        hooks: &Hooks,
+        mut scene: Scene,
+        asked: &PasswordQuestion,
+    ) -> Result<Admission, Fault> {
+        let Some(indices) = &hooks.password else { return Err(Fault::new(Kind::Answer, "it has no on-password")) };
+        let wall = self.enter(Hook::Password, &mut scene);
+        self.store.data_mut().password = Some(asked.password.clone());
+        let Self { store, instance, guests, .. } = self;
+        let call = async {
+            let guest = known(&mut guests.password, || indices.load(&mut *store, instance))?;
+            let said = (asked.mechanism, &*asked.user, asked.password.reveal());
+            ask(store, guest.func_handle(), said).await
+        };
+        let said = bounded(pool, wall, pin!(call)).await;
+        self.leave(&mut scene, said)
+    }
+
     /// Tells a hook that is only told. The scene comes back as it was: it can be read alone.
     pub(crate) async fn tell(
         &mut self,
@@ -378,7 +402,7 @@ impl Live {
         *scene = std::mem::take(&mut self.store.data_mut().scene);
         let said = said.map_err(|stop| stop.fault(&mut self.store))?;
         self.sound = true;
-        said.map_err(|fault| said_fault(&fault))
+        said.map_err(|fault| said_fault(&fault, self.store.data()))
     }
 }
 
@@ -419,13 +443,13 @@ fn known<G>(slot: &mut Option<G>, load: impl FnOnce() -> wasmtime::Result<G>) ->
     }
 }
 
-fn said_fault(fault: &types::Fault) -> Fault {
+fn said_fault(fault: &types::Fault, call: &Call) -> Fault {
     let (what, words) = match fault {
         types::Fault::Unavailable(words) => ("unavailable", words),
         types::Fault::InvalidConfig(words) => ("invalid-config", words),
         types::Fault::Internal(words) => ("internal", words),
     };
-    let mut words = words.replace(char::is_control, " ");
+    let mut words = call.withheld(words.replace(char::is_control, " "));
     words.truncate(words.floor_char_boundary(512));
     Fault::new(Kind::Fault, format!("{what}: {words}"))
 }

@@ -165,6 +165,11 @@ impl Lease {
         Ok(Self { live: Some(live), loaded: loaded.clone(), _permit: permit })
     }
 
+    /// Ends the instance with what is in its memory: it does not rest.
+    pub(crate) fn end(mut self) {
+        drop(self.live.take());
+    }
+
     /// The instance; none only while the lease ends.
     pub(crate) fn live(&mut self) -> Result<&mut Live, Fault> {
         self.live.as_deref_mut().ok_or_else(|| Fault::new(Kind::Pool, "its transaction is over"))

@@ -3,8 +3,9 @@
 use super::state::{Constant, Memory, State, index};
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
-/// A memory that is cleared whole: it lies in the processor's caches, and looking for what was written there costs more.
-const SMALL_BYTES: usize = 40 * 1024;
+/// So much beside the data is cleared whole: it lies in the processor's caches, and looking for what was written there costs
+/// more.
+const CLEARED_WHOLE_BYTES: usize = 40 * 1024;
 /// What is looked at before it is cleared: a few cache lines.
 const BLOCK_BYTES: usize = 512;
 /// What is looked at in one step: the compiler loads all of a step before it looks at any, into registers.
@@ -19,7 +20,7 @@ impl State {
             code.memory_size(0).i32_const(pages).i32_ne();
             code.if_(BlockType::Empty).i32_const(1).return_().end();
             let (start, end) = (self.image.start, self.image.start + self.image.octets.len());
-            let clear = if bytes <= SMALL_BYTES { fill } else { look_and_fill };
+            let clear = if bytes - (end - start) <= CLEARED_WHOLE_BYTES { fill } else { look_and_fill };
             clear(&mut code, 0, start);
             clear(&mut code, end, bytes);
             if start < end {
@@ -49,7 +50,7 @@ impl State {
     }
 }
 
-/// Clears a region of a large memory. Most of it was never written to: reading it is cheaper than writing, and what was
+/// Clears a region where there is much to clear. Most of it was never written to: reading it is cheaper than writing, and what was
 /// only read stays in the caches of all cores at once.
 fn look_and_fill(code: &mut InstructionSink<'_>, from: usize, to: usize) {
     const AT: u32 = 0;

@@ -55,6 +55,9 @@ const EDITS: [(&str, &str); 7] = [
     ("copy-body", "body"),
 ];
 
+/// The functions that change a suppression list.
+const CHANGES: [&str; 3] = ["add", "remove", "add-all"];
+
 /// Looks at a component.
 ///
 /// # Errors
@@ -130,10 +133,10 @@ impl Inspection {
                 .filter(|words| match *words {
                     "secrets:<name>" => uses("get"),
                     "hmac:<name>" => uses("hmac-sha256"),
-                    "suppression:<scope>" => uses("add") || uses("remove"),
-                    // Which tables, its configuration says, or that there are none.
-                    "tables" => false,
-                    "suppression:<scope>:read" => !uses("add") && !uses("remove"),
+                    // One bucket for all tenants, or none of the tables: its configuration says that.
+                    "kv:<bucket>:common" | "tables" => false,
+                    "suppression:<scope>" => CHANGES.iter().any(|change| uses(change)),
+                    "suppression:<scope>:read" => !CHANGES.iter().any(|change| uses(change)),
                     _ => true,
                 })
                 .map(str::to_owned),
@@ -148,7 +151,11 @@ impl Inspection {
             Some("lifecycle") => self.lifecycle = true,
             Some("types") => {}
             Some(interface) => match hook(interface) {
-                Some(hook) => self.hooks.push(hook.name().to_owned()),
+                Some(hook) => {
+                    self.hooks.push(hook.name().to_owned());
+                    let granted = OFFERED.iter().filter(|(name, _)| *name == interface).map(|(_, words)| *words);
+                    self.allow.extend(granted.map(str::to_owned));
+                }
                 None => self.unknown.push(export.to_owned()),
             },
             // What else it exports is nobody's business.

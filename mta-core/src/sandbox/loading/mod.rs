@@ -84,11 +84,16 @@ pub(crate) async fn load(
         sets: Mutex::default(),
     });
     let loader = Loader { pool, linkers, compiler, plugin, identity };
-    let (code, unpictured) = match Sitter::new(&octets) {
+    let (code, unpictured, skipped) = match Sitter::new(&octets) {
         Ok(sitter) => loader.pictured(&octets, &sitter).await?,
-        Err(why) => (loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why)),
+        Err(why) => {
+            let code = loader.code(octets.clone(), Beginning::Configured, Vec::new()).await?;
+            let skipped = loader.configured(&code).await?.inside().0.data().skipped.clone();
+            (code, Some(why), skipped)
+        }
     };
-    let asked_at = asked_at(plugin, &code.hooks)?;
+    let mut asked_at = asked_at(plugin, &code.hooks)?;
+    asked_at.retain(|hook| !skipped.contains(hook));
     let loaded = Arc::new(Loaded {
         code,
         listeners: plugin.listeners.clone(),
@@ -127,14 +132,25 @@ enum Beginning {
 }
 
 impl Loader<'_> {
-    /// Configures an instance and takes its image; where that fails, the component as it came, and why.
-    async fn pictured(&self, octets: &Bytes, sitter: &Sitter<'_>) -> Result<(Code, Option<Unfit>), LoadError> {
-        let sitting = self.code(sitter.octets.clone().into(), Beginning::Configured, Vec::new()).await?;
+    /// An instance that `configure` has been through.
+    async fn configured(&self, code: &Code) -> Result<Live, LoadError> {
         let refused = |fault: Fault| self.refused("configure", &fault);
-        let mut live = Live::new(self.pool, &sitting).await.map_err(refused)?;
-        live.configure(self.pool, &sitting, Configured::Load).await.map_err(refused)?;
+        let mut live = Live::new(self.pool, code).await.map_err(refused)?;
+        live.configure(self.pool, code, Configured::Load).await.map_err(refused)?;
+        Ok(live)
+    }
+
+    /// Configures an instance and takes its image; where that fails, the component as it came, and why. Then the hooks that
+    /// its configuration has no use for.
+    async fn pictured(
+        &self,
+        octets: &Bytes,
+        sitter: &Sitter<'_>,
+    ) -> Result<(Code, Option<Unfit>, Vec<Hook>), LoadError> {
+        let sitting = self.code(sitter.octets.clone().into(), Beginning::Configured, Vec::new()).await?;
+        let mut live = self.configured(&sitting).await?;
         let (store, instance) = live.inside();
-        let sets = store.data().sets.clone();
+        let (sets, skipped) = (store.data().sets.clone(), store.data().skipped.clone());
         let image = match store.data() {
             Call { drew: true, .. } => Err(Unfit::Drew),
             Call { saw: true, .. } => Err(Unfit::Saw),
@@ -143,10 +159,12 @@ impl Loader<'_> {
         match image {
             Ok(Image::Restorable(image)) => {
                 let octets = image.octets.clone().into();
-                Ok((self.code(octets, Beginning::Restored(image), sets).await?, None))
+                Ok((self.code(octets, Beginning::Restored(image), sets).await?, None, skipped))
             }
-            Ok(Image::Fixed(image, why)) => Ok((self.code(image.into(), Beginning::Pictured, sets).await?, Some(why))),
-            Err(why) => Ok((self.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why))),
+            Ok(Image::Fixed(image, why)) => {
+                Ok((self.code(image.into(), Beginning::Pictured, sets).await?, Some(why), skipped))
+            }
+            Err(why) => Ok((self.code(octets.clone(), Beginning::Configured, Vec::new()).await?, Some(why), skipped)),
         }
     }
 
@@ -198,7 +216,7 @@ impl Loader<'_> {
         }
         let mut names = Vec::new();
         for (export, _) in kind.exports(engine) {
-            if let Some(name) = check_export(plugin, export)? {
+            if let Some(name) = check_export(plugin, &self.identity.grants, export)? {
                 names.push(name.to_owned());
             }
         }
@@ -232,7 +250,13 @@ fn asked_at(plugin: &Plugin, hooks: &Hooks) -> Result<Vec<Hook>, LoadError> {
         let problem = format!("hooks names \"{}\", which it does not have", missing.name());
         return Err(grants::error(plugin, problem, format!("it has {}", known.join(", "))));
     }
-    Ok(had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.contains(hook)).collect())
+    let asked_at: Vec<Hook> = had.filter(|hook| plugin.hooks.is_empty() || plugin.hooks.contains(hook)).collect();
+    if plugin.knows_users && !asked_at.contains(&Hook::Password) {
+        let problem = "[auth] has it say who users are, and it has no on-password";
+        let remedy = "name another plugin in `auth.plugin`, or, where `hooks` leaves it out, add \"password\" there";
+        return Err(grants::error(plugin, problem, remedy));
+    }
+    Ok(asked_at)
 }
 
 /// The component's manifest, where it has one; the operator's configuration must fit it. Nothing is compiled before.
@@ -291,8 +315,7 @@ fn on_failure(plugin: &Plugin) -> Result<HashMap<Hook, OnFailure>, LoadError> {
     let mut meanings: HashMap<Hook, OnFailure> = Hook::ALL.iter().map(|hook| (*hook, plugin.on_failure)).collect();
     for (name, meaning) in &plugin.on_failure_by_hook {
         let plain = name.strip_prefix("on-").unwrap_or(name);
-        // A request is answered 503, whatever failure means for the mail.
-        let asked = || Hook::ALL.iter().filter(|hook| !hook.is_told() && **hook != Hook::Http);
+        let asked = || Hook::ALL.iter().filter(|hook| hook.has_on_failure());
         let Some(hook) = asked().find(|hook| hook.name() == plain) else {
             let known: Vec<&str> = asked().map(|hook| hook.name()).collect();
             return Err(grants::error(
@@ -314,6 +337,7 @@ fn hooks(pre: &InstancePre<Call>, names: &[String]) -> wasmtime::Result<Hooks> {
             "on-connect" => hooks.connect = Some(exports::on_connect::GuestIndices::new(pre)?),
             "on-helo" => hooks.helo = Some(exports::on_helo::GuestIndices::new(pre)?),
             "on-auth" => hooks.auth = Some(exports::on_auth::GuestIndices::new(pre)?),
+            "on-password" => hooks.password = Some(exports::on_password::GuestIndices::new(pre)?),
             "on-mail" => hooks.mail = Some(exports::on_mail::GuestIndices::new(pre)?),
             "on-rcpt" => hooks.rcpt = Some(exports::on_rcpt::GuestIndices::new(pre)?),
             "on-data" => hooks.data = Some(exports::on_data::GuestIndices::new(pre)?),

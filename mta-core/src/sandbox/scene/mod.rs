@@ -21,6 +21,7 @@ use body::{BodyScene, Ends};
 pub(crate) use refused::Refused;
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
@@ -57,6 +58,8 @@ pub(crate) struct SessionScene {
     pub(crate) id: Box<str>,
     pub(crate) listener: Arc<str>,
     pub(crate) peer: IpAddr,
+    /// Recipients that the client was refused for good.
+    pub(crate) rejected: AtomicU32,
     said: Mutex<Said>,
 }
 
@@ -106,6 +109,8 @@ pub(crate) struct MessageScene {
     pub(crate) whole: bool,
     /// What its verification came to, at `on-data`.
     pub(crate) results: Arc<[AuthResult]>,
+    /// The server answers for it.
+    pub(crate) is_ours: bool,
     pub(crate) headers: Vec<HeaderEdit>,
     pub(crate) envelope: Vec<EnvelopeEdit>,
     pub(crate) tags: Vec<(Box<str>, Box<str>)>,
@@ -146,7 +151,8 @@ impl Scene {
 
 impl SessionScene {
     pub(crate) fn new(id: Box<str>, listener: Arc<str>, peer: IpAddr, helo: Option<Box<str>>) -> Self {
-        Self { id, listener, peer, said: Mutex::new(Said { helo, ..Said::default() }) }
+        let said = Mutex::new(Said { helo, ..Said::default() });
+        Self { id, listener, peer, rejected: AtomicU32::new(0), said }
     }
 
     /// No change panics half-way, so what a poisoned lock guards is whole.
@@ -245,6 +251,7 @@ impl MessageScene {
             recipients: self.recipients.clone(),
             whole: self.whole,
             results: Arc::clone(&self.results),
+            is_ours: self.is_ours,
             headers: self.headers.clone(),
             envelope: self.envelope.clone(),
             tags: self.tags.clone(),

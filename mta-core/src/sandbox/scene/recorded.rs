@@ -33,6 +33,7 @@ fn written(message: &MessageScene, body: Vec<u8>) -> RecordedMessage {
         body: Octets(body),
         body_bytes: message.content.body.size_bytes(),
         results: message.results.to_vec(),
+        is_ours: message.is_ours,
         edits: message.headers.clone(),
         tags: message.tags.clone(),
     }
@@ -123,6 +124,7 @@ fn message(recorded: &RecordedMessage) -> MessageScene {
         recipients: recorded.recipients.clone(),
         whole: recorded.whole,
         results: recorded.results.clone().into(),
+        is_ours: recorded.is_ours,
         headers: recorded.edits.clone(),
         envelope: Vec::new(),
         tags: recorded.tags.clone(),

@@ -174,7 +174,8 @@ fn log(call: &mut Call, stream: Stream, line: String) {
         Stream::Out => wire::log::Level::Info,
         Stream::Err => wire::log::Level::Warn,
     };
-    if call.plugin.grants.log {
+    // A line may be cut within a password, so that none is looked through for it.
+    if call.plugin.grants.log && call.password.is_none() {
         wire::log::Host::write(call, level, line, vec![("stream".to_owned(), stream.name().to_owned())]);
     }
 }

@@ -58,3 +58,13 @@ pub fn ptr(ip: &str) -> Result<Vec<String>, Error> {
 pub fn dnsbl(zone: &str, ip: &str) -> Result<Vec<String>, Error> {
     backend::dns::dnsbl(zone, ip)
 }
+
+/// Whether that address may send mail of a sender (RFC 7208), from a host with the server's name: a word of RFC 8601, as
+/// `pass`, `softfail`, `none` or `permerror`; `temperror` where nobody knows. It counts as 16 look-ups.
+///
+/// # Errors
+/// `Nxdomain` for what is no address, `Timeout` and `NotPermitted` as [`a`], `Servfail` where there is nobody to ask, as in
+/// `configure` before the server runs.
+pub fn spf(ip: &str, sender: &crate::Address) -> Result<String, Error> {
+    backend::dns::spf(ip, sender)
+}

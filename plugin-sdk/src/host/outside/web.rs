@@ -70,9 +70,15 @@ impl Request {
         value(&self.query, name)
     }
 
-    /// A value of a form that was posted (`application/x-www-form-urlencoded`).
+    /// A value of a form that was posted: `application/x-www-form-urlencoded`, or `multipart/form-data` where the request says
+    /// so (RFC 7578).
     #[must_use]
     pub fn form_value(&self, name: &str) -> Option<String> {
+        let content_type = self.header("content-type").unwrap_or_default();
+        let multipart = "multipart/form-data";
+        if content_type.get(..multipart.len()).is_some_and(|start| start.eq_ignore_ascii_case(multipart)) {
+            return super::form::part_value(content_type, &self.body, name);
+        }
         value(std::str::from_utf8(&self.body).ok()?, name)
     }
 }

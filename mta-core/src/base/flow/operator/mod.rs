@@ -1,5 +1,6 @@
 //! What an operator asks of the running queue and of the plugins, and what is answered.
 
+pub mod buckets;
 pub mod reports;
 pub mod suppression;
 pub mod trial;
@@ -8,6 +9,7 @@ use super::Answer;
 use crate::base::fault::SpoolFault;
 use crate::base::flow::entry::Entry;
 use crate::base::mail::id::QueueId;
+use buckets::{BucketPage, BucketQuery};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use trial::{Differences, Recorded};
@@ -84,6 +86,9 @@ pub struct ServingPlugin {
     /// It failed again and again, and is left alone for a while: `on_failure` answers.
     #[serde(default)]
     pub alone: bool,
+    /// It may be shown the passwords of users.
+    #[serde(default)]
+    pub passwords: bool,
     /// The load that it came with.
     #[serde(default)]
     pub generation: u64,
@@ -115,6 +120,9 @@ pub trait OperatePlugins: Send + Sync {
     /// Where shadows and canaries differ from what they are measured by: all of them, or the one of that name; an error,
     /// in words for people, if there is none of that name.
     fn differences(&self, plugin: Option<&str>) -> Result<Vec<Differences>, String>;
+
+    /// A page of a plugin's buckets; an error, in words for people, if it has none.
+    fn buckets(&self, query: &BucketQuery) -> Result<BucketPage, String>;
 
     /// Records the next calls of a plugin; an error, in words for people, if none of that name serves.
     fn record(&self, plugin: &str, calls: u64) -> Result<Box<dyn Recording>, String>;

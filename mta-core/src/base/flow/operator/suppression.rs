@@ -52,6 +52,28 @@ pub enum SuppressFault {
     Unkept(String),
 }
 
+/// What is looked for in a list.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// What an address has in it, in any case; all have nothing in them.
+    pub containing: &'a str,
+    /// Behind which address.
+    pub after: Option<&'a str>,
+    /// How many are wanted.
+    pub limit: usize,
+}
+
+/// What was found of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// In the order of their addresses.
+    pub entries: Vec<(Box<str>, Held)>,
+    /// Where to go on: there may be more behind that address.
+    pub after: Option<Box<str>>,
+    /// The addresses that were looked at, in octets.
+    pub looked_at_bytes: u64,
+}
+
 /// The lists.
 pub trait Suppress: Send + Sync {
     /// Whether an address is on a list, and why.
@@ -63,6 +85,12 @@ pub trait Suppress: Send + Sync {
 
     /// Takes an address off a list, whether it was there; on the disk, as `add`.
     fn remove(&self, list: ListName, who: Address) -> Answer<'_, Result<bool, SuppressFault>>;
+
+    /// The entry of an address, as it is kept.
+    fn find(&self, list: &ListName, who: &Address) -> Option<(Box<str>, Held)>;
+
+    /// Addresses of a list that have a text in them. It looks at so many at a time and no more, whatever it finds.
+    fn search(&self, list: &ListName, wanted: Search<'_>) -> Found;
 
     /// Up to `limit` of a list, in the order of their names, behind `after`.
     fn page(&self, list: &ListName, after: Option<&str>, limit: usize) -> Vec<(Box<str>, Held)>;

@@ -223,6 +223,9 @@ pub struct RecordedMessage {
     /// What its verification came to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<AuthResult>,
+    /// The server answers for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_ours: bool,
     /// Header edits before the call.
     pub edits: Vec<HeaderEdit>,
     /// Tags before the call.

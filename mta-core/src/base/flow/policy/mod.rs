@@ -2,7 +2,10 @@
 
 pub mod dmarc;
 pub mod feedback;
+pub mod password;
 pub mod public;
+mod session;
+pub mod standing;
 pub mod verify;
 
 use super::Answer;
@@ -18,9 +21,10 @@ use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
 use crate::base::world::tls::TlsInfo;
 use feedback::{Heard, Returned};
+use password::{PasswordAnswer, PasswordQuestion};
 use public::{PublicAnswer, PublicRequest};
+pub use session::SessionInfo;
 use std::future::ready;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use verify::Verified;
 
@@ -34,6 +38,8 @@ pub enum Hook {
     Helo,
     /// After AUTH, whether or not it succeeded.
     Auth,
+    /// A name and a password came, and are to be known by a plugin.
+    Password,
     /// After MAIL's own checks.
     Mail,
     /// After each RCPT's own checks.
@@ -58,10 +64,11 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order in which a message meets them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Connect,
         Self::Helo,
         Self::Auth,
+        Self::Password,
         Self::Mail,
         Self::Rcpt,
         Self::Data,
@@ -81,6 +88,7 @@ impl Hook {
             Self::Connect => "connect",
             Self::Helo => "helo",
             Self::Auth => "auth",
+            Self::Password => "password",
             Self::Mail => "mail",
             Self::Rcpt => "rcpt",
             Self::Data => "data",
@@ -104,6 +112,13 @@ impl Hook {
     #[must_use]
     pub fn may_edit(self) -> bool {
         matches!(self, Self::Data | Self::PreSend)
+    }
+
+    /// Whether the operator says what its failure means. A request is answered 503 whatever failure means for the mail, and a
+    /// password that is not known can be neither let in nor refused.
+    #[must_use]
+    pub fn has_on_failure(self) -> bool {
+        !self.is_told() && !matches!(self, Self::Http | Self::Password)
     }
 
     /// Whether plugins are only told: they answer nothing, so their failure means nothing to the mail.
@@ -258,23 +273,6 @@ pub struct SendVerdict {
     pub body: Option<Composed>,
 }
 
-/// A session as plugins may know it.
-#[derive(Clone, Debug)]
-pub struct SessionInfo {
-    /// Names the session in logs.
-    pub id: Box<str>,
-    /// The listener's configured name.
-    pub listener: Arc<str>,
-    /// The client.
-    pub peer: SocketAddr,
-    /// The name given in EHLO or HELO, once there is one.
-    pub helo: Option<Box<str>>,
-    /// How it is protected, where it is.
-    pub tls: Option<Arc<TlsInfo>>,
-    /// The user that it authenticated as, once it did.
-    pub user: Option<Box<str>>,
-}
-
 /// A message under decision at `on-data`.
 #[derive(Clone, Copy, Debug)]
 pub struct Submission<'a> {
@@ -288,6 +286,8 @@ pub struct Submission<'a> {
     pub size_bytes_max: u64,
     /// What was found out about it, where it comes from outside. Its edits come before all others.
     pub verified: Option<&'a Verified>,
+    /// The server answers for it: its client may relay.
+    pub is_ours: bool,
 }
 
 /// One recipient's way under decision at `on-route`.
@@ -384,6 +384,12 @@ pub trait Policy: Send + Sync {
         let _ = request;
         Box::pin(ready(PublicAnswer::Absent))
     }
+
+    /// `on-password`, of the plugin that is named.
+    fn password(&self, question: PasswordQuestion) -> Answer<'_, PasswordAnswer> {
+        let why = format!("no plugin {} serves", question.plugin);
+        Box::pin(ready(PasswordAnswer::Unable(why.into())))
+    }
 }
 
 /// Policy's side of one SMTP session: keeps its notes, and its instances for as long as a transaction lives.
@@ -399,6 +405,9 @@ pub trait SessionPolicy: Send {
 
     /// From here on it is asked about mail of this tenant; none: of nobody in particular.
     fn belongs_to(&mut self, tenant: Option<&Arc<str>>);
+
+    /// How many recipients the client was refused for good so far.
+    fn rejected(&mut self, recipients: u32);
 
     /// One of the envelope's hooks.
     fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate>;

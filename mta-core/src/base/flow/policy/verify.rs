@@ -1,6 +1,7 @@
 //! Verification: what is asked about a message that came from outside, and what was found out (RFC 8601 2.7).
 
 use super::super::Answer;
+use crate::base::mail::canonical::BodyHash;
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::HeaderEdit;
 use crate::base::mail::envelope::Envelope;
@@ -142,6 +143,8 @@ pub struct Incoming<'a> {
     pub envelope: &'a Envelope,
     /// The content.
     pub content: &'a Content,
+    /// The hash of its body in relaxed form (RFC 6376 3.4.4), where it was taken while the message came.
+    pub body_hash: Option<BodyHash>,
 }
 
 /// What the results mean, as configured.

@@ -87,6 +87,7 @@ fn differences(expected: &Told, told: &Told) -> Vec<String> {
         ("edits", expected.edits.clone(), told.edits.clone()),
         ("route", expected.route.clone(), told.route.clone()),
         ("pre_send", expected.pre_send.clone(), told.pre_send.clone()),
+        ("login", expected.login.clone(), told.login.clone()),
         ("request", expected.request.clone(), told.request.clone()),
         ("log", expected.log.clone(), told.log.clone()),
         ("suppressed", expected.suppressed.clone(), told.suppressed.clone()),

@@ -9,6 +9,7 @@ use ldap::Ldap;
 use oauth::OAuth;
 use remote::HttpUsers;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// `[auth]`.
@@ -18,6 +19,8 @@ pub struct Auth {
     pub users: Option<PathBuf>,
     /// Whose tokens are believed; without it none are.
     pub oauth: Option<OAuth>,
+    /// A plugin that knows passwords; none: no plugin is asked.
+    pub plugin: Option<Arc<str>>,
     /// A server that knows passwords; none: no server is asked.
     pub http: Option<HttpUsers>,
     /// A directory that knows passwords; none: no directory is asked.
@@ -52,7 +55,7 @@ impl Auth {
     /// Others than the file of users know passwords.
     #[must_use]
     pub fn others_know_passwords(&self) -> bool {
-        self.http.is_some() || self.ldap.is_some()
+        self.plugin.is_some() || self.http.is_some() || self.ldap.is_some()
     }
 
     /// Somebody could authenticate.
@@ -79,6 +82,7 @@ impl Default for Auth {
         Self {
             users: None,
             oauth: None,
+            plugin: None,
             http: None,
             ldap: None,
             remote_checks_max: 32,

@@ -2,18 +2,20 @@
 
 use crate::base::mail::address::Address;
 use crate::base::world::http::Origin;
-use crate::config::model::acme::{Acme, Challenge};
-use crate::config::parse::scalar;
+use crate::config::model::acme::{Acme, Challenge, External};
+use crate::config::parse::scalar::{self, NAME};
 use crate::config::parse::section::{Key, Value, Words, put};
 use crate::config::parse::tree::Data;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const DIRECTORY: &str = "the https:// URL of an ACME directory, as \"https://acme-v02.api.letsencrypt.org/directory\"";
 const NAMES: &str = "a list of this server's host names, as [\"mx.example.org\"]";
 const HOST: &str = "a full host name, as \"mx.example.org\"";
 const CONTACT: &str = "a list of mail addresses, as [\"postmaster@example.org\"]";
 const TERMS: &str = "true, when you have read the authority's terms of service and agree to them";
+const KEY_ID: &str = "what the authority calls the key that it gave you, as \"kid-1\"";
 const BIND: &str = "an address with its port, as \"0.0.0.0:80\"";
 /// Names in a certificate: what most authorities allow.
 const NAMES_MAX: usize = 100;
@@ -29,6 +31,8 @@ pub(in crate::config::parse) struct AcmeDraft {
     challenge: Challenge,
     bind: Option<SocketAddr>,
     ca: Option<PathBuf>,
+    external_key_id: Option<Box<str>>,
+    external_key_secret: Option<Arc<str>>,
 }
 
 pub(in crate::config::parse) const ACME: &[Key<AcmeDraft>] = &[
@@ -56,6 +60,11 @@ pub(in crate::config::parse) const ACME: &[Key<AcmeDraft>] = &[
             });
         },
     },
+    Key { name: "external_key_id", read: |d, v| d.external_key_id = v.text(KEY_ID, key_id) },
+    Key {
+        name: "external_key_secret",
+        read: |d, v| d.external_key_secret = v.text(NAME, |text| scalar::label(text).map(Into::into)),
+    },
 ];
 
 pub(super) fn acme(value: &mut Value<'_, '_>) -> Option<Acme> {
@@ -64,12 +73,16 @@ pub(super) fn acme(value: &mut Value<'_, '_>) -> Option<Acme> {
         value.require("directory", DIRECTORY);
         value.require("names", NAMES);
         value.require("accept_terms", TERMS);
+        if value.below("external_key_id").is_some() != value.below("external_key_secret").is_some() {
+            value.wrong("expected external_key_id and external_key_secret together, or neither".to_owned());
+        }
     }
-    let AcmeDraft { directory, contact, names, challenge, bind, ca } = draft;
+    let AcmeDraft { directory, contact, names, challenge, bind, ca, external_key_id, external_key_secret } = draft;
+    let external = external_key_id.zip(external_key_secret).map(|(key_id, secret)| External { key_id, secret });
     let directory = directory?;
     let bind = bind.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, challenge.port()).into());
     let folder = PathBuf::from("acme").join(folder(&directory));
-    Some(Acme { directory, contact, names, challenge, bind, ca, folder })
+    Some(Acme { directory, contact, names, challenge, bind, ca, external, folder })
 }
 
 fn directory(text: &str) -> Result<Box<str>, String> {
@@ -85,6 +98,10 @@ fn directory(text: &str) -> Result<Box<str>, String> {
 fn folder(directory: &str) -> String {
     let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '.' { letter } else { '-' };
     directory.trim_start_matches("https://").chars().map(plain).collect()
+}
+
+fn key_id(text: &str) -> Result<Box<str>, String> {
+    if text.is_empty() || text.contains(char::is_control) { Err(String::new()) } else { Ok(text.into()) }
 }
 
 fn contact(text: &str) -> Result<Box<str>, String> {
@@ -152,6 +169,18 @@ mod tests {
     }
 
     #[test]
+    fn an_account_is_bound_by_a_key_that_is_a_secret_rfc8555_7_3_4() {
+        let bound = "external_key_id = \"kid-1\"\nexternal_key_secret = \"eab\"\n";
+        let secret = "[[secret]]\nname = \"eab\"\nenv = \"X\"\n";
+        let external =
+            read(&format!("{LEAST}{bound}{secret}")).expect("it is sound").acme.expect("it is there").external;
+        assert!(external.is_some_and(|external| &*external.key_id == "kid-1" && &*external.secret == "eab"));
+        let words = read(&format!("{LEAST}{bound}{}", secret.replace("eab", "eba"))).expect_err("another name");
+        assert!(words.contains("acme.external_key_secret: expected the name of a [[secret]]"), "{words}");
+        assert!(words.contains("did you mean \"eba\"?"), "{words}");
+    }
+
+    #[test]
     fn what_makes_no_sense_is_told_with_its_place() {
         for (written, told) in [
             ("names = [\"mx.example.org\"]\naccept_terms = true", "acme.directory: missing: expected the https:// URL"),
@@ -165,6 +194,8 @@ mod tests {
             ("directory = \"http://ca.example/dir\"", "did you mean \"https://ca.example/dir\"?"),
             ("directory = \"ca.example\"", "a URL begins with https://"),
             ("contact = [\"mailto:a@example.org\"]", "did you mean \"a@example.org\"?"),
+            ("external_key_id = \"k\"", "external_key_id and external_key_secret together, or neither"),
+            ("external_key_id = \"\"", "acme.external_key_id: expected what the authority calls the key"),
             ("challenge = \"dns-01\"", "acme.challenge: expected `http-01` or `tls-alpn-01`"),
         ] {
             let words = read(written).expect_err("it makes no sense");

@@ -101,6 +101,7 @@ pub(in crate::config::parse) fn config(config: &mut Config, root: &mut Value<'_,
     }
     listener::agree(config, root);
     route::agree(config, root);
+    users::back_end(config);
     agreement(config, root);
 }
 

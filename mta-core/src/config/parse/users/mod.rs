@@ -11,7 +11,7 @@ use super::scalar::{self, NAME, NETWORK, PATTERN};
 use super::section::{Key, Value, Words, put};
 use crate::config::model::auth::oauth::TokenCheck;
 use crate::config::model::auth::{Auth, AuthOffer};
-use crate::config::model::{Config, DomainPattern, Network, Tenant, UserPattern};
+use crate::config::model::{Config, DomainPattern, Mode, Network, PASSWORDS, Tenant, UserPattern};
 use std::sync::Arc;
 use written::{SECOND, path, patterns};
 
@@ -50,11 +50,14 @@ pub(super) fn tenant(value: &mut Value<'_, '_>) -> Option<Tenant> {
     Some(Tenant { name: name?, listeners, users, networks, domains })
 }
 
+const BACK_END: &str = "the name of a [[plugin]]";
+
 const FILE: &str = "the path of the file of users, as \"/etc/mailwright/users\"";
 
 pub(super) const AUTH: &[Key<Auth>] = &[
     Key { name: "users", read: |a, v| a.users = v.text(FILE, path) },
     Key { name: "oauth", read: |a, v| a.oauth = oauth::oauth(v) },
+    Key { name: "plugin", read: |a, v| a.plugin = v.text(BACK_END, |text| scalar::label(text).map(Into::into)) },
     Key { name: "http", read: |a, v| a.http = remote::http(v) },
     Key { name: "ldap", read: |a, v| a.ldap = remote::ldap(v) },
     Key { name: "remote_checks_max", read: |a, v| put(&mut a.remote_checks_max, v.count(1..=10_000)) },
@@ -80,6 +83,7 @@ pub(super) fn auth(config: &mut Config, value: &mut Value<'_, '_>) {
 /// Nothing is offered that nobody could use, and no tenant is there whose nothing could be.
 pub(super) fn agree(config: &Config, root: &mut Value<'_, '_>) {
     secrets_are_there(config, root);
+    back_end_may(config, root);
     tenants_share_no_user(config, root);
     if config.auth.knows_anybody() {
         return;
@@ -100,6 +104,39 @@ pub(super) fn agree(config: &Config, root: &mut Value<'_, '_>) {
     }
 }
 
+/// Tells the plugin that `[auth]` names so.
+pub(super) fn back_end(config: &mut Config) {
+    let named = config.auth.plugin.as_ref();
+    for plugin in &mut config.plugins {
+        plugin.knows_users = named == Some(&plugin.name);
+    }
+}
+
+/// The plugin that knows users is there, alone decides, and may be shown passwords. Whether it asks for them is known when
+/// it is loaded.
+fn back_end_may(config: &Config, root: &mut Value<'_, '_>) {
+    let Some(name) = &config.auth.plugin else { return };
+    let Some((index, plugin)) = config.plugins.iter().enumerate().find(|(_, plugin)| plugin.name == *name) else {
+        let mend = did_you_mean(name, config.plugins.iter().map(|plugin| &*plugin.name));
+        let mend = if mend.is_empty() { "there is no [[plugin]] of that name".to_owned() } else { mend };
+        return root.wrong_below(&["auth", "plugin"], &format!("expected {BACK_END}, found {name:?}; {mend}"));
+    };
+    if plugin.mode != Mode::Full {
+        let what = format!(
+            "expected \"full\": [auth] has this plugin say who users are, and passwords are shown to no {}",
+            if plugin.mode == Mode::Shadow { "shadow" } else { "canary" }
+        );
+        root.wrong_below(&["plugin", &index.to_string(), "mode"], &what);
+    }
+    if !plugin.allow.iter().any(|word| &**word == PASSWORDS) {
+        let what = format!(
+            "expected \"{PASSWORDS}\" among them: [auth] has this plugin say who users are, for which it is shown their \
+             passwords"
+        );
+        root.wrong_below(&["plugin", &index.to_string(), "allow"], &what);
+    }
+}
+
 /// The passwords that the server itself shows to others.
 fn secrets_are_there(config: &Config, root: &mut Value<'_, '_>) {
     let mut named: Vec<(&[&str], &str)> = Vec::new();
@@ -111,6 +148,9 @@ fn secrets_are_there(config: &Config, root: &mut Value<'_, '_>) {
     }
     if let Some((_, secret)) = config.auth.ldap.as_ref().and_then(|ldap| ldap.bind.as_ref()) {
         named.push((&["auth", "ldap", "bind_secret"], secret));
+    }
+    if let Some(external) = config.acme.as_ref().and_then(|acme| acme.external.as_ref()) {
+        named.push((&["acme", "external_key_secret"], &external.secret));
     }
     for (path, name) in named {
         let known = config.secrets.iter().map(|secret| &*secret.name);

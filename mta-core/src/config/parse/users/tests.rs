@@ -106,3 +106,33 @@ fn each_user_is_one_tenants() {
     // Without anybody who could authenticate, users make no tenant.
     assert!(refused("[[tenant]]\nname = \"a\"\nusers = [\"ann\"]").contains("nothing would be this tenant's"));
 }
+
+#[test]
+fn a_plugin_that_knows_users_is_there_decides_and_may_be_shown_passwords() {
+    let plugin =
+        |more: &str| format!("[auth]\nplugin = \"oracle\"\n[[plugin]]\nname = \"oracle\"\nsource = \"a.wasm\"\n{more}");
+    let config = read(&plugin("allow = [\"passwords\"]")).expect("it is sound");
+    assert!(config.auth.others_know_passwords() && config.plugins[0].knows_users);
+    let other =
+        read("[[plugin]]\nname = \"oracle\"\nsource = \"a.wasm\"\nallow = [\"passwords\"]").expect("it is sound");
+    assert!(!other.auth.knows_anybody() && !other.plugins[0].knows_users, "the grant alone asks nobody");
+    for (text, expected) in [
+        (plugin(""), "plugin.0.allow: expected \"passwords\" among them"),
+        (plugin("allow = [\"password\"]"), "did you mean \"passwords\"?"),
+        (plugin("allow = [\"passwords:a\"]"), "did you mean \"passwords\"?"),
+        (plugin("allow = [\"passwords\"]\nmode = \"shadow\""), "passwords are shown to no shadow"),
+        (plugin("allow = [\"passwords\"]\nmode = { canary = 5 }"), "passwords are shown to no canary"),
+        (
+            plugin("allow = [\"passwords\"]").replace("plugin = \"oracle\"", "plugin = \"oracel\""),
+            "did you mean \"oracle\"?",
+        ),
+        ("[auth]\nplugin = \"oracle\"".to_owned(), "there is no [[plugin]] of that name"),
+        (
+            plugin("allow = [\"passwords\"]\non_failure = { password = \"open\" }"),
+            "plugin.0.on_failure.password: unknown key",
+        ),
+    ] {
+        let said = refused(&text);
+        assert!(said.contains(expected), "{text}\n{said}");
+    }
+}

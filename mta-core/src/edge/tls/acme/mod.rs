@@ -20,6 +20,7 @@ use crate::base::world::net::{Listener, Net};
 use crate::base::world::{Clock, Dice, Observe};
 use crate::config::model::Config;
 use crate::config::model::acme as model;
+use crate::path::auth::driver::Secrets;
 use answers::Answers;
 use order::blocking;
 use schedule::{Next, Schedule, Term};
@@ -35,6 +36,8 @@ const ORDER_TOTAL: Duration = Duration::from_secs(600);
 pub struct Doors {
     /// The configuration in force.
     pub config: watch::Receiver<Arc<Config>>,
+    /// The secrets in force: the key that binds our account may be among them.
+    pub secrets: Arc<Secrets>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// How waits are spread.
@@ -116,7 +119,8 @@ async fn step(doors: &Doors, acme: &Arc<model::Acme>, schedule: &mut Schedule, a
 async fn ordered(doors: &Doors, acme: &Arc<model::Acme>, answers: &Answers) -> Result<Term, String> {
     let (of, net, dns) = (Arc::clone(acme), Arc::clone(&doors.net), Arc::clone(&doors.dns));
     let transport = blocking(move || Transport::new(&of, net, dns)).await?;
-    let ordered = tokio::time::timeout(ORDER_TOTAL, order::order(acme, transport, answers)).await;
+    let external = acme.external.as_ref().map(|external| order::binding(external, &doors.secrets.load()));
+    let ordered = tokio::time::timeout(ORDER_TOTAL, order::order(acme, transport, external, answers)).await;
     ordered.unwrap_or_else(|_| {
         answers.clear();
         Err("the order took too long".to_owned())

@@ -4,14 +4,17 @@
 use super::answers::Answers;
 use super::kept;
 use super::transport::Transport;
-use crate::config::model::acme::{Acme, Challenge};
+use crate::config::model::acme::{Acme, Challenge, External};
+use crate::sandbox::Secret;
+use data_encoding::BASE64URL_NOPAD;
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeType, Error, Identifier, NewAccount, NewOrder, Order, OrderStatus, Problem,
-    RetryPolicy,
+    Account, AuthorizationStatus, ChallengeType, Error, ExternalAccountKey, Identifier, NewAccount, NewOrder, Order,
+    OrderStatus, Problem, RetryPolicy,
 };
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// How long an authority may take to ask at our port, and how long to sign.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -23,8 +26,13 @@ const UNKNOWN_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
 ///
 /// # Errors
 /// In words for the operator: what was asked of whom, and what came back.
-pub(super) async fn order(acme: &Arc<Acme>, transport: Transport, answers: &Answers) -> Result<(), String> {
-    let account = account(acme, transport).await?;
+pub(super) async fn order(
+    acme: &Arc<Acme>,
+    transport: Transport,
+    external: Option<Result<ExternalAccountKey, String>>,
+    answers: &Answers,
+) -> Result<(), String> {
+    let account = account(acme, transport, external).await?;
     let ordered = certificate(acme, &account, answers).await;
     answers.clear();
     match ordered {
@@ -62,8 +70,29 @@ pub(super) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string())?
 }
 
-/// Our account there, made where there is none. It is kept before anything is ordered with it.
-async fn account(acme: &Arc<Acme>, transport: Transport) -> Result<Account, String> {
+/// What shows whose account ours belongs to (RFC 8555 7.3.4).
+///
+/// # Errors
+/// The secret is no key, in words for the operator.
+pub(super) fn binding(external: &External, secrets: &[(Arc<str>, Arc<Secret>)]) -> Result<ExternalAccountKey, String> {
+    let External { key_id, secret: name } = external;
+    let secret = secrets.iter().find(|(known, _)| known == name).map(|(_, secret)| secret);
+    let secret = secret.ok_or_else(|| format!("the account: the secret {name:?} is not there"))?;
+    // Some authorities hand it out with padding.
+    let text = secret.octets().trim_ascii();
+    let text = text.strip_suffix(b"==").or(text.strip_suffix(b"=")).unwrap_or(text);
+    let key = BASE64URL_NOPAD.decode(text).map(Zeroizing::new);
+    let key =
+        key.map_err(|_| format!("the account: the secret {name:?} is no key in base64url, as authorities give them"))?;
+    Ok(ExternalAccountKey::new(key_id.to_string(), &key))
+}
+
+/// Our account there, made where there is none, and bound then. It is kept before anything is ordered with it.
+async fn account(
+    acme: &Arc<Acme>,
+    transport: Transport,
+    external: Option<Result<ExternalAccountKey, String>>,
+) -> Result<Account, String> {
     let of = Arc::clone(acme);
     let kept = blocking(move || kept::account(&of)).await?;
     let builder = Account::builder_with_http(Box::new(transport));
@@ -76,7 +105,8 @@ async fn account(acme: &Arc<Acme>, transport: Transport) -> Result<Account, Stri
     let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
     // The configuration is not read without `accept_terms`.
     let new = NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
-    let made = builder.create(&new, acme.directory.to_string(), None).await;
+    let external = external.transpose()?;
+    let made = builder.create(&new, acme.directory.to_string(), external.as_ref()).await;
     let (account, credentials) = made.map_err(said)?;
     let of = Arc::clone(acme);
     blocking(move || kept::keep_account(&of, &credentials)).await?;

@@ -152,6 +152,22 @@ async fn the_certificate_of_a_name_is_shown_to_those_who_speak_the_protocol_rfc8
 }
 
 #[test]
+fn an_account_is_bound_by_a_key_in_base64url_rfc8555_7_3_4() {
+    let external = model::External { key_id: "kid-1".into(), secret: "eab".into() };
+    let bound = |text: &str| {
+        let secret = Arc::new(crate::sandbox::Secret::new(text.into()).expect("a secret"));
+        order::binding(&external, &[("eab".into(), secret)]).map(|_| ())
+    };
+    for key in ["zWNDZM6eQGHWpSRTPal5eQ", "zWNDZM6eQGHWpSRTPal5eQ==\n", "_-_-\n"] {
+        assert_eq!(bound(key), Ok(()), "{key}");
+    }
+    for none in ["no such key!", "a+b/", "Q"] {
+        assert!(bound(none).is_err_and(|why| why.contains("is no key in base64url") && !why.contains(none)), "{none}");
+    }
+    assert!(order::binding(&external, &[]).is_err_and(|why| why.contains("is not there")));
+}
+
+#[test]
 fn what_is_kept_is_ours_alone_and_a_damaged_file_is_told_rfc8555_7_3() {
     let dir = tempfile::tempdir().expect("a directory");
     let acme = model::Acme {
@@ -161,6 +177,7 @@ fn what_is_kept_is_ours_alone_and_a_damaged_file_is_told_rfc8555_7_3() {
         challenge: Challenge::Http,
         bind: HERE,
         ca: None,
+        external: None,
         folder: dir.path().join("acme/ca.example-dir"),
     };
     assert!(matches!(kept::term(&acme), Ok(None)) && matches!(kept::account(&acme), Ok(None)));

@@ -10,6 +10,7 @@ use super::throttle::{Patience, Throttle};
 use super::token::Unfit;
 use super::token::claims::Shown;
 use crate::base::flow::Answer;
+use crate::base::flow::policy::{Policy, SessionInfo};
 use crate::base::sasl::door::{Authenticate, Checked, Claim, Later, Offered, User};
 use crate::base::sasl::sender::SenderPattern;
 use crate::base::sasl::stored::{ScramKeys, Verifier};
@@ -50,6 +51,8 @@ pub struct Parts {
     pub config: watch::Receiver<Arc<Config>>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Plugins, one of which may know users.
+    pub policy: Arc<dyn Policy>,
     /// Names.
     pub dns: Arc<dyn Dns>,
     /// Those who are asked.
@@ -98,10 +101,10 @@ impl Authenticator {
     /// The stage.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { users, secrets, config, clock, dns, http, net, tls, observe, fits } = parts;
+        let Parts { users, secrets, config, clock, policy, dns, http, net, tls, observe, fits } = parts;
         let requests = Arc::new(Requests { clock: Arc::clone(&clock), dns, http });
         let tokens = Tokens::new(Arc::clone(&requests), Arc::clone(&observe));
-        let remote = Remote { requests, net, tls, observe };
+        let remote = Remote { policy, requests, net, tls, observe };
         let (turns, remote_turns) = (Turns::default(), Turns::default());
         Self { users, secrets, config, clock, fits, tokens, remote, throttle: Mutex::default(), turns, remote_turns }
     }
@@ -132,14 +135,15 @@ impl Authenticator {
         }
     }
 
-    async fn checked(&self, peer: IpAddr, claim: Claim) -> Checked {
+    async fn checked(&self, session: SessionInfo, claim: Claim) -> Checked {
         match claim {
-            Claim::Password(how, name, password) => self.password_checked(peer, how, &name, password).await,
-            Claim::Token(name, token) => self.token_checked(peer, name.as_deref(), &token).await,
+            Claim::Password(how, name, password) => self.password_checked(&session, how, &name, password).await,
+            Claim::Token(name, token) => self.token_checked(session.peer.ip(), name.as_deref(), &token).await,
         }
     }
 
-    async fn password_checked(&self, peer: IpAddr, how: Mechanism, name: &str, password: Hidden) -> Checked {
+    async fn password_checked(&self, session: &SessionInfo, how: Mechanism, name: &str, password: Hidden) -> Checked {
+        let peer = session.peer.ip();
         if !self.admit(peer, name) {
             return Checked::Later(Later::Held);
         }
@@ -147,7 +151,7 @@ impl Authenticator {
         let config = Arc::clone(&self.config.borrow());
         // Whose password is here is asked for nowhere else, so that nobody else is shown it.
         if config.auth.others_know_passwords() && !accounts.has_password(name) {
-            return self.others_asked(&Question { peer, how, name, password: &password }, &config).await;
+            return self.others_asked(&Question { session, how, name, password: &password }, &config).await;
         }
         let Some(verifier) = accounts.verifier(name) else { return Checked::IsNot { known: false } };
         let Some(permit) = self.turn(&self.turns, |auth| auth.checks_max).await else {
@@ -177,13 +181,13 @@ impl Authenticator {
 
     /// Others are asked about a password. A user of the file is as its line says, one that is not is as they say.
     async fn others_asked(&self, question: &Question<'_>, config: &Config) -> Checked {
-        let Question { peer, name, .. } = *question;
+        let (peer, name) = (question.session.peer.ip(), question.name);
         let Some(_permit) = self.turn(&self.remote_turns, |auth| auth.remote_checks_max).await else {
             self.throttle().untried(peer, name);
             return Checked::Later(Later::Busy);
         };
         let written = self.users.load().user(name);
-        let known = self.remote.check(&config.auth, question, |name| self.secret(name)).await;
+        let known = self.remote.check(config, question, |name| self.secret(name)).await;
         let user = match known {
             Known::No => return Checked::IsNot { known: written.is_some() },
             Known::Unanswered => None,
@@ -275,8 +279,8 @@ impl Authenticate for Authenticator {
         Offered { passwords: here.passwords || others, keys: here.keys && !others, tokens: config.auth.oauth.is_some() }
     }
 
-    fn check(&self, peer: IpAddr, claim: Claim) -> Answer<'_, Checked> {
-        Box::pin(self.checked(peer, claim))
+    fn check(&self, session: SessionInfo, claim: Claim) -> Answer<'_, Checked> {
+        Box::pin(self.checked(session, claim))
     }
 
     fn keys(&self, peer: IpAddr, name: &str) -> Result<ScramKeys, Later> {

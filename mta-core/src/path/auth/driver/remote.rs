@@ -1,17 +1,20 @@
-//! Asks others whether a password is a user's: a server by HTTP, then a directory by LDAP (RFC 4511 4.2).
+//! Asks others whether a password is a user's: a plugin, a server by HTTP, then a directory by LDAP (RFC 4511 4.2).
 
 use super::requests::{Request, Requests};
 use crate::base::event::Event;
+use crate::base::flow::policy::Policy;
+use crate::base::flow::policy::password::{Account, PasswordAnswer, PasswordQuestion};
 use crate::base::world::Observe;
 use crate::base::world::http::HttpHost;
 use crate::base::world::net::{Net, Socket};
 use crate::base::world::tls::ClientTls;
+use crate::config::model::Config;
 use crate::config::model::auth::Auth;
 use crate::config::model::auth::ldap::Ldap;
 use crate::config::model::auth::remote::HttpUsers;
 use crate::path::auth::remote::http;
 use crate::path::auth::remote::ldap::{Lookup, Step};
-use crate::path::auth::remote::{Found, Question, Said};
+use crate::path::auth::remote::{Question, Said};
 use crate::sandbox::Secret;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,6 +24,7 @@ const READ_BYTES: usize = 8 * 1024;
 
 /// Those who know passwords.
 pub(super) struct Remote {
+    pub(super) policy: Arc<dyn Policy>,
     pub(super) requests: Arc<Requests>,
     pub(super) net: Arc<dyn Net>,
     pub(super) tls: Arc<dyn ClientTls>,
@@ -30,21 +34,33 @@ pub(super) struct Remote {
 /// What all of them together say.
 pub(super) enum Known {
     /// They are a user's, says this one.
-    Yes(Found, &'static str),
+    Yes(Account, &'static str),
     No,
     /// One did not answer, and the others do not know better.
     Unanswered,
 }
 
 impl Remote {
-    /// Asks one after the other, until one says yes.
+    /// Asks one after the other, until one says yes, or the plugin that the name is its own and the password is not.
     pub(super) async fn check(
         &self,
-        auth: &Auth,
+        config: &Config,
         question: &Question<'_>,
         secret: impl Fn(&str) -> Option<Arc<Secret>>,
     ) -> Known {
+        let auth = &config.auth;
         let mut no = Known::No;
+        if let Some(plugin) = &auth.plugin {
+            match self.policy.password(asked(plugin, question, config)).await {
+                PasswordAnswer::Yes(found) => return Known::Yes(found, "plugin"),
+                PasswordAnswer::No => return Known::No,
+                PasswordAnswer::Next => {}
+                PasswordAnswer::Unable(why) => {
+                    self.unanswered(auth, "plugin", &why);
+                    no = Known::Unanswered;
+                }
+            }
+        }
         if let Some(http) = &auth.http {
             match self.ask_server(http, question, &secret).await {
                 Ok(Said::Yes(found)) => return Known::Yes(found, "http"),
@@ -70,11 +86,12 @@ impl Remote {
 
     /// Tells the operator why it is not known.
     pub(super) fn unanswered(&self, auth: &Auth, of: &str, why: &str) {
-        let server = match of {
-            "http" => auth.http.as_ref().map(|http| &http.at.origin),
-            _ => auth.ldap.as_ref().map(|ldap| &ldap.server),
+        let host = match of {
+            "plugin" => auth.plugin.as_ref().map(ToString::to_string),
+            "http" => auth.http.as_ref().map(|http| http.at.origin.to_string()),
+            _ => auth.ldap.as_ref().map(|ldap| ldap.server.to_string()),
         };
-        let host = server.map(ToString::to_string).unwrap_or_default();
+        let host = host.unwrap_or_default();
         self.observe.event(Event::AuthUnanswered { of, host: &host, why });
     }
 
@@ -154,6 +171,18 @@ impl Remote {
             }
         }
         Err(last)
+    }
+}
+
+/// The same question, as plugins are asked.
+fn asked(plugin: &Arc<str>, question: &Question<'_>, config: &Config) -> PasswordQuestion {
+    PasswordQuestion {
+        plugin: Arc::clone(plugin),
+        session: question.session.clone(),
+        tenant: config.tenant_of_user(question.name).cloned(),
+        mechanism: question.how.name(),
+        user: question.name.into(),
+        password: question.password.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Asking by HTTP whether a password is a user's: JSON there and back, and the status says it (RFC 9110 15).
 
-use super::{Found, Question, Said};
+use super::{Question, Said};
+use crate::base::flow::policy::password::Account;
 use crate::base::sasl::sender::SenderPattern;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -35,8 +36,9 @@ pub(in crate::path::auth) fn request(
     if let Some(secret) = secret {
         fields.push(("Authorization".to_owned(), format!("Bearer {}", String::from_utf8_lossy(secret))));
     }
-    let Question { peer, how, name: user, password } = *question;
-    let asked = Asked { user, password: password.reveal(), peer, mechanism: how.name() };
+    let Question { session, how, name: user, password } = *question;
+    let (peer, mechanism) = (session.peer.ip(), how.name());
+    let asked = Asked { user, password: password.reveal(), peer, mechanism };
     (fields, serde_json::to_string(&asked).expect("texts and an address are JSON"))
 }
 
@@ -51,7 +53,7 @@ pub(in crate::path::auth) fn answer(status: u16, body: &[u8]) -> Result<Said, St
                 serde_json::from_slice(body).map_err(|error| format!("its answer is none: {error}"))?;
             let pattern = |text: &String| SenderPattern::parse(text).map_err(|what| format!("senders: {what}"));
             let senders = senders.iter().map(pattern).collect::<Result<_, _>>()?;
-            Ok(Said::Yes(Found { tenant: tenant.map(Into::into), senders }))
+            Ok(Said::Yes(Account { tenant: tenant.map(Into::into), senders }))
         }
         401 | 403 => Ok(Said::No),
         status => Err(format!("it answered with status {status}")),

@@ -1,8 +1,9 @@
 //! Asking a directory whether a password is a user's (LDAP, RFC 4511): the user's entry is searched for, and then it is bound
 //! as with the password (RFC 4513 5.1.3). A machine: the directory's octets in, ours out.
 
+use super::Said;
 use super::ber::{self, Element, take, write};
-use super::{Found, Said};
+use crate::base::flow::policy::password::Account;
 use crate::base::sasl::sender::SenderPattern;
 use crate::config::model::auth::ldap::Ldap;
 use zeroize::Zeroizing;
@@ -38,7 +39,7 @@ pub(in crate::path::auth) struct Lookup<'l> {
     /// The number of the last message of ours.
     id: u32,
     /// The entries that were found: their names, and what is asked of them.
-    entries: Vec<(Vec<u8>, Found)>,
+    entries: Vec<(Vec<u8>, Account)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,10 +157,10 @@ impl<'l> Lookup<'l> {
     }
 
     /// An entry: its name, and its attributes with their values (RFC 4511 4.5.2).
-    fn entry(&self, operation: &Element<'_>) -> Option<(Vec<u8>, Found)> {
+    fn entry(&self, operation: &Element<'_>) -> Option<(Vec<u8>, Account)> {
         let mut parts = operation.elements();
         let (dn, attributes) = (parts.next()?, parts.next()?);
-        let mut found = Found::default();
+        let mut found = Account::default();
         for attribute in attributes.elements() {
             let mut parts = attribute.elements();
             let (kind, values) = (parts.next()?, parts.next()?);

@@ -6,18 +6,19 @@ pub(super) mod ldap;
 #[cfg(test)]
 mod tests;
 
+use crate::base::flow::policy::SessionInfo;
+use crate::base::flow::policy::password::Account;
 use crate::base::sasl::door::User;
 use crate::base::sasl::sender::SenderPattern;
 use crate::base::sasl::{Hidden, Mechanism};
 use crate::config::model::Config;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What others are asked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'q> {
-    /// Where the client is.
-    pub(super) peer: IpAddr,
+    /// In whose session it is.
+    pub(super) session: &'q SessionInfo,
     /// By what the password came.
     pub(super) how: Mechanism,
     /// Who the client says it is, prepared.
@@ -26,20 +27,11 @@ pub(super) struct Question<'q> {
     pub(super) password: &'q Hidden,
 }
 
-/// What another says of a user whose password was right.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Found {
-    /// Whose mail the user's is, where it says so.
-    pub(super) tenant: Option<Box<str>>,
-    /// Whom it may be from; none: the name, which is then an address.
-    pub(super) senders: Vec<SenderPattern>,
-}
-
 /// What another says of a name and a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// They are a user's.
-    Yes(Found),
+    Yes(Account),
     /// They are nobody's.
     No,
 }
@@ -48,7 +40,7 @@ pub(super) enum Said {
 ///
 /// # Errors
 /// Why it can be nobody's mail, or from nobody; in words for the log.
-pub(super) fn user(name: &str, found: Found, config: &Config) -> Result<Arc<User>, String> {
+pub(super) fn user(name: &str, found: Account, config: &Config) -> Result<Arc<User>, String> {
     let own = config.tenant_of_user(name);
     let tenant = match found.tenant {
         None => own.cloned(),

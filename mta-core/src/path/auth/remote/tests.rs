@@ -2,7 +2,9 @@
 
 use super::ber::{self, Element, take, write};
 use super::ldap::{Lookup, Step};
-use super::{Found, Question, Said, http, user};
+use super::{Question, Said, http, user};
+use crate::base::flow::policy::SessionInfo;
+use crate::base::flow::policy::password::Account;
 use crate::base::sasl::sender::SenderPattern;
 use crate::base::sasl::{Hidden, Mechanism};
 use crate::base::world::http::Origin;
@@ -20,17 +22,18 @@ fn sender(text: &str) -> SenderPattern {
 
 #[test]
 fn a_server_is_asked_in_json_and_its_status_answers_rfc9110_15_and_rfc6750_2_1() {
-    let peer = "192.0.2.1".parse().expect("a literal");
+    let peer = "192.0.2.1:4711".parse().expect("a literal");
+    let session = SessionInfo { id: "s1".into(), listener: "l".into(), peer, helo: None, tls: None, user: None };
     let password = Hidden::new("p\"w");
-    let question = Question { peer, how: Mechanism::Login, name: "ann", password: &password };
+    let question = Question { session: &session, how: Mechanism::Login, name: "ann", password: &password };
     let (fields, body) = http::request(&question, Some(b"ours"));
     assert_eq!(body, r#"{"user":"ann","password":"p\"w","peer":"192.0.2.1","mechanism":"LOGIN"}"#);
     assert!(fields.contains(&("Authorization".to_owned(), "Bearer ours".to_owned())));
     assert_eq!(http::request(&question, None).0.len(), 2);
     let said = http::answer(200, br#"{"tenant":"acme","senders":["@a.example","*"],"more":1}"#);
-    let found = Found { tenant: Some("acme".into()), senders: vec![sender("@a.example"), sender("*")] };
+    let found = Account { tenant: Some("acme".into()), senders: vec![sender("@a.example"), sender("*")] };
     assert_eq!(said, Ok(Said::Yes(found)));
-    assert_eq!(http::answer(200, b"{}"), Ok(Said::Yes(Found::default())));
+    assert_eq!(http::answer(200, b"{}"), Ok(Said::Yes(Account::default())));
     assert_eq!((http::answer(401, b""), http::answer(403, b"x")), (Ok(Said::No), Ok(Said::No)));
     for (status, body) in
         [(200, ""), (200, "1"), (200, "{\"senders\":[\"x y\"]}"), (204, ""), (302, ""), (404, ""), (500, "")]
@@ -48,16 +51,16 @@ fn whom_others_know_is_bound_to_a_tenant_and_to_senders() {
     };
     let config =
         Config { tenants: vec![tenant("acme", &["*@acme.example"]), tenant("globex", &[])], ..config::example() };
-    let found = |tenant: Option<&str>, senders: &[&str]| Found {
+    let found = |tenant: Option<&str>, senders: &[&str]| Account {
         tenant: tenant.map(Into::into),
         senders: senders.iter().map(|text| sender(text)).collect(),
     };
-    let ann = user("ann@acme.example", Found::default(), &config).expect("an address");
+    let ann = user("ann@acme.example", Account::default(), &config).expect("an address");
     assert_eq!((ann.tenant.as_deref(), &ann.senders[..]), (Some("acme"), &[sender("ann@acme.example")][..]));
     let bob = user("bob", found(Some("globex"), &["@globex.example"]), &config).expect("it is said");
     assert_eq!((bob.tenant.as_deref(), bob.senders.len()), (Some("globex"), 1));
     for (name, found, why) in [
-        ("bob", Found::default(), "no address"),
+        ("bob", Account::default(), "no address"),
         ("bob@b.example", found(Some("other"), &[]), "there is none such"),
         ("ann@acme.example", found(Some("globex"), &[]), "its [[tenant]] users another"),
     ] {
@@ -139,7 +142,7 @@ fn a_user_is_searched_for_and_bound_as_rfc4511_4_2_and_4_5_and_rfc4513_5_1_3() {
     assert_eq!(lookup.receive(&found.concat()), Ok(Step::More));
     let Ok(Step::Send(bind)) = lookup.receive(&result(2, SEARCHED, 0)) else { panic!("it binds") };
     assert!(bind.ends_with(b"\x04\x0bcn=ann,dc=x\x80\x06secret"), "{bind:?}");
-    let said = Found { tenant: Some("acme".into()), senders: vec![sender("a@x.example")] };
+    let said = Account { tenant: Some("acme".into()), senders: vec![sender("a@x.example")] };
     assert_eq!(lookup.receive(&result(3, BOUND, 0)), Ok(Step::Over(Said::Yes(said))));
     assert_eq!(**lookup.farewell(), *b"\x30\x05\x02\x01\x04\x42\x00", "RFC 4511 4.3");
 }

@@ -4,12 +4,13 @@ mod bench;
 mod others;
 mod tokens;
 
-use bench::Unplugged;
+use bench::{Oracle, Unplugged};
 
 use super::accounts::{Accounts, Surroundings};
 use super::driver::{Authenticator, Fits, Parts};
 use super::line::UserLine;
 use crate::base::flow::Answer;
+use crate::base::flow::policy::SessionInfo;
 use crate::base::sasl::door::{Authenticate, Checked, Claim, Later, Offered};
 use crate::base::sasl::stored::{ScramKeys, Verifier};
 use crate::base::sasl::{Hidden, Mechanism, prepare};
@@ -18,7 +19,7 @@ use crate::base::world::fixtures::{Names, Web};
 use crate::base::world::{Clock, Observe};
 use crate::config::model::{Config, Tenant, UserPattern};
 use arc_swap::ArcSwap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -143,6 +144,7 @@ fn stage(text: &str, change: impl FnOnce(&mut Config), fits: Arc<Fits>) -> Authe
         secrets: Arc::default(),
         config: watch::Sender::new(Arc::new(config)).subscribe(),
         clock: Arc::new(StillClock::default()),
+        policy: Arc::new(Oracle::default()),
         dns: Arc::new(Names::default()),
         http: Arc::new(Web::default()),
         net: Arc::new(Unplugged),
@@ -152,6 +154,11 @@ fn stage(text: &str, change: impl FnOnce(&mut Config), fits: Arc<Fits>) -> Authe
     })
 }
 
+fn session() -> SessionInfo {
+    let peer = SocketAddr::new(PEER, 4711);
+    SessionInfo { id: "s1".into(), listener: "l".into(), peer, helo: None, tls: None, user: None }
+}
+
 struct Deaf;
 
 impl Observe for Deaf {
@@ -159,7 +166,7 @@ impl Observe for Deaf {
 }
 
 async fn check(stage: &Authenticator, name: &str, password: &str) -> Checked {
-    stage.check(PEER, Claim::Password(Mechanism::Plain, name.into(), secret(password))).await
+    stage.check(session(), Claim::Password(Mechanism::Plain, name.into(), secret(password))).await
 }
 
 fn secret(text: &str) -> Hidden {

@@ -155,7 +155,7 @@ async fn guesses_are_counted_by_client_and_old_tokens_are_none() {
         let _ = signed.shows(Some("a@b.example"), &token(2, "one", &claims("a@b.example"))).await;
     }
     assert_eq!(signed.shows(None, &old).await, Checked::Later(Later::Held));
-    let elsewhere = IpAddr::from([198, 51, 100, 1]);
+    let elsewhere = SessionInfo { peer: SocketAddr::from(([198, 51, 100, 1], 1)), ..session() };
     let good = Claim::Token(Some("a@b.example".into()), Hidden::new(token(1, "one", &claims("a@b.example"))));
     assert!(matches!(signed.stage.check(elsewhere, good).await, Checked::Is(_)), "who is guessed at is not kept out");
 }

@@ -15,6 +15,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -54,6 +55,8 @@ pub(super) struct Connection {
     pub(super) client: Client,
     /// The host's name and address, as reports show them.
     pub(super) remote: Arc<str>,
+    /// Our own address.
+    pub(super) local: IpAddr,
     /// It served another message before the present one.
     pub(super) reused: bool,
     /// What it was made for.
@@ -81,7 +84,8 @@ impl Connection {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (reused, failure, tls, unflushed) = (false, None, None, false);
-        Self { socket, client, remote, reused, made, failure, tls, unflushed, clock, alarm: None, deaf: false }
+        let (local, alarm, deaf) = (socket.local().ip(), None, false);
+        Self { socket, client, remote, local, reused, made, failure, tls, unflushed, clock, alarm, deaf }
     }
 
     /// The handshake with the host, for which the session waits.

@@ -7,7 +7,7 @@ use crate::base::smtp::ehlo::Capabilities;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::tls::{Outgoing, Trust};
-use crate::path::deliver::trust::demand::Promise;
+use crate::path::deliver::trust::demand::{By, Promise};
 use std::sync::Arc;
 
 /// RFC 8689 4.2.1 names both statuses.
@@ -74,6 +74,15 @@ impl Requirement {
             (Self::Required, Outgoing::Verify(_)) if can.requiretls => None,
             (Self::Required, Outgoing::Verify(_)) => Some(NOT_OFFERED),
             (Self::Required, Outgoing::Off | Outgoing::Opportunistic | Outgoing::Required) => Some(NOT_AUTHENTICATED),
+        }
+    }
+
+    /// What is said of a host that gets no mail at all. That the domain's policy does not name it is a host that is not
+    /// authenticated (RFC 8689 4.2.1); a zone that can't be read says nothing of the host, and may be read tomorrow.
+    pub(super) fn refused(self, by: By, reply: Reply) -> Reply {
+        match by {
+            By::Sts(_) => self.unprotected(reply),
+            By::Operator | By::Dane => reply,
         }
     }
 

@@ -5,21 +5,22 @@ use crate::base::event::Event;
 use crate::base::flow::tls_result::{PolicyFound, TlsFailure, TlsResult};
 use crate::path::deliver::mx::Target;
 use crate::path::deliver::trust::demand::{By, Demand, Promise, Refused};
+use std::net::IpAddr;
 
 impl Parts {
-    /// A connection was made for this demand, and it ended so.
+    /// A connection was made for this demand, from that address, and it ended so.
     pub(super) fn tell_tried(
         &self,
         promise: &Promise,
         demand: &Demand,
-        target: &Target,
+        (target, local): (&Target, IpAddr),
         outcome: Result<(), (TlsFailure, String)>,
     ) {
         let outcome = match (outcome, demand.flaw) {
             (Ok(()), Some((failure, why))) => Err((failure, why.to_owned())),
             (outcome, _) => outcome,
         };
-        self.tell(promise, demand.by, demand.found.clone(), Some(target), &target.host, outcome);
+        self.tell(promise, demand.by, demand.found.clone(), Some((target, local)), &target.host, outcome);
     }
 
     /// A host gets no connection.
@@ -33,7 +34,7 @@ impl Parts {
         promise: &Promise,
         by: By,
         policy: PolicyFound,
-        target: Option<&Target>,
+        tried: Option<(&Target, IpAddr)>,
         host: &str,
         outcome: Result<(), (TlsFailure, String)>,
     ) {
@@ -46,7 +47,8 @@ impl Parts {
             domain: domain.clone(),
             policy,
             mx: Some(host.into()),
-            remote: target.map(|target| target.address.ip()),
+            remote: tried.map(|(target, _)| target.address.ip()),
+            local: tried.map(|(_, local)| local),
             outcome: outcome.map_err(|(failure, why)| (failure, why.into())),
         });
     }

@@ -133,7 +133,8 @@ impl<'a> Transport<'a> {
     async fn connect(&mut self) -> Option<Connection> {
         loop {
             let next = self.way.next().await;
-            self.way.take_refusals().into_iter().for_each(|refusal| self.note_failure(refusal));
+            let refusals = self.way.take_refusals();
+            refusals.into_iter().for_each(|(by, refusal)| self.note_failure(self.requirement.refused(by, refusal)));
             match next {
                 Ok(Some(target)) => {
                     if let Some(connection) = self.open(&target).await {
@@ -193,7 +194,7 @@ impl<'a> Transport<'a> {
             // It was over before there was to be TLS.
             _ => return,
         };
-        self.parts.tell_tried(&self.promise, demand, target, outcome);
+        self.parts.tell_tried(&self.promise, demand, (target, connection.local), outcome);
     }
 
     /// A session that exchanged greetings, however that ended.

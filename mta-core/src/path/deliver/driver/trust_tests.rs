@@ -398,12 +398,13 @@ async fn what_was_kept_counts_after_a_restart_and_what_was_replaced_is_given_bac
 #[tokio::test]
 async fn mail_that_requires_tls_goes_to_exchangers_that_somebody_stands_for_rfc8689_4_2_1() {
     type Prepare = fn(&World);
-    let prepared: [(Prepare, &str); 6] = [
+    let prepared: [(Prepare, &str); 7] = [
         (|_| {}, "550 5.7.10 the message requires TLS, and nothing shows"),
         (|world| publish(world, "b.test", "1", "enforce", &["mx.b.test"]), "delivered by TLSv1.3"),
         (|world| publish(world, "b.test", "1", "testing", &["mx.b.test"]), "delivered by TLSv1.3"),
         (|world| publish(world, "b.test", "1", "testing", &["other.test"]), "550 5.7.10 the message requires TLS"),
-        (|world| publish(world, "b.test", "1", "enforce", &["other.test"]), "451 4.7.5 MTA-STS of mx.b.test"),
+        (|world| publish(world, "b.test", "1", "enforce", &["other.test"]), "550 5.7.10 MTA-STS of mx.b.test: "),
+        (|world| sign(world, "b.test", Err(SignedFault::Bogus)), "451 4.7.5 "),
         (
             |world| {
                 sign(world, "b.test", none());

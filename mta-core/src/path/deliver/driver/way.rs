@@ -9,7 +9,7 @@ use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::dns::{DnsFault, Mx, SignedFault};
 use crate::config::model::Config;
 use crate::path::deliver::mx::{self, Found, Group, Ourselves, Plan, Target};
-use crate::path::deliver::trust::demand::{Demand, Promise};
+use crate::path::deliver::trust::demand::{By, Demand, Promise};
 use futures_util::future::join_all;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -32,8 +32,8 @@ pub(super) struct Way<'a> {
     signed: bool,
     /// What hosts are held to.
     demands: HashMap<Box<str>, Arc<Demand>>,
-    /// Of hosts that get no mail.
-    refusals: Vec<Reply>,
+    /// Of hosts that get no mail, and whose word it is.
+    refusals: Vec<(By, Reply)>,
     targets: VecDeque<Target>,
     stage: Stage,
     /// Some address was found.
@@ -63,7 +63,7 @@ impl<'a> Way<'a> {
     }
 
     /// What is to be said of hosts that were passed over since this was last asked.
-    pub(super) fn take_refusals(&mut self) -> Vec<Reply> {
+    pub(super) fn take_refusals(&mut self) -> Vec<(By, Reply)> {
         std::mem::take(&mut self.refusals)
     }
 
@@ -167,7 +167,7 @@ impl<'a> Way<'a> {
                 }
                 (Err(refused), _) => {
                     self.parts.tell_refused(&self.promise, &host, &refused);
-                    self.refusals.push(refused.reply(&host));
+                    self.refusals.push((refused.by, refused.reply(&host)));
                     // It stays in the list by its name, which may be ours.
                     Ok(Vec::new())
                 }

@@ -7,6 +7,7 @@ use super::seal::{self, Results};
 use super::signature::{self, Over};
 use crate::base::flow::Answer;
 use crate::base::flow::attempt::{Outgoing, Sign};
+use crate::base::flow::policy::standing::{self, Signers};
 use crate::base::mail::canonical::{self, BodyHash};
 use crate::base::mail::content::Body;
 use crate::base::mail::id::QueueId;
@@ -114,6 +115,19 @@ impl Sign for Signer {
 
     fn sign<'a>(&'a self, outgoing: Outgoing<'a>) -> Answer<'a, Result<Option<Bytes>, String>> {
         Box::pin(self.fields(outgoing))
+    }
+}
+
+impl Signers for Signer {
+    fn signers(&self, from: &str, tenant: Option<&str>) -> Vec<standing::Signer> {
+        let Some(domain) = fields::author_domain_of(from.as_bytes()) else { return Vec::new() };
+        let keys = self.keys.load();
+        let told = keys.of(&domain, tenant).map(|signing| standing::Signer {
+            domain: signing.domain.clone(),
+            selector: signing.selector.clone(),
+            algorithm: signing.key.algorithm(),
+        });
+        told.collect()
     }
 }
 

@@ -90,7 +90,13 @@ pub(super) fn behind_colon<'a>(field: &Field<'a>) -> &'a [u8] {
 #[must_use]
 pub fn author_domain(head: &[Bytes]) -> Option<String> {
     let from = head.iter().find_map(|piece| header::find(piece, "from", 0))?;
-    let parsed = MessageStream::new(behind_colon(&from)).parse_address();
+    author_domain_of(behind_colon(&from))
+}
+
+/// The same of the value of a From field.
+#[must_use]
+pub fn author_domain_of(from: &[u8]) -> Option<String> {
+    let parsed = MessageStream::new(from).parse_address();
     let address = parsed.as_address()?.first()?.address()?.to_owned();
     let (_, domain) = address.rsplit_once('@')?;
     let domain = idna::domain_to_ascii(domain.trim_end_matches('.')).ok()?;

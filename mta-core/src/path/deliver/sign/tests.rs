@@ -6,6 +6,7 @@ use super::key::{Key, Kind, generate};
 use super::keyring::{Keyring, Signing};
 use crate::base::flow::attempt::{Outgoing, Sign};
 use crate::base::flow::entry::{Entry, OURS_TAG};
+use crate::base::flow::policy::standing::Signers as _;
 use crate::base::mail::content::{Body, ReadAt};
 use crate::base::mail::edits::Edits;
 use crate::base::mail::envelope::{BodyType, Envelope};
@@ -298,4 +299,20 @@ async fn a_body_on_the_disk_is_hashed_like_one_in_memory_and_once_rfc6376_3_7() 
     let another = Outgoing { entry: &ours, message: &gone, is_own_body: false, is_forwarded: false };
     let why = signer.sign(another).await.expect_err("a body of its own is read");
     assert!(why.starts_with("its body can't be read: "), "{why}");
+}
+
+#[test]
+fn who_will_sign_is_told_by_the_author_and_the_tenant() {
+    let keys = vec![signing("a.test", "s1", &["acme"], ed25519()), signing("b.test", "s2", &[], ed25519())];
+    let signer = signer(keys);
+    let told = |from: &str, tenant| {
+        let told = signer.signers(from, tenant);
+        told.iter()
+            .map(|one| format!("{}._domainkey.{} {}", one.selector, one.domain, one.algorithm))
+            .collect::<String>()
+    };
+    assert_eq!(told("News <news@Mail.A.test>", Some("acme")), "s1._domainkey.a.test ed25519-sha256");
+    assert_eq!(told("news@a.test", None), "", "it is the key of a tenant");
+    assert_eq!(told("\"a@a.test\" <news@b.test>", None), "s2._domainkey.b.test ed25519-sha256");
+    assert_eq!((told("nobody", None), told("", None)), (String::new(), String::new()));
 }

@@ -337,7 +337,14 @@ impl Inner {
         self.doors.observe.event(Event::TlsPolicyFailed { domain: &name, policy, host: None, why: &words });
         let nothing = PolicyFound::Sts { lines: Arc::new([]), hosts: Arc::new([]) };
         let outcome = Err((failure, why.into()));
-        self.doors.results.tell(TlsResult { domain: domain.clone(), policy: nothing, mx: None, remote: None, outcome });
+        self.doors.results.tell(TlsResult {
+            domain: domain.clone(),
+            policy: nothing,
+            mx: None,
+            remote: None,
+            local: None,
+            outcome,
+        });
     }
 
     /// A disk that fails costs the memory of a restart, and no mail.

@@ -175,6 +175,7 @@ pub(super) fn attempt_scene(
         recipients: vec![recipient.clone()],
         whole: false,
         results: Arc::default(),
+        is_ours: !entry.is_from_outside(),
         headers: entry.edits.headers.clone(),
         envelope: Vec::new(),
         tags: entry.tags.clone(),
@@ -211,6 +212,7 @@ pub(super) fn report_scene(entry: &Entry, content: &Content) -> Scene {
         envelope: Vec::new(),
         tags: entry.tags.clone(),
         results: Default::default(),
+        is_ours: false,
         body: BodyScene::new(entry.envelope.body, None),
     };
     Scene { message: Some(Box::new(message)), ..Scene::default() }

@@ -4,6 +4,7 @@ mod attempt;
 mod generation;
 mod keeper;
 pub(super) mod operate;
+mod password;
 mod public;
 mod reports;
 mod session;
@@ -14,6 +15,7 @@ use crate::base::event::Event;
 use crate::base::flow::Answer;
 use crate::base::flow::operator::suppression::Suppress;
 use crate::base::flow::policy::feedback::{Heard, Returned};
+use crate::base::flow::policy::password::{PasswordAnswer, PasswordQuestion};
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
 use crate::base::flow::policy::{
     Attempted, Hook, Policy, RouteVerdict, SendVerdict, Sendout, SessionInfo, SessionPolicy, Unplaced,
@@ -26,6 +28,7 @@ use crate::config::model::{Config, Mode, Plugin, PluginSource};
 use crate::sandbox::bounds::permits::Permits;
 use crate::sandbox::bounds::pulse::Pulse;
 use crate::sandbox::capability::grants::Grants;
+use crate::sandbox::capability::standing::Standing;
 use crate::sandbox::capability::submit::PostDoor;
 use crate::sandbox::capability::supplies::Supplies;
 use crate::sandbox::doors::linker;
@@ -111,6 +114,7 @@ impl Host {
                 began,
                 body_memory: Arc::new(Semaphore::new(ALL_WRITTEN_BYTES_MAX)),
                 post: Arc::default(),
+                standing: Arc::default(),
             },
             pulse: Arc::new(Pulse::new([narrow, wide])),
             permits: Arc::new(Permits::new(
@@ -159,6 +163,12 @@ impl Host {
     pub fn posts_to(&self, spool: Arc<dyn Spool>, config: watch::Receiver<Arc<Config>>) {
         // A second queue would be that of another server.
         let _ = self.0.pool.world.post.door.set(PostDoor { spool, config });
+    }
+
+    /// From here on plugins are told by these how mail that leaves looks to others; once.
+    pub fn stands_by(&self, standing: Standing) {
+        // A second one would be that of another server.
+        let _ = self.0.pool.world.standing.set(standing);
     }
 
     /// Reads what plugins kept. To be called before the first load.
@@ -272,5 +282,9 @@ impl Policy for Host {
 
     fn http(&self, request: PublicRequest) -> Answer<'_, PublicAnswer> {
         Box::pin(public::http(&self.0, request))
+    }
+
+    fn password(&self, question: PasswordQuestion) -> Answer<'_, PasswordAnswer> {
+        Box::pin(password::password(&self.0, question))
     }
 }

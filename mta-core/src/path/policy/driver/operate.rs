@@ -6,11 +6,13 @@ use super::shared::Shared;
 use super::trials::ask;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
+use crate::base::flow::operator::buckets::{BucketPage, BucketQuery};
 use crate::base::flow::operator::trial::{Answered, Differences, Recorded, RecordedSession};
 use crate::base::flow::operator::{Recording, Serving, ServingHook, ServingPlugin};
 use crate::base::flow::policy::Hook;
 use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use crate::config::model::Mode;
+use crate::sandbox::capability::kv::shown;
 use crate::sandbox::exchange::compare::trail::fault_said;
 use crate::sandbox::host::stock::{Loaded, fresh};
 use crate::sandbox::scene::{SessionScene, recorded};
@@ -70,6 +72,7 @@ impl Host {
             listeners: loaded.listeners.iter().map(ToString::to_string).collect(),
             tenants: loaded.tenants.iter().map(ToString::to_string).collect(),
             alone: loaded.breaker.is_open(),
+            passwords: loaded.code.plugin.grants.passwords && loaded.asked_at.contains(&Hook::Password),
             generation: loaded.part.generation,
             hooks: Hook::ALL.iter().filter_map(|hook| place(hook, index)).collect(),
         });
@@ -134,6 +137,30 @@ impl Host {
             Some(Mode::Shadow) => Err(format!("{plugin} is a shadow: record the plugin that it is compared with")),
             Some(_) => Ok(Box::new(Recorder(self.0.trials.record(plugin, calls)?))),
         }
+    }
+}
+
+impl Host {
+    /// A page of a plugin's buckets. What has expired, and what is whole again, is left out.
+    ///
+    /// # Errors
+    /// No plugin of that name serves, and none that did has kept anything; in words for the operator.
+    pub fn buckets(&self, query: &BucketQuery) -> Result<BucketPage, String> {
+        let mut buckets = self.0.kv.buckets();
+        buckets.retain(|(name, _)| *name.plugin == *query.plugin);
+        if buckets.is_empty() {
+            let name = &query.plugin;
+            return match self.0.serving.load().names(name) {
+                true => Ok(BucketPage::default()),
+                false => Err(format!("no plugin of the name {name} serves (`plugin list` shows which do)")),
+            };
+        }
+        buckets.retain(|(name, _)| {
+            query.bucket.as_ref().is_none_or(|bucket| **bucket == *name.bucket)
+                && query.tenant.as_ref().is_none_or(|tenant| Some(&**tenant) == name.tenant.as_deref())
+        });
+        buckets.sort_by(|(one, _), (other, _)| (&one.tenant, &one.bucket).cmp(&(&other.tenant, &other.bucket)));
+        Ok(shown::page(&buckets, query, self.0.pool.world.clock.now().wall.0))
     }
 }
 
@@ -254,6 +281,24 @@ impl Measure for Host {
             alone.push(&labels, Value::Whole(loaded.breaker.is_open().into()));
         }
         into.extend([number.with(&[], Value::Whole(generation.number)), resting, alone]);
+        self.measure_buckets(into);
         self.0.pool.ledger.measure(into);
+    }
+}
+
+impl Host {
+    /// How many entries are in each bucket.
+    fn measure_buckets(&self, into: &mut Vec<Family>) {
+        let mut entries =
+            Family::new("mailwright_plugins_bucket_entries", Kind::Gauge, "Values and limits in a plugin's bucket.");
+        for (name, bucket) in self.0.kv.buckets() {
+            let labels = [
+                ("plugin", &*name.plugin),
+                ("bucket", &*name.bucket),
+                ("tenant", name.tenant.as_deref().unwrap_or("")),
+            ];
+            entries.push(&labels, Value::Whole(bucket.len() as u64));
+        }
+        into.push(entries);
     }
 }

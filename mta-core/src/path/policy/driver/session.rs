@@ -18,6 +18,7 @@ use crate::sandbox::scene::body::BodyScene;
 use crate::sandbox::scene::{MessageScene, Scene, SessionScene};
 use std::future::ready;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::task::JoinHandle;
 
 /// One session: its notes, and what the running transaction is asked by.
@@ -69,6 +70,10 @@ impl SessionPolicy for Session {
             self.tenant = tenant.cloned();
             self.counted = self.host.pool.ledger.tenant(tenant);
         }
+    }
+
+    fn rejected(&mut self, recipients: u32) {
+        self.scene.rejected.store(recipients, Ordering::Relaxed);
     }
 
     fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate> {
@@ -256,6 +261,7 @@ fn submitted(submission: &Submission<'_>) -> MessageScene {
         recipients: envelope.recipients.iter().map(|recipient| recipient.address.clone()).collect(),
         whole: true,
         results: submission.verified.map(|verified| Arc::clone(&verified.results)).unwrap_or_default(),
+        is_ours: submission.is_ours,
         headers: submission.verified.map(|verified| verified.edits.clone()).unwrap_or_default(),
         envelope: Vec::new(),
         tags: Vec::new(),

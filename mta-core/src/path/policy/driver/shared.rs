@@ -158,6 +158,7 @@ impl Shared {
             id,
             answered: match hook {
                 Hook::Http => "503",
+                Hook::Password => "454",
                 hook if hook.is_told() => "nothing",
                 _ => verdict::answered(meaning),
             },

@@ -4,11 +4,9 @@ use super::guests::{
     ACCEPT, ADD, ADD_HEADER, FIND, GET_NOTE, HEADER, INCR, LOG, NEXT, SET_HEADER, SET_NOTE, SET_TAG, SPIN, TRAP,
     expect_octet, guest, reject,
 };
-use super::stage::{ID, Stage, content, entry, envelope, plugin, recipient};
+use super::stage::{ID, Stage, content, entry, envelope, plugin, recipient, submission};
 use crate::base::flow::operator::trial::{Differences, Said};
-use crate::base::flow::policy::{
-    Asked, DataVerdict, Disposition, Gate, Hook, Policy, Sending, Sendout, SessionInfo, Submission,
-};
+use crate::base::flow::policy::{Asked, DataVerdict, Disposition, Gate, Hook, Policy, Sending, Sendout, SessionInfo};
 use crate::base::mail::content::Content;
 use crate::base::mail::edits::HeaderEdit;
 use crate::config::model::{EditGrant, Mode, Plugin};
@@ -21,10 +19,7 @@ fn editor(name: &str) -> Plugin {
 async fn data(stage: &Stage, plugins: &[(Plugin, Bytes)], content: &Content) -> DataVerdict {
     stage.load(plugins).await.expect("they load");
     let envelope = envelope(&["a@example.net"]);
-    stage
-        .session()
-        .data(Submission { id: ID, envelope: &envelope, content, size_bytes_max: 1 << 20, verified: None })
-        .await
+    stage.session().data(submission(&envelope, content)).await
 }
 
 #[tokio::test]
@@ -320,8 +315,7 @@ async fn a_shadow_is_compared_with_the_plugin_that_it_names_and_changes_nothing(
     let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", ""));
     let mut session = stage.session();
     assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Next);
-    let submission =
-        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
+    let submission = submission(&envelope, &content);
     let verdict = session.data(submission).await;
     assert_eq!((&verdict.disposition, verdict.edits.headers.len()), (&Disposition::Next, 1));
     let report = report(&stage, "new").await;
@@ -407,8 +401,7 @@ async fn a_canary_decides_its_share_of_whole_transactions_in_the_place_of_the_ot
         else {
             panic!("either refuses")
         };
-        let submission =
-            Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
+        let submission = submission(&envelope, &content);
         let Disposition::Reject(data) = session.data(submission).await.disposition else { panic!("either refuses") };
         assert_eq!(rcpt.code, data.code, "one side for both");
         decided += u64::from(rcpt.code == 571);
@@ -446,8 +439,7 @@ async fn what_is_recorded_is_asked_again_and_answered_alike() {
     let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", "hello\r\n"));
     let mut session = stage.session();
     let _ = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await;
-    let submission =
-        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
+    let submission = submission(&envelope, &content);
     let _ = session.data(submission).await;
     let entry = entry(&["a@example.net"]);
     let sendout =

@@ -3,11 +3,9 @@
 use super::guests::{
     ACCEPT, ADD, ADD_HEADER, CLOCK, Import, LOG, NEXT, SPIN, TRAP, guest, guest_with, guest_with_both, reject,
 };
-use super::stage::{ID, Stage, content, entry, envelope, hello, plugin, recipient};
+use super::stage::{Stage, content, entry, envelope, hello, plugin, recipient, submission};
 use crate::base::flow::entry::{LastFailure, Progress};
-use crate::base::flow::policy::{
-    Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout, Submission,
-};
+use crate::base::flow::policy::{Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout};
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
 use crate::base::smtp::reply::Reply;
@@ -108,9 +106,7 @@ async fn the_operator_says_what_a_failure_means() {
     assert_eq!(session.gate(Asked::Connect).await, Gate::Next);
     let gate = session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await;
     assert!(matches!(gate, Gate::Reject(Reply { code: 550, .. })), "{gate:?}");
-    let verdict = session
-        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None })
-        .await;
+    let verdict = session.data(submission(&envelope, &content)).await;
     assert!(matches!(verdict.disposition, Disposition::Reject(Reply { code: 550, .. })), "{verdict:?}");
     assert_eq!(verdict.plugin.as_deref(), Some("trap"));
     let entry = entry(&["a@example.net"]);
@@ -131,10 +127,7 @@ async fn a_call_that_fails_leaves_no_edit_behind() {
     let trapping = guest(&[ADD_HEADER], &[("on-data", &format!("{ADD} {TRAP}"))]);
     stage.load(&[(first, trapping), hello()]).await.expect("they load");
     let (envelope, content) = (envelope(&["a@example.net"]), content("Subject: x\r\n\r\n", ""));
-    let verdict = stage
-        .session()
-        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None })
-        .await;
+    let verdict = stage.session().data(submission(&envelope, &content)).await;
     let names: Vec<String> = verdict.edits.headers.iter().map(|edit| format!("{edit:?}")).collect();
     assert_eq!(names, [r#"Add { name: "X-Hello", value: "rcpts=0 subject=1" }"#]);
     assert_eq!(verdict.disposition, Disposition::Next);
@@ -244,10 +237,7 @@ async fn edits_come_to_nothing_when_the_answer_breaks_the_contract() {
     let octets = guest(&[ADD_HEADER], &[("on-data", &format!("{ADD} {}", reject(250)))]);
     stage.load(&[(odd, octets)]).await.expect("it loads");
     let (envelope, content) = (envelope(&["a@example.net"]), content("A: b\r\n\r\n", ""));
-    let verdict = stage
-        .session()
-        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None })
-        .await;
+    let verdict = stage.session().data(submission(&envelope, &content)).await;
     assert_eq!(verdict.edits, Edits::default());
     assert_eq!(stage.events.faults(), [("answer".to_owned(), "451 4.3.0".to_owned())]);
 }
@@ -360,7 +350,7 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     let stage = Stage::new();
     let hooks: Vec<String> = Hook::ALL.map(|hook| format!("on-{}", hook.name())).into();
     let bodies: Vec<(&str, &str)> = hooks.iter().map(|hook| (&**hook, TRAP)).collect();
-    let open = Plugin { on_failure: OnFailure::Open, ..plugin("p") };
+    let open = Plugin { on_failure: OnFailure::Open, allow: vec!["passwords".into()], ..plugin("p") };
     stage.load(&[(open, guest(&[], &bodies))]).await.expect("it loads");
     let (to, envelope) = (recipient("a@example.net"), envelope(&["a@example.net"]));
     let content = content("Subject: x\r\n\r\n", "text\r\n");
@@ -375,8 +365,7 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     for asked in asked {
         assert_eq!(session.gate(asked).await, Gate::Next, "{asked:?}");
     }
-    let submission =
-        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
+    let submission = submission(&envelope, &content);
     let verdict = session.data(submission).await;
     assert_eq!(verdict.disposition, Disposition::Next);
     session.disconnected();
@@ -396,7 +385,7 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     let faults = stage.events.take("plugin-fault");
     let mut told: Vec<&str> = faults.iter().filter_map(|fault| fault["hook"].as_str()).collect();
     told.sort_unstable();
-    // Ten faults in a row would open the breaker; the tick and requests have tests of their own.
+    // Ten faults in a row would open the breaker; the tick, requests and passwords have tests of their own.
     assert_eq!(told, ["auth", "connect", "data", "disconnect", "helo", "mail", "outcome", "pre-send", "rcpt"]);
 }
 
@@ -466,8 +455,7 @@ async fn a_message_that_comes_again_and_again_and_faults_a_plugin_is_told_once()
     for message_id in ["<1@x>", "<2@x>", "<1@x>", "<1@x>", "<1@x>"] {
         let head = format!("Message-ID: {message_id}\r\n\r\n");
         let content = Content { head: head.into(), body: Body::Memory(Bytes::new()) };
-        let submission =
-            Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
+        let submission = submission(&envelope, &content);
         let _ = stage.session().data(submission).await;
     }
     let told = stage.events.take("plugin-poison");

@@ -176,6 +176,8 @@ fn module(imports: &str, hooks: &[(&str, &str)], parts: &str) -> String {
                 "on-helo" => "(param i32 i32) (result i32)",
                 // The mechanism, the user, and whether it succeeded.
                 "on-auth" => "(param i32 i32 i32 i32 i32) (result i32)",
+                // The mechanism, the user and the password.
+                "on-password" => "(param i32 i32 i32 i32 i32 i32) (result i32)",
                 // Method, path, query, fields, content and client.
                 "on-http" => "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32)",
                 "on-disconnect" | "on-tick" => "",

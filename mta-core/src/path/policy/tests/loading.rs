@@ -35,12 +35,22 @@ async fn a_scope_that_is_not_granted_is_named_by_its_grant() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_could_use_tables_is_loaded_without_one_where_that_is_said() {
+    let lookup = ("tables", "lookup", "(param i32 i32 i32 i32 i32)");
+    let octets = guest(&[lookup], &[("on-connect", NEXT)]);
+    let words = refused(plugin("p"), octets.clone()).await;
+    assert!(words.contains("it imports mailwright:plugin/tables@0.1.0, which is not granted"), "{words}");
+    let none = Plugin { allow: vec!["tables".into()], ..plugin("p") };
+    Stage::new().load(&[(none, octets)]).await.expect("it loads");
+}
+
+#[tokio::test]
 async fn a_misspelt_export_is_not_silently_absent() {
     let contract = include_str!("../../../../../plugin-sdk/wit/plugin.wit");
     let contract = contract.replace("on-data", "on-dta");
     let words = refused(plugin("p"), guest_of(&contract, &[], &[("on-dta", NEXT)])).await;
     assert!(words.contains("it exports mailwright:plugin/on-dta@0.1.0, which is no hook"), "{words}");
-    let known = "known are lifecycle, on-connect, on-helo, on-auth, on-mail, on-rcpt, on-data, on-route, on-pre-send, on-outcome, on-feedback, on-http, on-tick, on-disconnect";
+    let known = "known are lifecycle, on-connect, on-helo, on-auth, on-password, on-mail, on-rcpt, on-data, on-route, on-pre-send, on-outcome, on-feedback, on-http, on-tick, on-disconnect";
     assert!(words.contains(known), "{words}");
 }
 

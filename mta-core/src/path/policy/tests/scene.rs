@@ -25,6 +25,7 @@ fn message(head: &'static str) -> MessageScene {
         recipients: vec![address("a@example.net")],
         whole: true,
         results: Arc::default(),
+        is_ours: false,
         headers: Vec::new(),
         envelope: Vec::new(),
         tags: Vec::new(),
@@ -232,7 +233,10 @@ fn body_editor(name: &str) -> Plugin {
 
 async fn data(stage: &Stage, content: &Content) -> DataVerdict {
     let envelope = envelope(&["a@example.net"]);
-    stage.session().data(Submission { id: ID, envelope: &envelope, content, size_bytes_max: 100, verified: None }).await
+    stage
+        .session()
+        .data(Submission { id: ID, envelope: &envelope, content, size_bytes_max: 100, verified: None, is_ours: false })
+        .await
 }
 
 /// Copies so much of the old body from there.

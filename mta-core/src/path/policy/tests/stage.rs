@@ -5,7 +5,7 @@ use crate::base::fixtures::{Names, Web};
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::operator::suppression::Suppress;
-use crate::base::flow::policy::{Policy, SessionInfo, SessionPolicy};
+use crate::base::flow::policy::{Policy, SessionInfo, SessionPolicy, Submission};
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
@@ -205,6 +205,11 @@ pub(super) fn content(head: &'static str, body: &'static str) -> Content {
 }
 
 pub(super) const ID: QueueId = QueueId(7);
+
+/// A stranger's message, of which nothing was found out.
+pub(super) fn submission<'a>(envelope: &'a Envelope, content: &'a Content) -> Submission<'a> {
+    Submission { id: ID, envelope, content, size_bytes_max: 1 << 20, verified: None, is_ours: false }
+}
 
 pub(super) fn entry(to: &[&str]) -> Entry {
     Entry {

@@ -123,6 +123,7 @@ impl Driver {
         if doors.policy.has(Hook::Disconnect) {
             let policy = policy.get_or_insert_with(|| doors.policy.session(machine.info()));
             policy.belongs_to(machine.tenant());
+            policy.rejected(machine.rejected_recipients());
             policy.disconnected();
         }
     }
@@ -132,13 +133,16 @@ impl Driver {
             Effect::Send(octets) => self.send(&octets).await,
             Effect::StartTls => self.secure().await,
             Effect::AskGate | Effect::AskData => self.ask(&effect).await,
-            Effect::Secured | Effect::Authenticated | Effect::Renewed | Effect::Named | Effect::TransactionEnded => {
+            Effect::Secured
+            | Effect::Authenticated
+            | Effect::Renewed { .. }
+            | Effect::Named
+            | Effect::TransactionEnded => {
                 self.tell(&effect);
             }
             Effect::CheckClaim => {
                 let Some(claim) = self.machine.claim() else { return };
-                let peer = self.machine.peer().ip();
-                let checked = self.doors.auth.check(peer, claim).await;
+                let checked = self.doors.auth.check(self.machine.info(), claim).await;
                 let now = self.now();
                 self.machine.handle_checked(checked, now);
             }
@@ -191,12 +195,14 @@ impl Driver {
             Effect::Named => machine.helo().into_iter().for_each(|name| policy.named(name)),
             Effect::TransactionEnded => policy.transaction_ended(),
             // It meets the next client when it is asked about that.
-            _ => {
+            Effect::Renewed { rejected } => {
                 if doors.policy.has(Hook::Disconnect) {
+                    policy.rejected(*rejected);
                     policy.disconnected();
                 }
                 *slot = None;
             }
+            _ => {}
         }
     }
 
@@ -205,6 +211,7 @@ impl Driver {
         let Self { doors, machine, policy, .. } = self;
         let policy = policy.get_or_insert_with(|| doors.policy.session(machine.info()));
         policy.belongs_to(machine.tenant());
+        policy.rejected(machine.rejected_recipients());
         match effect {
             Effect::AskGate => {
                 let Some(asked) = machine.asked() else { return };

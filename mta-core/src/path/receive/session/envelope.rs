@@ -188,13 +188,14 @@ impl Session {
     }
 
     fn refuse_rcpt(&mut self, reply: &Reply) {
-        self.note_refused_rcpt();
+        self.note_refused_rcpt(reply);
         self.refuse("RCPT", reply);
     }
 
-    fn note_refused_rcpt(&mut self) {
+    fn note_refused_rcpt(&mut self, reply: &Reply) {
         if let Some(transaction) = &mut self.transaction {
             transaction.refused_rcpt = true;
+            self.counts.rejected_recipients += u32::from(reply.is_permanent());
         }
     }
 
@@ -251,8 +252,11 @@ impl Session {
     fn rcpt_gate(&mut self, gate: Gate) {
         self.state = State::Command;
         let asked = self.transaction.as_mut().and_then(|transaction| transaction.asked.take());
+        if let Gate::Tempfail(reply) | Gate::Reject(reply) | Gate::Disconnect(reply) = &gate {
+            self.note_refused_rcpt(reply);
+        }
         if self.turn_down("RCPT", gate) {
-            return self.note_refused_rcpt();
+            return;
         }
         if let (Some(transaction), Some(recipient)) = (&mut self.transaction, asked) {
             transaction.envelope.recipients.push(recipient);

@@ -61,7 +61,10 @@ pub enum Effect {
     /// The client has shown who it is: tell policy [`Session::user`].
     Authenticated,
     /// The client is another from here on: what policy knew of the one before is over, and it is to meet this one.
-    Renewed,
+    Renewed {
+        /// How many recipients the one before was refused for good.
+        rejected: u32,
+    },
     /// The client named itself: tell policy [`Session::helo`].
     Named,
     /// The transaction ended, and policy was asked in it: tell it so.
@@ -189,6 +192,12 @@ impl Session {
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    /// How many recipients the client was refused for good so far.
+    #[must_use]
+    pub fn rejected_recipients(&self) -> u32 {
+        self.counts.rejected_recipients
     }
 
     /// The client's name, once it said one.

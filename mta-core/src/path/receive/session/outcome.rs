@@ -126,6 +126,7 @@ impl Session {
             content: &arrived.content,
             size_bytes_max: self.config.limits.message_bytes_max,
             verified: transaction.verified.as_deref(),
+            is_ours: self.may_relay(),
         })
     }
 

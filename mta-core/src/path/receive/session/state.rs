@@ -96,6 +96,8 @@ pub(super) struct Counts {
     /// Errors since a message was last accepted: a relay that lives on may send to dead addresses all day.
     pub(super) errors_in_a_row: u32,
     pub(super) messages: u32,
+    /// Recipients that were refused for good.
+    pub(super) rejected_recipients: u32,
     /// Exchanges in which the client could not show who it is.
     pub(super) auth_failures: u32,
 }

@@ -33,13 +33,15 @@ impl Session {
     #[must_use]
     pub fn incoming(&self) -> Option<Incoming<'_>> {
         let transaction = self.transaction.as_ref()?;
+        let arrived = transaction.arrived.as_ref()?;
         Some(Incoming {
             session: &self.id,
             id: transaction.id,
             peer: self.peer.ip().to_canonical(),
             helo: self.helo()?,
             envelope: &transaction.envelope,
-            content: &transaction.arrived.as_ref()?.content,
+            content: &arrived.content,
+            body_hash: arrived.body_hash,
         })
     }
 

@@ -50,7 +50,8 @@ impl Session {
             helo: self.helo(),
             user: self.user(),
         });
-        self.effects.push_back(Effect::Renewed);
+        let rejected = std::mem::take(&mut self.counts.rejected_recipients);
+        self.effects.push_back(Effect::Renewed { rejected });
         self.welcome();
     }
 

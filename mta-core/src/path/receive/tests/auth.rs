@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::flow::Answer;
-use crate::base::flow::policy::Gate;
+use crate::base::flow::policy::{Gate, SessionInfo};
 use crate::base::sasl::door::{Authenticate, Checked, Claim, Later, Offered, User};
 use crate::base::sasl::sender::SenderPattern;
 use crate::base::sasl::stored::ScramKeys;
@@ -45,7 +45,7 @@ impl Authenticate for Users {
         self.offered
     }
 
-    fn check(&self, _: IpAddr, claim: Claim) -> Answer<'_, Checked> {
+    fn check(&self, _: SessionInfo, claim: Claim) -> Answer<'_, Checked> {
         self.note(format!("check {}", claim.name()));
         let later = self.later.map(Checked::Later);
         Box::pin(ready(later.unwrap_or_else(|| match &claim {

@@ -122,6 +122,7 @@ impl Bench {
         match effect {
             Effect::Send(octets) => self.writes.push(String::from_utf8(octets).expect("replies are ASCII")),
             Effect::AskGate => {
+                policy.rejected(session.rejected_recipients());
                 let asked = session.asked().expect("something is asked about");
                 let gate = policy.gate(asked).now_or_never().expect("ready");
                 session.handle_gate(gate, now);
@@ -138,13 +139,14 @@ impl Bench {
                 None => {}
             },
             Effect::Secured => policy.secured(session.tls().expect("it is protected")),
-            Effect::Renewed => {
+            Effect::Renewed { rejected } => {
+                policy.rejected(rejected);
                 policy.disconnected();
                 policy = self.world.doors.policy.session(session.info());
             }
             Effect::CheckClaim => {
                 let claim = session.claim().expect("something is shown");
-                let checked = self.world.doors.auth.check(session.info().peer.ip(), claim);
+                let checked = self.world.doors.auth.check(session.info(), claim);
                 session.handle_checked(checked.now_or_never().expect("ready"), now);
             }
             Effect::Authenticated => policy.authenticated(session.user().expect("a user")),

@@ -109,6 +109,24 @@ fn on_rcpt_is_asked_after_our_own_checks() {
 }
 
 #[test]
+fn hooks_know_how_many_recipients_were_refused_for_good() {
+    let letting = |w: &World| *w.policy.rcpt.lock().expect("no panic") = Some(Gate::Next);
+    let mut bench = Bench::in_world(world(letting), OUTSIDE);
+    bench.say("EHLO c.example\r\nRCPT TO:<x@here.example>\r\nMAIL FROM:<a@b.example>\r\n");
+    bench.say("RCPT TO:<x@there.example>\r\nRCPT TO:<y@there.example>\r\nRCPT TO:<x@here.example>\r\n");
+    let told = |bench: &Bench| {
+        let asked = bench.world.policy.asked.lock().expect("no panic");
+        asked.iter().filter(|what| what.starts_with("rejected")).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(told(&bench), ["rejected 2"], "not the one before MAIL");
+    let refusing = |w: &World| *w.policy.rcpt.lock().expect("no panic") = Some(Gate::Reject(reply(550, "no")));
+    let mut bench = Bench::in_world(world(refusing), OUTSIDE);
+    bench.say("EHLO c.example\r\nMAIL FROM:<a@b.example>\r\n");
+    bench.say("RCPT TO:<x@here.example>\r\nRCPT TO:<y@here.example>\r\n");
+    assert_eq!(told(&bench), ["rejected 1"], "a plugin's refusal counts too");
+}
+
+#[test]
 fn on_data_may_refuse_hold_and_drop() {
     let mut bench = deciding(verdict(Disposition::Reject(reply(550, "spam"))));
     assert_eq!(bench.send("A: b\r\n"), "550 5.7.1 spam\r\n");

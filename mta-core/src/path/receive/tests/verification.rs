@@ -109,7 +109,7 @@ fn what_is_held_is_held_whatever_plugins_think_but_they_may_refuse_it() {
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
 fn key() -> DkimKey {
-    DkimKey { domain: "here.example".into(), selector: "s".into(), key: "k".into(), tenants: Vec::new() }
+    DkimKey { domain: "here.example".into(), selector: "s".into(), key: "k".into(), at: "".into(), tenants: Vec::new() }
 }
 
 fn kept(bench: &Bench) -> Entry {
@@ -132,11 +132,14 @@ fn whose_mail_it_is_and_the_hash_of_its_body_are_kept_rfc6376_3_7() {
         (config(), OUTSIDE, false),
     ] {
         for body in ["small\r\n", &large] {
-            let mut bench = Bench::with(config.clone(), peer);
+            let verifying = Config { verify: Verification::default(), ..config.clone() };
+            let mut bench = Bench::with(verifying, peer);
             assert!(bench.send(format!("Subject: x\r\n\r\n{body}")).starts_with("250 "));
             let entry = kept(&bench);
             assert_eq!(entry.is_from_outside(), peer == OUTSIDE);
             assert_eq!(entry.body_hash(), hash(body).filter(|_| is_hashed), "{peer} {} octets", body.len());
+            let shown = bench.world.verify.hash.lock().expect("no panic").take();
+            assert_eq!(shown, hash(body).filter(|_| is_hashed && peer == OUTSIDE), "verification is given it");
         }
     }
 }

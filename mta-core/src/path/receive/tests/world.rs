@@ -14,6 +14,7 @@ use crate::base::flow::policy::{
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::{Blob, Room, Spool};
 use crate::base::mail::address::Address;
+use crate::base::mail::canonical::BodyHash;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
@@ -236,14 +237,16 @@ impl Spool for TestSpool {
 pub(super) struct TestVerify {
     pub(super) found: Mutex<Verified>,
     pub(super) asked: Mutex<Vec<String>>,
+    /// The hash of the last body, as it was taken while it came.
+    pub(super) hash: Mutex<Option<BodyHash>>,
 }
 
 impl Verify for TestVerify {
     fn verify<'a>(&'a self, incoming: Incoming<'a>) -> Answer<'a, Verified> {
         let sender = incoming.envelope.sender.as_ref().map(ToString::to_string).unwrap_or_default();
-        let Body::Memory(body) = &incoming.content.body else { panic!("small bodies are in memory") };
-        let asked = format!("{} {} {sender} {}", incoming.peer, incoming.helo, body.len());
+        let asked = format!("{} {} {sender} {}", incoming.peer, incoming.helo, incoming.content.body.size_bytes());
         self.asked.lock().expect("no panic").push(asked);
+        *self.hash.lock().expect("no panic") = incoming.body_hash;
         let found = self.found.lock().expect("no panic").clone();
         Box::pin(async { found })
     }
@@ -293,7 +296,9 @@ impl Policy for TestPolicy {
             Hook::Helo => self.helo.lock().expect("no panic").is_some(),
             Hook::Mail => self.mail.lock().expect("no panic").is_some(),
             Hook::Auth => self.auth.lock().expect("no panic").is_some(),
-            Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback | Hook::Http | Hook::Tick => false,
+            Hook::Password | Hook::Route | Hook::PreSend | Hook::Outcome | Hook::Feedback | Hook::Http | Hook::Tick => {
+                false
+            }
             Hook::Disconnect => true,
         }
     }
@@ -332,6 +337,12 @@ impl SessionPolicy for TestSession {
 
     fn named(&mut self, name: &str) {
         self.note(format!("helo {name}"));
+    }
+
+    fn rejected(&mut self, recipients: u32) {
+        if recipients > 0 {
+            self.note(format!("rejected {recipients}"));
+        }
     }
 
     fn gate<'a>(&'a mut self, asked: Asked<'a>) -> Answer<'a, Gate> {

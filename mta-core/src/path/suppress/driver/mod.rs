@@ -10,7 +10,7 @@ use super::lists::Lists;
 use super::page::Page;
 use crate::base::event::Event;
 use crate::base::flow::Answer;
-use crate::base::flow::operator::suppression::{Held, ListName, Reason, Suppress, SuppressFault, key};
+use crate::base::flow::operator::suppression::{Found, Held, ListName, Reason, Search, Suppress, SuppressFault, key};
 use crate::base::mail::address::Address;
 use crate::base::world::metrics::{Family, Kind, Measure, Value};
 use crate::base::world::store::{Journal, Position, Record, StoreFault};
@@ -155,6 +155,15 @@ impl Suppress for Suppressor {
             self.kept(change).await?;
             Ok(was)
         })
+    }
+
+    fn find(&self, list: &ListName, who: &Address) -> Option<(Box<str>, Held)> {
+        let key = key(who);
+        self.lists.get(list, &key).map(|held| (key, held))
+    }
+
+    fn search(&self, list: &ListName, wanted: Search<'_>) -> Found {
+        self.lists.search(list, wanted)
     }
 
     fn page(&self, list: &ListName, after: Option<&str>, limit: usize) -> Vec<(Box<str>, Held)> {

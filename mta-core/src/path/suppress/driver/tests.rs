@@ -1,7 +1,8 @@
 //! Lists under concurrency, over restarts and failing disks, against a list that is a map.
 
-use super::super::lists::LISTS_MAX;
+use super::super::lists::{LISTS_MAX, LOOKED_AT_MAX};
 use super::*;
+use crate::base::flow::operator::suppression::Found as Matches;
 use crate::base::time::{Now, UnixMillis};
 use crate::base::world::store::Found;
 use crate::edge::store;
@@ -110,6 +111,37 @@ async fn what_was_answered_outlives_the_server_without_a_last_word() {
     let held = Held { reason: Reason::Complaint, since: UnixMillis(1_700_000_000_000), by: "operator".into() };
     assert_eq!(suppressor.page(&news, None, 9), [("ann@example.org".into(), held)]);
     assert_eq!(heard.0.lock().expect("whole").len(), 0);
+}
+
+#[tokio::test]
+async fn a_search_looks_at_so_many_and_says_where_it_ended() {
+    let suppressor = opened(None, &Arc::default()).await;
+    let name = list("news", None);
+    let count = LOOKED_AT_MAX + 5;
+    let who = (0..count).map(|number| (address(&format!("a{number:06}@Example.org")), Reason::Manual));
+    assert_eq!(suppressor.add(name.clone(), who.collect(), "operator".into()).await, Ok(count as u64));
+    let search = |containing, after, limit| suppressor.search(&name, Search { containing, after, limit });
+    let names = |found: &Matches| found.entries.iter().map(|(who, _)| who.to_string()).collect::<Vec<_>>();
+
+    let last = format!("a{:06}@example.org", count - 1);
+    let first = search("A010004", None, 9);
+    let end = format!("a{:06}@example.org", LOOKED_AT_MAX - 1);
+    assert_eq!((names(&first), first.after.as_deref()), (Vec::new(), Some(end.as_str())));
+    assert_eq!(first.looked_at_bytes, (LOOKED_AT_MAX * end.len()) as u64);
+    let second = search("A010004", first.after.as_deref(), 9);
+    assert_eq!((names(&second), second.after), (vec![last.clone()], None));
+
+    let page = search("", None, 2);
+    assert_eq!((page.entries.len(), page.after.as_deref()), (2, Some("a000001@example.org")));
+    assert_eq!(names(&search("", Some(&last), 2)), Vec::<String>::new());
+    assert_eq!(search("", None, 0).entries, []);
+    assert_eq!(
+        suppressor.search(&list("other", None), Search { containing: "", after: None, limit: 9 }),
+        Matches::default()
+    );
+    let found = suppressor.find(&name, &address("A000001@EXAMPLE.org")).expect("it is there");
+    assert_eq!((&*found.0, found.1.reason), ("a000001@example.org", Reason::Manual));
+    assert_eq!(suppressor.find(&name, &address("nobody@example.org")), None);
 }
 
 #[tokio::test]

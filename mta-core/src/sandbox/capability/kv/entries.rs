@@ -1,6 +1,7 @@
 //! What is in a bucket: values and limits, when they expire, how much room they take, and what of it changed.
 
 use super::kept::What;
+use super::rate::{Limit, NANOS};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -38,8 +39,8 @@ pub(crate) struct Stored {
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     pub(super) values: BTreeMap<Arc<str>, Stored>,
-    /// Rate limits: the time in nanoseconds at which each is whole again (GCRA's theoretical arrival time).
-    pub(super) limits: BTreeMap<Arc<str>, u128>,
+    /// Rate limits.
+    pub(super) limits: BTreeMap<Arc<str>, Limit>,
     /// What expires when; the flag tells limits from values.
     pub(super) expiries: BTreeSet<(u64, bool, Arc<str>)>,
     /// Never used twice, so that a version names one write even across deletions.
@@ -53,8 +54,6 @@ pub(super) struct Entries {
 
 /// What an entry takes besides its key and value, once kept.
 pub(super) const ENTRY_OVERHEAD_BYTES: usize = 24;
-/// Nanoseconds in a millisecond.
-pub(super) const NANOS: u128 = 1_000_000;
 
 pub(super) fn expiry(now_ms: u64, ttl_ms: Option<u64>) -> Option<u64> {
     ttl_ms.map(|ttl| now_ms.saturating_add(ttl))
@@ -72,7 +71,7 @@ impl Entries {
     pub(super) fn what(&self, is_limit: bool, key: &str) -> What {
         if is_limit {
             // A limit that is gone was whole again.
-            return What::Limit(self.limits.get(key).copied().unwrap_or(0));
+            return self.limits.get(key).map_or(What::Limit(0), |limit| What::Rate(*limit));
         }
         match self.values.get(key) {
             Some(Stored { value, version, expires_ms }) => {
@@ -114,23 +113,23 @@ impl Entries {
         Ok(self.last_version)
     }
 
-    pub(super) fn put_limit(&mut self, now_ms: u64, key: &str, whole_at: u128) -> Result<(), KvFault> {
+    pub(super) fn put_limit(&mut self, now_ms: u64, key: &str, limit: Limit) -> Result<(), KvFault> {
         if key.len() > KEY_BYTES_MAX {
             return Err(KvFault::TooLarge);
         }
         self.sweep(now_ms);
         match self.limits.get_key_value(key).map(|(key, at)| (key.clone(), *at)) {
             Some((key, before)) => {
-                self.expiries.remove(&(millis(before), true, key));
+                self.expiries.remove(&(millis(before.whole_at), true, key));
             }
             None if self.entries() >= ENTRIES_MAX => return Err(KvFault::Quota),
             None => {}
         }
         let key: Arc<str> = key.into();
         // A limit that is whole again says no more than one that was never used.
-        self.expiries.insert((millis(whole_at), true, key.clone()));
+        self.expiries.insert((millis(limit.whole_at), true, key.clone()));
         self.note(true, &key);
-        self.limits.insert(key, whole_at);
+        self.limits.insert(key, limit);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! Replayed from the beginning, the last page that names a key is right. A journal that begins with a page of everything
 //! needs nothing that was before.
 
+use super::rate::Limit;
 use crate::base::world::store::Record;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -27,13 +28,16 @@ pub(crate) enum What {
     Value { value: Vec<u8>, version: u64, expires_ms: Option<u64> },
     /// There is no value.
     Gone,
-    /// A rate limit: when it is whole again, in nanoseconds since 1970.
+    /// A rate limit, as older versions kept it: when it is whole again, in nanoseconds since 1970. One that is gone was
+    /// whole again.
     Limit(u128),
+    /// A rate limit.
+    Rate(Limit),
 }
 
 impl What {
     pub(crate) fn is_limit(&self) -> bool {
-        matches!(self, Self::Limit(_))
+        matches!(self, Self::Limit(_) | Self::Rate(_))
     }
 }
 

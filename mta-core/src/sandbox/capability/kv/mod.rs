@@ -5,11 +5,16 @@
 
 pub(crate) mod entries;
 pub(crate) mod kept;
+pub(crate) mod rate;
+#[cfg(test)]
+mod rate_tests;
+pub(crate) mod shown;
 #[cfg(test)]
 mod tests;
 
-use entries::{ENTRY_OVERHEAD_BYTES, Entries, KvFault, NANOS, Stored, expiry, millis};
+use entries::{ENTRIES_MAX, ENTRY_OVERHEAD_BYTES, Entries, KEY_BYTES_MAX, KvFault, Stored, expiry, millis};
 use kept::{BucketName, What};
+use rate::{Demand, Limit, Manner, Rate, Taken, nanos};
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,13 +31,6 @@ pub(crate) struct Kv {
     keeper: Option<Arc<Notify>>,
     /// Below all versions that are given out from now on, and above those before.
     first_version: u64,
-}
-
-/// What came of taking from a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
-    Remaining(u32),
-    RetryAfterMs(u64),
 }
 
 /// One bucket of one plugin.
@@ -143,10 +141,16 @@ impl Bucket {
                 entries.last_version = last_version.max(version);
             }
             What::Gone => entries.remove(key),
-            What::Limit(whole_at) if millis(whole_at) <= now_ms => {}
-            What::Limit(whole_at) => drop(entries.put_limit(now_ms, key, whole_at)),
+            What::Limit(whole_at) | What::Rate(Limit { whole_at, .. }) if millis(whole_at) <= now_ms => {}
+            What::Limit(whole_at) => drop(entries.put_limit(now_ms, key, Limit::unknown(whole_at))),
+            What::Rate(limit) => drop(entries.put_limit(now_ms, key, limit)),
         }
         entries.keeper = keeper;
+    }
+
+    /// How many entries are in it, with those that have expired and were not cleared away yet.
+    pub(crate) fn len(&self) -> usize {
+        self.entries().entries()
     }
 
     /// About how many octets a page of all that is in it takes.
@@ -186,25 +190,63 @@ impl Bucket {
         Ok(sum)
     }
 
-    /// Takes from a limit of `limit` in each window (GCRA: the generic cell rate algorithm). What is refused costs
-    /// nothing. Not more than `limit` pass in one burst, and no more than the rate in the long run.
+    /// Takes from a limit of `limit` in each window. What is refused costs nothing. Not more than `limit` pass in one burst,
+    /// and no more than the rate in the long run.
     pub(crate) fn take(&self, now_ms: u64, key: &str, cost: u32, limit: u32, window_ms: u64) -> Result<Taken, KvFault> {
-        if cost > limit || window_ms == 0 {
-            return Ok(Taken::RetryAfterMs(window_ms));
-        }
+        let rate = Rate { limit, burst: limit, window_ms };
+        let now = nanos(now_ms);
         let mut entries = self.entries();
-        let now = u128::from(now_ms) * NANOS;
-        let step = (u128::from(window_ms) * NANOS).div_ceil(u128::from(limit.max(1)));
-        let burst = step * u128::from(limit);
-        let whole_at = entries.limits.get(key).copied().unwrap_or(now).max(now);
-        let after = whole_at + step * u128::from(cost);
-        if after > now + burst {
-            let wait = (after - now - burst).div_ceil(NANOS);
-            return Ok(Taken::RetryAfterMs(u64::try_from(wait).unwrap_or(u64::MAX)));
+        let whole_at = entries.limits.get(key).map_or(now, |limit| limit.whole_at);
+        match rate.taken(now, whole_at, cost) {
+            Err(wait) => Ok(Taken::RetryAfterMs(wait)),
+            Ok(after) => {
+                entries.put_limit(now_ms, key, Limit { whole_at: after, rate })?;
+                Ok(Taken::Remaining(rate.left(now, after)))
+            }
         }
-        entries.put_limit(now_ms, key, after)?;
-        let left = (now + burst - after).checked_div(step).unwrap_or(0);
-        Ok(Taken::Remaining(u32::try_from(left).unwrap_or(u32::MAX)))
+    }
+
+    /// Takes from all of these limits under one lock, or from none where one that must has no room. What each says, in their
+    /// order; where nothing is taken, the others say what would have been.
+    pub(crate) fn take_all(&self, now_ms: u64, demands: &[Demand]) -> Result<Vec<Taken>, KvFault> {
+        let now = nanos(now_ms);
+        let mut entries = self.entries();
+        // As they would stand: two demands may name one limit.
+        let mut drawn: HashMap<&str, Limit> = HashMap::new();
+        let mut refused = false;
+        let mut answers = Vec::with_capacity(demands.len());
+        for Demand { key, cost, rate, manner } in demands {
+            if key.len() > KEY_BYTES_MAX {
+                return Err(KvFault::TooLarge);
+            }
+            let stands = drawn.get(&**key).or_else(|| entries.limits.get(&**key));
+            let whole_at = stands.map_or(now, |limit| limit.whole_at);
+            let cost = if *manner == Manner::Fill { rate.left(now, whole_at).min(*cost) } else { *cost };
+            answers.push(match rate.taken(now, whole_at, cost) {
+                Ok(after) => {
+                    if *manner != Manner::Look && cost > 0 {
+                        drawn.insert(key, Limit { whole_at: after, rate: *rate });
+                    }
+                    Taken::Remaining(rate.left(now, after))
+                }
+                Err(wait) => {
+                    refused |= *manner == Manner::Must;
+                    Taken::RetryAfterMs(wait)
+                }
+            });
+        }
+        if refused {
+            return Ok(answers);
+        }
+        entries.sweep(now_ms);
+        let fresh = drawn.keys().filter(|key| !entries.limits.contains_key(**key)).count();
+        if entries.entries() + fresh > ENTRIES_MAX {
+            return Err(KvFault::Quota);
+        }
+        for (key, limit) in drawn {
+            entries.put_limit(now_ms, key, limit)?;
+        }
+        Ok(answers)
     }
 
     /// Keys of live values with the prefix, in order, behind `after`.

@@ -1,8 +1,9 @@
 //! Buckets: exact under concurrency, bounded, and forgetful when asked to be.
 
 use super::entries::{BUCKET_BYTES_MAX, ENTRIES_MAX, KvFault, VALUE_BYTES_MAX};
-use super::kept::{BucketName, Page};
-use super::{Bucket, Kv, Taken};
+use super::kept::{BucketName, Page, What};
+use super::rate::Taken;
+use super::{Bucket, Kv};
 use proptest::prelude::*;
 use std::thread;
 
@@ -216,6 +217,14 @@ proptest! {
         prop_assert_eq!(whole(&recalled(&kept)), whole(&kv));
         prop_assert_eq!(whole(&recalled(&whole(&kv))), whole(&kv), "also from a journal that was written anew");
     }
+}
+
+#[test]
+fn a_limit_that_an_older_version_kept_is_in_force() {
+    let bucket = Bucket::default();
+    let whole_at = u128::from(NOW + 60_000) * 1_000_000;
+    bucket.restore(NOW, "k", What::Limit(whole_at));
+    assert_eq!(bucket.take(NOW, "k", 1, 2, 60_000), Ok(Taken::RetryAfterMs(30_000)));
 }
 
 #[test]

@@ -5,13 +5,17 @@ pub(crate) mod octets;
 mod text;
 
 use super::super::exchange::address::{from_wire, to_wire};
-use super::super::host::bindings::mailwright::plugin::message::{AuthResult, Error, Host, Info, Mailbox, Part};
+use super::super::host::bindings::mailwright::plugin::message::{
+    AuthResult, Error, Host, Info, Mailbox, OutgoingTls, Part, Signer,
+};
 use super::super::host::bindings::mailwright::plugin::types::Address;
 use super::super::host::call::Call;
 use super::super::scene::{MessageScene, Refused};
 use crate::base::flow::policy::verify::AuthResult as Found;
 use crate::base::mail::content::Body;
+use crate::base::mail::domain::Domain;
 use crate::base::mail::edits::EnvelopeEdit;
+use crate::base::world::tls::Outgoing;
 use octets::{find, read, read_stored};
 use text::MATCHES_BYTES_MAX;
 
@@ -153,6 +157,34 @@ impl Host for Call {
             detail: result.detail.clone().into(),
         };
         Ok(self.message()?.results.iter().map(told).collect())
+    }
+
+    fn signers(&mut self) -> Result<Option<Vec<Signer>>, Error> {
+        let message = self.message()?;
+        if !message.is_ours {
+            return Ok(None);
+        }
+        let from = message.header("From").unwrap_or_default();
+        let tenant = self.scene.tenant.as_deref();
+        let known = self.world.standing.get().map(|standing| standing.signers.signers(&from, tenant));
+        let told = known.unwrap_or_default().into_iter().map(|signer| Signer {
+            domain: signer.domain.into(),
+            selector: signer.selector.into(),
+            algorithm: signer.algorithm.to_owned(),
+        });
+        Ok(Some(told.collect()))
+    }
+
+    fn tls_to(&mut self, domain: String) -> Result<Option<OutgoingTls>, Error> {
+        let _ = self.message()?;
+        let domain = Domain::parse(&domain).map_err(|_| Error::Invalid)?;
+        let wanted = self.world.standing.get().map_or(Some(Outgoing::default()), |standing| standing.tls_to(&domain));
+        Ok(wanted.map(|tls| match tls {
+            Outgoing::Off => OutgoingTls::Off,
+            Outgoing::Opportunistic => OutgoingTls::Opportunistic,
+            Outgoing::Required => OutgoingTls::Required,
+            Outgoing::Verify(_) => OutgoingTls::Verify,
+        }))
     }
 
     fn tag(&mut self, name: String) -> Result<Option<String>, Error> {

@@ -66,6 +66,7 @@ mod tests {
             sender: None,
             recipients: Vec::new(),
             whole: true,
+            is_ours: false,
             results: Arc::new([]),
             headers: vec![HeaderEdit::Add { name: "X-Added".into(), value: "by a plugin".into() }],
             envelope: Vec::new(),

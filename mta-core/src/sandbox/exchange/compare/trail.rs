@@ -233,6 +233,7 @@ mod tests {
             recipients: Vec::new(),
             whole: true,
             results: Arc::default(),
+            is_ours: false,
             headers: Vec::new(),
             envelope: Vec::new(),
             tags: Vec::new(),

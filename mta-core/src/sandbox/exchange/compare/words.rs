@@ -1,5 +1,6 @@
 //! What plugins said, in words: for reports, for records, and for cases that authors write.
 
+use crate::base::flow::policy::password::PasswordAnswer;
 use crate::base::flow::policy::{DataVerdict, Disposition, Gate, Routing, SendVerdict, Sending};
 use crate::base::mail::content::Composed;
 use crate::base::mail::edits::{EnvelopeEdit, HeaderEdit};
@@ -66,6 +67,20 @@ pub fn sending(sending: &Sending) -> String {
         Sending::Fail(reply) => format!("fail {reply}"),
         Sending::Discard(reason) => format!("discard {reason}"),
     }
+}
+
+/// `next`, `no`, or `yes` with what was said of the user, as `yes, tenant acme, sender @acme.example`; `no answer`.
+#[must_use]
+pub fn password(answer: &PasswordAnswer) -> String {
+    let account = match answer {
+        PasswordAnswer::Next => return "next".to_owned(),
+        PasswordAnswer::No => return "no".to_owned(),
+        PasswordAnswer::Unable(_) => return "no answer".to_owned(),
+        PasswordAnswer::Yes(account) => account,
+    };
+    let tenant = account.tenant.iter().map(|tenant| format!(", tenant {tenant}"));
+    let senders = account.senders.iter().map(|sender| format!(", sender {sender}"));
+    format!("yes{}", tenant.chain(senders).collect::<String>())
 }
 
 /// What a chain changed of a message, as `add X-A: 1`, `set X-A (0): 1`, `remove X-A (0)`, `sender a@b`,

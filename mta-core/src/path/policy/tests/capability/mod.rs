@@ -1,7 +1,11 @@
 //! Capabilities, with guests that use them: what is granted works, what is not is refused with the grant's name.
 
+mod clock;
+mod limits;
+mod standing;
 mod submit;
 mod suppression;
+mod tenants;
 
 use super::guests::{ACCEPT, Import, LOG, NEXT, RANDOM, expect_octet, guest, guest_saying};
 use super::stage::{Stage, plugin, reach};
@@ -27,7 +31,7 @@ fn supplies() -> Supplies {
     let secret = Secret::new(b"key".to_vec()).expect("a secret");
     let table = Table::parse(b"x-one 1").expect("a table");
     let tables = vec![("1".into(), Arc::new(TableSlot::from_pointee(table)))];
-    Supplies { secrets: vec![("X-One".into(), Arc::new(secret))], tables }
+    Supplies { secrets: vec![("X-One".into(), Arc::new(secret))], tables, ..Supplies::default() }
 }
 
 /// A stage on which one guest serves.

@@ -1,14 +1,14 @@
 //! Mail of plugins' own, with a spool that keeps what it is given: what is queued, and what is not.
 
 use super::super::guests::{ADD_HEADER, Import, NEXT, SET_TAG, expect_error, expect_octet, guest_saying};
-use super::super::stage::{ID, Stage, content, entry, envelope, plugin};
+use super::super::stage::{Stage, content, entry, envelope, plugin, submission};
 use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
 use crate::base::flow::entry::Entry;
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::Selection;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
-use crate::base::flow::policy::{Asked, Attempted, Disposition, Gate, Outcome, Policy, Submission};
+use crate::base::flow::policy::{Asked, Attempted, Disposition, Gate, Outcome, Policy};
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::{Blob, Room, Spool};
 use crate::base::mail::content::Content;
@@ -182,8 +182,7 @@ async fn a_chain_of_mail_of_plugins_ends_and_a_bounce_is_answered_without_a_send
         let mut envelope = envelope(&["b@example.org"]);
         envelope.sender = envelope.sender.filter(|_| has_sender);
         let content = content(head, "text\r\n");
-        let submission =
-            Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
+        let submission = submission(&envelope, &content);
         assert_eq!(stage.session().data(submission).await.disposition, Disposition::Next, "{head}");
         assert_eq!(stage.events.faults(), [], "{head}");
         assert_eq!(spool.offers.lock().expect("whole").len(), usize::from(wanted == SENT));
@@ -224,8 +223,7 @@ async fn guests_write_neither_the_tag_nor_the_field_of_the_chain() {
     let granted = Plugin { edit: vec![EditGrant::Headers], ..sender() };
     let (stage, _) = serving(granted, Kept::default(), &[ADD_HEADER, SET_TAG], &[("on-data", &body)]).await;
     let (envelope, content) = (envelope(&["b@example.org"]), content("Subject: x\r\n\r\n", "text\r\n"));
-    let submission =
-        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
+    let submission = submission(&envelope, &content);
     let verdict = stage.session().data(submission).await;
     assert_eq!((verdict.disposition, verdict.edits.headers.len(), verdict.tags.len()), (Disposition::Next, 0, 0));
     assert_eq!(stage.events.faults(), []);
@@ -271,8 +269,7 @@ async fn a_shadow_sends_no_mail() {
     let body = format!("{} {NEXT}", sends(NOT_PERMITTED));
     let (stage, spool) = serving(shadow, Kept::default(), &[SEND], &[("on-data", &body)]).await;
     let (envelope, content) = (envelope(&["a@example.net"]), content("A: b\r\n\r\n", ""));
-    let submission =
-        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
+    let submission = submission(&envelope, &content);
     assert_eq!(stage.session().data(submission).await.disposition, Disposition::Next);
     stage.host.told().await;
     let report = stage.host.differences(Some("signup")).expect("it is on trial").remove(0);

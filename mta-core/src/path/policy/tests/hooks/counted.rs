@@ -69,7 +69,14 @@ async fn calls_are_logged_of_plugins_that_the_operator_names_alone() {
     session.gate(Asked::Connect).await;
     let (envelope, content) = (envelope(&["a@b.test"]), content("", ""));
     session
-        .data(Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1000, verified: None })
+        .data(Submission {
+            id: ID,
+            envelope: &envelope,
+            content: &content,
+            size_bytes_max: 1000,
+            verified: None,
+            is_ours: false,
+        })
         .await;
     let called = stage.events.take("plugin-called");
     let words = |name: &str| called.iter().map(|event| event[name].to_string()).collect::<Vec<_>>();

@@ -2,15 +2,14 @@
 
 mod counted;
 mod feedback;
+mod password;
 mod protection;
 mod public;
 mod route;
 
 use super::guests::{ACCEPT, ADD, ADD_HEADER, GET_NOTE, HEADER, LOG, NEXT, SET_NOTE, SPIN, TRAP, expect_octet, guest};
-use super::stage::{ID, Stage, content, entry, envelope, hello, plugin, recipient};
-use crate::base::flow::policy::{
-    Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout, Submission,
-};
+use super::stage::{Stage, content, entry, envelope, hello, plugin, recipient, submission};
+use crate::base::flow::policy::{Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout};
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Ret};
 use crate::base::smtp::reply::Reply;
@@ -197,8 +196,7 @@ async fn hello_looks_at_four_hooks_and_stamps_the_message() {
     assert_eq!(session.gate(Asked::Rcpt { sender: None, to: &recipient("a@example.net") }).await, Gate::Next);
     let envelope = envelope(&["a@example.net"]);
     let content = content("Subject: Hello, world\r\n\r\n", "text\r\n");
-    let submission =
-        Submission { id: ID, envelope: &envelope, content: &content, size_bytes_max: 1 << 20, verified: None };
+    let submission = submission(&envelope, &content);
     let verdict = session.data(submission).await;
     assert_eq!(verdict.disposition, Disposition::Next);
     assert_eq!(verdict.edits, added("rcpts=1 subject=12"));
@@ -228,15 +226,7 @@ async fn an_instance_of_hello_ends_with_its_transaction() {
         for recipient in &envelope.recipients {
             assert_eq!(session.gate(Asked::Rcpt { sender: envelope.sender.as_ref(), to: recipient }).await, Gate::Next);
         }
-        let verdict = session
-            .data(Submission {
-                id: ID,
-                envelope: &envelope,
-                content: &content,
-                size_bytes_max: 1 << 20,
-                verified: None,
-            })
-            .await;
+        let verdict = session.data(submission(&envelope, &content)).await;
         // A count that went on would say 4, then 6.
         assert_eq!(verdict.edits, added("rcpts=2 subject=1"));
         session.transaction_ended();

@@ -1,4 +1,6 @@
-//! `plugin list`, `reload` and `rollback`: questions to the running server.
+//! `plugin list`, `reload`, `rollback` and `bucket`: questions to the running server.
+
+pub(super) mod bucket;
 
 use super::super::config_args::ConfigArgs;
 use super::super::queue::{as_json, ask, unexpected};
@@ -54,6 +56,9 @@ fn text(serving: &Serving) -> String {
             let against = plugin.of.as_deref().unwrap_or("the chain without it");
             let _ = write!(text, "\n    {}, against {against}", plugin.mode);
         }
+        if plugin.passwords {
+            text.push_str("\n    IT MAY SEE PASSWORDS of users");
+        }
         if plugin.alone {
             text.push_str("\n    LEFT ALONE: it failed again and again, and its on_failure answers");
         }
@@ -82,6 +87,7 @@ mod tests {
             name: "next".to_owned(),
             mode: "shadow".to_owned(),
             of: Some("grey".to_owned()),
+            passwords: true,
             tenants: vec!["ann".to_owned()],
             alone: true,
             hooks: vec![hook("rcpt", 0)],
@@ -93,7 +99,7 @@ mod tests {
             "generation 3, and 2 kept for a rollback\ngrey  grey.wasm\n    sha256 ab12, generation 3\n    \
              hooks and places in their chains: rcpt 2, data 1\nnext  grey.wasm\n    sha256 ab12, generation 3\n    \
              hooks and places in their chains: rcpt beside\n    for the tenants ann\n    shadow, against grey\n    \
-             LEFT ALONE: it failed again and again, and its on_failure answers"
+             IT MAY SEE PASSWORDS of users\n    LEFT ALONE: it failed again and again, and its on_failure answers"
         );
         assert_eq!(text(&Serving::default()), "generation 0; no plugins");
     }
