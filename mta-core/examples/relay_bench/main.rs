@@ -64,7 +64,7 @@ fn main() -> io::Result<()> {
         );
         medians.push((case.mode, case.load.message_bytes, median.rate));
     }
-    let compared = |mode: &Mode| matches!(mode, Mode::Hook | Mode::Five | Mode::Tls);
+    let compared = |mode: &Mode| matches!(mode, Mode::Hook | Mode::Five | Mode::Standard | Mode::Tls);
     for (mode, bytes, rate) in medians.iter().filter(|(mode, ..)| compared(mode)) {
         // The first of that size is the one of as many sessions.
         let without = medians.iter().find(|(mode, size, _)| *mode == Mode::Relay && size == bytes);
@@ -89,7 +89,7 @@ fn cases(messages: usize, tls: &Tls) -> Vec<Case> {
         },
     };
     let mut cases = Vec::new();
-    for mode in [Mode::Hold, Mode::Relay, Mode::Tls, Mode::Hook, Mode::Five] {
+    for mode in [Mode::Hold, Mode::Relay, Mode::Tls, Mode::Hook, Mode::Five, Mode::Standard] {
         cases.push(case(mode, 4096, 20, false, messages));
         cases.push(case(mode, 65_536, 20, false, messages / 2));
     }

@@ -2,7 +2,9 @@
 
 use super::every;
 use super::tls::Tls;
+use std::fs::Permissions;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -21,6 +23,8 @@ pub(crate) enum Mode {
     Hook,
     /// Relays, and asks five plugins that have every hook.
     Five,
+    /// Relays, and asks five of the standard plugins, set up for such mail.
+    Standard,
     /// Relays by TLS, on both sides.
     Tls,
 }
@@ -33,6 +37,7 @@ impl Mode {
             Self::Relay => "relay",
             Self::Hook => "relay with hello",
             Self::Five => "relay with five on all hooks",
+            Self::Standard => "relay with five standard plugins",
             Self::Tls => "relay by TLS",
         }
     }
@@ -41,6 +46,12 @@ impl Mode {
 /// The component of [`Mode::Five`], and how many plugins are made of it.
 const EVERY: &str = "every.wasm";
 const PLUGINS: u32 = 5;
+
+/// What the links of [`Mode::Standard`] are signed with.
+const KEY: &str = "links.key";
+/// The plugins of [`Mode::Standard`]: every message is list mail and gets links of its own, is filtered, counted against two
+/// limits, routed by a rule, and checked as bulk mail in so far as that needs no name server.
+const STANDARD: &str = include_str!("standard.toml");
 
 /// A running program.
 pub(crate) struct Server {
@@ -63,6 +74,11 @@ impl Server {
         let file = dir.path().join("bench.toml");
         if mode == Mode::Five {
             std::fs::write(dir.path().join(EVERY), every::component().map_err(io::Error::other)?)?;
+        }
+        if mode == Mode::Standard {
+            let key = dir.path().join(KEY);
+            std::fs::write(&key, "a key that signs links, of some length")?;
+            std::fs::set_permissions(&key, Permissions::from_mode(0o600))?;
         }
         if let Some(tls) = tls {
             tls.write(dir.path())?;
@@ -133,6 +149,7 @@ fn config(dir: &Path, port: u16, mode: Mode, sink: u16) -> String {
             };
             (1..=PLUGINS).map(one).collect()
         }
+        Mode::Standard => STANDARD.replace("KEY", &dir.join(KEY).display().to_string()),
         Mode::Hold | Mode::Relay | Mode::Tls => String::new(),
     };
     let (listener, route) = match mode {

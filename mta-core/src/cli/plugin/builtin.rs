@@ -41,6 +41,6 @@ mod tests {
         assert!(plugins::builtins().any(|(name, octets)| name == "hello" && octets == written));
         let told = write("hello", &path).expect_err("it is there already");
         assert!(told.starts_with(&path.display().to_string()), "{told}");
-        assert!(write("helo", &path).expect_err("misspelt").contains("there are hello"));
+        assert!(write("helo", &path).expect_err("misspelt").contains("there is no builtin"));
     }
 }

@@ -193,7 +193,8 @@ fn each_copy_has_its_own_link_and_the_signature_covers_it_rfc8058_3_1() {
     for from in ["ann@acme.test", "billing@beta.test"] {
         send(&server, from, &["cy@to.example"]);
         let plain = sink.message("plain mail", |message| message.text().contains(&format!("From: <{from}>")));
-        assert!(!plain.text().contains("List-Unsubscribe"), "{}", plain.text());
+        // The signature names the fields, so that nobody adds them.
+        assert!(!plain.text().contains("\nList-Unsubscribe"), "{}", plain.text());
     }
 }
 

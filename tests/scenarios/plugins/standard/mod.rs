@@ -7,6 +7,7 @@ mod mail_goes_by_the_rules_of_routing;
 mod new_senders_wait_and_come_back;
 mod programs_keep_the_suppression_lists;
 mod rules_filter_mail;
+mod shipped_configurations_serve;
 
 use mailwright_tests::peers::{lossy, run};
 use mailwright_tests::program::{Mailwright, binary};

@@ -117,5 +117,7 @@ fn the_files_that_people_start_from_are_sound() {
     let config = parse("config/dev.toml", dev, &[]).map_err(|problems| problems.to_string()).expect("a good file");
     assert_eq!(config.listeners[0].bind, "127.0.0.1:2525".parse().unwrap());
     assert!(matches!(&config.routes[0].via, NextHop::Maildir(path) if path.starts_with("var")));
-    assert_eq!(config.plugins[0].source, crate::config::model::PluginSource::Builtin("hello".into()));
+    let sources: Vec<_> = config.plugins.iter().map(|plugin| plugin.source.clone()).collect();
+    let builtin = |name: &str| crate::config::model::PluginSource::Builtin(name.into());
+    assert_eq!(sources, ["rate-limit", "filter", "routing", "hello"].map(builtin));
 }
