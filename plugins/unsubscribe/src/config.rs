@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Links to unsubscribe, and who has used them.
 #[derive(Debug, Config)]
 pub struct Config {
-    /// Where the public reaches this plugin, by https: "https://news.example.org/p/unsubscribe".
+    /// Where the public reaches this plugin, by https: "https://HOST/p/unsubscribe".
     #[config(length = 9..=200)]
     pub url: String,
     /// Names of secrets that sign links: the first signs, and what any of them signed counts.
