@@ -1,7 +1,9 @@
-//! Keys that sign, as the program itself makes them.
+//! Keys that sign, as the program itself makes them; and secrets.
 
 use crate::peers::{lossy, run};
 use crate::program::binary;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,4 +22,14 @@ pub fn signing_key(folder: &Path, domain: &str, selector: &str, kind: &str) -> (
     let zone = said.lines().find(|line| line.contains(" IN TXT ")).expect("a line for the zone").to_owned();
     let table = &said[said.find("[[dkim]]").expect("a table for the configuration")..];
     (table.replace("key = \"", &format!("key = \"{}/", folder.display())), zone)
+}
+
+/// Writes a file that is its owner's alone, as secrets and keys must be.
+///
+/// # Panics
+/// When the folder is not ours.
+pub fn private(folder: &Path, name: &str, content: &str) {
+    let file = folder.join(name);
+    fs::write(&file, content).expect("our own directory");
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("our own file");
 }

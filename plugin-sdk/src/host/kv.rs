@@ -4,6 +4,24 @@ use super::backend;
 
 pub use crate::bindings::mailwright::plugin::kv::{Demand, Entry, Error, Manner, Taken};
 
+/// Longest key that [`shortened`] leaves as it is, in octets: a bucket takes 512.
+const KEY_BYTES_MAX: usize = 400;
+
+/// A key that fits into a bucket: one that is too long, as what clients say may be, ends with a hash of all of it (FNV-1a).
+#[must_use]
+pub fn shortened(mut key: String) -> String {
+    if key.len() <= KEY_BYTES_MAX {
+        return key;
+    }
+    let step = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
+    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325, step);
+    let end = (0..=KEY_BYTES_MAX).rev().find(|at| key.is_char_boundary(*at)).unwrap_or(0);
+    key.truncate(end);
+    key.push('#');
+    key.push_str(&hash.to_string());
+    key
+}
+
 /// A bucket by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bucket<'a>(pub &'a str);

@@ -3,14 +3,12 @@
 //! A triple's value is the time at which it first came, in milliseconds since 1970, or `known`. A network's is a counter.
 
 use mailwright_plugin::Fault;
-use mailwright_plugin::kv::{Bucket, Error};
+use mailwright_plugin::kv::{Bucket, Error, shortened};
 
 /// What a triple is that came back.
 const KNOWN: &[u8] = b"known";
 /// What is kept for longer is written again when this part of its time has passed: not at each mail.
 const REFRESHED_AFTER: u64 = 10;
-/// Longest key: a bucket takes 512 octets.
-const KEY_BYTES_MAX: usize = 400;
 
 /// The bucket, the time, and for how long it remembers what.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +36,7 @@ pub(crate) enum Known {
 impl Memory<'_> {
     /// What is known of a triple; it is remembered that it came.
     pub(crate) fn triple(&self, key: &str) -> Result<Known, Fault> {
-        let key = shortened(key);
+        let key = shortened(key.to_owned());
         let first = match self.bucket.get(&key)? {
             Some(entry) if entry.value == KNOWN => {
                 self.refresh(&key, &entry.value, entry.expires_ms)?;
@@ -88,18 +86,4 @@ impl Memory<'_> {
         }
         Ok(())
     }
-}
-
-/// A key that is too long ends with a hash of all of it (FNV-1a).
-fn shortened(text: &str) -> String {
-    let mut key = text.to_owned();
-    if text.len() > KEY_BYTES_MAX {
-        let step = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
-        let end = (0..=KEY_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        key.truncate(end);
-        key.push('#');
-        key.push_str(&hash.to_string());
-    }
-    key
 }

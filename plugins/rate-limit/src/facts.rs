@@ -2,11 +2,9 @@
 
 use crate::config::Key;
 use mailwright_plugin::config::Network;
+use mailwright_plugin::kv::shortened;
 use mailwright_plugin::{Address, Fault, session};
 use std::net::IpAddr;
-
-/// Longest key: a bucket takes 512 octets.
-const KEY_BYTES_MAX: usize = 400;
 
 /// What is known. What is not, is not there: a limit by it does not apply.
 #[derive(Debug, Default)]
@@ -67,20 +65,6 @@ impl Facts {
         }
         Some(shortened(text))
     }
-}
-
-/// A key that is too long ends with a hash of all of it (FNV-1a).
-fn shortened(mut text: String) -> String {
-    if text.len() <= KEY_BYTES_MAX {
-        return text;
-    }
-    let step = |hash: u64, octet: u8| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, step);
-    let end = (0..=KEY_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text.truncate(end);
-    text.push('#');
-    text.push_str(&hash.to_string());
-    text
 }
 
 #[cfg(test)]

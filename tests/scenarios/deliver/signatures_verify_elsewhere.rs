@@ -2,7 +2,7 @@
 
 use mailwright_tests::keys::signing_key;
 use mailwright_tests::mail::{Mark, message};
-use mailwright_tests::peers::{lossy, program, run};
+use mailwright_tests::peers::{dkimpy, lossy, program};
 use mailwright_tests::program::{Mailwright, binary};
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::{Received, Sink};
@@ -31,11 +31,7 @@ fn key(folder: &Path, selector: &str, kind: &str) -> (String, String) {
 fn verified(folder: &Path, zone: &str, message: &[u8]) -> String {
     fs::write(folder.join("zone"), zone).expect("written");
     fs::write(folder.join("message"), message).expect("written");
-    let mut command = Command::new("/usr/bin/python3");
-    command.args(["-c", VERIFY]).arg(folder);
-    let output = run(command);
-    assert!(output.status.success(), "{}", lossy(&output.stderr));
-    lossy(&output.stdout).trim().to_owned()
+    dkimpy(VERIFY, folder)
 }
 
 fn sent(server: &Mailwright, sink: &Sink, mark: &Mark, octets: &[u8]) -> Received {

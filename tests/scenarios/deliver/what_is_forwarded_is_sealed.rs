@@ -4,13 +4,12 @@
 use mailwright_tests::dns::{NameServer, Zones};
 use mailwright_tests::keys::signing_key;
 use mailwright_tests::mail::{Mark, message};
-use mailwright_tests::peers::{lossy, run};
+use mailwright_tests::peers::dkimpy;
 use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::Sink;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// Prints what the chain comes to. Debian's Python has dkimpy.
 const VERIFY: &str = r#"
@@ -49,14 +48,10 @@ fn forwarder(dns: &NameServer, next: std::net::SocketAddr, table: &str) -> Mailw
     Mailwright::start(&setup.table(table))
 }
 
-fn dkimpy(folder: &Path, zone: &str, message: &[u8]) -> String {
+fn verified(folder: &Path, zone: &str, message: &[u8]) -> String {
     fs::write(folder.join("zone"), zone).expect("written");
     fs::write(folder.join("message"), message).expect("written");
-    let mut command = Command::new("/usr/bin/python3");
-    command.args(["-c", VERIFY]).arg(folder);
-    let output = run(command);
-    assert!(output.status.success(), "{}", lossy(&output.stderr));
-    lossy(&output.stdout).trim().to_owned()
+    dkimpy(VERIFY, folder)
 }
 
 #[test]
@@ -85,9 +80,9 @@ fn what_is_forwarded_is_sealed_at_each_hop_and_verified_by_others_rfc8617_5() {
         );
         assert!(text.contains("ARC-Authentication-Results: i=2; mx.example.test;") && text.contains("\tarc=pass"));
         assert!(text.contains("\r\nARC-Seal: i=1; a=rsa-sha256; d=one.test; s=arc;"));
-        assert_eq!(dkimpy(folder.path(), &zone, &got.octets), "pass 2 success", "a body of {} octets", body.len());
+        assert_eq!(verified(folder.path(), &zone, &got.octets), "pass 2 success", "a body of {} octets", body.len());
         let forged = text.replacen("Subject: test", "Subject: best", 1);
-        let told = dkimpy(folder.path(), &zone, forged.as_bytes());
+        let told = verified(folder.path(), &zone, forged.as_bytes());
         assert!(told.starts_with("fail "), "dkimpy looks at what it is given: {told}");
     }
     let seen = two

@@ -1,7 +1,7 @@
 //! A plugin is the back end of AUTH: it says whose a password is, its failure is no refusal, and without the grant it is not
 //! loaded. One is of a few instructions, the other is the recipe of the cookbook, built and tried as its page says.
 
-use super::add;
+use super::{LOGIN, add};
 use mailwright_tests::guest;
 use mailwright_tests::peers::issuer::Issuer;
 use mailwright_tests::peers::{lossy, python, swaks};
@@ -29,21 +29,6 @@ const KNOWS: &str = r#"
             (i32.store (i32.const 3000) (i32.const 16)) (i32.store (i32.const 3004) (i32.const 12))))))"#;
 
 const LOG: guest::Import = ("log", "write", "(param i32 i32 i32 i32 i32)");
-
-const LOGIN: &str = r#"
-def login(name, password):
-    s = smtplib.SMTP(HOST, PORT, timeout=60)
-    s.ehlo()
-    assert s.esmtp_features["auth"].split() == ["PLAIN", "LOGIN"], s.esmtp_features
-    try:
-        return s.login(name, password)[0], s
-    except smtplib.SMTPAuthenticationError as error:
-        return error.smtp_code, s
-def sender(name, password, address):
-    code, s = login(name, password)
-    assert code == 235, (name, code)
-    return s.mail(address)[0]
-"#;
 
 const BY_PLUGIN: &str = r#"
 assert sender("ann@acme.example", "battery staple", "ann@acme.example") == 250

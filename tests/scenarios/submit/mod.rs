@@ -14,6 +14,22 @@ use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use std::process::Output;
 
+/// Python: logs in with a password by smtplib, and says who sends.
+const LOGIN: &str = r#"
+def login(name, password):
+    s = smtplib.SMTP(HOST, PORT, timeout=60)
+    s.ehlo()
+    assert s.esmtp_features["auth"].split() == ["PLAIN", "LOGIN"], s.esmtp_features
+    try:
+        return s.login(name, password)[0], s
+    except smtplib.SMTPAuthenticationError as error:
+        return error.smtp_code, s
+def sender(name, password, address):
+    code, s = login(name, password)
+    assert code == 235, (name, code)
+    return s.mail(address)[0]
+"#;
+
 /// Makes users with a password each: name, password, what else is said of them.
 fn add(server: &Mailwright, users: &[(&str, &str, &[&str])]) {
     for (name, password, more) in users {

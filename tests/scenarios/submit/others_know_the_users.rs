@@ -1,6 +1,6 @@
 //! Passwords that others know: a server that is asked by HTTP, and slapd by LDAP; the file of users comes first.
 
-use super::{add, said};
+use super::{LOGIN, add, said};
 use mailwright_tests::peers::issuer::Issuer;
 use mailwright_tests::peers::slapd::{READER, Slapd};
 use mailwright_tests::peers::tls::Authority;
@@ -8,21 +8,6 @@ use mailwright_tests::peers::{python, swaks};
 use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use serde_json::json;
-
-const LOGIN: &str = r#"
-def login(name, password):
-    s = smtplib.SMTP(HOST, PORT, timeout=60)
-    s.ehlo()
-    assert s.esmtp_features["auth"].split() == ["PLAIN", "LOGIN"], s.esmtp_features
-    try:
-        return s.login(name, password)[0], s
-    except smtplib.SMTPAuthenticationError as error:
-        return error.smtp_code, s
-def sender(name, password, address):
-    code, s = login(name, password)
-    assert code == 235, (name, code)
-    return s.mail(address)[0]
-"#;
 
 fn setup() -> Setup {
     let setup = Setup::new().set("auth", "users = \"users\"").set("delivery", "paused = true");

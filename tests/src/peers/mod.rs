@@ -99,6 +99,19 @@ pub fn python(server: SocketAddr, script: &str) -> String {
     lossy(&output.stdout)
 }
 
+/// Debian's Python, which has dkimpy, with this script and a folder as its argument. What it printed.
+///
+/// # Panics
+/// When the script fails.
+#[must_use]
+pub fn dkimpy(script: &str, folder: &Path) -> String {
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", script]).arg(folder);
+    let output = run(command);
+    assert!(output.status.success(), "{}", lossy(&output.stderr));
+    lossy(&output.stdout).trim().to_owned()
+}
+
 /// smtp-source sends `count` messages of `bytes` over `sessions` connections.
 ///
 /// # Panics

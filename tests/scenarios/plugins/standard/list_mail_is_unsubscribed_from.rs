@@ -1,15 +1,14 @@
 //! A newsletter goes out with links of its own for each recipient, signed; mailbox providers post to them, a person opens
 //! them in a browser, writes a mail, or complains; and whoever did is not written to again.
 
-use mailwright_tests::keys::signing_key;
+use mailwright_tests::keys::{private, signing_key};
 use mailwright_tests::metrics::Metrics;
 use mailwright_tests::peers::chromium::browse;
-use mailwright_tests::peers::{lossy, program, python, run};
+use mailwright_tests::peers::{dkimpy, lossy, program, python, run};
 use mailwright_tests::program::{Mailwright, binary};
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::{Received, Script, Sink};
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -69,9 +68,7 @@ fn serving(sink: &Sink, more: &str) -> Mailwright {
         .set("feedback", "reports = [\"fbl\"]");
     let server = Mailwright::prepare(&setup);
     for (name, secret) in [("links", "the key that signs"), ("links-2025", "the key before it")] {
-        let file = server.dir().join(name);
-        fs::write(&file, secret).expect("our own directory");
-        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("our own file");
+        private(server.dir(), name, secret);
     }
     let lists = LISTS.replace("KEYS", &server.dir().display().to_string());
     server.configure(&setup.table(&lists).table(more));
@@ -156,11 +153,7 @@ print(dkim.verify(message, dnsfunc=lambda name, timeout=5: record), *counts)
 
 fn verified(folder: &Path, message: &[u8]) -> String {
     fs::write(folder.join("message"), message).expect("our own directory");
-    let mut command = Command::new("/usr/bin/python3");
-    command.args(["-c", VERIFY]).arg(folder);
-    let output = run(command);
-    assert!(output.status.success(), "{}", lossy(&output.stderr));
-    lossy(&output.stdout).trim().to_owned()
+    dkimpy(VERIFY, folder)
 }
 
 #[test]
@@ -421,8 +414,7 @@ fn the_page_shows_a_configuration_that_works() {
     let (table, _) = signing_key(folder.path(), "example.org", "s2026", "ed25519");
     let key = table.lines().find_map(|line| line.strip_prefix("key = \"")).expect("it names its file");
     for name in ["unsubscribe.key", "shop.key"] {
-        fs::write(own(name), "a secret of twenty octets").expect("our own directory");
-        fs::set_permissions(own(name), Permissions::from_mode(0o600)).expect("our own file");
+        private(folder.path(), name, "a secret of twenty octets");
     }
     let config = shown
         .replace("/etc/mailwright/s2026.pem", key.trim_end_matches('"'))

@@ -1,11 +1,10 @@
 //! Applications import, export, search and change the suppression lists of their own tenant by HTTP, operators those of
 //! all by commands, and each sees what the other did.
 
+use mailwright_tests::keys::private;
 use mailwright_tests::peers::{lossy, python};
 use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
 
 const SERVER: &str = r#"
 [[tenant]]
@@ -52,9 +51,7 @@ fn serving() -> Mailwright {
     let setup = Setup::new();
     let server = Mailwright::prepare(&setup);
     for name in ["links", "acme", "beta"] {
-        let file = server.dir().join(name);
-        fs::write(&file, format!("the secret of {name}, long enough")).expect("our own directory");
-        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("our own file");
+        private(server.dir(), name, &format!("the secret of {name}, long enough"));
     }
     server.configure(&setup.table(&SERVER.replace("KEYS", &server.dir().display().to_string())));
     server.begin(&[])

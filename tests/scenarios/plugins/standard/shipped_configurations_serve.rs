@@ -2,15 +2,14 @@
 //! newsletters. Only addresses and folders are those of the test.
 
 use mailwright_tests::dns::{NameServer, Zones};
-use mailwright_tests::keys::signing_key;
+use mailwright_tests::keys::{private, signing_key};
 use mailwright_tests::peers::tls::Authority;
 use mailwright_tests::peers::{lossy, python, swaks};
 use mailwright_tests::program::Mailwright;
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::Sink;
-use std::fs::{self, Permissions};
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 const PASSWORD: &str = "correct horse battery";
@@ -52,12 +51,6 @@ fn sign(server: &Mailwright, domain: &str, file: &str) {
     fs::rename(made, server.dir().join(file)).expect("our own directory");
 }
 
-fn put(server: &Mailwright, file: &str, content: &str) {
-    let path = server.dir().join(file);
-    fs::write(&path, content).expect("our own directory");
-    fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("our own file");
-}
-
 fn relay(inside: &Sink, outside: &Sink, dns: &NameServer) -> Mailwright {
     let (next, authority) = (inside.address().to_string(), Authority::new());
     let server = shipped(
@@ -78,13 +71,13 @@ fn relay(inside: &Sink, outside: &Sink, dns: &NameServer) -> Mailwright {
     );
     authority.sign("relay", &["relay.example.net"], 2099);
     for file in ["relay.pem", "relay.key"] {
-        put(&server, file, &fs::read_to_string(authority.path(file)).expect("it was signed"));
+        private(server.dir(), file, &fs::read_to_string(authority.path(file)).expect("it was signed"));
     }
     for customer in ["acme", "globex", "initech"] {
         sign(&server, &format!("{customer}.example"), &format!("{customer}.pem"));
     }
-    put(&server, "partners", "partner.example\n");
-    put(&server, "users", "");
+    private(server.dir(), "partners", "partner.example\n");
+    private(server.dir(), "users", "");
     let added = server.cli_told(&["user", "add", "ann@acme.example"], &format!("{PASSWORD}\n"));
     assert!(added.status.success(), "{}{}", lossy(&added.stdout), lossy(&added.stderr));
     server.begin(&[])
@@ -176,9 +169,9 @@ fn bulk(outside: &Sink, dns: &NameServer) -> Mailwright {
         &beside(dns, outside.address()),
     );
     sign(&server, "shop.example", "s2026.pem");
-    put(&server, "unsubscribe.key", "the key that signs links, of some length");
-    put(&server, "shop.key", "the key that the application shows");
-    put(&server, "zones", "reader.test Europe/Paris\n");
+    private(server.dir(), "unsubscribe.key", "the key that signs links, of some length");
+    private(server.dir(), "shop.key", "the key that the application shows");
+    private(server.dir(), "zones", "reader.test Europe/Paris\n");
     server.begin(&[])
 }
 
