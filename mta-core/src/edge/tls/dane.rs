@@ -129,5 +129,5 @@ impl KnownHost {
 }
 
 #[cfg(test)]
-#[path = "dane_tests.rs"]
+#[path = "tests/dane.rs"]
 mod tests;

@@ -1,6 +1,7 @@
 //! A certificate of ours and its key, read from their files and checked: that they belong together, whose names it has,
 //! and until when (RFC 5280 4.1.2.5, 4.2.1.6).
 
+use super::provider::provider;
 use super::x509::{self, Said};
 use crate::base::time::UnixMillis;
 use crate::config::model::listener::CertificateFiles;
@@ -8,7 +9,6 @@ use crate::edge::supplies::file;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::{Error as PemError, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
@@ -63,7 +63,7 @@ pub(super) fn read(files: &CertificateFiles) -> Result<Identity, String> {
     let Said { names, from, until, signed_by, .. } =
         x509::read(&chain[0]).map_err(|error| format!("{shown}: the first certificate can't be read: {error}"))?;
     let end_point = signed_by.map(|hash| hash.of(&chain[0]));
-    let certified = CertifiedKey::from_der(chain, private, &default_provider()).map_err(|error| match error {
+    let certified = CertifiedKey::from_der(chain, private, &provider()).map_err(|error| match error {
         Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
             format!(
                 "{} is not the key of the first certificate in {shown}: name the key that it was made for, and put \

@@ -7,6 +7,7 @@ mod end_point;
 mod identity;
 pub(in crate::edge) mod outgoing;
 mod peer;
+mod provider;
 mod side;
 #[cfg(test)]
 mod tests;

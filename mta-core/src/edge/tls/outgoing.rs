@@ -3,6 +3,7 @@
 
 use super::dane::KnownHost;
 use super::identity::certificates;
+use super::provider::provider;
 use super::side::{Protected, info, words};
 use crate::base::flow::tls_result::TlsFailure;
 use crate::base::world::net::Socket;
@@ -14,7 +15,6 @@ use std::sync::{Arc, OnceLock};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
@@ -127,7 +127,7 @@ pub(in crate::edge) fn roots_of_the_system() -> Result<RootCertStore, String> {
 
 /// Believes whom these roots know.
 pub(in crate::edge) fn known_to(roots: RootCertStore) -> Result<ClientConfig, String> {
-    Ok(settings(Arc::new(default_provider()))?.with_root_certificates(roots).with_no_client_auth())
+    Ok(settings(Arc::new(provider()))?.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// What each client side begins with.
@@ -145,7 +145,7 @@ fn lenient() -> Result<Arc<ClientConfig>, String> {
 }
 
 fn believing(whom: impl FnOnce(Arc<CryptoProvider>) -> Believes) -> Result<ClientConfig, String> {
-    let provider = Arc::new(default_provider());
+    let provider = Arc::new(provider());
     let verifier = Arc::new(Verifier { believes: whom(Arc::clone(&provider)), provider: Arc::clone(&provider) });
     Ok(settings(provider)?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }

@@ -3,6 +3,7 @@
 
 use super::identity::{Identity, certificates};
 use super::peer::AnyClient;
+use super::provider::provider;
 use crate::base::world::net::Socket;
 use crate::base::world::tls::{Secured, TlsInfo};
 use crate::config::model::listener::{Listener, TlsVersion};
@@ -12,7 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::rustls::crypto::ring::{Ticketer, default_provider};
+use tokio_rustls::rustls::crypto::aws_lc_rs::Ticketer;
 use tokio_rustls::rustls::server::{Acceptor, ClientHello, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::SingleCertAndKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
@@ -41,7 +42,7 @@ impl Side {
             TlsVersion::V12 => &[&TLS13, &TLS12][..],
             TlsVersion::V13 => &[&TLS13],
         };
-        let provider = Arc::new(default_provider());
+        let provider = Arc::new(provider());
         let clients = match &listener.client_ca {
             None => None,
             Some(path) => {

@@ -1,6 +1,7 @@
 //! The port at which an authority asks whether a name is ours, by HTTP (RFC 8555 8.3) or in a handshake (RFC 8737 3).
 //! Nothing else is there: who asks for anything else is answered 404, or gets no handshake.
 
+use super::super::provider::provider;
 use super::answers::{Answers, PROTOCOL};
 use crate::base::event::Event;
 use crate::base::world::Observe;
@@ -21,7 +22,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring::default_provider;
 
 /// Where the file is (RFC 8555 8.3).
 const FOLDER: &str = "/.well-known/acme-challenge/";
@@ -86,7 +86,7 @@ pub(super) async fn serve(mut port: Box<dyn Listener>, challenge: Challenge, ask
 }
 
 fn tls(answers: &Arc<Answers>) -> Result<ServerConfig, String> {
-    let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+    let builder = ServerConfig::builder_with_provider(Arc::new(provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
     let mut config = builder.with_no_client_auth().with_cert_resolver(Arc::<Answers>::clone(answers));
     config.alpn_protocols = vec![PROTOCOL.to_vec()];

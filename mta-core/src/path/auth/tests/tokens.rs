@@ -3,9 +3,9 @@
 use super::bench::{Bench, bench_of};
 use super::*;
 use crate::base::sasl::door::User;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::json;
 
 const SIGNED: &str = "jwks_url = \"https://127.0.0.1:1/keys\", issuer = \"joe\", audience = \"mail\"";

@@ -2,7 +2,7 @@
 
 use super::octets;
 use crate::config::model::auth::oauth::{Algorithm, Url};
-use ring::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
 use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;

@@ -1,27 +1,23 @@
 //! A key: from PEM, made anew, and as the DNS record that verifiers look up (RFC 6376 3.6.1, RFC 8463 4.2).
 
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::error::{KeyRejected, Unspecified};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ed25519_dalek::pkcs8::DecodePrivateKey as _;
-use ed25519_dalek::{Signer as _, SigningKey as Ed25519Key};
-use mail_auth::common::crypto::{RsaKey, Sha256, SigningKey as _};
-use mail_auth::dkim::generate::DkimKeyPair;
 use sha2::Digest as _;
 use std::fmt::{self, Write};
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
-/// Bits of an RSA key that is made here: verifiers must take up to 2,048, and 1,024 are too few (RFC 8301 3.2).
-const RSA_BITS: usize = 2048;
+/// An RSA key that is made here: verifiers must take up to 2,048 bits, and 1,024 are too few (RFC 8301 3.2).
+const RSA_SIZE: KeySize = KeySize::Rsa2048;
 /// Octets of one character-string in a TXT record (RFC 1035 3.3).
 const STRING_BYTES_MAX: usize = 255;
 /// Characters in a line of PEM (RFC 7468 2).
 const PEM_LINE_BYTES: usize = 64;
-/// `rsaEncryption` with its parameters, as it stands before an RSA key in a SubjectPublicKeyInfo (RFC 3279 2.3.1).
-const RSA_ENCRYPTION: &[u8] =
-    &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
-const DER_SEQUENCE: u8 = 0x30;
-const DER_BIT_STRING: u8 = 0x03;
 
 /// What kind of key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +36,8 @@ pub struct Key {
 }
 
 enum Secret {
-    Rsa(Box<RsaKey<Sha256>>),
-    Ed25519(Box<Ed25519Key>),
+    Rsa(Box<RsaKeyPair>),
+    Ed25519(Box<Ed25519KeyPair>),
 }
 
 impl Key {
@@ -52,21 +48,28 @@ impl Key {
     pub fn parse(pem: &[u8]) -> Result<Self, String> {
         let der = PrivateKeyDer::from_pem_slice(pem)
             .map_err(|error| format!("expected a private key in PEM (-----BEGIN PRIVATE KEY-----): {error}"))?;
-        let rsa = |der| RsaKey::<Sha256>::from_key_der(der).map(Self::rsa);
-        match der {
-            der @ PrivateKeyDer::Pkcs1(_) => rsa(der).map_err(|error| refused(&error)),
-            PrivateKeyDer::Pkcs8(der) => match Ed25519Key::from_pkcs8_der(der.secret_pkcs8_der()) {
+        match &der {
+            PrivateKeyDer::Pkcs1(der) => Self::rsa(RsaKeyPair::from_der(der.secret_pkcs1_der())),
+            PrivateKeyDer::Pkcs8(der) => match Ed25519KeyPair::from_pkcs8(der.secret_pkcs8_der()) {
+                // RFC 8463 4.2: the key itself.
                 Ok(key) => {
-                    Ok(Self { public: key.verifying_key().to_bytes().into(), secret: Secret::Ed25519(Box::new(key)) })
+                    Ok(Self { public: key.public_key().as_ref().into(), secret: Secret::Ed25519(Box::new(key)) })
                 }
-                Err(_) => rsa(PrivateKeyDer::Pkcs8(der)).map_err(|error| refused(&error)),
+                Err(_) => Self::rsa(RsaKeyPair::from_pkcs8(der.secret_pkcs8_der())),
             },
             _ => Err("expected an RSA or an Ed25519 key, found another: DKIM has no such signatures".to_owned()),
         }
     }
 
-    fn rsa(key: RsaKey<Sha256>) -> Self {
-        Self { public: subject_public_key_info(&key.public_key()), secret: Secret::Rsa(Box::new(key)) }
+    fn rsa(key: Result<RsaKeyPair, KeyRejected>) -> Result<Self, String> {
+        let refused = |error| {
+            format!("the key can't sign: {error}; expected Ed25519, or RSA of at least 2,048 bits (RFC 8301 3.2)")
+        };
+        let key = key.map_err(refused)?;
+        // RFC 6376 3.6.1: in the wrapping that says what it is (RFC 3279 2.3.1).
+        let wrapped: Result<PublicKeyX509Der<'_>, _> = key.public_key().as_der();
+        let public = wrapped.map_err(|Unspecified| "the key's public half can't be told".to_owned())?;
+        Ok(Self { public: public.as_ref().into(), secret: Secret::Rsa(Box::new(key)) })
     }
 
     /// Its kind.
@@ -91,10 +94,17 @@ impl Key {
     /// # Errors
     /// What the library said.
     pub(super) fn sign(&self, octets: &[u8]) -> Result<Vec<u8>, String> {
+        let unable = |Unspecified| "the library made no signature".to_owned();
         match &self.secret {
-            Secret::Rsa(key) => key.sign(octets).map_err(|error| error.to_string()),
+            Secret::Rsa(key) => {
+                let mut signature = vec![0; key.public_modulus_len()];
+                key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), octets, &mut signature).map_err(unable)?;
+                Ok(signature)
+            }
             // RFC 8463 3: the hash is what is signed.
-            Secret::Ed25519(key) => Ok(key.sign(&sha2::Sha256::digest(octets)).to_vec()),
+            Secret::Ed25519(key) => {
+                key.try_sign(&sha2::Sha256::digest(octets)).map(|signature| signature.as_ref().into()).map_err(unable)
+            }
         }
     }
 
@@ -133,54 +143,22 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A new private key, as PEM.
+/// A new private key, as PEM of PKCS #8.
 ///
 /// # Errors
 /// There is no randomness.
 pub fn generate(kind: Kind) -> Result<String, String> {
-    let made = match kind {
-        Kind::Rsa => DkimKeyPair::generate_rsa(RSA_BITS),
-        Kind::Ed25519 => DkimKeyPair::generate_ed25519(),
+    let made: Result<Pkcs8V1Der<'_>, _> = match kind {
+        Kind::Rsa => RsaKeyPair::generate(RSA_SIZE).and_then(|key| key.as_der()),
+        Kind::Ed25519 => Ed25519KeyPair::generate().and_then(|key| key.as_der()),
     };
-    let made = made.map_err(|error| error.to_string())?;
-    let label = match kind {
-        Kind::Rsa => "RSA PRIVATE KEY",
-        Kind::Ed25519 => "PRIVATE KEY",
-    };
-    let mut pem = format!("-----BEGIN {label}-----\n");
-    let text = BASE64.encode(made.private_key());
+    let made = made.map_err(|Unspecified| "there is no randomness".to_owned())?;
+    let mut pem = "-----BEGIN PRIVATE KEY-----\n".to_owned();
+    let text = BASE64.encode(made.as_ref());
     for line in text.as_bytes().chunks(PEM_LINE_BYTES) {
         pem.push_str(&String::from_utf8_lossy(line));
         pem.push('\n');
     }
-    let _infallible = writeln!(pem, "-----END {label}-----");
+    pem.push_str("-----END PRIVATE KEY-----\n");
     Ok(pem)
-}
-
-fn refused(error: &mail_auth::Error) -> String {
-    format!("the key can't sign: {error}; expected Ed25519, or RSA of at least 2,048 bits (RFC 8301 3.2)")
-}
-
-/// An RSA public key in the wrapping that verifiers expect behind `p=`.
-fn subject_public_key_info(rsa_public_key: &[u8]) -> Vec<u8> {
-    let bits = [&[0][..], rsa_public_key].concat();
-    der(DER_SEQUENCE, &[RSA_ENCRYPTION, &der(DER_BIT_STRING, &bits)].concat())
-}
-
-/// A DER value (X.690 8.1.3: short and long form of the length).
-fn der(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let length = &length[length.iter().take_while(|octet| **octet == 0).count()..];
-    let mut out = vec![tag];
-    match length {
-        [] => out.push(0),
-        [short @ 0..0x80] => out.push(*short),
-        // Eight octets at most.
-        long => {
-            out.push(0x80 | u8::try_from(long.len()).unwrap_or(8));
-            out.extend_from_slice(long);
-        }
-    }
-    out.extend_from_slice(content);
-    out
 }

@@ -1,6 +1,7 @@
 //! Handshakes in memory: which certificate is shown, whose is believed, what fails and how it is told; and files that
 //! change.
 
+use super::provider::provider;
 use super::*;
 use crate::base::fixtures::Wire;
 use crate::base::flow::tls_result::TlsFailure;
@@ -16,11 +17,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use tokio_rustls::rustls::{ClientConfig, NamedGroup, RootCertStore, SupportedProtocolVersion};
 
 /// An authority, and a directory with what it signed.
 struct Stage {
@@ -73,7 +73,7 @@ impl Stage {
     fn client(&self, versions: &[&'static SupportedProtocolVersion], own: Option<&CertificateFiles>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.der().clone()).expect("a root");
-        let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider()));
         let builder = builder.with_protocol_versions(versions).expect("versions").with_root_certificates(roots);
         match own {
             None => builder.with_no_client_auth(),
@@ -139,6 +139,10 @@ async fn the_certificate_is_chosen_by_name_and_the_first_is_the_default_rfc6066_
             let version = if versions == [&TLS13] { "TLSv1.3" } else { "TLSv1.2" };
             assert!(served.info.version == version && served.info.cipher.starts_with("TLS_"), "{:?}", served.info);
             assert_eq!(served.info.client, None, "nobody asked");
+            // TLS 1.2 knows no hybrid.
+            let exchange = connected.get_ref().1.negotiated_key_exchange_group().map(|group| group.name());
+            let hybrid = versions == [&TLS13];
+            assert_eq!(exchange, Some(if hybrid { NamedGroup::X25519MLKEM768 } else { NamedGroup::X25519 }));
             // RFC 5929 4.1: rcgen signs with SHA-256.
             let own = &connected.get_ref().1.peer_certificates().expect("shown")[0];
             assert_eq!(served.info.end_point.as_deref(), Some(&*Sha256::digest(own)));
