@@ -26,7 +26,7 @@ const BUILTINS: &[&str] = &[
 ];
 
 /// They are asked about every message. What `configure` keeps is beside it: the SDK sees to it that as much is free then.
-const ROOM: Room = Room { stack_bytes: 16 * 1024, heap_bytes: 8 * 1024 };
+const ROOM: Room = Room { stack_bytes: 8 * 1024, heap_bytes: 8 * 1024 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("..");

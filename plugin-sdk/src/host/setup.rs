@@ -2,7 +2,7 @@
 
 use super::backend;
 
-pub use crate::bindings::mailwright::plugin::setup::Hook;
+pub use crate::bindings::mailwright::plugin::setup::{Hook, OutcomeKind};
 
 /// With this configuration there is nothing to do at these hooks. The plugin has them and is not called there, which costs
 /// nothing: a call that does nothing costs about a microsecond, for each message.
@@ -45,4 +45,35 @@ pub use crate::bindings::mailwright::plugin::setup::Hook;
 /// ```
 pub fn skip(hooks: &[Hook]) {
     backend::setup::skip(hooks);
+}
+
+/// With this configuration `on-outcome` has nothing to do where that is what became of a recipient, and is not called. Most mail
+/// is delivered: a plugin that looks for bounces alone spares each message a call.
+///
+/// ```
+/// use mailwright_plugin::{Outcome, metrics, setup};
+/// use mailwright_plugin::setup::OutcomeKind;
+///
+/// struct Bounces;
+///
+/// #[mailwright_plugin::plugin]
+/// impl Bounces {
+///     fn configure() -> Self {
+///         setup::skip_outcomes(&[OutcomeKind::Delivered, OutcomeKind::Deferred, OutcomeKind::Cancelled]);
+///         Self
+///     }
+///
+///     fn on_outcome(&mut self, _outcome: &Outcome) {
+///         metrics::add("lost", &[], 1);
+///     }
+/// }
+/// # fn main() {
+/// // Natively, as a test would:
+/// use mailwright_plugin::testing::scene;
+/// Bounces::configure();
+/// assert_eq!(scene(|scene| scene.skipped_outcomes.len()), 3);
+/// # }
+/// ```
+pub fn skip_outcomes(kinds: &[OutcomeKind]) {
+    backend::setup::skip_outcomes(kinds);
 }

@@ -77,10 +77,14 @@ pub(crate) mod session {
 
 pub(crate) mod setup {
     //! What is skipped is kept in the scene.
-    use crate::setup::Hook;
+    use crate::setup::{Hook, OutcomeKind};
 
     pub(crate) fn skip(hooks: &[Hook]) {
         super::scene(|scene| scene.skipped.extend_from_slice(hooks));
+    }
+
+    pub(crate) fn skip_outcomes(kinds: &[OutcomeKind]) {
+        super::scene(|scene| scene.skipped_outcomes.extend_from_slice(kinds));
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Scene {
     pub rejected_recipients: u32,
     /// Hooks that `configure` asked to be skipped, in its order.
     pub skipped: Vec<crate::setup::Hook>,
+    /// Outcomes that it asked not to be told of, in its order.
+    pub skipped_outcomes: Vec<crate::setup::OutcomeKind>,
     /// Values by bucket and key.
     pub kv: BTreeMap<(String, String), kv::Entry>,
     /// What `take` keeps by bucket and key: the time in milliseconds at which the limit is whole again.

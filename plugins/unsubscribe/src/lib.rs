@@ -21,11 +21,12 @@ use bounces::{Bounced, of_status};
 use config::{List, Suppressed};
 use lists::Lists;
 use mailwright_plugin::kv::Bucket;
+use mailwright_plugin::setup::OutcomeKind;
 use mailwright_plugin::suppression::{Error, Reason, Scope};
 use mailwright_plugin::web::{Request, Response};
 use mailwright_plugin::{
     Address, Fault, Feedback, FeedbackKind, Gate, Outcome, Rcpt, Reply, Sending, delivery, log, message, metrics,
-    secrets, session,
+    secrets, session, setup,
 };
 use public::{By, Wish};
 use token::Subscription;
@@ -45,6 +46,10 @@ impl Unsubscribe {
         let mut config = config.checked()?;
         let lists = Lists::new(std::mem::take(&mut config.lists));
         let at_rcpt = lists.by_envelope() && config.suppressed == Suppressed::Refuse;
+        if !at_rcpt {
+            setup::skip(&[setup::Hook::Rcpt]);
+        }
+        setup::skip_outcomes(&[OutcomeKind::Delivered, OutcomeKind::Deferred, OutcomeKind::Cancelled]);
         Ok(Self { config, lists, at_rcpt })
     }
 

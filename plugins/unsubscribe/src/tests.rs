@@ -2,6 +2,7 @@
 
 use super::*;
 use mailwright_plugin::config::from_json;
+use mailwright_plugin::setup::Hook;
 use mailwright_plugin::testing::{self, Message, Metric, scene};
 use mailwright_plugin::{Bounce, Priority};
 
@@ -169,7 +170,9 @@ fn who_unsubscribed_is_not_written_to_again() {
     sends("billing@example.org", &[]);
     assert_eq!((plugin.on_pre_send(), field("List-Unsubscribe")), (Ok(Sending::Next), None));
     let all = "\"suppressed\": \"drop\", \"keys\"";
+    assert_eq!(scene(|scene| scene.skipped.clone()), [], "it has something to say at RCPT");
     let mut drops = self::plugin(&[("\"keys\"", all)]);
+    assert_eq!(scene(|scene| scene.skipped.clone()), [Hook::Rcpt]);
     assert_eq!(drops.on_rcpt(&rcpt("news@example.org")), Ok(Gate::Next));
     sends("news@example.org", &[]);
     assert!(matches!(drops.on_pre_send(), Ok(Sending::Discard(_))));

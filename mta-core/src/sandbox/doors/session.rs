@@ -5,7 +5,7 @@ use super::super::exchange::routing;
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
 use super::super::scene::{Note, Refused, SessionScene};
-use crate::base::flow::policy::Hook;
+use crate::base::flow::policy::{Hook, OutcomeKind};
 use crate::base::mail::tie::Sent;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -74,7 +74,13 @@ impl wire::session::Host for Call {
 impl wire::setup::Host for Call {
     fn skip(&mut self, hooks: Vec<wire::setup::Hook>) {
         if self.configuring {
-            self.skipped.extend(hooks.into_iter().map(named));
+            self.skipped.hooks.extend(hooks.into_iter().map(named));
+        }
+    }
+
+    fn skip_outcomes(&mut self, kinds: Vec<wire::setup::OutcomeKind>) {
+        if self.configuring {
+            self.skipped.outcomes.extend(kinds.into_iter().map(kind));
         }
     }
 }
@@ -94,6 +100,16 @@ fn named(hook: wire::setup::Hook) -> Hook {
         wire::setup::Hook::Http => Hook::Http,
         wire::setup::Hook::Tick => Hook::Tick,
         wire::setup::Hook::Disconnect => Hook::Disconnect,
+    }
+}
+
+fn kind(kind: wire::setup::OutcomeKind) -> OutcomeKind {
+    match kind {
+        wire::setup::OutcomeKind::Delivered => OutcomeKind::Delivered,
+        wire::setup::OutcomeKind::Deferred => OutcomeKind::Deferred,
+        wire::setup::OutcomeKind::Bounced => OutcomeKind::Bounced,
+        wire::setup::OutcomeKind::Expired => OutcomeKind::Expired,
+        wire::setup::OutcomeKind::Cancelled => OutcomeKind::Cancelled,
     }
 }
 

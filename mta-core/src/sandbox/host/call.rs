@@ -13,7 +13,7 @@ use super::super::wide::said::Said;
 use super::figures::Figures;
 use crate::base::flow::Answer;
 use crate::base::flow::operator::suppression::Suppress;
-use crate::base::flow::policy::Hook;
+use crate::base::flow::policy::{Hook, OutcomeKind};
 use crate::base::mail::tie::Key;
 use crate::base::sasl::Hidden;
 use crate::base::world::dns::Dns;
@@ -71,6 +71,14 @@ pub(crate) struct Identity {
     pub(crate) lasting: AtomicU32,
     /// Compiled sets by their expressions: where `configure` runs in each instance, it finds them here.
     pub(crate) sets: Mutex<HashMap<Vec<String>, Arc<Expressions>>>,
+}
+
+/// Where a plugin need not be called.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Skipped {
+    pub(crate) hooks: Vec<Hook>,
+    /// Of what `on-outcome` need not be told.
+    pub(crate) outcomes: Vec<OutcomeKind>,
 }
 
 /// How many lines a plugin may write in this second.
@@ -148,8 +156,8 @@ pub(crate) struct Call {
     pub(crate) drew: bool,
     /// It saw a secret in `configure`.
     pub(crate) saw: bool,
-    /// Hooks at which its configuration has nothing to do.
-    pub(crate) skipped: Vec<Hook>,
+    /// Where its configuration has nothing to do.
+    pub(crate) skipped: Skipped,
     /// The memory is larger than it was when this was set to false.
     pub(crate) grew: bool,
     /// What it printed.
@@ -265,7 +273,7 @@ impl Call {
             password: None,
             drew: false,
             saw: false,
-            skipped: Vec::new(),
+            skipped: Skipped::default(),
             grew: false,
             said: Said::default(),
             fixed_numbers: 0,

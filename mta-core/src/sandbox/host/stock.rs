@@ -9,7 +9,7 @@ use super::super::wide::needs::Profile;
 use super::call::in_time;
 use super::code::{Code, Ready};
 use super::instance::{Configured, Live, Pool};
-use crate::base::flow::policy::Hook;
+use crate::base::flow::policy::{Hook, OutcomeKind};
 use crate::config::model::{Mode, OnFailure, Plugin};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +35,8 @@ pub(crate) struct Loaded {
     pub(crate) tenants: Vec<Arc<str>>,
     /// The hooks at which it is asked.
     pub(crate) asked_at: Vec<Hook>,
+    /// What became of a recipient, of which it need not be told.
+    pub(crate) untold: Vec<OutcomeKind>,
     pub(crate) on_failure: HashMap<Hook, OnFailure>,
     pub(crate) breaker: Breaker,
     pub(crate) reports: Reports,

@@ -24,7 +24,7 @@ use super::fault::breaker::Breaker;
 use super::fault::{Fault, LoadError, Unfit};
 use super::host::bindings::exports::mailwright::plugin as exports;
 use super::host::bindings::waits as waits_in;
-use super::host::call::{Call, FETCHES_PER_PLUGIN_MAX, Identity, LogGate};
+use super::host::call::{Call, FETCHES_PER_PLUGIN_MAX, Identity, LogGate, Skipped};
 use super::host::code::{Code, Hooks, Ready, last_hook};
 use super::host::engine;
 use super::host::instance::{Configured, Live, Pool};
@@ -93,12 +93,13 @@ pub(crate) async fn load(
         }
     };
     let mut asked_at = asked_at(plugin, &code.hooks)?;
-    asked_at.retain(|hook| !skipped.contains(hook));
+    asked_at.retain(|hook| !skipped.hooks.contains(hook));
     let loaded = Arc::new(Loaded {
         code,
         listeners: plugin.listeners.clone(),
         tenants: plugin.tenants.clone(),
         asked_at,
+        untold: skipped.outcomes,
         stock: Stock::new(pool.room.clone()),
         permits: Arc::new(Semaphore::new(plugin.budget.instances_max)),
         source: plugin.source.to_string(),
@@ -140,13 +141,9 @@ impl Loader<'_> {
         Ok(live)
     }
 
-    /// Configures an instance and takes its image; where that fails, the component as it came, and why. Then the hooks that
-    /// its configuration has no use for.
-    async fn pictured(
-        &self,
-        octets: &Bytes,
-        sitter: &Sitter<'_>,
-    ) -> Result<(Code, Option<Unfit>, Vec<Hook>), LoadError> {
+    /// Configures an instance and takes its image; where that fails, the component as it came, and why. Then where its
+    /// configuration has nothing to do.
+    async fn pictured(&self, octets: &Bytes, sitter: &Sitter<'_>) -> Result<(Code, Option<Unfit>, Skipped), LoadError> {
         let sitting = self.code(sitter.octets.clone().into(), Beginning::Configured, Vec::new()).await?;
         let mut live = self.configured(&sitting).await?;
         let (store, instance) = live.inside();

@@ -376,6 +376,43 @@ fn requests_by_mail_complaints_and_bounces_are_heard_of_the_tenants_list_mail_al
     rcpt(&server, "news@beta.test", "bob@to.example").expect(550, "5.7.1 the recipient has complained");
 }
 
+/// What the plugin counts of an address.
+fn soft_bounces(server: &Mailwright) -> String {
+    lossy(&server.cli(&["plugin", "bucket", "unsubscribe", "--bucket", "soft-bounces"]).stdout)
+}
+
+#[test]
+fn a_mailbox_that_is_full_again_and_again_gets_no_more() {
+    // RFC 3463 3.3: full for good, as one server says it, is not gone.
+    let script = Script::new().rcpt(|to, _| match to.contains("full@") {
+        true => "552 5.2.2 the mailbox is full".to_owned(),
+        false => "250 2.1.5 ok".to_owned(),
+    });
+    let sink = script.start();
+    let mut server = serving(&sink, "");
+    for count in 1..=2 {
+        let id = send(&server, "news@acme.test", &["full@to.example", "ann@to.example"]);
+        let _ = server.finished(&id);
+        mailwright_tests::peers::wait_until("the bounce is counted", || {
+            soft_bounces(&server).starts_with(&format!("soft-bounces of acme  full@to.example  {count}"))
+        });
+    }
+    assert_eq!(suppressed(&server, "everything", "acme"), "");
+    // What was counted outlives a restart, and is counted for list mail alone.
+    let _ = server.stop();
+    server.restart(&[]);
+    let id = send(&server, "staff@acme.test", &["full@to.example"]);
+    let _ = server.finished(&id);
+    let id = send(&server, "news@acme.test", &["full@to.example"]);
+    let _ = server.finished(&id);
+    mailwright_tests::peers::wait_until("it is suppressed", || {
+        suppressed(&server, "everything", "acme").starts_with("full@to.example  hard-bounce")
+    });
+    rcpt(&server, "news@acme.test", "full@to.example").expect(550, "5.7.1 mail to this address came back");
+    // Who is taken off the list begins anew.
+    assert_eq!(soft_bounces(&server), "");
+}
+
 #[test]
 fn who_unsubscribes_while_mail_waits_does_not_get_it() {
     let sink = Sink::start();

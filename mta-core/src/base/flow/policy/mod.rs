@@ -2,6 +2,7 @@
 
 pub mod dmarc;
 pub mod feedback;
+mod outcome;
 pub mod password;
 pub mod public;
 mod session;
@@ -21,6 +22,7 @@ use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
 use crate::base::world::tls::TlsInfo;
 use feedback::{Heard, Returned};
+pub use outcome::{Outcome, OutcomeKind};
 use password::{PasswordAnswer, PasswordQuestion};
 use public::{PublicAnswer, PublicRequest};
 pub use session::SessionInfo;
@@ -337,21 +339,6 @@ pub struct Attempted {
     pub site: Box<str>,
     /// What became of it.
     pub outcome: Outcome,
-}
-
-/// What plugins are told of a recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The next hop took it, with these words.
-    Delivered(Reply),
-    /// It will be tried again.
-    Deferred(Reply),
-    /// Refused for good.
-    Bounced(Reply),
-    /// Too old.
-    Expired,
-    /// Taken out by an operator.
-    Cancelled,
 }
 
 /// The policy stage, as the other stages see it.

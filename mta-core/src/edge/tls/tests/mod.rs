@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::SupportedKxGroup;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
@@ -140,7 +141,7 @@ async fn the_certificate_is_chosen_by_name_and_the_first_is_the_default_rfc6066_
             assert!(served.info.version == version && served.info.cipher.starts_with("TLS_"), "{:?}", served.info);
             assert_eq!(served.info.client, None, "nobody asked");
             // TLS 1.2 knows no hybrid.
-            let exchange = connected.get_ref().1.negotiated_key_exchange_group().map(|group| group.name());
+            let exchange = connected.get_ref().1.negotiated_key_exchange_group().map(SupportedKxGroup::name);
             let hybrid = versions == [&TLS13];
             assert_eq!(exchange, Some(if hybrid { NamedGroup::X25519MLKEM768 } else { NamedGroup::X25519 }));
             // RFC 5929 4.1: rcgen signs with SHA-256.

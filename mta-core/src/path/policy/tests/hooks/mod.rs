@@ -119,20 +119,48 @@ async fn on_outcome_is_told_what_became_of_a_recipient() {
     let granted = Plugin { allow: vec!["log".into()], edit: vec![EditGrant::Headers], ..plugin("p") };
     stage.load(&[(granted, guest(&[HEADER, LOG, ADD_HEADER], &[("on-outcome", &body)]))]).await.expect("it loads");
     assert!(stage.host.has(Hook::Outcome) && !stage.host.has(Hook::PreSend));
-    let attempted = |outcome| Attempted {
-        entry: entry(&["a@example.net"]).into(),
-        content: Some(content("Subject: x\r\n\r\n", "text\r\n")),
-        recipient: 0,
-        attempt: 1,
-        site: "mx:example.net".into(),
-        outcome,
-    };
     stage.host.outcome(&attempted(Outcome::Bounced(Reply::new(550, EnhancedStatus::new(5, 1, 1), "gone"))));
     stage.host.told().await;
     assert_eq!(stage.events.take("plugin-log").len(), 1);
     stage.host.outcome(&attempted(Outcome::Expired));
     stage.host.told().await;
     assert_eq!(stage.events.faults(), [("trap".to_owned(), "nothing".to_owned())], "another case");
+}
+
+fn attempted(outcome: Outcome) -> Attempted {
+    Attempted {
+        entry: entry(&["a@example.net"]).into(),
+        content: Some(content("Subject: x\r\n\r\n", "text\r\n")),
+        recipient: 0,
+        attempt: 1,
+        site: "mx:example.net".into(),
+        outcome,
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_configure_skips_is_not_told() {
+    let stage = Stage::new();
+    // Delivered and cancelled.
+    let skip = "(i32.store16 (i32.const 4000) (i32.const 0x0400)) (call $skip-outcomes (i32.const 4000) (i32.const 2))";
+    let told = "(call $write (i32.const 2) (i32.const 16) (i32.const 5) (i32.const 0) (i32.const 0))";
+    let hooks = [("lifecycle", &*format!("{skip} (i32.const 1024)")), ("on-outcome", told)];
+    let octets = guest(&[("setup", "skip-outcomes", "(param i32 i32)"), LOG], &hooks);
+    stage.load(&[(Plugin { allow: vec!["log".into()], ..plugin("p") }, octets)]).await.expect("it loads");
+    assert!(stage.host.has(Hook::Outcome));
+    let reply = || Reply::new(250, EnhancedStatus::new(2, 0, 0), "taken");
+    for (outcome, lines) in [
+        (Outcome::Delivered(reply()), 0),
+        (Outcome::Deferred(reply()), 1),
+        (Outcome::Bounced(reply()), 1),
+        (Outcome::Expired, 1),
+        (Outcome::Cancelled, 0),
+    ] {
+        stage.host.outcome(&attempted(outcome.clone()));
+        stage.host.told().await;
+        assert_eq!(stage.events.take("plugin-log").len(), lines, "{outcome:?}");
+    }
+    assert_eq!(stage.events.faults(), []);
 }
 
 #[tokio::test]
