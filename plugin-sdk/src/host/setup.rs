@@ -51,14 +51,14 @@ pub fn skip(hooks: &[Hook]) {
 /// is delivered: a plugin that looks for bounces alone spares each message a call.
 ///
 /// ```
-/// use mailwright_plugin::{Outcome, metrics, setup};
-/// use mailwright_plugin::setup::OutcomeKind;
+/// use mailwright_plugin::setup::{self, OutcomeKind};
+/// use mailwright_plugin::{Outcome, metrics};
 ///
 /// struct Bounces;
 ///
 /// #[mailwright_plugin::plugin]
 /// impl Bounces {
-///     fn configure() -> Self {
+///     fn configure(_config: ()) -> Self {
 ///         setup::skip_outcomes(&[OutcomeKind::Delivered, OutcomeKind::Deferred, OutcomeKind::Cancelled]);
 ///         Self
 ///     }
@@ -70,7 +70,7 @@ pub fn skip(hooks: &[Hook]) {
 /// # fn main() {
 /// // Natively, as a test would:
 /// use mailwright_plugin::testing::scene;
-/// Bounces::configure();
+/// Bounces::configure(());
 /// assert_eq!(scene(|scene| scene.skipped_outcomes.len()), 3);
 /// # }
 /// ```
