@@ -1,23 +1,18 @@
 //! What chains of plugins cost a message: a relay's hooks in their order, by sessions that take turns.
 //!
 //! `cargo run --release -p mta-core --example chain_bench [CHAIN] [SESSIONS] [KIB]`. CHAIN is `none`, `hello` or `standard` (the
-//! plugins of `relay_bench/standard.toml`). Between two hooks so many KiB of other memory are read and written, as the rest of a
-//! server would: with 0 and one session everything lies in the inner caches, and plugins look several times as cheap as they
-//! are. docs/performance.md has the figures.
+//! plugins of `relay_bench/standard.toml`). Between two hooks so many KiB of other memory are written, which clears the
+//! caches of data. In a server that relays the same calls cost more: its kernel has been there between two hooks, and code is
+//! cold too. docs/performance.md has the figures.
 
-#[path = "guest/empty.rs"]
-mod empty;
+#[path = "guest/host.rs"]
+mod host;
+#[path = "guest/mail.rs"]
+mod mail;
 
-use bytes::Bytes;
-use mta_core::base::flow::entry::{Entry, Progress};
-use mta_core::base::flow::policy::{
-    Asked, Attempted, Outcome, Policy, Sendout, SessionInfo, SessionPolicy, Submission, Unplaced,
-};
-use mta_core::base::mail::content::{Body, Content};
-use mta_core::base::mail::edits::Edits;
-use mta_core::base::mail::id::QueueId;
+use mail::Mail;
+use mta_core::base::flow::policy::{Asked, Attempted, Outcome, Policy, SessionPolicy, Unplaced};
 use mta_core::base::smtp::reply::Reply;
-use mta_core::base::time::UnixMillis;
 use mta_core::config::model::Config;
 use mta_core::config::parse::parse;
 use mta_core::edge::plugins;
@@ -26,14 +21,13 @@ use mta_core::path::policy::Host;
 use mta_core::path::suppress::driver::Suppressor;
 use mta_core::sandbox::{Secret, Supplies};
 use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Messages of each session in a batch, and batches.
+/// Messages of a batch, of all sessions together, where there are not more sessions; and batches.
 const MESSAGES: usize = 500;
 const BATCHES: usize = 21;
 /// The most sessions and the most other memory of a run.
@@ -59,14 +53,33 @@ const SERVER: &str = r#"
     smarthost = "127.0.0.1:2526"
 "#;
 
-/// What is asked of a message, in order.
-const STEPS: [&str; 7] = ["connect", "mail", "rcpt", "data", "route", "pre-send", "outcome"];
+/// What is asked of a message.
+#[derive(Clone, Copy)]
+enum Step {
+    Connect,
+    Mail,
+    Rcpt,
+    Data,
+    Route,
+    PreSend,
+    Outcome,
+}
+
+/// In order, with their names.
+const STEPS: [(Step, &str); 7] = [
+    (Step::Connect, "connect"),
+    (Step::Mail, "mail"),
+    (Step::Rcpt, "rcpt"),
+    (Step::Data, "data"),
+    (Step::Route, "route"),
+    (Step::PreSend, "pre-send"),
+    (Step::Outcome, "outcome"),
+];
 
 struct Bench {
     host: Host,
     config: Config,
-    entry: Arc<Entry>,
-    content: Content,
+    mail: Mail,
     reply: Reply,
     /// What is written to between two hooks.
     other: Vec<u64>,
@@ -76,29 +89,31 @@ struct Bench {
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut words = std::env::args().skip(1);
     let chain = words.next().unwrap_or_else(|| "standard".to_owned());
-    let mut number = |default: usize, max: usize| match words.next().map(|word| word.parse::<usize>()) {
+    let mut number = |what: &str, default: usize, max: usize| match words.next().map(|word| word.parse::<usize>()) {
         None => Ok(default),
         Some(Ok(number)) if number <= max => Ok(number),
-        Some(_) => Err(format!("wants a number up to {max}")),
+        Some(_) => Err(format!("{what} is a number up to {max}")),
     };
-    let (sessions, other_kib) = (number(20, SESSIONS_MAX)?.max(1), number(0, OTHER_KIB_MAX)?);
+    let (sessions, other_kib) = (number("SESSIONS", 20, SESSIONS_MAX)?.max(1), number("KIB", 0, OTHER_KIB_MAX)?);
     let mut bench = Bench::new(&chain, other_kib).await?;
-    let mut sessions: Vec<_> = (0..sessions).map(|_| bench.session()).collect();
+    let mut sessions: Vec<_> = (0..sessions).map(|_| host::session(&bench.host)).collect();
+    let rounds = (MESSAGES / sessions.len()).max(1);
+    let messages = (rounds * sessions.len()) as f64;
     let mut took: Vec<[Duration; STEPS.len()]> = Vec::new();
     for _ in 0..=BATCHES {
-        took.push(bench.batch(&mut sessions).await);
+        took.push(bench.batch(&mut sessions, rounds).await);
     }
     // In the first one instances are made.
     took.remove(0);
     let median = |mut times: Vec<Duration>| {
         times.sort_unstable();
-        times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6 / MESSAGES as f64)
+        times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e6 / messages)
     };
     println!(
         "{chain}, {} sessions in turn, {other_kib} KiB of other memory between hooks; µs a message:",
         sessions.len()
     );
-    for (step, name) in STEPS.iter().enumerate() {
+    for (step, (_, name)) in STEPS.iter().enumerate() {
         println!("{name:<10} {:>8.2}", median(took.iter().map(|times| times[step]).collect()));
     }
     println!("{:<10} {:>8.2}", "all", median(took.iter().map(|times| times.iter().sum()).collect()));
@@ -107,59 +122,32 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 impl Bench {
     async fn new(chain: &str, other_kib: usize) -> Result<Self, Box<dyn Error>> {
-        let key = std::env::temp_dir().join("mailwright-chain-bench.key");
-        std::fs::write(&key, "a secret of thirty-two octets....")?;
         let chain = match chain {
             "none" => String::new(),
             "hello" => HELLO.to_owned(),
-            "standard" => STANDARD.replace("KEY", &key.display().to_string()),
+            "standard" => STANDARD.to_owned(),
             other => return Err(format!("{other} is no chain: none, hello or standard").into()),
         };
         let config = parse("bench", &format!("{SERVER}\n{chain}"), &[]).map_err(|problems| problems.to_string())?;
-        let secret = Secret::new(std::fs::read(&key)?)?;
+        // In the place of the file that the configuration names.
+        let secret = Secret::new(b"a secret of thirty-two octets....".to_vec())?;
         let supplies = Supplies { secrets: vec![("links".into(), Arc::new(secret))], ..Supplies::default() };
-        let suppress = Suppressor::open(None, Arc::new(SystemClock), Arc::new(empty::Faults)).await?;
-        let host = empty::empty(Some(Arc::new(suppress)))?;
+        let suppress = Suppressor::open(None, Arc::new(SystemClock), Arc::new(host::Faults)).await?;
+        let host = host::without_plugins(Some(Arc::new(suppress)))?;
         host.load(&config.plugins, &supplies, &plugins::read).await?;
-        let envelope = empty::envelope()?;
-        let entry = Entry {
-            id: QueueId(7),
-            accepted: UnixMillis(0),
-            envelope,
-            trace: "".into(),
-            edits: Edits::default(),
-            size_bytes: 4096,
-            head_bytes: 0,
-            tenant: None,
-            tags: Vec::new(),
-            progress: vec![Progress::fresh(UnixMillis(0))],
-            placements: Vec::new(),
-        };
         let head = "From: from@example.org\r\nTo: a@example.net\r\nSubject: Hello, world\r\nMIME-Version: 1.0\r\n\
             Date: Mon, 30 Nov 2026 09:00:00 +0000\r\nMessage-ID: <1@example.org>\r\n\r\n";
-        let line = format!("{}\r\n", "x".repeat(76));
-        let content =
-            Content { head: Bytes::from_static(head.as_bytes()), body: Body::Memory(Bytes::from(line.repeat(50))) };
+        let body = format!("{}\r\n", "x".repeat(76)).repeat(50);
+        let mail = Mail::new(host::envelope()?, head, body.into());
         let reply = Reply::from_text(250, None, "2.0.0 taken");
-        Ok(Self { host, config, entry: Arc::new(entry), content, reply, other: vec![0; other_kib * 128] })
-    }
-
-    fn session(&self) -> Box<dyn SessionPolicy> {
-        self.host.session(SessionInfo {
-            id: "bench".into(),
-            listener: "mx".into(),
-            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)),
-            helo: None,
-            tls: None,
-            user: None,
-        })
+        Ok(Self { host, config, mail, reply, other: vec![0; other_kib * 128] })
     }
 
     /// One batch: in each round every session comes one step further. The time of each step.
-    async fn batch(&mut self, sessions: &mut [Box<dyn SessionPolicy>]) -> [Duration; STEPS.len()] {
+    async fn batch(&mut self, sessions: &mut [Box<dyn SessionPolicy>], rounds: usize) -> [Duration; STEPS.len()] {
         let mut took = [Duration::ZERO; STEPS.len()];
-        for _ in 0..MESSAGES / sessions.len().min(MESSAGES) {
-            for (step, took) in took.iter_mut().enumerate() {
+        for _ in 0..rounds {
+            for ((step, _), took) in STEPS.into_iter().zip(&mut took) {
                 for session in &mut *sessions {
                     self.other();
                     let start = Instant::now();
@@ -179,46 +167,28 @@ impl Bench {
         std::hint::black_box(&mut self.other);
     }
 
-    async fn step(&self, step: usize, session: &mut dyn SessionPolicy) {
-        let entry = &self.entry;
-        match STEPS[step] {
-            "connect" => drop(session.gate(Asked::Connect).await),
-            "mail" => {
+    async fn step(&self, step: Step, session: &mut dyn SessionPolicy) {
+        let Mail { entry, content } = &self.mail;
+        match step {
+            Step::Connect => drop(session.gate(Asked::Connect).await),
+            Step::Mail => {
                 let asked = Asked::Mail { envelope: &entry.envelope, size_bytes: Some(4096) };
                 drop(session.gate(asked).await);
             }
-            "rcpt" => drop(session.gate(Asked::Rcpt { sender: None, to: &entry.envelope.recipients[0] }).await),
-            "data" => {
-                let submission = Submission {
-                    id: entry.id,
-                    envelope: &entry.envelope,
-                    content: &self.content,
-                    size_bytes_max: 1 << 20,
-                    verified: None,
-                    is_ours: false,
-                };
-                drop(session.data(submission).await);
+            Step::Rcpt => drop(session.gate(self.mail.rcpt()).await),
+            Step::Data => {
+                drop(session.data(self.mail.submission()).await);
                 session.transaction_ended();
             }
-            "route" => {
-                let (content, routes) = (&self.content, &self.config);
-                drop(self.host.route(Unplaced { entry, content, recipient: 0, attempt: 1, routes }).await);
+            Step::Route => {
+                let unplaced = Unplaced { entry, content, recipient: 0, attempt: 1, routes: &self.config };
+                drop(self.host.route(unplaced).await);
             }
-            "pre-send" => {
-                let sendout = Sendout {
-                    entry,
-                    content: &self.content,
-                    recipient: 0,
-                    attempt: 1,
-                    site: "mx",
-                    size_bytes_max: 1 << 20,
-                };
-                drop(self.host.pre_send(sendout).await);
-            }
-            _ => {
+            Step::PreSend => drop(self.host.pre_send(self.mail.sendout()).await),
+            Step::Outcome => {
                 self.host.outcome(&Attempted {
                     entry: Arc::clone(entry),
-                    content: Some(self.content.clone()),
+                    content: Some(content.clone()),
                     recipient: 0,
                     attempt: 1,
                     site: "mx".into(),

@@ -8,7 +8,7 @@
 mod guest;
 
 use bytes::Bytes;
-use mta_core::base::flow::policy::{Policy, SessionInfo, Submission};
+use mta_core::base::flow::policy::Submission;
 use mta_core::base::mail::content::{Body, Content, ReadAt};
 use mta_core::base::mail::header;
 use mta_core::base::mail::id::QueueId;
@@ -18,7 +18,6 @@ use std::error::Error;
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -84,15 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The median and the lowest time of an on-data, in microseconds.
 async fn measure(host: &Host, content: &Content) -> Result<(f64, f64), Box<dyn Error>> {
     let envelope = guest::envelope()?;
-    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 4711));
-    let mut session = host.session(SessionInfo {
-        id: "bench".into(),
-        listener: "mx".into(),
-        peer,
-        helo: None,
-        user: None,
-        tls: None,
-    });
+    let mut session = guest::session(host);
     let mut times = Vec::with_capacity(CALLS_MAX);
     let began = Instant::now();
     while times.len() < CALLS_MAX && (began.elapsed() < LINE_TIME || times.len() < 5) {

@@ -5,20 +5,16 @@
 //! for an interpreter. docs/performance.md has the figures.
 
 mod guest;
+#[path = "guest/mail.rs"]
+mod mail;
 
 use bytes::Bytes;
-use mta_core::base::flow::entry::{Entry, Progress};
-use mta_core::base::flow::policy::{Asked, Hook, Policy, Sendout, SessionInfo, SessionPolicy, Submission};
-use mta_core::base::mail::content::{Body, Content};
-use mta_core::base::mail::edits::Edits;
-use mta_core::base::mail::envelope::Envelope;
-use mta_core::base::mail::id::QueueId;
-use mta_core::base::time::UnixMillis;
+use mail::Mail;
+use mta_core::base::flow::policy::{Asked, Hook, Policy, SessionPolicy};
 use mta_core::config::model::{EditGrant, Plugin, PluginSource};
 use mta_core::edge::plugins;
 use mta_core::path::policy::Host;
 use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,12 +26,10 @@ const BATCHES: usize = 61;
 /// The most threads that one run uses.
 const THREADS_MAX: usize = 64;
 
-/// What every worker asks about.
-struct Mail {
+/// Whom every worker asks, and about what.
+struct Bench {
     host: Host,
-    envelope: Envelope,
-    entry: Entry,
-    content: Content,
+    mail: Mail,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -43,8 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threads = usize::clamp(threads, 1, THREADS_MAX);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     println!("{threads} thread(s), each line: median (lowest, highest) of {BATCHES} batches of {BATCH}");
-    for (mail, what) in lines(&runtime, std::env::args().nth(2).as_deref())? {
-        let workers: Vec<_> = (0..threads).map(|_| runtime.spawn(worker(mail.clone(), what))).collect();
+    for (bench, what) in lines(&runtime, std::env::args().nth(2).as_deref())? {
+        let workers: Vec<_> = (0..threads).map(|_| runtime.spawn(worker(bench.clone(), what))).collect();
         let mut times = Vec::new();
         for worker in workers {
             times.append(&mut runtime.block_on(worker)?);
@@ -58,12 +52,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Whom to ask, and what.
-type Line = (Arc<Mail>, What);
+type Line = (Arc<Bench>, What);
 
 /// What is measured: `builtin:hello` and guests of a few instructions, or one of the larger examples alone. Each host
 /// reserves address space for thousands of instances, so that one process has room for few.
 fn lines(runtime: &Runtime, example: Option<&str>) -> Result<Vec<Line>, Box<dyn Error>> {
-    let host = |plugin| Ok::<_, Box<dyn Error>>(Arc::new(runtime.block_on(mail(plugin))?));
+    let host = |plugin| Ok::<_, Box<dyn Error>>(Arc::new(runtime.block_on(bench(plugin))?));
     if let Some(path) = example {
         let known = EXAMPLES.into_iter().find(|(file, ..)| Path::new(path).ends_with(file));
         let (_, what, allow, config) = known.ok_or_else(|| format!("{path} is none of plugins/examples"))?;
@@ -125,13 +119,13 @@ impl What {
     }
 }
 
-async fn worker(mail: Arc<Mail>, what: What) -> Vec<Duration> {
+async fn worker(bench: Arc<Bench>, what: What) -> Vec<Duration> {
     let mut times = Vec::with_capacity(BATCHES);
-    let mut session = mail.session();
+    let mut session = guest::session(&bench.host);
     for _ in 0..BATCHES {
         let start = Instant::now();
         for _ in 0..BATCH {
-            mail.ask(&mut *session, what).await;
+            bench.ask(&mut *session, what).await;
         }
         times.push(start.elapsed());
         session.transaction_ended();
@@ -139,57 +133,28 @@ async fn worker(mail: Arc<Mail>, what: What) -> Vec<Duration> {
     times
 }
 
-impl Mail {
-    fn session(&self) -> Box<dyn SessionPolicy> {
-        self.host.session(SessionInfo {
-            id: "bench".into(),
-            listener: "mx".into(),
-            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)),
-            helo: None,
-            tls: None,
-            user: None,
-        })
-    }
-
+impl Bench {
     async fn ask(&self, session: &mut dyn SessionPolicy, what: What) {
-        let submission = Submission {
-            id: self.entry.id,
-            envelope: &self.envelope,
-            content: &self.content,
-            size_bytes_max: 1 << 20,
-            verified: None,
-            is_ours: false,
-        };
         match what {
             What::Connect => drop(session.gate(Asked::Connect).await),
             What::Rcpt | What::Nothing | What::Take => {
-                drop(session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await);
+                drop(session.gate(self.mail.rcpt()).await);
             }
             What::Absent => {
                 std::hint::black_box(self.host.has(std::hint::black_box(Hook::Helo)));
             }
             What::AbsentAsked => drop(session.gate(Asked::Helo("mx.example.org")).await),
-            What::Data | What::SubjectRule => drop(session.data(submission).await),
+            What::Data | What::SubjectRule => drop(session.data(self.mail.submission()).await),
             What::Greylist | What::RateLimit => {
-                session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;
+                session.gate(self.mail.rcpt()).await;
                 session.transaction_ended();
             }
             What::Transaction => {
-                session.gate(Asked::Rcpt { sender: None, to: &self.envelope.recipients[0] }).await;
-                session.data(submission).await;
+                session.gate(self.mail.rcpt()).await;
+                session.data(self.mail.submission()).await;
                 session.transaction_ended();
             }
-            What::PreSend => {
-                let sendout = Sendout {
-                    entry: &self.entry,
-                    content: &self.content,
-                    recipient: 0,
-                    attempt: 1,
-                    site: "mx",
-                    size_bytes_max: 1 << 20,
-                };
-                drop(self.host.pre_send(sendout).await);
-            }
+            What::PreSend => drop(self.host.pre_send(self.mail.sendout()).await),
         }
     }
 }
@@ -224,26 +189,10 @@ fn component(path: &str, allow: &[&str], config: &str) -> Result<(Plugin, Bytes)
     Ok((Plugin { allow, edit: vec![EditGrant::Headers], config_json: config.to_owned(), ..plain }, octets.into()))
 }
 
-async fn mail(plugin: (Plugin, Bytes)) -> Result<Mail, Box<dyn Error>> {
+async fn bench(plugin: (Plugin, Bytes)) -> Result<Bench, Box<dyn Error>> {
     let start = Instant::now();
     let host = guest::host(vec![plugin]).await?;
     println!("load (compile, configure, self-test): {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
-    let envelope = guest::envelope()?;
-    let entry = Entry {
-        id: QueueId(7),
-        accepted: UnixMillis(0),
-        envelope: envelope.clone(),
-        trace: "".into(),
-        edits: Edits::default(),
-        size_bytes: 4096,
-        head_bytes: 0,
-        tenant: None,
-        tags: Vec::new(),
-        progress: vec![Progress::fresh(UnixMillis(0))],
-        placements: Vec::new(),
-    };
     let head = "From: from@example.org\r\nTo: a@example.net\r\nSubject: Hello, world\r\nMIME-Version: 1.0\r\n\r\n";
-    let content =
-        Content { head: Bytes::from_static(head.as_bytes()), body: Body::Memory(Bytes::from(vec![b'x'; 4000])) };
-    Ok(Mail { host, envelope, entry, content })
+    Ok(Bench { host, mail: Mail::new(guest::envelope()?, head, vec![b'x'; 4000]) })
 }

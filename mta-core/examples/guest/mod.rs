@@ -1,11 +1,11 @@
 //! Small guests in WebAssembly text for the benches, and the host that they run in.
 
 mod component;
-mod empty;
+mod host;
 
 use bytes::Bytes;
 use component::component;
-pub(crate) use empty::envelope;
+pub(crate) use host::{envelope, session};
 use mta_core::config::model::Plugin;
 use mta_core::path::policy::Host;
 use mta_core::sandbox::Supplies;
@@ -13,7 +13,7 @@ use std::error::Error;
 
 /// A host that serves these plugins.
 pub(crate) async fn host(plugins: Vec<(Plugin, Bytes)>) -> Result<Host, Box<dyn Error>> {
-    let host = empty::empty(None)?;
+    let host = host::without_plugins(None)?;
     let (plugins, octets): (Vec<Plugin>, Vec<Bytes>) = plugins.into_iter().unzip();
     let sources: Vec<_> = plugins.iter().map(|plugin| plugin.source.clone()).zip(octets).collect();
     let read = move |wanted: &_| {

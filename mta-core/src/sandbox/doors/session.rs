@@ -5,7 +5,7 @@ use super::super::exchange::routing;
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
 use super::super::scene::{Note, Refused, SessionScene};
-use crate::base::flow::policy::{Hook, OutcomeKind};
+use crate::base::flow::policy::Hook;
 use crate::base::mail::tie::Sent;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -80,7 +80,7 @@ impl wire::setup::Host for Call {
 
     fn skip_outcomes(&mut self, kinds: Vec<wire::setup::OutcomeKind>) {
         if self.configuring {
-            self.skipped.outcomes.extend(kinds.into_iter().map(kind));
+            self.skipped.outcomes.extend(kinds);
         }
     }
 }
@@ -100,16 +100,6 @@ fn named(hook: wire::setup::Hook) -> Hook {
         wire::setup::Hook::Http => Hook::Http,
         wire::setup::Hook::Tick => Hook::Tick,
         wire::setup::Hook::Disconnect => Hook::Disconnect,
-    }
-}
-
-fn kind(kind: wire::setup::OutcomeKind) -> OutcomeKind {
-    match kind {
-        wire::setup::OutcomeKind::Delivered => OutcomeKind::Delivered,
-        wire::setup::OutcomeKind::Deferred => OutcomeKind::Deferred,
-        wire::setup::OutcomeKind::Bounced => OutcomeKind::Bounced,
-        wire::setup::OutcomeKind::Expired => OutcomeKind::Expired,
-        wire::setup::OutcomeKind::Cancelled => OutcomeKind::Cancelled,
     }
 }
 

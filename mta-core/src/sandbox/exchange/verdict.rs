@@ -4,6 +4,7 @@ use super::super::fault::{Fault, Kind};
 use super::super::host::bindings::exports::mailwright::plugin::on_feedback as feedback;
 use super::super::host::bindings::exports::mailwright::plugin::on_outcome::Outcome as WireOutcome;
 use super::super::host::bindings::exports::mailwright::plugin::on_pre_send::Sending as WireSending;
+use super::super::host::bindings::mailwright::plugin::setup::OutcomeKind;
 use super::super::host::bindings::mailwright::plugin::types;
 use super::address::to_wire;
 use crate::base::flow::policy::feedback as came_back;
@@ -82,6 +83,17 @@ pub(crate) fn sending(said: WireSending) -> Result<Sending, Fault> {
         WireSending::Fail(said) => Sending::Fail(reply(&said, Class::Failing)?),
         WireSending::Discard(why) => Sending::Discard(reason(&why)),
     })
+}
+
+/// What became of a recipient, as plugins skip it.
+pub(crate) fn outcome_kind(outcome: &Outcome) -> OutcomeKind {
+    match outcome {
+        Outcome::Delivered(_) => OutcomeKind::Delivered,
+        Outcome::Deferred(_) => OutcomeKind::Deferred,
+        Outcome::Bounced(_) => OutcomeKind::Bounced,
+        Outcome::Expired => OutcomeKind::Expired,
+        Outcome::Cancelled => OutcomeKind::Cancelled,
+    }
 }
 
 /// What became of a recipient, as guests are told.

@@ -6,10 +6,11 @@ use super::super::exchange::compare::differences::Report;
 use super::super::fault::breaker::Breaker;
 use super::super::fault::{Fault, Kind};
 use super::super::wide::needs::Profile;
+use super::bindings::mailwright::plugin::setup::OutcomeKind;
 use super::call::in_time;
 use super::code::{Code, Ready};
 use super::instance::{Configured, Live, Pool};
-use crate::base::flow::policy::{Hook, OutcomeKind};
+use crate::base::flow::policy::Hook;
 use crate::config::model::{Mode, OnFailure, Plugin};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,8 +36,8 @@ pub(crate) struct Loaded {
     pub(crate) tenants: Vec<Arc<str>>,
     /// The hooks at which it is asked.
     pub(crate) asked_at: Vec<Hook>,
-    /// What became of a recipient, of which it need not be told.
-    pub(crate) untold: Vec<OutcomeKind>,
+    /// Of what `on-outcome` need not be told.
+    pub(crate) skipped_outcomes: Vec<OutcomeKind>,
     pub(crate) on_failure: HashMap<Hook, OnFailure>,
     pub(crate) breaker: Breaker,
     pub(crate) reports: Reports,

@@ -99,7 +99,7 @@ pub(crate) async fn load(
         listeners: plugin.listeners.clone(),
         tenants: plugin.tenants.clone(),
         asked_at,
-        untold: skipped.outcomes,
+        skipped_outcomes: skipped.outcomes,
         stock: Stock::new(pool.room.clone()),
         permits: Arc::new(Semaphore::new(plugin.budget.instances_max)),
         source: plugin.source.to_string(),

@@ -75,6 +75,11 @@ fn serving(sink: &Sink, more: &str) -> Mailwright {
     server.begin(&[])
 }
 
+/// A next hop that answers so to RCPT where the recipient has that in it.
+fn refusing(whom: &'static str, reply: &'static str) -> Sink {
+    Script::new().rcpt(move |to, _| if to.contains(whom) { reply } else { "250 2.1.5 ok" }.to_owned()).start()
+}
+
 fn letter(from: &str) -> String {
     format!("From: <{from}>\r\nTo: <readers@to.example>\r\nSubject: news\r\nMIME-Version: 1.0\r\n\r\nIt is spring.\r\n")
 }
@@ -324,11 +329,7 @@ fn a_person_unsubscribes_by_keyboard_without_scripts() {
 
 #[test]
 fn requests_by_mail_complaints_and_bounces_are_heard_of_the_tenants_list_mail_alone() {
-    let script = Script::new().rcpt(|to, _| match to.contains("gone@") {
-        true => "550 5.1.1 no such user here".to_owned(),
-        false => "250 2.1.5 ok".to_owned(),
-    });
-    let sink = script.start();
+    let sink = refusing("gone@", "550 5.1.1 no such user here");
     let server = serving(&sink, "");
     send(&server, "news@acme.test", &["ann@to.example"]);
     send(&server, "news@beta.test", &["bob@to.example"]);
@@ -384,11 +385,7 @@ fn soft_bounces(server: &Mailwright) -> String {
 #[test]
 fn a_mailbox_that_is_full_again_and_again_gets_no_more() {
     // RFC 3463 3.3: full for good, as one server says it, is not gone.
-    let script = Script::new().rcpt(|to, _| match to.contains("full@") {
-        true => "552 5.2.2 the mailbox is full".to_owned(),
-        false => "250 2.1.5 ok".to_owned(),
-    });
-    let sink = script.start();
+    let sink = refusing("full@", "552 5.2.2 the mailbox is full");
     let mut server = serving(&sink, "");
     for count in 1..=2 {
         let id = send(&server, "news@acme.test", &["full@to.example", "ann@to.example"]);

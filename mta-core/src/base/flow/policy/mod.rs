@@ -2,7 +2,6 @@
 
 pub mod dmarc;
 pub mod feedback;
-mod outcome;
 pub mod password;
 pub mod public;
 mod session;
@@ -22,7 +21,6 @@ use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
 use crate::base::world::tls::TlsInfo;
 use feedback::{Heard, Returned};
-pub use outcome::{Outcome, OutcomeKind};
 use password::{PasswordAnswer, PasswordQuestion};
 use public::{PublicAnswer, PublicRequest};
 pub use session::SessionInfo;
@@ -339,6 +337,21 @@ pub struct Attempted {
     pub site: Box<str>,
     /// What became of it.
     pub outcome: Outcome,
+}
+
+/// What plugins are told of a recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The next hop took it, with these words.
+    Delivered(Reply),
+    /// It will be tried again.
+    Deferred(Reply),
+    /// Refused for good.
+    Bounced(Reply),
+    /// Too old.
+    Expired,
+    /// Taken out by an operator.
+    Cancelled,
 }
 
 /// The policy stage, as the other stages see it.

@@ -30,9 +30,9 @@ impl Shared {
         let told = || Told::Outcome(verdict::outcome(outcome));
         let about = || About { generation: generation.number, session: None, id: Some(id) };
         let mut at_once = Vec::new();
-        let kind = outcome.kind();
+        let kind = verdict::outcome_kind(outcome);
         let asked = generation.asked(Hook::Outcome, None, entry.tenant.as_deref(), key(id));
-        for (_, loaded) in asked.filter(|(_, loaded)| !loaded.untold.contains(&kind)) {
+        for (_, loaded) in asked.filter(|(_, loaded)| !loaded.skipped_outcomes.contains(&kind)) {
             let Some(place) = self.place(loaded, Hook::Outcome) else { continue };
             match loaded.code.is_short().then(|| loaded.reports.turn_at_once()).flatten() {
                 Some(turn) => at_once.push((loaded.clone(), place, turn)),

@@ -3,9 +3,9 @@
 use super::guests::{
     ACCEPT, ADD, ADD_HEADER, CLOCK, Import, LOG, NEXT, SPIN, TRAP, guest, guest_with, guest_with_both, reject,
 };
-use super::stage::{Stage, content, entry, envelope, hello, plugin, recipient, submission};
+use super::stage::{Stage, content, ended, entry, envelope, hello, plugin, recipient, submission};
 use crate::base::flow::entry::{LastFailure, Progress};
-use crate::base::flow::policy::{Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout};
+use crate::base::flow::policy::{Asked, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout};
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
 use crate::base::smtp::reply::Reply;
@@ -373,14 +373,7 @@ async fn a_trap_in_any_hook_is_answered_as_configured_and_told_by_its_name() {
     let sendout =
         Sendout { entry: &entry, content: &content, recipient: 0, attempt: 1, site: "x", size_bytes_max: 1 << 20 };
     assert_eq!(stage.host.pre_send(sendout).await.sending, Sending::Next);
-    stage.host.outcome(&Attempted {
-        entry: entry.into(),
-        content: Some(content),
-        recipient: 0,
-        attempt: 1,
-        site: "mx:example.net".into(),
-        outcome: Outcome::Expired,
-    });
+    stage.host.outcome(&ended(entry, Outcome::Expired));
     stage.host.told().await;
     let faults = stage.events.take("plugin-fault");
     let mut told: Vec<&str> = faults.iter().filter_map(|fault| fault["hook"].as_str()).collect();

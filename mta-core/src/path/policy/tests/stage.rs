@@ -5,7 +5,7 @@ use crate::base::fixtures::{Names, Web};
 use crate::base::flow::Answer;
 use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::operator::suppression::Suppress;
-use crate::base::flow::policy::{Policy, SessionInfo, SessionPolicy, Submission};
+use crate::base::flow::policy::{Attempted, Outcome, Policy, SessionInfo, SessionPolicy, Submission};
 use crate::base::mail::address::Address;
 use crate::base::mail::content::{Body, Content};
 use crate::base::mail::edits::Edits;
@@ -224,5 +224,17 @@ pub(super) fn entry(to: &[&str]) -> Entry {
         tags: Vec::new(),
         progress: to.iter().map(|_| Progress::fresh(UnixMillis(1_000))).collect(),
         placements: Vec::new(),
+    }
+}
+
+/// What became of its first recipient at the first attempt.
+pub(super) fn ended(entry: Entry, outcome: Outcome) -> Attempted {
+    Attempted {
+        entry: entry.into(),
+        content: Some(content("Subject: x\r\n\r\n", "text\r\n")),
+        recipient: 0,
+        attempt: 1,
+        site: "mx:example.net".into(),
+        outcome,
     }
 }

@@ -1,14 +1,14 @@
 //! Mail of plugins' own, with a spool that keeps what it is given: what is queued, and what is not.
 
 use super::super::guests::{ADD_HEADER, Import, NEXT, SET_TAG, expect_error, expect_octet, guest_saying};
-use super::super::stage::{Stage, content, entry, envelope, plugin, submission};
+use super::super::stage::{Stage, content, ended, entry, envelope, plugin, submission};
 use crate::base::fault::SpoolFault;
 use crate::base::flow::Answer;
 use crate::base::flow::entry::Entry;
 use crate::base::flow::offer::{Offer, OfferedContent};
 use crate::base::flow::operator::Selection;
 use crate::base::flow::policy::public::{PublicAnswer, PublicRequest};
-use crate::base::flow::policy::{Asked, Attempted, Disposition, Gate, Outcome, Policy};
+use crate::base::flow::policy::{Asked, Disposition, Gate, Outcome, Policy};
 use crate::base::flow::ruling::Ruling;
 use crate::base::flow::spool::{Blob, Room, Spool};
 use crate::base::mail::content::Content;
@@ -192,14 +192,7 @@ async fn a_chain_of_mail_of_plugins_ends_and_a_bounce_is_answered_without_a_send
         let (stage, spool) = serving(sender(), Kept::default(), &[SEND], &[("on-outcome", &sends(wanted))]).await;
         let mut sent = entry(&["a@example.net"]);
         sent.tags.push(("mailwright/submitted".into(), depth.into()));
-        stage.host.outcome(&Attempted {
-            entry: sent.into(),
-            content: Some(content("Subject: x\r\n\r\n", "text\r\n")),
-            recipient: 0,
-            attempt: 1,
-            site: "mx:example.net".into(),
-            outcome: Outcome::Expired,
-        });
+        stage.host.outcome(&ended(sent, Outcome::Expired));
         stage.host.told().await;
         assert_eq!(stage.events.faults(), []);
         let tags: Vec<_> =

@@ -8,8 +8,8 @@ mod public;
 mod route;
 
 use super::guests::{ACCEPT, ADD, ADD_HEADER, GET_NOTE, HEADER, LOG, NEXT, SET_NOTE, SPIN, TRAP, expect_octet, guest};
-use super::stage::{Stage, content, entry, envelope, hello, plugin, recipient, submission};
-use crate::base::flow::policy::{Asked, Attempted, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout};
+use super::stage::{Stage, content, ended, entry, envelope, hello, plugin, recipient, submission};
+use crate::base::flow::policy::{Asked, Disposition, Gate, Hook, Outcome, Policy, Sending, Sendout};
 use crate::base::mail::edits::{Edits, HeaderEdit};
 use crate::base::mail::envelope::{BodyType, Ret};
 use crate::base::smtp::reply::Reply;
@@ -119,23 +119,15 @@ async fn on_outcome_is_told_what_became_of_a_recipient() {
     let granted = Plugin { allow: vec!["log".into()], edit: vec![EditGrant::Headers], ..plugin("p") };
     stage.load(&[(granted, guest(&[HEADER, LOG, ADD_HEADER], &[("on-outcome", &body)]))]).await.expect("it loads");
     assert!(stage.host.has(Hook::Outcome) && !stage.host.has(Hook::PreSend));
-    stage.host.outcome(&attempted(Outcome::Bounced(Reply::new(550, EnhancedStatus::new(5, 1, 1), "gone"))));
+    stage.host.outcome(&ended(
+        entry(&["a@example.net"]),
+        Outcome::Bounced(Reply::new(550, EnhancedStatus::new(5, 1, 1), "gone")),
+    ));
     stage.host.told().await;
     assert_eq!(stage.events.take("plugin-log").len(), 1);
-    stage.host.outcome(&attempted(Outcome::Expired));
+    stage.host.outcome(&ended(entry(&["a@example.net"]), Outcome::Expired));
     stage.host.told().await;
     assert_eq!(stage.events.faults(), [("trap".to_owned(), "nothing".to_owned())], "another case");
-}
-
-fn attempted(outcome: Outcome) -> Attempted {
-    Attempted {
-        entry: entry(&["a@example.net"]).into(),
-        content: Some(content("Subject: x\r\n\r\n", "text\r\n")),
-        recipient: 0,
-        attempt: 1,
-        site: "mx:example.net".into(),
-        outcome,
-    }
 }
 
 #[tokio::test]
@@ -156,7 +148,7 @@ async fn an_outcome_that_configure_skips_is_not_told() {
         (Outcome::Expired, 1),
         (Outcome::Cancelled, 0),
     ] {
-        stage.host.outcome(&attempted(outcome.clone()));
+        stage.host.outcome(&ended(entry(&["a@example.net"]), outcome.clone()));
         stage.host.told().await;
         assert_eq!(stage.events.take("plugin-log").len(), lines, "{outcome:?}");
     }

@@ -1,7 +1,8 @@
-//! The host that benches run plugins in, and a message to ask them about.
+//! The host that benches run plugins in, a session of it, and the envelope that they ask about.
 
 use mta_core::base::event::Event;
 use mta_core::base::flow::operator::suppression::Suppress;
+use mta_core::base::flow::policy::{Policy, SessionInfo, SessionPolicy};
 use mta_core::base::mail::address::Address;
 use mta_core::base::mail::envelope::{BodyType, Envelope, Recipient};
 use mta_core::base::world::Observe;
@@ -14,6 +15,7 @@ use mta_core::edge::world::ticker;
 use mta_core::path::policy::{Host, HostSettings};
 use mta_core::sandbox::Reach;
 use std::error::Error;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 /// Says when a figure is worthless, because its plugin failed.
@@ -28,7 +30,7 @@ impl Observe for Faults {
 }
 
 /// A host without plugins.
-pub(crate) fn empty(suppress: Option<Arc<dyn Suppress>>) -> Result<Host, Box<dyn Error>> {
+pub(crate) fn without_plugins(suppress: Option<Arc<dyn Suppress>>) -> Result<Host, Box<dyn Error>> {
     let reach = Reach {
         dice: Arc::new(SystemDice::new()?),
         dns: Arc::new(HickoryDns::new(&[])?),
@@ -38,6 +40,18 @@ pub(crate) fn empty(suppress: Option<Arc<dyn Suppress>>) -> Result<Host, Box<dyn
     let host = Host::new(HostSettings { suppress, ..settings })?;
     ticker::spawn(host.pulse())?;
     Ok(host)
+}
+
+/// A session of a client on this machine.
+pub(crate) fn session(host: &Host) -> Box<dyn SessionPolicy> {
+    host.session(SessionInfo {
+        id: "bench".into(),
+        listener: "mx".into(),
+        peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)),
+        helo: None,
+        tls: None,
+        user: None,
+    })
 }
 
 /// A message to one recipient.
