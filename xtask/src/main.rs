@@ -1,8 +1,9 @@
-//! Everything a person or a CI machine types: `cargo xtask run | test | tidy | pages | bench`.
+//! Everything a person or a CI machine types: `cargo xtask run | test | tidy | pages | bench | release`.
 
 mod bench;
 mod command;
 mod packages;
+mod release;
 mod run;
 mod test;
 mod tidy;
@@ -31,6 +32,8 @@ enum Task {
     Pages,
     /// Measure the parts and print a table.
     Bench(bench::Options),
+    /// Build the program as it is shipped, laid out by what it does under load: target/dist/mailwright.
+    Release(release::Options),
     /// What CI runs: .ci/run.
     Ci,
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(&root),
         Task::Pages => tidy::pages::write(&root),
         Task::Bench(options) => bench::run(&root, &options),
+        Task::Release(options) => release::run(&root, &options),
         Task::Ci => command::run(command::new(&root, "bash").arg(".ci/run")),
     };
     match done {

@@ -1,7 +1,7 @@
 //! Measures the program end to end on loopback: accept-and-queue, relay, the example plugin's cost, idle sessions.
 //!
-//! `cargo xtask bench` builds and runs it; by hand: `relay_bench [--messages N] [--program PATH]`. Sender, sink and
-//! server share the machine, so rates are of the three together; the CPU column is the server's alone.
+//! `cargo xtask bench` builds and runs it; by hand: `relay_bench [--messages N] [--runs N] [--program PATH]`. Sender,
+//! sink and server share the machine, so rates are of the three together; the CPU column is the server's alone.
 
 mod every;
 mod load;
@@ -19,8 +19,10 @@ use tls::Tls;
 
 /// How long one case may take before its figure is given up.
 const CASE_TIME_MAX: Duration = Duration::from_secs(60);
-/// Runs of each case; the median is printed.
+/// Runs of each case, if not said; the median is printed.
 const RUNS: usize = 3;
+/// The most runs that may be said.
+const RUNS_MAX: usize = 100;
 /// Idle sessions held open at once.
 const IDLE_SESSIONS: usize = 5000;
 
@@ -45,11 +47,11 @@ fn main() -> io::Result<()> {
     let mut medians = Vec::new();
     for case in cases(options.messages, &Tls::new()?) {
         let mut runs = Vec::new();
-        for _ in 0..RUNS {
+        for _ in 0..options.runs {
             runs.push(runtime.block_on(run(&options.program, &case))?);
         }
         runs.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-        let median = &runs[RUNS / 2];
+        let median = &runs[options.runs / 2];
         let Case { mode, load } = &case;
         println!(
             "| {} | {} KiB | {} | {} | {:.0} | {:.0} | {} | {} |",
@@ -147,19 +149,21 @@ async fn idle(program: &Path) -> io::Result<()> {
 
 struct Options {
     messages: usize,
+    runs: usize,
     program: PathBuf,
 }
 
 impl Options {
     fn from_args() -> io::Result<Self> {
-        let mut options = Self { messages: 8000, program: beside_this_program()? };
+        let mut options = Self { messages: 8000, runs: RUNS, program: beside_this_program()? };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
             let value = args.next().unwrap_or_default();
             match arg.as_str() {
                 "--messages" => options.messages = value.parse().map_err(io::Error::other)?,
+                "--runs" => options.runs = value.parse::<usize>().map_err(io::Error::other)?.clamp(1, RUNS_MAX),
                 "--program" => options.program = value.into(),
-                _ => return Err(io::Error::other("usage: relay_bench [--messages N] [--program PATH]")),
+                _ => return Err(io::Error::other("usage: relay_bench [--messages N] [--runs N] [--program PATH]")),
             }
         }
         Ok(options)

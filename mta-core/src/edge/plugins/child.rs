@@ -70,6 +70,8 @@ async fn converse(octets: &Bytes, profile: Profile, limits: &CompileLimits) -> i
     command.env_clear().current_dir("/").kill_on_drop(true);
     // The allocator takes a gibibyte to write to at its start, before anything of it is needed: that would count.
     command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+    // A build that counts for the compiler writes its counts to a file at its end, which the child may not.
+    command.env("LLVM_PROFILE_FILE", "/dev/null");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let unpiped = || io::Error::other("it has no pipes");
