@@ -42,17 +42,22 @@ struct Figures {
 fn main() -> io::Result<()> {
     let options = Options::from_args()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let cases = cases(options.messages, &Tls::new()?);
+    let mut runs: Vec<Vec<Figures>> = cases.iter().map(|_| Vec::new()).collect();
+    // In turn: a slow minute, or a disk that is still at what the case before wrote, is everybody's.
+    for turn in 1..=options.runs {
+        eprintln!("turn {turn} of {}", options.runs);
+        for (case, runs) in cases.iter().zip(&mut runs) {
+            runs.push(runtime.block_on(run(&options.program, case))?);
+        }
+    }
     println!("| workload | size | sessions | pipelined | messages/s | server CPU µs a message | lost | repeated |");
     println!("|---|---|---|---|---|---|---|---|");
     let mut medians = Vec::new();
-    for case in cases(options.messages, &Tls::new()?) {
-        let mut runs = Vec::new();
-        for _ in 0..options.runs {
-            runs.push(runtime.block_on(run(&options.program, &case))?);
-        }
+    for (case, mut runs) in cases.iter().zip(runs) {
         runs.sort_by(|a, b| a.rate.total_cmp(&b.rate));
-        let median = &runs[options.runs / 2];
-        let Case { mode, load } = &case;
+        let median = &runs[runs.len() / 2];
+        let Case { mode, load } = case;
         println!(
             "| {} | {} KiB | {} | {} | {:.0} | {:.0} | {} | {} |",
             mode.name(),
