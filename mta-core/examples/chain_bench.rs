@@ -11,7 +11,7 @@ mod host;
 mod mail;
 
 use mail::Mail;
-use mta_core::base::flow::policy::{Asked, Attempted, Outcome, Policy, SessionPolicy, Unplaced};
+use mta_core::base::flow::policy::{Asked, Attempted, Hook, Outcome, Policy, SessionPolicy, Unplaced};
 use mta_core::base::smtp::reply::Reply;
 use mta_core::config::model::Config;
 use mta_core::config::parse::parse;
@@ -53,28 +53,8 @@ const SERVER: &str = r#"
     smarthost = "127.0.0.1:2526"
 "#;
 
-/// What is asked of a message.
-#[derive(Clone, Copy)]
-enum Step {
-    Connect,
-    Mail,
-    Rcpt,
-    Data,
-    Route,
-    PreSend,
-    Outcome,
-}
-
-/// In order, with their names.
-const STEPS: [(Step, &str); 7] = [
-    (Step::Connect, "connect"),
-    (Step::Mail, "mail"),
-    (Step::Rcpt, "rcpt"),
-    (Step::Data, "data"),
-    (Step::Route, "route"),
-    (Step::PreSend, "pre-send"),
-    (Step::Outcome, "outcome"),
-];
+/// The hooks that a message meets, in order.
+const HOOKS: [Hook; 7] = [Hook::Connect, Hook::Mail, Hook::Rcpt, Hook::Data, Hook::Route, Hook::PreSend, Hook::Outcome];
 
 struct Bench {
     host: Host,
@@ -99,7 +79,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut sessions: Vec<_> = (0..sessions).map(|_| host::session(&bench.host)).collect();
     let rounds = (MESSAGES / sessions.len()).max(1);
     let messages = (rounds * sessions.len()) as f64;
-    let mut took: Vec<[Duration; STEPS.len()]> = Vec::new();
+    let mut took: Vec<[Duration; HOOKS.len()]> = Vec::new();
     for _ in 0..=BATCHES {
         took.push(bench.batch(&mut sessions, rounds).await);
     }
@@ -113,8 +93,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         "{chain}, {} sessions in turn, {other_kib} KiB of other memory between hooks; µs a message:",
         sessions.len()
     );
-    for (step, (_, name)) in STEPS.iter().enumerate() {
-        println!("{name:<10} {:>8.2}", median(took.iter().map(|times| times[step]).collect()));
+    for (step, hook) in HOOKS.iter().enumerate() {
+        println!("{:<10} {:>8.2}", hook.name(), median(took.iter().map(|times| times[step]).collect()));
     }
     println!("{:<10} {:>8.2}", "all", median(took.iter().map(|times| times.iter().sum()).collect()));
     Ok(())
@@ -144,14 +124,14 @@ impl Bench {
     }
 
     /// One batch: in each round every session comes one step further. The time of each step.
-    async fn batch(&mut self, sessions: &mut [Box<dyn SessionPolicy>], rounds: usize) -> [Duration; STEPS.len()] {
-        let mut took = [Duration::ZERO; STEPS.len()];
+    async fn batch(&mut self, sessions: &mut [Box<dyn SessionPolicy>], rounds: usize) -> [Duration; HOOKS.len()] {
+        let mut took = [Duration::ZERO; HOOKS.len()];
         for _ in 0..rounds {
-            for ((step, _), took) in STEPS.into_iter().zip(&mut took) {
+            for (hook, took) in HOOKS.into_iter().zip(&mut took) {
                 for session in &mut *sessions {
                     self.other();
                     let start = Instant::now();
-                    self.step(step, &mut **session).await;
+                    self.ask(hook, &mut **session).await;
                     *took += start.elapsed();
                 }
             }
@@ -167,25 +147,25 @@ impl Bench {
         std::hint::black_box(&mut self.other);
     }
 
-    async fn step(&self, step: Step, session: &mut dyn SessionPolicy) {
+    async fn ask(&self, hook: Hook, session: &mut dyn SessionPolicy) {
         let Mail { entry, content } = &self.mail;
-        match step {
-            Step::Connect => drop(session.gate(Asked::Connect).await),
-            Step::Mail => {
+        match hook {
+            Hook::Connect => drop(session.gate(Asked::Connect).await),
+            Hook::Mail => {
                 let asked = Asked::Mail { envelope: &entry.envelope, size_bytes: Some(4096) };
                 drop(session.gate(asked).await);
             }
-            Step::Rcpt => drop(session.gate(self.mail.rcpt()).await),
-            Step::Data => {
+            Hook::Rcpt => drop(session.gate(self.mail.rcpt()).await),
+            Hook::Data => {
                 drop(session.data(self.mail.submission()).await);
                 session.transaction_ended();
             }
-            Step::Route => {
+            Hook::Route => {
                 let unplaced = Unplaced { entry, content, recipient: 0, attempt: 1, routes: &self.config };
                 drop(self.host.route(unplaced).await);
             }
-            Step::PreSend => drop(self.host.pre_send(self.mail.sendout()).await),
-            Step::Outcome => {
+            Hook::PreSend => drop(self.host.pre_send(self.mail.sendout()).await),
+            Hook::Outcome => {
                 self.host.outcome(&Attempted {
                     entry: Arc::clone(entry),
                     content: Some(content.clone()),
@@ -196,6 +176,8 @@ impl Bench {
                 });
                 self.host.told().await;
             }
+            // Not among the hooks above.
+            Hook::Helo | Hook::Auth | Hook::Password | Hook::Feedback | Hook::Http | Hook::Tick | Hook::Disconnect => {}
         }
     }
 }

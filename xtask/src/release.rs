@@ -35,9 +35,12 @@ struct Release<'a> {
 /// A tool is missing, a build or the load failed.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     command::ensure_wasm_target(root)?;
-    let merge = profdata(root)?;
+    // What is wrong with it is told now, and not in half an hour.
+    let out = root.join(&options.out);
+    ready(&out)?;
     let folder = command::target_dir(root).join("release-by-profile");
     let release = Release { root, host: rustc(root, "host-tuple")?, folder };
+    let merge = profdata(root, &release.host)?;
     eprintln!("1 of 3: a build that counts");
     let counts = release.folder.join("counts");
     match std::fs::remove_dir_all(&counts) {
@@ -59,7 +62,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     command::run(merging.args(["merge", "--output"]).args([&profile, &counts]))?;
     eprintln!("3 of 3: the build");
     command::run(&mut release.build("shaped", &format!("-Cprofile-use={}", profile.display())))?;
-    place(&release.built("shaped").join("mailwright"), &root.join(&options.out))?;
+    place(&release.built("shaped").join("mailwright"), &out)?;
     println!("{}", options.out.display());
     Ok(())
 }
@@ -93,9 +96,8 @@ fn flags(encoded: Option<OsString>, plain: Option<String>, ours: &str) -> OsStri
 }
 
 /// The tool that reads what was counted. It must be the compiler's own: the format changes with its version.
-fn profdata(root: &Path) -> Result<PathBuf, String> {
-    let (sysroot, host) = (rustc(root, "sysroot")?, rustc(root, "host-tuple")?);
-    let tool = Path::new(&sysroot).join("lib/rustlib").join(host).join("bin/llvm-profdata");
+fn profdata(root: &Path, host: &str) -> Result<PathBuf, String> {
+    let tool = Path::new(&rustc(root, "sysroot")?).join("lib/rustlib").join(host).join("bin/llvm-profdata");
     if !tool.is_file() && command::is_there("rustup") {
         command::run(command::new(root, "rustup").args(["component", "add", "llvm-tools"]))?;
     }
@@ -109,11 +111,18 @@ fn rustc(root: &Path, what: &str) -> Result<String, String> {
     Ok(command::output(command::new(root, "rustc").args(["--print", what]))?.trim().to_owned())
 }
 
+/// Makes the folder that the program goes into.
+fn ready(out: &Path) -> Result<(), String> {
+    if out.is_dir() {
+        return Err(format!("{} is a folder: --out is the program's own path", out.display()));
+    }
+    let folder = out.parent().unwrap_or(out);
+    std::fs::create_dir_all(folder).map_err(|error| told(folder, &error))
+}
+
 /// Copies the program to where it is wanted, whole or not at all.
 fn place(built: &Path, out: &Path) -> Result<(), String> {
-    let folder = out.parent().unwrap_or(out);
     let beside = out.with_extension("new");
-    std::fs::create_dir_all(folder).map_err(|error| told(folder, &error))?;
     std::fs::copy(built, &beside).map_err(|error| told(&beside, &error))?;
     std::fs::rename(&beside, out).map_err(|error| told(out, &error))
 }
@@ -143,6 +152,8 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("xtask-release-{}", std::process::id()));
         let (built, out) = (folder.join("built"), folder.join("dist/mailwright"));
         std::fs::create_dir_all(&folder).expect("a folder");
+        assert!(ready(&folder).is_err_and(|why| why.contains("is a folder")));
+        ready(&out).expect("its folder is made");
         for program in ["one", "two"] {
             std::fs::write(&built, program).expect("written");
             place(&built, &out).expect("placed");

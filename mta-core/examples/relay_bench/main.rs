@@ -166,7 +166,10 @@ impl Options {
             let value = args.next().unwrap_or_default();
             match arg.as_str() {
                 "--messages" => options.messages = value.parse().map_err(io::Error::other)?,
-                "--runs" => options.runs = value.parse::<usize>().map_err(io::Error::other)?.clamp(1, RUNS_MAX),
+                "--runs" => {
+                    let runs = value.parse().ok().filter(|runs| (1..=RUNS_MAX).contains(runs));
+                    options.runs = runs.ok_or_else(|| io::Error::other(format!("--runs is 1 to {RUNS_MAX}")))?;
+                }
                 "--program" => options.program = value.into(),
                 _ => return Err(io::Error::other("usage: relay_bench [--messages N] [--runs N] [--program PATH]")),
             }
