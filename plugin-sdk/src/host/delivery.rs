@@ -1,6 +1,7 @@
 //! The recipient that `on_route`, `on_pre_send` and `on_outcome` are about. No grant needed.
 
 use super::backend;
+use crate::Address;
 
 pub use crate::bindings::mailwright::plugin::delivery::{Error, Info};
 
@@ -19,4 +20,20 @@ pub fn unsubscribe_uri() -> Result<Option<String>, Error> {
 /// `NotHere` in other hooks.
 pub fn current() -> Result<Info, Error> {
     backend::delivery::current()
+}
+
+/// The recipient alone, which costs less than all of [`current`].
+///
+/// # Errors
+/// `NotHere` in other hooks.
+pub fn recipient() -> Result<Address, Error> {
+    backend::delivery::recipient()
+}
+
+/// Which attempt this is, from 1 on: a number, which costs a fraction of [`current`].
+///
+/// # Errors
+/// `NotHere` in other hooks.
+pub fn attempt() -> Result<u32, Error> {
+    backend::delivery::attempt()
 }

@@ -12,6 +12,14 @@ pub fn current() -> Result<Info, Error> {
     backend::session::current()
 }
 
+/// The client's address alone, which costs less than all of [`current`].
+///
+/// # Errors
+/// `NotHere` where the hook has no session.
+pub fn peer_ip() -> Result<String, Error> {
+    backend::session::peer_ip()
+}
+
 /// How TLS protects the session; none while it is in clear. A client's certificate is there if it showed one; whether it
 /// is worth anything, its `verified` says.
 ///

@@ -8,10 +8,19 @@ use super::{Scene, scene};
 
 pub(crate) mod delivery {
     //! The scene's attempt.
+    use crate::Address;
     use crate::delivery::{Error, Info};
 
     pub(crate) fn current() -> Result<Info, Error> {
         super::scene(|scene| scene.delivery.clone()).ok_or(Error::NotHere)
+    }
+
+    pub(crate) fn recipient() -> Result<Address, Error> {
+        current().map(|delivery| delivery.recipient)
+    }
+
+    pub(crate) fn attempt() -> Result<u32, Error> {
+        current().map(|delivery| delivery.attempt)
     }
 
     pub(crate) fn unsubscribe_uri() -> Result<Option<String>, Error> {
@@ -47,6 +56,10 @@ pub(crate) mod session {
 
     pub(crate) fn current() -> Result<Info, Error> {
         super::scene(|scene| scene.session.clone()).ok_or(Error::NotHere)
+    }
+
+    pub(crate) fn peer_ip() -> Result<String, Error> {
+        current().map(|session| session.peer_ip)
     }
 
     pub(crate) fn tls() -> Result<Option<TlsInfo>, Error> {

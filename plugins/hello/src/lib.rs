@@ -45,9 +45,9 @@ impl Hello {
     }
 
     fn on_pre_send(&mut self) -> Result<Sending, Fault> {
-        let attempt = delivery::current()?;
-        if attempt.attempt > 10 {
-            log!(Debug, "attempt {} for {}", attempt.attempt, attempt.recipient);
+        let attempt = delivery::attempt()?;
+        if attempt > 10 {
+            log!(Debug, "attempt {attempt} for {}", delivery::recipient()?);
         }
         Ok(Sending::Next)
     }

@@ -31,6 +31,11 @@ impl wire::session::Host for Call {
         })
     }
 
+    fn peer_ip(&mut self) -> Result<String, wire::session::Error> {
+        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        Ok(session.peer.to_string())
+    }
+
     fn tls(&mut self) -> Result<Option<wire::session::TlsInfo>, wire::session::Error> {
         let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
         Ok(session.tls().map(|tls| wire::session::TlsInfo {
@@ -117,6 +122,15 @@ impl wire::delivery::Host for Call {
             last_reply: delivery.last_reply.clone(),
             site: delivery.site.as_deref().map(str::to_owned),
         })
+    }
+
+    fn recipient(&mut self) -> Result<wire::types::Address, wire::delivery::Error> {
+        let delivery = self.scene.delivery.as_ref().ok_or(wire::delivery::Error::NotHere)?;
+        Ok(to_wire(&delivery.recipient))
+    }
+
+    fn attempt(&mut self) -> Result<u32, wire::delivery::Error> {
+        self.scene.delivery.as_ref().map(|delivery| delivery.attempt).ok_or(wire::delivery::Error::NotHere)
     }
 
     fn unsubscribe_uri(&mut self) -> Result<Option<String>, wire::delivery::Error> {

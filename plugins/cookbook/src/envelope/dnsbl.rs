@@ -26,7 +26,7 @@ impl Lists {
     }
 
     fn on_connect(&mut self) -> Result<Gate, Fault> {
-        let peer = session::current()?.peer_ip;
+        let peer = session::peer_ip()?;
         let mut listed = 0;
         for zone in &self.0.zones {
             match dns::dnsbl(zone, &peer) {

@@ -29,7 +29,7 @@ impl Greylist {
     }
 
     fn on_rcpt(&mut self, rcpt: &Rcpt) -> Result<Gate, Fault> {
-        let peer = network(&session::current()?.peer_ip);
+        let peer = network(&session::peer_ip()?);
         let sender = rcpt.sender.as_ref().map(ToString::to_string).unwrap_or_default();
         let triple = format!("{peer} {sender} {}", rcpt.to).to_lowercase();
         let (bucket, now) = (Bucket("greylist"), clock::now_ms());

@@ -31,7 +31,7 @@ impl RateLimit {
     }
 
     fn on_mail(&mut self, mail: &Mail) -> Result<Gate, Fault> {
-        let client = session::current()?.peer_ip;
+        let client = session::peer_ip()?;
         let sender = mail.sender.as_ref().map(|sender| sender.to_string().to_lowercase());
         let limits = [
             (format!("client {client}"), self.0.per_client_max),

@@ -39,7 +39,7 @@ impl Paces {
     }
 
     fn on_pre_send(&mut self) -> Result<Sending, Fault> {
-        let domain = delivery::current()?.recipient.domain.to_lowercase();
+        let domain = delivery::recipient()?.domain.to_lowercase();
         let Some(pace) = self.domains.get(&domain) else { return Ok(Sending::Next) };
         let window = u64::try_from(pace.window.as_millis()).unwrap_or(u64::MAX);
         match Bucket("pace").take(&domain, 1, pace.messages_max, window)? {

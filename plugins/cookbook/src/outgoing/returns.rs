@@ -43,15 +43,14 @@ impl Returns {
         // 5.1.x is about the address (RFC 3463 3.2); other refusals may be about the message.
         if let Outcome::Bounced(Reply { enhanced: Some(status), .. }) = outcome
             && status.subject == 1
-            && let Ok(attempt) = delivery::current()
+            && let Ok(recipient) = delivery::recipient()
         {
-            self.add(&attempt.recipient, Reason::HardBounce);
+            self.add(&recipient, Reason::HardBounce);
         }
     }
 
     fn on_pre_send(&mut self) -> Result<Sending, Fault> {
-        let attempt = delivery::current()?;
-        if let Some(why) = Scope(&self.scope).contains(&attempt.recipient)? {
+        if let Some(why) = Scope(&self.scope).contains(&delivery::recipient()?)? {
             return Ok(Sending::Discard(format!("the recipient is on the list {}: {why:?}", self.scope)));
         }
         if let Some(uri) = delivery::unsubscribe_uri()? {

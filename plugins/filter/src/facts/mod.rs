@@ -69,7 +69,7 @@ impl<'r> Facts<'r> {
 
     pub(crate) fn peer(&mut self) -> Option<IpAddr> {
         if self.peer.is_none() {
-            self.peer = Some(self.session().and_then(|session| session.peer_ip.parse().ok()));
+            self.peer = Some(session::peer_ip().ok().and_then(|peer| peer.parse().ok()));
         }
         self.peer.flatten()
     }
@@ -214,7 +214,7 @@ impl<'r> Facts<'r> {
     }
 
     fn asked(&mut self, zone: &str) -> Vec<String> {
-        let Some(peer) = self.session().map(|session| session.peer_ip.clone()) else { return Vec::new() };
+        let Ok(peer) = session::peer_ip() else { return Vec::new() };
         dns::dnsbl(zone, &peer).unwrap_or_else(|error| {
             // A list that is down must not stop the mail.
             if let Fault::Unavailable(why) = Fault::from(error) {
@@ -239,7 +239,7 @@ impl<'r> Facts<'r> {
     fn keys(&mut self, key: Key) -> Result<Vec<String>, Fault> {
         let one = |value: Option<String>| value.into_iter().collect();
         Ok(match key {
-            Key::Peer => one(self.session().map(|session| session.peer_ip.clone())),
+            Key::Peer => one(session::peer_ip().ok()),
             Key::Helo => one(self.session().and_then(|session| session.helo.clone())),
             Key::User => one(self.session().and_then(|session| session.auth_user.clone())),
             Key::Sender => one(self.envelope()?.sender.as_ref().map(shown)),

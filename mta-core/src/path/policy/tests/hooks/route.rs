@@ -1,11 +1,14 @@
 //! `on-route`: where, when and how a recipient goes, and what is wrong with an answer.
 
-use super::super::guests::{ADD, ADD_HEADER, CURRENT, HEADER, NEXT, TRAP, expect_error, expect_octet, guest};
+use super::super::guests::{
+    ACCEPT, ADD, ADD_HEADER, ATTEMPT, CURRENT, HEADER, NEXT, PEER_IP, RECIPIENT, TRAP, expect_error, expect_octet,
+    guest,
+};
 use super::super::stage::{Stage, content, entry, plugin};
 use crate::base::flow::attempt::{NextHop, Routes};
 use crate::base::flow::entry::{LastFailure, Progress};
 use crate::base::flow::placement::{Placement, Priority};
-use crate::base::flow::policy::{Hook, Policy, RouteVerdict, Routing, Sending, Sendout, Unplaced};
+use crate::base::flow::policy::{Asked, Gate, Hook, Policy, RouteVerdict, Routing, Sending, Sendout, Unplaced};
 use crate::base::mail::domain::Domain;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
@@ -177,6 +180,29 @@ async fn what_on_route_said_is_told_to_the_hooks_after_it() {
     let content = content("A: b\r\n\r\n", "text\r\n");
     let sendout =
         Sendout { entry: &entry, content: &content, recipient: 0, attempt: 1, site: "x", size_bytes_max: 100 };
+    assert_eq!(stage.host.pre_send(sendout).await.sending, Sending::Next);
+    assert_eq!(stage.events.faults(), []);
+}
+
+#[tokio::test]
+async fn one_fact_alone_is_told_where_the_whole_is() {
+    let stage = Stage::new();
+    let asked = |function: &str, answer: &[(u32, u8)]| {
+        let answer: String = answer.iter().map(|(at, octet)| expect_octet(*at, *octet)).collect();
+        format!("(call {function} (i32.const 2048)) {answer}")
+    };
+    let [not_here, third] = [[(2048, 1)].as_slice(), &[(2048, 0), (2052, 3)]];
+    // How long the local part and the domain are.
+    let recipient = asked("$recipient", &[(2048, 0), (2056, 1), (2064, 11)]);
+    let sent = [asked("$attempt", third), recipient, asked("$peer-ip", not_here), NEXT.to_owned()].concat();
+    let peer = asked("$peer-ip", &[(2048, 0), (2056, 9)]);
+    let connected = [asked("$attempt", not_here), asked("$recipient", not_here), peer, ACCEPT.to_owned()].concat();
+    let octets = guest(&[PEER_IP, RECIPIENT, ATTEMPT], &[("on-connect", &connected), ("on-pre-send", &sent)]);
+    stage.load(&[(plugin("p"), octets)]).await.expect("it loads");
+    assert_eq!(stage.session().gate(Asked::Connect).await, Gate::Accept, "{:?}", stage.events.faults());
+    let (entry, content) = (entry(&["a@example.net"]), content("A: b\r\n\r\n", "text\r\n"));
+    let sendout =
+        Sendout { entry: &entry, content: &content, recipient: 0, attempt: 3, site: "x", size_bytes_max: 100 };
     assert_eq!(stage.host.pre_send(sendout).await.sending, Sending::Next);
     assert_eq!(stage.events.faults(), []);
 }
