@@ -1,8 +1,10 @@
 //! Measures the program end to end on loopback: accept-and-queue, relay, the example plugin's cost, idle sessions.
 //!
 //! `cargo xtask bench` builds and runs it; by hand: `relay_bench [--messages N] [--runs N] [--program PATH]`. Sender,
-//! sink and server share the machine, so rates are of the three together; the CPU column is the server's alone.
+//! sink and server share the machine, so rates are of the three together; the columns of times are the server's alone. That
+//! of calls is by the clock: how long plugins were asked.
 
+mod calls;
 mod every;
 mod load;
 mod server;
@@ -35,6 +37,7 @@ struct Case {
 struct Figures {
     rate: f64,
     cpu_micros: f64,
+    called_micros: f64,
     lost: usize,
     repeated: usize,
 }
@@ -51,21 +54,24 @@ fn main() -> io::Result<()> {
             runs.push(runtime.block_on(run(&options.program, case))?);
         }
     }
-    println!("| workload | size | sessions | pipelined | messages/s | server CPU µs a message | lost | repeated |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!(
+        "| workload | size | sessions | pipelined | messages/s | server CPU µs a message | plugins' calls µs a message | lost | repeated |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
     let mut medians = Vec::new();
     for (case, mut runs) in cases.iter().zip(runs) {
         runs.sort_by(|a, b| a.rate.total_cmp(&b.rate));
         let median = &runs[runs.len() / 2];
         let Case { mode, load } = case;
         println!(
-            "| {} | {} KiB | {} | {} | {:.0} | {:.0} | {} | {} |",
+            "| {} | {} KiB | {} | {} | {:.0} | {:.0} | {:.1} | {} | {} |",
             mode.name(),
             load.message_bytes / 1024,
             load.sessions,
             if load.pipelined { "yes" } else { "no" },
             median.rate,
             median.cpu_micros,
+            median.called_micros,
             runs.iter().map(|run| run.lost).sum::<usize>(),
             runs.iter().map(|run| run.repeated).sum::<usize>(),
         );
@@ -117,10 +123,10 @@ async fn run(program: &Path, case: &Case) -> io::Result<Figures> {
         sink.wait_for(warm.messages, CASE_TIME_MAX).await;
     }
     sink.forget();
-    let cpu_before = server.cpu()?;
+    let (cpu_before, called_before) = (server.cpu()?, server.called().await?);
     let began = Instant::now();
     load::send(server.port, &case.load, "run").await?;
-    let mut figures = Figures { rate: 0.0, cpu_micros: 0.0, lost: 0, repeated: 0 };
+    let mut figures = Figures { rate: 0.0, cpu_micros: 0.0, called_micros: 0.0, lost: 0, repeated: 0 };
     if case.mode != Mode::Hold {
         sink.wait_for(case.load.messages, CASE_TIME_MAX).await;
         let seen = sink.seen();
@@ -130,6 +136,8 @@ async fn run(program: &Path, case: &Case) -> io::Result<Figures> {
     let messages = case.load.messages as f64;
     figures.rate = messages / began.elapsed().as_secs_f64();
     figures.cpu_micros = (server.cpu()? - cpu_before).as_secs_f64() * 1e6 / messages;
+    let called = server.called().await?.saturating_sub(called_before);
+    figures.called_micros = called.as_secs_f64() * 1e6 / messages;
     server.stop().await?;
     Ok(figures)
 }

@@ -1,5 +1,6 @@
 //! The program under measurement: started with a configuration of its own, read through `/proc`, ended by its id.
 
+use super::calls;
 use super::every;
 use super::tls::Tls;
 use std::fs::Permissions;
@@ -57,6 +58,8 @@ const STANDARD: &str = include_str!("standard.toml");
 pub(crate) struct Server {
     /// Where it takes mail.
     pub(crate) port: u16,
+    /// Where it tells its metrics.
+    metrics: u16,
     child: Child,
     pid: u32,
     _dir: tempfile::TempDir,
@@ -70,7 +73,7 @@ impl Server {
     /// Starts it and waits for its greeting.
     pub(crate) async fn start(program: &Path, mode: Mode, sink: u16, tls: Option<&Tls>) -> io::Result<Self> {
         let dir = tempfile::tempdir()?;
-        let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
+        let (port, metrics) = free_ports().await?;
         let file = dir.path().join("bench.toml");
         if mode == Mode::Five {
             std::fs::write(dir.path().join(EVERY), every::component().map_err(io::Error::other)?)?;
@@ -83,7 +86,7 @@ impl Server {
         if let Some(tls) = tls {
             tls.write(dir.path())?;
         }
-        std::fs::write(&file, config(dir.path(), port, mode, sink))?;
+        std::fs::write(&file, config(dir.path(), (port, metrics), mode, sink))?;
         let mut child = Command::new(program)
             .args(["serve", "--config"])
             .arg(&file)
@@ -98,7 +101,7 @@ impl Server {
                 return Err(io::Error::other(format!("the program ended with {status}:\n{log}")));
             }
             if greets(port).await {
-                return Ok(Self { port, child, pid, _dir: dir });
+                return Ok(Self { port, metrics, child, pid, _dir: dir });
             }
             tokio::time::sleep(CONNECT_PAUSE).await;
         }
@@ -112,6 +115,11 @@ impl Server {
         // proc(5): utime and stime are fields 14 and 15, in clock ticks of 10 ms.
         let ticks: u64 = behind_name.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
         Ok(Duration::from_millis(ticks * 10))
+    }
+
+    /// How long its plugins were called so far.
+    pub(crate) async fn called(&self) -> io::Result<Duration> {
+        calls::time(self.metrics).await
     }
 
     /// Resident memory.
@@ -128,13 +136,19 @@ impl Server {
     }
 }
 
+/// Two at once, so that they differ.
+async fn free_ports() -> io::Result<(u16, u16)> {
+    let (one, other) = (TcpListener::bind("127.0.0.1:0").await?, TcpListener::bind("127.0.0.1:0").await?);
+    Ok((one.local_addr()?.port(), other.local_addr()?.port()))
+}
+
 async fn greets(port: u16) -> bool {
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await else { return false };
     let mut greeting = [0; 3];
     stream.read_exact(&mut greeting).await.is_ok() && greeting == *b"220"
 }
 
-fn config(dir: &Path, port: u16, mode: Mode, sink: u16) -> String {
+fn config(dir: &Path, (port, metrics): (u16, u16), mode: Mode, sink: u16) -> String {
     let paused = mode == Mode::Hold;
     let plugin = match mode {
         Mode::Hook => {
@@ -166,7 +180,7 @@ fn config(dir: &Path, port: u16, mode: Mode, sink: u16) -> String {
     format!(
         "hostname = \"bench.example\"\ndata_dir = \"{}\"\n\n[[listener]]\nname = \"bench\"\nbind = \"127.0.0.1:{port}\"\n{listener}\n\
          [relay]\nnetworks = [\"127.0.0.0/8\"]\n\n[[route]]\nto = \"*\"\nsmarthost = \"127.0.0.1:{sink}\"\n{route}\n\
-         [limits]\nsessions_max = 20000\nsessions_per_peer_max = 20000\n\n[delivery]\npaused = {paused}\n\n{plugin}",
+         [limits]\nsessions_max = 20000\nsessions_per_peer_max = 20000\n\n[delivery]\npaused = {paused}\n\n[metrics]\nbind = \"127.0.0.1:{metrics}\"\n\n{plugin}",
         dir.join("data").display(),
     )
 }
