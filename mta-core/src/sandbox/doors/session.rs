@@ -4,13 +4,21 @@ use super::super::exchange::address::to_wire;
 use super::super::exchange::routing;
 use super::super::host::bindings::mailwright::plugin as wire;
 use super::super::host::call::Call;
-use super::super::scene::{Note, Refused, SessionScene};
+use super::super::scene::{DeliveryScene, Note, Refused, SessionScene};
 use crate::base::flow::policy::Hook;
 use crate::base::mail::tie::Sent;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Call {
+    fn session(&self) -> Result<&SessionScene, wire::session::Error> {
+        self.scene.session.as_deref().ok_or(wire::session::Error::NotHere)
+    }
+
+    fn delivery(&self) -> Result<&DeliveryScene, wire::delivery::Error> {
+        self.scene.delivery.as_deref().ok_or(wire::delivery::Error::NotHere)
+    }
+
     /// The session, where it has notes: what is asked about a password leaves none.
     fn noted(&self) -> Option<&SessionScene> {
         self.scene.session.as_deref().filter(|_| self.hook != Hook::Password)
@@ -19,7 +27,7 @@ impl Call {
 
 impl wire::session::Host for Call {
     fn current(&mut self) -> Result<wire::session::Info, wire::session::Error> {
-        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        let session = self.session()?;
         Ok(wire::session::Info {
             id: session.id.to_string(),
             listener: session.listener.to_string(),
@@ -32,12 +40,11 @@ impl wire::session::Host for Call {
     }
 
     fn peer_ip(&mut self) -> Result<String, wire::session::Error> {
-        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
-        Ok(session.peer.to_string())
+        Ok(self.session()?.peer.to_string())
     }
 
     fn tls(&mut self) -> Result<Option<wire::session::TlsInfo>, wire::session::Error> {
-        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
+        let session = self.session()?;
         Ok(session.tls().map(|tls| wire::session::TlsInfo {
             version: tls.version.to_owned(),
             cipher: tls.cipher.to_owned(),
@@ -71,8 +78,7 @@ impl wire::session::Host for Call {
     }
 
     fn rejected_recipients(&mut self) -> Result<u32, wire::session::Error> {
-        let session = self.scene.session.as_ref().ok_or(wire::session::Error::NotHere)?;
-        Ok(session.rejected.load(Ordering::Relaxed))
+        Ok(self.session()?.rejected.load(Ordering::Relaxed))
     }
 }
 
@@ -110,7 +116,7 @@ fn named(hook: wire::setup::Hook) -> Hook {
 
 impl wire::delivery::Host for Call {
     fn current(&mut self) -> Result<wire::delivery::Info, wire::delivery::Error> {
-        let delivery = self.scene.delivery.as_ref().ok_or(wire::delivery::Error::NotHere)?;
+        let delivery = self.delivery()?;
         Ok(wire::delivery::Info {
             queue_id: delivery.id.to_string(),
             recipient: to_wire(&delivery.recipient),
@@ -125,16 +131,15 @@ impl wire::delivery::Host for Call {
     }
 
     fn recipient(&mut self) -> Result<wire::types::Address, wire::delivery::Error> {
-        let delivery = self.scene.delivery.as_ref().ok_or(wire::delivery::Error::NotHere)?;
-        Ok(to_wire(&delivery.recipient))
+        Ok(to_wire(&self.delivery()?.recipient))
     }
 
     fn attempt(&mut self) -> Result<u32, wire::delivery::Error> {
-        self.scene.delivery.as_ref().map(|delivery| delivery.attempt).ok_or(wire::delivery::Error::NotHere)
+        Ok(self.delivery()?.attempt)
     }
 
     fn unsubscribe_uri(&mut self) -> Result<Option<String>, wire::delivery::Error> {
-        let delivery = self.scene.delivery.as_ref().ok_or(wire::delivery::Error::NotHere)?;
+        let delivery = self.delivery()?;
         let config = self.world.post.door.get().map(|door| Arc::clone(&door.config.borrow()));
         let feedback = config.as_ref().and_then(|config| config.feedback.as_ref());
         let (Some(key), Some(feedback)) = (&self.world.key, feedback) else { return Ok(None) };
