@@ -214,8 +214,8 @@ impl<'r> Facts<'r> {
     }
 
     fn asked(&mut self, zone: &str) -> Vec<String> {
-        let Ok(peer) = session::peer_ip() else { return Vec::new() };
-        dns::dnsbl(zone, &peer).unwrap_or_else(|error| {
+        let Some(peer) = self.peer() else { return Vec::new() };
+        dns::dnsbl(zone, &peer.to_string()).unwrap_or_else(|error| {
             // A list that is down must not stop the mail.
             if let Fault::Unavailable(why) = Fault::from(error) {
                 log!(Warn, "the list {zone} does not answer ({why})");
@@ -239,7 +239,7 @@ impl<'r> Facts<'r> {
     fn keys(&mut self, key: Key) -> Result<Vec<String>, Fault> {
         let one = |value: Option<String>| value.into_iter().collect();
         Ok(match key {
-            Key::Peer => one(session::peer_ip().ok()),
+            Key::Peer => one(self.peer().map(|peer| peer.to_string())),
             Key::Helo => one(self.session().and_then(|session| session.helo.clone())),
             Key::User => one(self.session().and_then(|session| session.auth_user.clone())),
             Key::Sender => one(self.envelope()?.sender.as_ref().map(shown)),
