@@ -7,6 +7,7 @@ mod ports;
 pub mod promised;
 mod reloads;
 mod stages;
+mod threads;
 pub mod trial;
 
 use crate::base::event::Event;
@@ -49,8 +50,9 @@ use stages::{Guards, Promised, World, deliverer, host, mask, queue_doors, receiv
 use std::pin::pin;
 use std::slice;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::Duration;
+use threads::Threads;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -78,9 +80,6 @@ const CUT_LIMIT: Duration = Duration::from_secs(2);
 /// How long plugins may take for the last that they are told.
 const TELL_LIMIT: Duration = Duration::from_secs(2);
 
-/// Of each thread that serves: guests recurse on it, and are stopped long before its end. Only what is used takes memory.
-const STACK_BYTES: usize = 4 << 20;
-
 /// How long the last log lines may take.
 const LOG_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
@@ -101,9 +100,10 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
     // Fewer descriptors mean fewer sessions, not none.
     let _ = raise_open_files_limit();
     let log = Arc::new(open_log(&config)?);
-    let result = runtime()?.block_on(async {
+    let threads = Threads::start(config.threads)?;
+    let result = threads.run(async {
         let mut signals = Signals::new().map_err(|error| format!("signals can't be taken over: {error}"))?;
-        let server = Server::start(file, config, Arc::clone(&log)).await?;
+        let server = Server::start(file, config, Arc::clone(&log), threads.deliver()).await?;
         server.run(&mut signals).await;
         Ok(())
     });
@@ -122,7 +122,7 @@ pub fn check(file: &ConfigFile) -> Result<(Config, Vec<String>), String> {
     let config = file.load()?;
     let mut warnings = Certificates::of(&Wanted::of(&config))?.warnings();
     warnings.extend(config.reports_unsigned());
-    let wrong = runtime()?.block_on(async {
+    let wrong = threads::run(async {
         let host =
             host(&World::new(&config, Arc::new(Unheard))?, Compiler::uncached(Arc::new(Unheard)), None, None, None)?;
         let mut wrong = Vec::new();
@@ -148,7 +148,7 @@ pub fn rebuild_spool(options: ServeOptions) -> Result<(), String> {
     let ServeOptions { config: file } = options;
     let config = file.load()?;
     let log = open_log(&config)?;
-    let records = runtime()?.block_on(async {
+    let records = threads::run(async {
         let store = open_store(&config)?;
         spool::rebuild(&*store, &log, &SystemClock).await.map_err(|fault| fault.to_string())
     })?;
@@ -159,13 +159,6 @@ pub fn rebuild_spool(options: ServeOptions) -> Result<(), String> {
 
 fn open_log(config: &Config) -> Result<EventLog, String> {
     EventLog::start(&config.log, mask(config)?).map_err(|error| format!("the log can't be opened: {error}"))
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, String> {
-    let workers = available_parallelism().map_or(1, usize::from);
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(workers).thread_name("mailwright").thread_stack_size(STACK_BYTES).enable_all();
-    runtime.build().map_err(|error| format!("no threads: {error}"))
 }
 
 fn open_store(config: &Config) -> Result<Arc<dyn Store>, String> {
@@ -199,7 +192,8 @@ struct Server {
 }
 
 impl Server {
-    async fn start(file: ConfigFile, config: Config, log: Arc<EventLog>) -> Result<Self, String> {
+    /// Starts it on the threads that this is called on, and mail that goes out on those.
+    async fn start(file: ConfigFile, config: Config, log: Arc<EventLog>, outward: &Handle) -> Result<Self, String> {
         let world = World::new(&config, Arc::<EventLog>::clone(&log))?;
         let mut beside = JoinSet::new();
         // What can be refused is tried first, before the first port is open. The store keeps other servers out of
@@ -240,7 +234,7 @@ impl Server {
 
         let (stop_queue, stopped) = watch::channel(false);
         let parts = queue_doors(&spool, &deliver, &policy, &config, &world, &key);
-        let (operate, queue) = queue::start(parts, config.subscribe(), admitted, stopped);
+        let (operate, queue) = queue::start(outward, parts, config.subscribe(), admitted, stopped);
         let reloads =
             Arc::new(Reloads::new(file, config.clone(), host.clone(), shelf, Arc::clone(&keyring), Arc::clone(&log)));
         let operations =

@@ -1,7 +1,7 @@
 //! `tls policy`: what a domain promises of its hosts now, asked as deliver asks before an attempt (RFC 7672, RFC 8461).
 
-use super::runtime;
 use super::stages::{World, promises};
+use super::threads;
 use crate::base::flow::attempt::NextHop;
 use crate::base::flow::tls_result::{PolicyFound, TlsResult, TlsResults};
 use crate::base::mail::domain::Domain;
@@ -33,7 +33,7 @@ pub fn tls_policy(file: &ConfigFile, domain: &str) -> Result<Vec<String>, String
     let domain = Domain::parse(domain).map_err(|error| format!("{domain}: {error}"))?;
     let name = domain.dns_name().ok_or("an address literal promises nothing")?.into_owned();
     let config = file.load()?;
-    runtime()?.block_on(async {
+    threads::run(async {
         let world = World::new(&config, Arc::new(Unheard))?;
         let config = watch::Sender::new(Arc::new(config));
         let failures = Arc::new(Failures::default());

@@ -93,6 +93,9 @@ impl Reloads {
                 "`data_dir` or `storage` changed: they are read at the start alone; restart the server".to_owned()
             );
         }
+        if next.threads != present.threads {
+            return Err("`threads` changed: they are started once; restart the server".to_owned());
+        }
         // Certificates are put in force with the rest: their files are read first, so that a bad one refuses the reload.
         let wanted = Wanted::of(&next);
         let certificates = tokio::task::spawn_blocking(move || Certificates::of(&wanted)).await;

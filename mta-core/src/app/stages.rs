@@ -37,6 +37,7 @@ use crate::path::verify::driver::Verifier;
 use crate::report::driver::{self as report, Reporter};
 use crate::sandbox::{Reach, Standing};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 /// What the stages share of the outside.
@@ -110,7 +111,7 @@ pub(super) fn host(
 pub(super) fn standing(world: &World, shelf: &Shelf, config: watch::Receiver<Arc<Config>>) -> Result<Standing, String> {
     let (dns, clock, observe) = (Arc::clone(&world.dns), Arc::clone(&world.clock), Arc::clone(&world.observe));
     Ok(Standing {
-        signers: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
+        signers: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock), Handle::current())),
         sender_policy: Arc::new(Verifier::new(config.clone(), dns, clock, observe)?),
         config,
     })
@@ -203,7 +204,7 @@ pub(super) struct Promised {
     pub(super) results: Arc<dyn TlsResults>,
 }
 
-/// Deliver, with its keys.
+/// Deliver, with its keys; it signs on the threads that this is called on.
 pub(super) async fn deliverer(
     world: &World,
     keyring: &Arc<Keyring>,
@@ -226,7 +227,7 @@ pub(super) async fn deliverer(
         promises,
         results,
         maildirs: Arc::new(FileMaildirs),
-        sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock))),
+        sign: Arc::new(Signer::new(shelf.keys(), Arc::clone(&world.clock), Handle::current())),
         policy: Arc::clone(policy),
         key: Arc::clone(key),
         observe: Arc::clone(&world.observe),

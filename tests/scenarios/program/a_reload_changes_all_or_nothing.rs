@@ -47,3 +47,19 @@ fn routes_and_pauses_change_for_what_is_queued() {
     let _ = server.finished(&id);
     assert_eq!(sink.messages().len(), 1);
 }
+
+#[test]
+fn what_is_read_at_the_start_alone_refuses_the_reload() {
+    let setup = Setup::new().set("relay", "networks = []").set("delivery", "paused = true");
+    let server = Mailwright::start(&setup);
+    let changes =
+        [("threads", "deliver = 3"), ("storage", "cache_bytes = \"32MiB\""), ("metrics", "bind = \"127.0.0.1:1\"")];
+    for (section, line) in changes {
+        server.configure(&setup.clone().set(section, line).set("relay", "domains = [\"second.test\"]"));
+        server.signal(Signal::HUP);
+        let named = |event: &serde_json::Value| event["why"].as_str().is_some_and(|why| why.contains(section));
+        let refused = server.event("reload-refused", named);
+        assert!(refused["why"].as_str().is_some_and(|why| why.ends_with("restart the server")), "{refused}");
+        assert!(!accepts(&server, "b@second.test"), "nothing else of the file is in force ({section})");
+    }
+}

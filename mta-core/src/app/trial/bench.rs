@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::mail::{address, content};
 use super::replay::rehearsal;
-use crate::app::runtime;
+use crate::app::threads;
 use crate::base::flow::operator::trial::{
     Answered, Mailbox, Octets, Recorded, RecordedCall, RecordedDelivery, RecordedMessage, RecordedQuestion,
     RecordedSession, Said,
@@ -90,7 +90,7 @@ pub fn bench(
     for (case, message) in cases {
         transactions.extend(recorded(case, message.as_deref(), config.limits.message_bytes_max)?);
     }
-    runtime()?.block_on(async {
+    threads::run(async {
         let mut rehearsal = rehearsal(config, plugin).await?;
         let mut times: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
         let mut memory_bytes = 0;

@@ -13,7 +13,7 @@ pub mod replay;
 pub use case::{Case, FeedbackCase, LoginCase, OutcomeCase, RequestCase, Session, Told};
 
 use super::stages::standing;
-use super::{World, host, runtime};
+use super::{World, host, threads};
 use crate::base::event::Event;
 use crate::base::flow::entry::Entry;
 use crate::base::flow::operator::suppression::Suppress;
@@ -73,7 +73,7 @@ pub fn play(config: &Config, case: &Case, message: Option<&[u8]>) -> Result<Told
         ret: None,
         envid: None,
     };
-    runtime()?.block_on(async {
+    threads::run(async {
         let heard = Arc::new(Heard::default());
         let world = World::new(config, Arc::<Heard>::clone(&heard))?;
         let lists = empty_lists(&world).await?;

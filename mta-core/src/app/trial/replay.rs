@@ -3,7 +3,7 @@
 //! It runs as a shadow: nothing comes of what it does. What the host answered then is not in the record: buckets begin
 //! empty and fill as the record is replayed, tables and secrets are those of the configuration, names are looked up now.
 
-use super::super::{World, host, runtime};
+use super::super::{World, host, threads};
 use super::empty_lists;
 use crate::base::flow::operator::trial::{Difference, Recorded, Said};
 use crate::config::model::{Config, Mode, Plugin};
@@ -36,7 +36,7 @@ pub fn replay(
     records: impl Iterator<Item = Result<Recorded, String>>,
     mut tell: impl FnMut(&Difference) -> Result<(), String>,
 ) -> Result<Replayed, String> {
-    runtime()?.block_on(async {
+    threads::run(async {
         let mut rehearsal = rehearsal(config, plugin).await?;
         let mut replayed = Replayed::default();
         for recorded in records {

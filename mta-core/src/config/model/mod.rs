@@ -65,6 +65,8 @@ pub struct Config {
     pub storage: Storage,
     /// Limits of the SMTP server.
     pub limits: Limits,
+    /// How many threads serve.
+    pub threads: Threads,
     /// Secrets that plugins may be granted.
     pub secrets: Vec<Secret>,
     /// Tables that plugins may be granted.
@@ -238,6 +240,15 @@ pub enum Engine {
     Sled,
     /// Nothing survives; for tests and as the benchmarks' floor. Named `danger_memory` in the file.
     Memory,
+}
+
+/// `[threads]`: what is not said is chosen by the machine's cores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Threads {
+    /// Those that mail comes in by, and all that is neither in nor out.
+    pub receive: Option<usize>,
+    /// Those that mail goes out by.
+    pub deliver: Option<usize>,
 }
 
 /// `[limits]`: the SMTP server's. Beyond each of them the answer is 421, 452 or 552.

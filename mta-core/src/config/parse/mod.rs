@@ -65,6 +65,7 @@ pub fn keys() -> Vec<String> {
         names("queue", sections::QUEUE),
         names("storage", sections::STORAGE),
         names("limits", sections::LIMITS),
+        names("threads", sections::threads::KEYS),
         names("secret", supplies::SECRET),
         names("table", supplies::TABLE),
         names("dkim", supplies::DKIM),

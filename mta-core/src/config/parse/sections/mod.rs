@@ -9,6 +9,7 @@ mod route;
 pub(in crate::config::parse) mod srs;
 #[cfg(test)]
 mod tests;
+pub(in crate::config::parse) mod threads;
 pub(in crate::config::parse) mod verify;
 
 pub(in crate::config::parse) use listener::{CERTIFICATE, LISTENER, TLS};
@@ -21,7 +22,7 @@ use crate::config::model::auth::Auth;
 use crate::config::model::listener::Tls;
 use crate::config::model::{
     Addresses, ClientTimeouts, Config, DaneMode, Delivery, Engine, Limits, Log, LogFormat, LogOutput, Metrics, Mode,
-    Plugin, Pool, Queue, Relay, Storage,
+    Plugin, Pool, Queue, Relay, Storage, Threads,
 };
 use crate::config::parse::scalar::{self, NAME, NETWORK, PATTERN};
 use crate::config::parse::section::{Key, Value, Words, duplicates, put};
@@ -60,6 +61,7 @@ pub(in crate::config) fn unset() -> Config {
         queue: Queue::default(),
         storage: Storage::default(),
         limits: Limits::default(),
+        threads: Threads::default(),
         secrets: Vec::new(),
         tables: Vec::new(),
         dkim: Vec::new(),
@@ -231,6 +233,12 @@ pub(in crate::config::parse) const CONFIG: &[Key<Config>] = &[
         name: "limits",
         read: |c, v| {
             v.table(&mut c.limits, LIMITS);
+        },
+    },
+    Key {
+        name: "threads",
+        read: |c, v| {
+            v.table(&mut c.threads, threads::KEYS);
         },
     },
     Key { name: "secret", read: |c, v| put(&mut c.secrets, v.list("a [[secret]] table", supplies::secret)) },

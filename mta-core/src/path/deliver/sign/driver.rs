@@ -2,6 +2,7 @@
 //! that is for it, and seals what is forwarded.
 
 use super::fields;
+use super::key::Kind;
 use super::keyring::{Keyring, Signing};
 use super::seal::{self, Results};
 use super::signature::{self, Over};
@@ -18,6 +19,7 @@ use mail_auth::dkim::Canonicalization;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::runtime::Handle;
 
 /// Bodies whose hashes are known, for further recipients and attempts.
 const BODIES_MAX: usize = 4096;
@@ -26,6 +28,7 @@ const BODIES_MAX: usize = 4096;
 pub struct Signer {
     keys: Arc<ArcSwap<Keyring>>,
     clock: Arc<dyn Clock>,
+    threads: Handle,
     known: Mutex<Known>,
 }
 
@@ -38,46 +41,70 @@ struct Known {
 }
 
 impl Signer {
-    /// Signs with the keys that are in that slot when a copy goes.
+    /// Signs with the keys that are in that slot when a copy goes, on the threads of that runtime.
     #[must_use]
-    pub fn new(keys: Arc<ArcSwap<Keyring>>, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, clock, known: Mutex::default() }
+    pub fn new(keys: Arc<ArcSwap<Keyring>>, clock: Arc<dyn Clock>, threads: Handle) -> Self {
+        Self { keys, clock, threads, known: Mutex::default() }
     }
 
     async fn fields(&self, outgoing: Outgoing<'_>) -> Result<Option<Bytes>, String> {
         let keys = self.keys.load_full();
         if outgoing.entry.is_ours() {
-            self.signatures(&keys, outgoing).await
+            self.signatures(keys, outgoing).await
         } else if outgoing.is_forwarded {
-            self.seal(&keys, outgoing).await
+            self.seal(keys, outgoing).await
         } else {
             Ok(None)
         }
     }
 
-    async fn signatures(&self, keys: &Keyring, outgoing: Outgoing<'_>) -> Result<Option<Bytes>, String> {
+    async fn signatures(&self, keys: Arc<Keyring>, outgoing: Outgoing<'_>) -> Result<Option<Bytes>, String> {
         let Outgoing { entry, message, .. } = outgoing;
         let Some(domain) = fields::author_domain(&message.head) else { return Ok(None) };
-        let mut signing = keys.of(&domain, entry.tenant.as_deref()).peekable();
-        if signing.peek().is_none() {
+        let tenant = entry.tenant.clone();
+        let kinds = || keys.of(&domain, tenant.as_deref()).map(|signing| signing.key.kind());
+        if kinds().next().is_none() {
             return Ok(None);
         }
+        let is_slow = kinds().any(Kind::is_slow);
         let body = self.body_hash(outgoing).await?;
-        let covered = fields::covered(&message.head);
-        let over = Over { covered: &covered, body: &body, at: self.clock.now().wall };
-        let mut all = String::new();
-        for signing in signing {
-            all.push_str(&signature::field(signing, over).map_err(|why| of_key(signing, &why))?);
-        }
-        Ok(Some(all.into()))
+        let (covered, at) = (fields::covered(&message.head), self.clock.now().wall);
+        let made = self.calculated(is_slow, move || {
+            let over = Over { covered: &covered, body: &body, at };
+            let mut all = String::new();
+            for signing in keys.of(&domain, tenant.as_deref()) {
+                all.push_str(&signature::field(signing, over).map_err(|why| of_key(signing, &why))?);
+            }
+            Ok(Some(all.into()))
+        });
+        made.await
     }
 
-    async fn seal(&self, keys: &Keyring, outgoing: Outgoing<'_>) -> Result<Option<Bytes>, String> {
+    async fn seal(&self, keys: Arc<Keyring>, outgoing: Outgoing<'_>) -> Result<Option<Bytes>, String> {
         let Outgoing { entry, message, .. } = outgoing;
-        let (Some(sealer), Some(results)) = (keys.sealer(), Results::of(&entry.trace)) else { return Ok(None) };
+        let (Some(sealer), Some(_)) = (keys.sealer(), Results::of(&entry.trace)) else { return Ok(None) };
+        let is_slow = sealer.key.kind().is_slow();
         let body = self.body_hash(outgoing).await?;
-        let set = seal::fields(sealer, results, &message.head, &body, self.clock.now().wall);
-        set.map(|set| set.map(Bytes::from)).map_err(|why| of_key(sealer, &why))
+        let (head, trace, at) = (message.head.clone(), entry.trace.clone(), self.clock.now().wall);
+        let made = self.calculated(is_slow, move || {
+            let (Some(sealer), Some(results)) = (keys.sealer(), Results::of(&trace)) else { return Ok(None) };
+            let set = seal::fields(sealer, results, &head, &body, at);
+            set.map(|set| set.map(Bytes::from)).map_err(|why| of_key(sealer, &why))
+        });
+        made.await
+    }
+
+    /// The threads of mail that goes out are few, and what is slow would keep one from ten messages meanwhile. What is quick
+    /// takes less than going elsewhere and back.
+    async fn calculated<T: Send + 'static>(
+        &self,
+        is_slow: bool,
+        work: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        if !is_slow {
+            return work();
+        }
+        self.threads.spawn(async move { work() }).await.map_err(|error| error.to_string())?
     }
 
     async fn body_hash(&self, outgoing: Outgoing<'_>) -> Result<BodyHash, String> {

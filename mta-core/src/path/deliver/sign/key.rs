@@ -40,6 +40,13 @@ enum Secret {
     Ed25519(Box<Ed25519KeyPair>),
 }
 
+impl Kind {
+    /// A signature takes hundreds of microseconds, where others take ten.
+    pub(super) fn is_slow(self) -> bool {
+        self == Self::Rsa
+    }
+}
+
 impl Key {
     /// Reads a private key from PEM: PKCS #8 (for Ed25519 as in RFC 8410 7), or PKCS #1 for RSA.
     ///

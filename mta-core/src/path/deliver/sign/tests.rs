@@ -26,6 +26,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::io;
 use std::sync::Arc;
+use tokio::runtime::{Builder, Handle};
 
 /// RFC 8463 A.3, without its signatures.
 const HEAD: &str = "From: Joe SixPack <joe@football.example.com>\r\n\
@@ -52,7 +53,11 @@ pub(super) fn signing(domain: &str, selector: &str, tenants: &[&str], key: Key) 
 }
 
 fn signer(keys: Vec<Signing>) -> Signer {
-    Signer::new(Arc::new(ArcSwap::from_pointee(Keyring::new(keys, None))), Arc::new(SystemClock))
+    signer_on(Handle::current(), keys)
+}
+
+fn signer_on(threads: Handle, keys: Vec<Signing>) -> Signer {
+    Signer::new(Arc::new(ArcSwap::from_pointee(Keyring::new(keys, None))), Arc::new(SystemClock), threads)
 }
 
 fn entry(id: u128, tags: &[&str]) -> Entry {
@@ -259,6 +264,23 @@ async fn signatures_of_both_kinds_verify_and_break_with_the_message_rfc8463_3_an
 }
 
 #[tokio::test]
+async fn what_is_slow_is_calculated_on_the_threads_for_it_and_what_is_quick_at_once() {
+    // Threads that have ended do nothing any more, so that what needs them can't be done.
+    let ended = Builder::new_multi_thread().worker_threads(1).build().expect("a thread");
+    let threads = ended.handle().clone();
+    ended.shutdown_background();
+    let rsa = Key::parse(generate(Kind::Rsa).expect("a key").as_bytes()).expect("its own");
+    let (ours, letter) = (entry(1, &[OURS_TAG]), message(HEAD, Body::Memory(Bytes::from_static(BODY.as_bytes()))));
+    let outgoing = Outgoing { entry: &ours, message: &letter, is_own_body: true, is_forwarded: false };
+
+    let quick = signer_on(threads.clone(), vec![signing("football.example.com", "ed", &[], ed25519())]);
+    assert!(quick.sign(outgoing).await.expect("it needs no thread").is_some());
+    let slow = signer_on(threads, vec![signing("football.example.com", "rsa", &[], rsa)]);
+    let why = slow.sign(outgoing).await.expect_err("nobody calculates");
+    assert!(why.contains("cancelled"), "{why}");
+}
+
+#[tokio::test]
 async fn what_strangers_send_is_not_signed_whoever_it_claims_to_be_from() {
     let signer = signer(vec![signing("football.example.com", "brisbane", &[], ed25519())]);
     let message = message(HEAD, Body::Memory(BODY.into()));
@@ -301,8 +323,8 @@ async fn a_body_on_the_disk_is_hashed_like_one_in_memory_and_once_rfc6376_3_7() 
     assert!(why.starts_with("its body can't be read: "), "{why}");
 }
 
-#[test]
-fn who_will_sign_is_told_by_the_author_and_the_tenant() {
+#[tokio::test]
+async fn who_will_sign_is_told_by_the_author_and_the_tenant() {
     let keys = vec![signing("a.test", "s1", &["acme"], ed25519()), signing("b.test", "s2", &[], ed25519())];
     let signer = signer(keys);
     let told = |from: &str, tenant| {

@@ -31,6 +31,7 @@ use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -379,7 +380,7 @@ impl Foundation {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             observe: Arc::new(EventNames(told)),
         };
-        let (operator, task) = start(doors, self.config.subscribe(), self.inbox, stopped);
+        let (operator, task) = start(&Handle::current(), doors, self.config.subscribe(), self.inbox, stopped);
         let (spool, clock, config, placer) = (self.spool, self.clock, self.config, self.placer);
         House { spool, clock, operator, placer, config, attempts, events, outcomes, stop, task: Some(task) }
     }

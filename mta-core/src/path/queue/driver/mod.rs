@@ -36,6 +36,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -54,8 +55,9 @@ const SLEEP_MAX: Duration = Duration::from_secs(30);
 
 /// Starts the queue: reads what the spool holds, then serves `inbox` too, until `stop` turns true (or its sender is
 /// gone). From then on nothing is begun, attempts under way may end within `limits.drain`; the task's result is how
-/// many were cut off. The handle is for operators. Must be called within a Tokio runtime.
+/// many were cut off. The handle is for operators. Attempts run on those threads.
 pub fn start(
+    threads: &Handle,
     doors: Doors,
     config: watch::Receiver<Arc<Config>>,
     inbox: mpsc::Receiver<Arc<Entry>>,
@@ -64,7 +66,7 @@ pub fn start(
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     let handle = Arc::new(operate::Handle::new(Arc::clone(&doors.spool), commands));
     let driver = Driver::new(doors, config);
-    (handle, tokio::spawn(driver.run(inbox, asked, stop)))
+    (handle, threads.spawn(driver.run(inbox, asked, stop)))
 }
 
 struct Driver {
