@@ -123,6 +123,7 @@ impl Default for Storage {
             cache_bytes: 64 * MIB as u64,
             segment_bytes: 64 * MIB as u64,
             blob_bytes_min: 256 * KIB as u64,
+            direct: true,
         }
     }
 }

@@ -52,8 +52,7 @@ fn routes_and_pauses_change_for_what_is_queued() {
 fn what_is_read_at_the_start_alone_refuses_the_reload() {
     let setup = Setup::new().set("relay", "networks = []").set("delivery", "paused = true");
     let server = Mailwright::start(&setup);
-    let changes =
-        [("threads", "deliver = 3"), ("storage", "cache_bytes = \"32MiB\""), ("metrics", "bind = \"127.0.0.1:1\"")];
+    let changes = [("threads", "deliver = 3"), ("storage", "direct = false"), ("metrics", "bind = \"127.0.0.1:1\"")];
     for (section, line) in changes {
         server.configure(&setup.clone().set(section, line).set("relay", "domains = [\"second.test\"]"));
         server.signal(Signal::HUP);

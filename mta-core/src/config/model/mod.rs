@@ -231,6 +231,8 @@ pub struct Storage {
     pub segment_bytes: u64,
     /// Content above this goes to a blob of its own, in bytes.
     pub blob_bytes_min: u64,
+    /// The journal is written past the page cache.
+    pub direct: bool,
 }
 
 /// Storage engines.

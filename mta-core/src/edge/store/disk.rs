@@ -1,6 +1,7 @@
 //! What the store does to files, as a seam: a test can then tell what was written from what was synced, and take the
 //! difference away as a power cut does.
 
+use super::direct::Direct;
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::pwritev;
 use std::fmt::Debug;
@@ -13,6 +14,9 @@ use std::path::Path;
 pub(super) trait Disk: Debug + Send + Sync {
     /// A new file; an error where there is one.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+
+    /// A new file that is appended to and synced again and again.
+    fn create_log(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
     /// A file that is there, to be read and written.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
@@ -69,21 +73,53 @@ pub(super) fn write_all(file: &dyn DiskFile, mut slices: &mut [IoSlice<'_>], mut
 }
 
 /// The machine's own file system.
-#[derive(Debug)]
-pub(super) struct LocalDisk;
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LocalDisk {
+    /// Logs are written past the page cache.
+    direct: bool,
+}
+
+impl LocalDisk {
+    /// Logs are written past the page cache, where the file system can.
+    pub(super) const DIRECT: Self = Self { direct: true };
+    /// Everything is written through the page cache.
+    pub(super) const CACHED: Self = Self { direct: false };
+
+    /// One or the other.
+    pub(super) fn new(direct: bool) -> Self {
+        if direct { Self::DIRECT } else { Self::CACHED }
+    }
+}
 
 /// A file of it.
 #[derive(Debug)]
-pub(super) struct LocalFile(pub(super) File);
+pub(super) struct LocalFile {
+    file: File,
+    /// Where it is written past the page cache.
+    direct: Option<Direct>,
+}
+
+impl LocalFile {
+    /// One that is read and written through the page cache.
+    pub(super) fn cached(file: File) -> Self {
+        Self { file, direct: None }
+    }
+}
 
 impl Disk for LocalDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let file = File::options().read(true).write(true).create_new(true).open(path)?;
-        Ok(Box::new(LocalFile(file)))
+        Ok(Box::new(LocalFile::cached(file)))
+    }
+
+    fn create_log(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = File::options().read(true).write(true).create_new(true).open(path)?;
+        let direct = if self.direct { Direct::open(path)? } else { None };
+        Ok(Box::new(LocalFile { file, direct }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(LocalFile(File::options().read(true).write(true).open(path)?)))
+        Ok(Box::new(LocalFile::cached(File::options().read(true).write(true).open(path)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -101,30 +137,35 @@ impl Disk for LocalDisk {
 
 impl DiskFile for LocalFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        FileExt::read_at(&self.0, buffer, offset)
+        FileExt::read_at(&self.file, buffer, offset)
     }
 
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        Ok(pwritev(&self.0, slices, offset)?)
+        let direct = self.direct.as_ref().map(|direct| direct.write_at(&self.file, slices, offset));
+        match direct.transpose()?.flatten() {
+            Some(written) => Ok(written),
+            None => Ok(pwritev(&self.file, slices, offset)?),
+        }
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.0.set_len(bytes)
+        self.direct.iter().for_each(Direct::rest);
+        self.file.set_len(bytes)
     }
 
     fn allocate(&self, bytes: u64) -> io::Result<()> {
-        Ok(fallocate(&self.0, FallocateFlags::empty(), 0, bytes)?)
+        Ok(fallocate(&self.file, FallocateFlags::empty(), 0, bytes)?)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.0.sync_all()
+        self.file.sync_all()
     }
 }

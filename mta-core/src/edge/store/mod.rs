@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod direct;
 mod disk;
 pub mod journal;
 pub mod memory;

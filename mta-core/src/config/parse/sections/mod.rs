@@ -412,6 +412,7 @@ pub(in crate::config::parse) const STORAGE: &[Key<Storage>] = &[
     Key { name: "cache_bytes", read: |s, v| put(&mut s.cache_bytes, v.size(MIB..=1024 * GIB)) },
     Key { name: "segment_bytes", read: |s, v| put(&mut s.segment_bytes, v.size(MIB..=4 * GIB)) },
     Key { name: "blob_bytes_min", read: |s, v| put(&mut s.blob_bytes_min, v.size(4 * KIB..=GIB)) },
+    Key { name: "direct", read: |s, v| put(&mut s.direct, v.truth()) },
 ];
 
 pub(in crate::config::parse) const LIMITS: &[Key<Limits>] = &[

@@ -97,11 +97,8 @@ impl<M: std::fmt::Debug + Clone + Send + 'static> Recorder<M> {
     fn wrap(&self, inner: Box<dyn DiskFile>, number: usize) -> Box<dyn DiskFile> {
         Box::new(Recorded { inner, number, state: Arc::clone(&self.state) })
     }
-}
 
-impl<M: std::fmt::Debug + Clone + Send + 'static> Disk for Recorder<M> {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let inner = LocalDisk.create(path)?;
+    fn created(&self, inner: Box<dyn DiskFile>, path: &Path) -> Box<dyn DiskFile> {
         let number = {
             let mut state = lock(&self.state);
             let number = state.files;
@@ -110,12 +107,22 @@ impl<M: std::fmt::Debug + Clone + Send + 'static> Disk for Recorder<M> {
             state.deeds.push(Deed::Create(path.to_owned(), number));
             number
         };
-        Ok(self.wrap(inner, number))
+        self.wrap(inner, number)
+    }
+}
+
+impl<M: std::fmt::Debug + Clone + Send + 'static> Disk for Recorder<M> {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.created(LocalDisk::DIRECT.create(path)?, path))
+    }
+
+    fn create_log(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.created(LocalDisk::DIRECT.create_log(path)?, path))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let number = lock(&self.state).names.get(path).copied().ok_or(io::ErrorKind::NotFound)?;
-        Ok(self.wrap(LocalDisk.open(path)?, number))
+        Ok(self.wrap(LocalDisk::DIRECT.open(path)?, number))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -125,7 +132,7 @@ impl<M: std::fmt::Debug + Clone + Send + 'static> Disk for Recorder<M> {
             super::crash::copy(&self.dir.join("index"), &copy);
             lock(&self.state).indexes.entry(note).or_insert(copy);
         }
-        LocalDisk.rename(from, to)?;
+        LocalDisk::DIRECT.rename(from, to)?;
         let mut state = lock(&self.state);
         if let Some(number) = state.names.remove(from) {
             state.names.insert(to.to_owned(), number);
@@ -135,13 +142,13 @@ impl<M: std::fmt::Debug + Clone + Send + 'static> Disk for Recorder<M> {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        LocalDisk.remove(path)?;
+        LocalDisk::DIRECT.remove(path)?;
         self.push(Deed::Remove(path.to_owned()));
         Ok(())
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        LocalDisk.sync_dir(dir)?;
+        LocalDisk::DIRECT.sync_dir(dir)?;
         self.push(Deed::SyncDir(dir.to_owned()));
         Ok(())
     }

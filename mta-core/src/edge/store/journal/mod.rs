@@ -153,7 +153,7 @@ fn find_segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<Segment>, StoreFault
 /// # Errors
 /// The directory can't be read or written, or was written by a newer version.
 pub fn open(dir: &Path, segment_bytes: u64) -> Result<Arc<dyn Journal>, StoreFault> {
-    let disk: Arc<dyn Disk> = Arc::new(super::disk::LocalDisk);
+    let disk: Arc<dyn Disk> = Arc::new(super::disk::LocalDisk::CACHED);
     let journal = FileJournal::open(&disk, &dir.join("journal"), &dir.join("damaged"), segment_bytes, Position(0))?;
     disk.sync_dir(dir).map_err(|e| fault(&e))?;
     Ok(Arc::new(journal))

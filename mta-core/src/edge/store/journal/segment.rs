@@ -1,5 +1,6 @@
 //! One file of the journal: named by the position of its first octet, and by its salt.
 
+use super::super::direct::BLOCK_BYTES;
 use super::super::disk::{Disk, DiskFile, write_all};
 use super::super::fault;
 use crate::base::world::store::StoreFault;
@@ -91,11 +92,12 @@ impl Segment {
 
     /// Opens the draft and takes its room on the disk: the whole of it, or what can be had if that is enough.
     fn fill(disk: &dyn Disk, draft: &Path, bytes: u64, at_least: u64) -> std::io::Result<Box<dyn DiskFile>> {
-        let file = disk.create(draft)?;
+        let file = disk.create_log(draft)?;
         let mut room = bytes.max(at_least);
         let floor = at_least.max(PREALLOCATE_BYTES_MIN).min(room);
         loop {
-            match file.allocate(HEADER_BYTES + room).map_err(|e| (e.kind(), e)) {
+            // Whole blocks: the last one is written whole.
+            match file.allocate((HEADER_BYTES + room).next_multiple_of(BLOCK_BYTES as u64)).map_err(|e| (e.kind(), e)) {
                 Ok(()) => return Ok(file),
                 Err((ErrorKind::Interrupted, _)) => {}
                 // The file system can't preallocate: the file grows as it is written.

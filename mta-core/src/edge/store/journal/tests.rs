@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt;
 const SEGMENT: u64 = 32 << 10;
 
 fn local() -> Arc<dyn Disk> {
-    Arc::new(LocalDisk)
+    Arc::new(LocalDisk::DIRECT)
 }
 
 fn open(dir: &Path) -> Result<FileJournal, StoreFault> {
@@ -147,8 +147,8 @@ async fn a_segment_that_fails_is_left_and_a_new_one_begun() {
     let dir = tempfile::tempdir().expect("a directory");
     let journal_dir = dir.path().join("journal");
     fs::create_dir(&journal_dir).expect("made");
-    let mut broken = Segment::create(&LocalDisk, &journal_dir, 0, SEGMENT, 0).expect("made");
-    broken.file = Box::new(LocalFile(File::open(&broken.path).expect("opened, to be read alone")));
+    let mut broken = Segment::create(&LocalDisk::DIRECT, &journal_dir, 0, SEGMENT, 0).expect("made");
+    broken.file = Box::new(LocalFile::cached(File::open(&broken.path).expect("opened, to be read alone")));
     let line = Arc::new(Line::new(Vec::new()));
     let broken = Arc::new(broken);
     line.push(Arc::clone(&broken));

@@ -42,7 +42,7 @@ struct Engine {
 /// The directory is in use by another server, can't be read or written, or was written by a newer version. A lost or
 /// damaged index is no error: it comes up empty, and [`Store::index_lost`] says why.
 pub fn open(dir: &Path, storage: &Storage) -> Result<Arc<dyn Store>, StoreFault> {
-    open_on(Arc::new(LocalDisk), dir, storage)
+    open_on(Arc::new(LocalDisk::new(storage.direct)), dir, storage)
 }
 
 /// The same on another disk; sled's own files are on the machine's.

@@ -20,7 +20,7 @@ type Model = BTreeMap<(&'static str, Vec<u8>), Vec<u8>>;
 
 /// Trees that are worth shrinking from the first few octets on, a few entries a step.
 fn open(dir: &Path) -> Trees {
-    let trees = Trees::open(Arc::new(LocalDisk), dir, &dir.join("damaged"), 1 << 20).expect("an index");
+    let trees = Trees::open(Arc::new(LocalDisk::DIRECT), dir, &dir.join("damaged"), 1 << 20).expect("an index");
     let mut turn = guard(&trees.turn);
     turn.shrinking.spare_bytes = 1;
     turn.shrinking.step_entries = 7;
@@ -123,7 +123,7 @@ fn a_crash_between_any_two_steps_leaves_one_whole_index() {
         let (place, after) = {
             let place = tempfile::tempdir().expect("a directory");
             copy(dir.path(), place.path());
-            note::write(&LocalDisk, place.path(), note).expect("written");
+            note::write(&LocalDisk::DIRECT, place.path(), note).expect("written");
             let after = open(place.path());
             (place, after)
         };
@@ -138,7 +138,7 @@ fn a_note_that_names_no_index_makes_an_empty_one_that_is_told_as_lost() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut model = Model::new();
     drop(mostly_dead(dir.path(), &mut model));
-    note::write(&LocalDisk, dir.path(), Note { upto: Position(2), generation: 9 }).expect("written");
+    note::write(&LocalDisk::DIRECT, dir.path(), Note { upto: Position(2), generation: 9 }).expect("written");
     let trees = open(dir.path());
     assert_eq!((trees.lost().as_deref(), trees.checkpointed()), (Some("its files are not there"), None));
     assert!(contents(&trees).is_empty());
@@ -162,7 +162,8 @@ fn a_copy_that_there_is_no_room_for_is_not_begun_and_a_reset_lets_one_go() {
 #[test]
 fn an_index_where_nothing_lives_gives_its_file_back() {
     let dir = tempfile::tempdir().expect("a directory");
-    let trees = Trees::open(Arc::new(LocalDisk), dir.path(), &dir.path().join("damaged"), 8 << 20).expect("an index");
+    let trees =
+        Trees::open(Arc::new(LocalDisk::DIRECT), dir.path(), &dir.path().join("damaged"), 8 << 20).expect("an index");
     let write = |n: u32, value| Write { tree: "entry", key: Bytes::copy_from_slice(&n.to_be_bytes()), value };
     for n in 0..30_000 {
         trees.apply(&[write(n, Some(vec![7; 600].into()))]).expect("applied");
@@ -171,7 +172,8 @@ fn an_index_where_nothing_lives_gives_its_file_back() {
     assert_eq!(trees.shrink(PLENTY), Ok(Shrunk::Not), "all of it lives");
     drop(trees);
     // What lives is not known from before: it is counted.
-    let trees = Trees::open(Arc::new(LocalDisk), dir.path(), &dir.path().join("damaged"), 8 << 20).expect("an index");
+    let trees =
+        Trees::open(Arc::new(LocalDisk::DIRECT), dir.path(), &dir.path().join("damaged"), 8 << 20).expect("an index");
     trees.apply(&(0..30_000).map(|n| write(n, None)).collect::<Vec<_>>()).expect("applied");
     trees.checkpoint(Position(2)).expect("made");
     assert!(bytes(dir.path()) > 2 * SPARE_BYTES);

@@ -21,7 +21,7 @@ async fn a_second_server_on_the_directory_is_refused() {
 async fn a_newer_note_is_refused_and_a_damaged_one_is_none() {
     let dir = tempfile::tempdir().expect("a directory");
     let noted = note::Note { upto: Position(5), generation: 3 };
-    note::write(&LocalDisk, dir.path(), noted).expect("written");
+    note::write(&LocalDisk::DIRECT, dir.path(), noted).expect("written");
     assert_eq!(note::read(dir.path()), Ok(Some(noted)));
     let path = dir.path().join("checkpoint");
     let good = fs::read(&path).expect("readable");
