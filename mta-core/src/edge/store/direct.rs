@@ -9,7 +9,6 @@ use std::fs::File;
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What direct writes ask of offsets, lengths and memory: no disk or file system that is in use asks for more.
@@ -17,24 +16,19 @@ pub(super) const BLOCK_BYTES: usize = 4096;
 /// What goes at once. More is written in pieces.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// A file that is appended to.
+/// A file that is appended to, for as long as it is.
 #[derive(Debug)]
-pub(super) struct Direct {
-    file: File,
-    /// Its file system has not refused one.
-    works: AtomicBool,
-    /// There once something was written.
-    buffer: Mutex<Option<Buffer>>,
-}
+pub(super) struct Direct(Mutex<Option<Appending>>);
 
-/// Memory as direct writes want it.
+/// The file, and memory as direct writes want it.
 #[derive(Debug)]
-struct Buffer {
+struct Appending {
+    file: File,
     octets: Vec<u8>,
-    /// Where in it whole blocks begin.
+    /// Where in it whole blocks begin. The first is the one that the file ends in.
     begin: usize,
-    /// Where in the file the last write ended, if the buffer begins with the block that it ended in.
-    end: Option<u64>,
+    /// Where the file ends.
+    end: u64,
 }
 
 impl Direct {
@@ -42,69 +36,60 @@ impl Direct {
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
         let flags = i32::try_from(OFlags::DIRECT.bits()).map_err(io::Error::other)?;
         match File::options().write(true).custom_flags(flags).open(path) {
-            Ok(file) => Ok(Some(Self { file, works: AtomicBool::new(true), buffer: Mutex::default() })),
+            Ok(file) => Ok(Some(Self(Mutex::new(Some(Appending::new(file)))))),
             Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Writes at an offset, maybe less than all of it; how much. What lies before it in its block is read from `cached`,
-    /// if it is not known. What lies behind it in its last block becomes zeros. None where the file system opened the file
-    /// for direct writes and has none: nothing was written.
-    pub(super) fn write_at(&self, cached: &File, slices: &[IoSlice<'_>], offset: u64) -> io::Result<Option<usize>> {
-        if !self.works.load(Ordering::Relaxed) {
-            return Ok(None);
-        }
-        match self.write_blocks_at(cached, slices, offset) {
-            Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                self.works.store(false, Ordering::Relaxed);
-                Ok(None)
+    /// Appends, maybe less than all of it; how much. What lies behind it in its last block becomes zeros. None where that
+    /// is for an ordinary write, as all are from then on: `offset` is not where the last one ended, or the file system that
+    /// opened the file for direct writes has none.
+    pub(super) fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<Option<usize>> {
+        let mut place = self.place();
+        let written = match place.as_mut().filter(|appending| appending.end == offset) {
+            Some(appending) => appending.append(slices),
+            None => Err(ErrorKind::InvalidInput.into()),
+        };
+        match written {
+            Ok(written) => Ok(Some(written)),
+            Err(error) => {
+                // What is in the file's last block is not known any more.
+                *place = None;
+                if error.kind() == ErrorKind::InvalidInput { Ok(None) } else { Err(error) }
             }
-            written => written.map(Some),
         }
     }
 
-    fn write_blocks_at(&self, cached: &File, slices: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        let mut buffer = self.buffer();
-        let buffer = buffer.get_or_insert_with(Buffer::new);
-        let known = buffer.end.take() == Some(offset);
-        let lead = usize::try_from(offset % BLOCK_BYTES as u64).map_err(io::Error::other)?;
-        let base = offset - lead as u64;
-        let octets = buffer.octets();
-        if !known {
-            cached.read_exact_at(&mut octets[..lead], base)?;
-        }
-        let filled = gather(octets, lead, slices);
-        let whole = filled.next_multiple_of(BLOCK_BYTES);
-        octets[filled..whole].fill(0);
-        write_blocks(&self.file, &octets[..whole], base)?;
-        octets.copy_within(filled / BLOCK_BYTES * BLOCK_BYTES..filled, 0);
-        let written = filled - lead;
-        buffer.end = Some(offset + written as u64);
-        Ok(written)
+    /// Nothing more is appended: file and memory go back.
+    pub(super) fn end(&self) {
+        *self.place() = None;
     }
 
-    /// Nothing more is appended for now: its memory goes back.
-    pub(super) fn rest(&self) {
-        *self.buffer() = None;
-    }
-
-    /// A buffer whose write did not end says that its end is not known.
-    fn buffer(&self) -> MutexGuard<'_, Option<Buffer>> {
-        self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn place(&self) -> MutexGuard<'_, Option<Appending>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Buffer {
-    fn new() -> Self {
+impl Appending {
+    fn new(file: File) -> Self {
         let octets = vec![0; BUFFER_BYTES + BLOCK_BYTES];
         // At most a block: it is found within what was asked for beyond the buffer.
         let begin = octets.as_ptr().align_offset(BLOCK_BYTES).min(BLOCK_BYTES);
-        Self { octets, begin, end: None }
+        Self { file, octets, begin, end: 0 }
     }
 
-    fn octets(&mut self) -> &mut [u8] {
-        &mut self.octets[self.begin..self.begin + BUFFER_BYTES]
+    fn append(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let octets = &mut self.octets[self.begin..self.begin + BUFFER_BYTES];
+        let lead = usize::try_from(self.end % BLOCK_BYTES as u64).map_err(io::Error::other)?;
+        let filled = gather(octets, lead, slices);
+        let whole = filled.next_multiple_of(BLOCK_BYTES);
+        octets[filled..whole].fill(0);
+        write_blocks(&self.file, &octets[..whole], self.end - lead as u64)?;
+        octets.copy_within(filled / BLOCK_BYTES * BLOCK_BYTES..filled, 0);
+        let written = filled - lead;
+        self.end += written as u64;
+        Ok(written)
     }
 }
 
@@ -186,15 +171,15 @@ mod tests {
     }
 
     #[test]
-    fn a_block_whose_beginning_is_not_known_is_read_first() {
+    fn what_is_not_appended_is_an_ordinary_write_and_what_follows_it_too() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("log");
         let file = LocalDisk::DIRECT.create_log(&path).expect("made");
         append(&*file, 0, 5_000);
-        // It gives its memory back, and what it knew with it.
-        file.set_len(5_000).expect("cut");
-        append(&*file, 5_000, 10);
-        file.set_len(5_010).expect("cut");
-        assert!(fs::read(&path).expect("read") == octets(0, 5_010));
+        append(&*file, 4_000, 2_000);
+        append(&*file, 6_000, 10);
+        file.set_len(6_010).expect("cut");
+        append(&*file, 6_010, 90);
+        assert!(fs::read(&path).expect("read") == octets(0, 6_100));
     }
 }

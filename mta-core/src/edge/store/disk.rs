@@ -42,7 +42,7 @@ pub(super) trait DiskFile: Debug + Send + Sync {
     /// The file's length in octets.
     fn len(&self) -> io::Result<u64>;
 
-    /// Cuts or lengthens it.
+    /// Cuts or lengthens it; a log is appended to no more.
     fn set_len(&self, bytes: u64) -> io::Result<()>;
 
     /// Takes room for so many octets. [`ErrorKind::Unsupported`] where the file system can't.
@@ -141,7 +141,7 @@ impl DiskFile for LocalFile {
     }
 
     fn write_at(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        let direct = self.direct.as_ref().map(|direct| direct.write_at(&self.file, slices, offset));
+        let direct = self.direct.as_ref().map(|direct| direct.write_at(slices, offset));
         match direct.transpose()?.flatten() {
             Some(written) => Ok(written),
             None => Ok(pwritev(&self.file, slices, offset)?),
@@ -153,7 +153,7 @@ impl DiskFile for LocalFile {
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.direct.iter().for_each(Direct::rest);
+        self.direct.iter().for_each(Direct::end);
         self.file.set_len(bytes)
     }
 
