@@ -123,10 +123,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::fs;
+    use std::path::PathBuf;
+    use tempfile::TempDir;
 
     /// Octets that are at no two near places alike.
     fn octets(from: usize, length: usize) -> Vec<u8> {
         (from..from + length).map(|at| (at % 251) as u8).collect()
+    }
+
+    fn log() -> (TempDir, PathBuf, Box<dyn DiskFile>) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("log");
+        let file = LocalDisk::DIRECT.create_log(&path).expect("made");
+        (dir, path, file)
     }
 
     fn append(file: &dyn DiskFile, from: usize, length: usize) {
@@ -142,9 +151,7 @@ mod tests {
         fn what_is_appended_in_any_pieces_is_there_and_zeros_behind_it(
             lengths in proptest::collection::vec(1usize..20_000, 1..12)
         ) {
-            let dir = tempfile::tempdir().expect("a directory");
-            let path = dir.path().join("log");
-            let file = LocalDisk::DIRECT.create_log(&path).expect("made");
+            let (_dir, _path, file) = log();
             let mut end = 0;
             for length in lengths {
                 append(&*file, end, length);
@@ -160,9 +167,7 @@ mod tests {
 
     #[test]
     fn more_than_the_buffer_goes_in_pieces() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("log");
-        let file = LocalDisk::DIRECT.create_log(&path).expect("made");
+        let (_dir, path, file) = log();
         append(&*file, 0, 100);
         append(&*file, 100, 3 * BUFFER_BYTES + 5);
         let end = 100 + 3 * BUFFER_BYTES + 5;
@@ -172,9 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_not_appended_is_an_ordinary_write_and_what_follows_it_too() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let path = dir.path().join("log");
-        let file = LocalDisk::DIRECT.create_log(&path).expect("made");
+        let (_dir, path, file) = log();
         append(&*file, 0, 5_000);
         append(&*file, 4_000, 2_000);
         append(&*file, 6_000, 10);

@@ -2,7 +2,6 @@
 //! that is for it, and seals what is forwarded.
 
 use super::fields;
-use super::key::Kind;
 use super::keyring::{Keyring, Signing};
 use super::seal::{self, Results};
 use super::signature::{self, Over};
@@ -62,11 +61,8 @@ impl Signer {
         let Outgoing { entry, message, .. } = outgoing;
         let Some(domain) = fields::author_domain(&message.head) else { return Ok(None) };
         let tenant = entry.tenant.clone();
-        let kinds = || keys.of(&domain, tenant.as_deref()).map(|signing| signing.key.kind());
-        if kinds().next().is_none() {
-            return Ok(None);
-        }
-        let is_slow = kinds().any(Kind::is_slow);
+        let slow = keys.of(&domain, tenant.as_deref()).map(|signing| signing.key.kind().is_slow());
+        let Some(is_slow) = slow.reduce(|one, other| one || other) else { return Ok(None) };
         let body = self.body_hash(outgoing).await?;
         let (covered, at) = (fields::covered(&message.head), self.clock.now().wall);
         let made = self.calculated(is_slow, move || {
