@@ -3,6 +3,7 @@
 mod crash;
 mod engine;
 mod faults;
+mod flights;
 mod power;
 mod pressure;
 mod reclaim;

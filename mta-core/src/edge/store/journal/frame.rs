@@ -3,6 +3,7 @@
 //! The header names its own position and is checked with a number that only this journal's operator can read (the
 //! segment's salt): content that imitates a header is not taken for one while a damaged stretch is skipped.
 
+use crate::base::world::store::Record;
 use crc32c::{crc32c, crc32c_append};
 
 /// The newest record format that this program writes and reads.
@@ -13,6 +14,33 @@ pub(super) const HEADER_BYTES: usize = 32;
 pub(super) const ALIGN: usize = 8;
 /// Every header begins with it.
 pub(super) const MAGIC: [u8; 4] = *b"MwRc";
+
+/// A record whose length and checksum are known: all that its header says but where it will lie.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    pub(super) record: Record,
+    pub(super) payload_bytes: u32,
+    payload_crc: u32,
+}
+
+impl Sealed {
+    /// Counts and checks a record. None: it has 4 GiB or more.
+    pub(super) fn new(record: Record) -> Option<Self> {
+        let (mut length, mut crc) = (0usize, 0);
+        for piece in &record.pieces {
+            length = length.checked_add(piece.len())?;
+            crc = crc32c_append(crc, piece);
+        }
+        Some(Self { payload_bytes: u32::try_from(length).ok()?, payload_crc: crc, record })
+    }
+
+    /// Its header in today's format, at this position.
+    pub(super) fn at(&self, position: u64) -> Header {
+        let Self { record, payload_bytes, payload_crc } = self;
+        let (payload_bytes, payload_crc) = (*payload_bytes, *payload_crc);
+        Header { kind: record.kind, format: FORMAT, payload_bytes, payload_crc, position }
+    }
+}
 
 /// What a header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,17 +53,6 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// A header of today's format for a payload in pieces.
-    pub(super) fn new<'a>(kind: u8, position: u64, pieces: impl Iterator<Item = &'a [u8]>) -> Option<Self> {
-        let (mut length, mut crc) = (0usize, 0);
-        for piece in pieces {
-            length = length.checked_add(piece.len())?;
-            crc = crc32c_append(crc, piece);
-        }
-        let payload_bytes = u32::try_from(length).ok()?;
-        Some(Self { kind, format: FORMAT, payload_bytes, payload_crc: crc, position })
-    }
-
     /// The octets of it.
     pub(super) fn encode(&self, salt: u32) -> [u8; HEADER_BYTES] {
         let mut out = [0; HEADER_BYTES];
@@ -89,14 +106,20 @@ fn u32_at(octets: &[u8], at: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use proptest::prelude::*;
+
+    fn header(kind: u8, position: u64, payload: &[u8]) -> Header {
+        let pieces = vec![Bytes::copy_from_slice(payload)];
+        Sealed::new(Record { kind, pieces }).expect("short").at(position)
+    }
 
     proptest! {
         #[test]
         fn a_header_leads_back_to_itself_and_to_no_other_place(
             kind: u8, position in 0u64..1 << 50, salt: u32, payload: Vec<u8>
         ) {
-            let header = Header::new(kind, position, [&payload[..]].into_iter()).expect("short");
+            let header = header(kind, position, &payload);
             let octets = header.encode(salt);
             prop_assert_eq!(Header::decode(&octets, position, salt), Some(header));
             prop_assert_eq!(Header::decode(&octets, position + 8, salt), None);
@@ -106,7 +129,7 @@ mod tests {
 
         #[test]
         fn one_changed_octet_is_noticed(payload in proptest::collection::vec(any::<u8>(), 1..200), at: usize, flip in 1u8..) {
-            let header = Header::new(1, 0, [&payload[..]].into_iter()).expect("short");
+            let header = header(1, 0, &payload);
             let mut octets = header.encode(7).to_vec();
             octets.extend_from_slice(&payload);
             let at = at % octets.len();

@@ -15,6 +15,7 @@ use super::disk::Disk;
 use super::fault;
 use crate::base::flow::Answer;
 use crate::base::world::store::{Found, Journal, Position, Record, StoreFault};
+use frame::Sealed;
 use line::Line;
 use segment::Segment;
 use std::fs;
@@ -24,7 +25,7 @@ use std::sync::mpsc;
 use tokio::sync::oneshot;
 use writer::{Order, Writer};
 
-/// Groups waiting for the writer: its one caller waits for each, so there are never many.
+/// Groups waiting for the writer. Its callers wait for theirs, or have no more than a few on their way.
 const ORDERS_MAX: usize = 16;
 
 /// An open journal. Dropped, it lets its thread end.
@@ -74,8 +75,10 @@ impl FileJournal {
 impl Journal for FileJournal {
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>> {
         Box::pin(async move {
+            // Counted and checked here: the thread may be at the disk with what came before.
+            let sealed = records.into_iter().map(Sealed::new).collect::<Option<Vec<_>>>().ok_or_else(too_long)?;
             let (answer, answered) = oneshot::channel();
-            self.orders.try_send(Order::Append(records, answer)).map_err(|_| writer_gone())?;
+            self.orders.try_send(Order::Append(sealed, answer)).map_err(|_| writer_gone())?;
             answered.await.map_err(|_| writer_gone())?
         })
     }
@@ -130,6 +133,10 @@ impl Journal for FileJournal {
 
 fn writer_gone() -> StoreFault {
     StoreFault::Io("the journal's thread does not answer".to_owned())
+}
+
+fn too_long() -> StoreFault {
+    StoreFault::Io("a record has 4 GiB or more".to_owned())
 }
 
 /// The segments in order; drafts that never got their name are removed.

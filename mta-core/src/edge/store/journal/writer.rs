@@ -2,23 +2,68 @@
 
 use super::super::disk::{Disk, write_all};
 use super::super::fault;
-use super::frame::{self, ALIGN, Header};
+use super::frame::{self, ALIGN, Sealed};
 use super::line::Line;
 use super::segment::Segment;
-use crate::base::world::store::{Position, Record, StoreFault};
+use crate::base::world::store::{Position, StoreFault};
 use std::io::IoSlice;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
+/// Octets of payload of a group that takes no more in.
+const GROUP_BYTES_MAX: usize = 8 << 20;
+
+/// Where the answer to an append goes.
+pub(super) type Appended = oneshot::Sender<Result<Vec<Position>, StoreFault>>;
+
 /// What the thread is asked to do.
 #[derive(Debug)]
 pub(super) enum Order {
     /// Write these and make them durable.
-    Append(Vec<Record>, oneshot::Sender<Result<Vec<Position>, StoreFault>>),
+    Append(Vec<Sealed>, Appended),
     /// Forget the segments that end at or before this; they are answered, to be removed by whoever asked.
     Trim(u64, oneshot::Sender<Vec<Arc<Segment>>>),
+}
+
+/// What is written and synced at once: what was asked for while the group before was, in its order.
+#[derive(Default)]
+struct Group {
+    sealed: Vec<Sealed>,
+    bytes: usize,
+    /// How many of the records are whose.
+    asked: Vec<(usize, Appended)>,
+}
+
+impl Group {
+    fn add(&mut self, mut sealed: Vec<Sealed>, answer: Appended) {
+        self.asked.push((sealed.len(), answer));
+        self.bytes += sealed.iter().map(|one| one.payload_bytes as usize).sum::<usize>();
+        self.sealed.append(&mut sealed);
+    }
+
+    /// Takes in what waits, up to an order of another kind: that one is next.
+    fn gather(&mut self, orders: &Receiver<Order>) -> Option<Order> {
+        while self.bytes < GROUP_BYTES_MAX {
+            match orders.try_recv().ok()? {
+                Order::Append(sealed, answer) => self.add(sealed, answer),
+                other => return Some(other),
+            }
+        }
+        None
+    }
+
+    /// Whoever asked may have been cancelled; what was written stays written.
+    fn answer(self, appended: Result<Vec<Position>, StoreFault>) {
+        let mut positions = appended.map(Vec::into_iter);
+        for (count, answer) in self.asked {
+            let _asked = answer.send(match &mut positions {
+                Ok(positions) => Ok(positions.take(count).collect()),
+                Err(fault) => Err(fault.clone()),
+            });
+        }
+    }
 }
 
 /// The thread's own state.
@@ -39,15 +84,18 @@ pub(super) struct Writer {
 impl Writer {
     /// Works until every sender is gone.
     pub(super) fn run(mut self, orders: &Receiver<Order>) {
-        while let Ok(order) = orders.recv() {
+        let mut next = None;
+        while let Some(order) = next.take().or_else(|| orders.recv().ok()) {
             match order {
-                Order::Append(records, answer) => {
-                    // Whoever asked may have been cancelled; what was written stays written.
-                    let _asked = answer.send(self.append(&records));
+                Order::Append(sealed, answer) => {
+                    let mut group = Group::default();
+                    group.add(sealed, answer);
+                    next = group.gather(orders);
+                    let appended = self.append(&group.sealed);
+                    group.answer(appended);
                 }
-                Order::Trim(before, answer) => {
-                    let _asked = answer.send(self.trim(before));
-                }
+                // Whoever asked may have been cancelled.
+                Order::Trim(before, answer) => drop(answer.send(self.trim(before))),
             }
         }
         if let Some((segment, _)) = self.active.take() {
@@ -56,13 +104,13 @@ impl Writer {
         }
     }
 
-    fn append(&mut self, records: &[Record]) -> Result<Vec<Position>, StoreFault> {
+    fn append(&mut self, records: &[Sealed]) -> Result<Vec<Position>, StoreFault> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        let total = records.iter().map(|r| frame::record_bytes(payload_bytes(r))).sum();
+        let total = records.iter().map(|one| frame::record_bytes(one.payload_bytes as usize)).sum();
         let segment = self.segment_for(total)?;
-        let (positions, end) = self.lay_out(records, segment.salt)?;
+        let (positions, end) = self.lay_out(records, segment.salt);
         let written = self.write(&segment, records).and_then(|()| segment.file.sync_data());
         match written {
             Ok(()) => {
@@ -103,28 +151,27 @@ impl Writer {
     }
 
     /// Gives every record its position and its header; then the positions, and where the journal will end.
-    fn lay_out(&mut self, records: &[Record], salt: u32) -> Result<(Vec<Position>, u64), StoreFault> {
+    fn lay_out(&mut self, records: &[Sealed], salt: u32) -> (Vec<Position>, u64) {
         self.headers.clear();
         let mut positions = Vec::with_capacity(records.len());
         let mut end = self.end;
-        for record in records {
-            let header = Header::new(record.kind, end, record.pieces.iter().map(|p| &p[..]))
-                .ok_or_else(|| StoreFault::Io("a record has 4 GiB or more".to_owned()))?;
+        for sealed in records {
+            let header = sealed.at(end);
             self.headers.push(header.encode(salt));
             positions.push(Position(end));
             end += header.record_bytes();
         }
-        Ok((positions, end))
+        (positions, end)
     }
 
     /// One gathering write of everything, content from where it lies.
-    fn write(&self, segment: &Segment, records: &[Record]) -> std::io::Result<()> {
+    fn write(&self, segment: &Segment, records: &[Sealed]) -> std::io::Result<()> {
         const PADDING: [u8; ALIGN] = [0; ALIGN];
         let mut slices = Vec::with_capacity(records.len() * 4);
-        for (header, record) in self.headers.iter().zip(records) {
+        for (header, sealed) in self.headers.iter().zip(records) {
             slices.push(IoSlice::new(header));
-            slices.extend(record.pieces.iter().map(|piece| IoSlice::new(piece)));
-            let length = payload_bytes(record);
+            slices.extend(sealed.record.pieces.iter().map(|piece| IoSlice::new(piece)));
+            let length = sealed.payload_bytes as usize;
             slices.push(IoSlice::new(&PADDING[..length.next_multiple_of(ALIGN) - length]));
         }
         write_all(&*segment.file, &mut slices, segment.offset(self.end))
@@ -138,8 +185,4 @@ impl Writer {
         let active = self.active.as_ref().map(|(segment, _)| segment.base);
         self.line.drop_before(before, active)
     }
-}
-
-fn payload_bytes(record: &Record) -> usize {
-    record.pieces.iter().map(bytes::Bytes::len).sum()
 }
