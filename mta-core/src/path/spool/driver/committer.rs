@@ -164,8 +164,8 @@ impl Committer {
         woken
     }
 
-    /// Whether a group is made from the front of the jobs now. While others are on their way it is once it is as large as
-    /// they are: it follows them without a pause, and groups don't become smaller for that.
+    /// Whether a group is made from the front of the jobs now. While others are on their way it is once it is larger than
+    /// they are: it follows them without a pause.
     fn may_begin(&self, jobs: &VecDeque<Job>) -> bool {
         let is_free = |job: &Job| !self.flights.are_changing(job.changes());
         jobs.front().is_some_and(is_free) && self.flights.may_follow(jobs.len())

@@ -38,9 +38,10 @@ impl<T: Send + 'static> Flights<T> {
         self.under_way.is_empty()
     }
 
-    /// Whether so many jobs are as many as those that are on their way, and there may be one more group.
+    /// Whether a group of so many jobs may be begun: there is room for one more, and it is larger than all that are on
+    /// their way, by a quarter of them. Smaller ones would make ever smaller ones, and a sync for each.
     pub(super) fn may_follow(&self, jobs: usize) -> bool {
-        jobs >= self.jobs && self.under_way.len() < FLIGHTS_MAX
+        4 * jobs >= 5 * self.jobs && self.under_way.len() < FLIGHTS_MAX
     }
 
     /// Whether this message is being changed.
