@@ -32,6 +32,18 @@ pub struct Found {
     pub record: Result<(u8, Bytes), Damage>,
 }
 
+impl Found {
+    /// What the record says, by `read`; or why it says nothing, which is `otherwise` where it is whole and yet not
+    /// understood.
+    ///
+    /// # Errors
+    /// That reason, for the log.
+    pub fn understood<T>(self, read: impl FnOnce(u8, &[u8]) -> Option<T>, otherwise: &str) -> Result<T, String> {
+        let (kind, payload) = self.record.map_err(|damage| damage.why)?;
+        read(kind, &payload).ok_or_else(|| otherwise.to_owned())
+    }
+}
+
 /// A record that can't be read; those behind it can.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
@@ -88,7 +100,8 @@ pub enum Shrunk {
 /// One endless line of records.
 pub trait Journal: Send + Sync {
     /// Appends all records and makes them durable; then all their positions, in order. After an error none of them
-    /// will be found again.
+    /// will be found again. Several may be under way at once: they come in the order in which they were first polled, and
+    /// an error of one may be one of those that were with it.
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>>;
 
     /// The record that begins at `at`; `payload_bytes` is how long its payload is thought to be, so that one read of

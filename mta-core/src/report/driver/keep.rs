@@ -23,15 +23,10 @@ impl Reporter {
             let Some(last) = found.last() else { break };
             from = last.end;
             for found in found {
-                let read = match found.record {
-                    Ok((kind, payload)) => {
-                        page::read(kind, &payload).ok_or_else(|| "it is no page of a report".to_owned())
-                    }
-                    Err(damage) => Err(damage.why),
-                };
-                match read {
+                let position = found.at.0;
+                match found.understood(page::read, "it is no page of a report") {
                     Ok(kept) => self.ledger.restore(kept),
-                    Err(why) => self.parts.observe.event(Event::ReportsDamaged { position: found.at.0, why: &why }),
+                    Err(why) => self.parts.observe.event(Event::ReportsDamaged { position, why: &why }),
                 }
             }
         }

@@ -61,6 +61,21 @@ async fn records_come_back_in_order_and_by_position() {
 }
 
 #[tokio::test]
+async fn appends_at_once_come_in_their_order() {
+    let (_dir, engines) = engines().await;
+    for store in engines {
+        let appends = (1..=8).map(|kind| store.append((0..kind).map(|_| record(kind, 300)).collect()));
+        let appended = futures_util::future::join_all(appends).await;
+        let positions: Vec<_> = appended.into_iter().flat_map(|one| one.expect("appended")).collect();
+        assert!(positions.is_sorted() && positions.len() == 36);
+        let found = store.replay(Position(0), 1 << 20).await.expect("replayed");
+        let kinds = found.into_iter().map(|found| (found.at, found.record.expect("whole").0));
+        let wanted = (1..=8).flat_map(|kind| (0..kind).map(move |_| kind));
+        assert_eq!(kinds.collect::<Vec<_>>(), positions.into_iter().zip(wanted).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn trees_are_ordered_and_a_reset_forgets_them() {
     let (_dir, engines) = engines().await;
     for store in engines {

@@ -60,18 +60,13 @@ impl Keeper {
             let Some(last) = found.last() else { return Ok(()) };
             from = last.end;
             for found in found {
-                let page = match found.record {
-                    Ok((kind, payload)) => {
-                        Page::read(kind, &payload).ok_or_else(|| "it is no page of entries".to_owned())
-                    }
-                    Err(damage) => Err(damage.why),
-                };
-                match page {
+                let position = found.at.0;
+                match found.understood(Page::read, "it is no page of entries") {
                     Ok(page) => {
                         let bucket = kv.bucket(page.name());
                         page.entries.into_iter().for_each(|(key, what)| bucket.restore(now_ms, &key, what));
                     }
-                    Err(why) => self.observe.event(Event::PluginDataDamaged { position: found.at.0, why: &why }),
+                    Err(why) => self.observe.event(Event::PluginDataDamaged { position, why: &why }),
                 }
             }
         }

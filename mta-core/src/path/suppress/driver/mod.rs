@@ -61,15 +61,10 @@ impl Suppressor {
             let Some(last) = found.last() else { return Ok(()) };
             from = last.end;
             for found in found {
-                let page = match found.record {
-                    Ok((kind, payload)) => {
-                        Page::read(kind, &payload).ok_or_else(|| "it is no page of a list".to_owned())
-                    }
-                    Err(damage) => Err(damage.why),
-                };
-                match page {
+                let position = found.at.0;
+                match found.understood(Page::read, "it is no page of a list") {
                     Ok(page) => self.lists.restore(page),
-                    Err(why) => self.observe.event(Event::SuppressionDamaged { position: found.at.0, why: &why }),
+                    Err(why) => self.observe.event(Event::SuppressionDamaged { position, why: &why }),
                 }
             }
         }
