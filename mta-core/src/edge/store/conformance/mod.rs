@@ -3,7 +3,6 @@
 mod crash;
 mod engine;
 mod faults;
-mod flights;
 mod power;
 mod pressure;
 mod reclaim;

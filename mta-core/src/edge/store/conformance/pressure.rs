@@ -17,7 +17,7 @@ const RECIPIENTS: usize = 1000;
 const FULL_AFTER: u64 = 32 * 1024 * 1024 / 160_000;
 
 /// Every task that can go on has gone on. The tests here run on one thread and on a store that never waits by itself.
-pub(super) async fn all_have_had_their_turn() {
+async fn all_have_had_their_turn() {
     for _ in 0..1000 {
         tokio::task::yield_now().await;
     }

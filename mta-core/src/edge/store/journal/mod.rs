@@ -25,7 +25,7 @@ use std::sync::mpsc;
 use tokio::sync::oneshot;
 use writer::{Order, Writer};
 
-/// Groups waiting for the writer. Its callers wait for theirs, or have no more than a few on their way.
+/// Groups waiting for the writer: its one caller waits for each, so there are never many.
 const ORDERS_MAX: usize = 16;
 
 /// An open journal. Dropped, it lets its thread end.

@@ -163,60 +163,13 @@ async fn a_segment_that_fails_is_left_and_a_new_one_begun() {
         newest: Some(0),
         headers: Vec::new(),
     };
-    // Both wait before the thread begins: they are one group, and the second fails with the first.
-    let both = [order(&orders, vec![record(1)]), order(&orders, vec![record(3)])];
     std::thread::spawn(move || writer.run(&received));
-    for failed in both {
-        assert!(matches!(failed.await.expect("answered"), Err(StoreFault::Io(_))));
-    }
     let journal = FileJournal { line, disk: local(), orders, damaged_dir: dir.path().join("damaged") };
+    assert!(matches!(journal.append(vec![record(1)]).await, Err(StoreFault::Io(_))));
     journal.append(vec![record(2)]).await.expect("a new segment takes it");
     assert_eq!(found(&journal).await, (vec![2], vec![]));
     drop(journal);
     assert_eq!(found(&open(dir.path()).expect("a journal")).await, (vec![2], vec![]));
-}
-
-fn order(
-    orders: &mpsc::SyncSender<Order>,
-    records: Vec<Record>,
-) -> oneshot::Receiver<Result<Vec<Position>, StoreFault>> {
-    let (answer, answered) = oneshot::channel();
-    let sealed = records.into_iter().map(|record| Sealed::new(record).expect("short")).collect();
-    orders.try_send(Order::Append(sealed, answer)).expect("there is room");
-    answered
-}
-
-#[tokio::test]
-async fn who_asked_together_is_told_his_own_positions_and_a_trim_between_keeps_its_place() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let line = Arc::new(Line::new(Vec::new()));
-    let (orders, received) = mpsc::sync_channel(8);
-    let writer = Writer {
-        line: Arc::clone(&line),
-        disk: local(),
-        dir: dir.path().to_owned(),
-        segment_bytes: SEGMENT,
-        active: None,
-        end: 0,
-        newest: None,
-        headers: Vec::new(),
-    };
-    let length = |n: u8| frame::record_bytes(116 + usize::from(n) * 3);
-    let first = order(&orders, vec![record(1), record(2)]);
-    let nothing = order(&orders, Vec::new());
-    let second = order(&orders, vec![record(3)]);
-    let (answer, trimmed) = oneshot::channel();
-    orders.try_send(Order::Trim(u64::MAX, answer)).expect("there is room");
-    let third = order(&orders, vec![record(4)]);
-    drop(orders);
-    writer.run(&received);
-    assert_eq!(first.await.expect("answered"), Ok(vec![Position(0), Position(length(1))]));
-    assert_eq!(nothing.await.expect("answered"), Ok(Vec::new()));
-    let at = length(1) + length(2);
-    assert_eq!(second.await.expect("answered"), Ok(vec![Position(at)]));
-    assert_eq!(trimmed.await.expect("answered").len(), 1, "what was written before it, and not what came behind it");
-    assert_eq!(third.await.expect("answered"), Ok(vec![Position(at + length(3))]));
-    assert_eq!(line.extent(), (at + length(3), at + length(3) + length(4)));
 }
 
 #[tokio::test]

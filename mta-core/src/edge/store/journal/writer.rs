@@ -12,9 +12,6 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
-/// Octets of payload of a group that takes no more in.
-const GROUP_BYTES_MAX: usize = 8 << 20;
-
 /// Where the answer to an append goes.
 pub(super) type Appended = oneshot::Sender<Result<Vec<Position>, StoreFault>>;
 
@@ -25,45 +22,6 @@ pub(super) enum Order {
     Append(Vec<Sealed>, Appended),
     /// Forget the segments that end at or before this; they are answered, to be removed by whoever asked.
     Trim(u64, oneshot::Sender<Vec<Arc<Segment>>>),
-}
-
-/// What is written and synced at once: what was asked for while the group before was, in its order.
-#[derive(Default)]
-struct Group {
-    sealed: Vec<Sealed>,
-    bytes: usize,
-    /// How many of the records are whose.
-    asked: Vec<(usize, Appended)>,
-}
-
-impl Group {
-    fn add(&mut self, mut sealed: Vec<Sealed>, answer: Appended) {
-        self.asked.push((sealed.len(), answer));
-        self.bytes += sealed.iter().map(|one| one.payload_bytes as usize).sum::<usize>();
-        self.sealed.append(&mut sealed);
-    }
-
-    /// Takes in what waits, up to an order of another kind: that one is next.
-    fn gather(&mut self, orders: &Receiver<Order>) -> Option<Order> {
-        while self.bytes < GROUP_BYTES_MAX {
-            match orders.try_recv().ok()? {
-                Order::Append(sealed, answer) => self.add(sealed, answer),
-                other => return Some(other),
-            }
-        }
-        None
-    }
-
-    /// Whoever asked may have been cancelled; what was written stays written.
-    fn answer(self, appended: Result<Vec<Position>, StoreFault>) {
-        let mut positions = appended.map(Vec::into_iter);
-        for (count, answer) in self.asked {
-            let _asked = answer.send(match &mut positions {
-                Ok(positions) => Ok(positions.take(count).collect()),
-                Err(fault) => Err(fault.clone()),
-            });
-        }
-    }
 }
 
 /// The thread's own state.
@@ -84,18 +42,15 @@ pub(super) struct Writer {
 impl Writer {
     /// Works until every sender is gone.
     pub(super) fn run(mut self, orders: &Receiver<Order>) {
-        let mut next = None;
-        while let Some(order) = next.take().or_else(|| orders.recv().ok()) {
+        while let Ok(order) = orders.recv() {
             match order {
                 Order::Append(sealed, answer) => {
-                    let mut group = Group::default();
-                    group.add(sealed, answer);
-                    next = group.gather(orders);
-                    let appended = self.append(&group.sealed);
-                    group.answer(appended);
+                    // Whoever asked may have been cancelled; what was written stays written.
+                    let _asked = answer.send(self.append(&sealed));
                 }
-                // Whoever asked may have been cancelled.
-                Order::Trim(before, answer) => drop(answer.send(self.trim(before))),
+                Order::Trim(before, answer) => {
+                    let _asked = answer.send(self.trim(before));
+                }
             }
         }
         if let Some((segment, _)) = self.active.take() {

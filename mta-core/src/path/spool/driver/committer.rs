@@ -1,9 +1,7 @@
 //! The committer: gathers what was handed in, writes it once, then answers all of it.
 //!
-//! No delay is added: a group is what came while the one before was on its way to the disk. It is made, and its checksums
-//! with it, before that one has landed, and the journal goes on with it at once.
+//! No delay is added: a group is what came while the one before was on its way to the disk.
 
-use super::flights::{Flights, Landed};
 use super::shared::{Pin, Shared, spool_fault};
 use crate::base::event::Event;
 use crate::base::fault::SpoolFault;
@@ -11,7 +9,7 @@ use crate::base::flow::entry::{Entry, Progress};
 use crate::base::flow::placement::Placement;
 use crate::base::mail::id::QueueId;
 use crate::base::world::store::{Position, StoreFault};
-use crate::path::spool::group::{Durable, Fresh, Group, Ruled};
+use crate::path::spool::group::{Fresh, Group, Ruled};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -46,17 +44,6 @@ pub(super) enum Job {
     Close(oneshot::Sender<()>),
 }
 
-impl Job {
-    /// The message that this changes, which was there before.
-    fn changes(&self) -> Option<QueueId> {
-        match self {
-            Self::Rule(change, _) => Some(change.pin.id),
-            Self::Move { pin, .. } => Some(pin.id),
-            Self::Accept(..) | Self::Probe(_) | Self::Close(_) => None,
-        }
-    }
-}
-
 /// A ruling on its way.
 pub(super) struct Change {
     pub(super) pin: Pin,
@@ -73,17 +60,6 @@ enum Pending {
     Probe(oneshot::Sender<Result<(), SpoolFault>>),
 }
 
-impl Pending {
-    /// The message that this changes, which was there before.
-    fn changes(&self) -> Option<QueueId> {
-        match self {
-            Self::Rule(change, ..) => Some(change.pin.id),
-            Self::Move(pin, ..) => Some(pin.id),
-            Self::Accept(..) | Self::Probe(_) => None,
-        }
-    }
-}
-
 pub(super) struct Committer {
     pub(super) shared: Arc<Shared>,
     pub(super) admit: mpsc::Sender<Arc<Entry>>,
@@ -91,110 +67,66 @@ pub(super) struct Committer {
     /// for it.
     pub(super) waiting: VecDeque<Arc<Entry>>,
     pub(super) written_bytes: usize,
-    pub(super) flights: Flights<Flight>,
-}
-
-/// A group on its way to the disk.
-pub(super) struct Flight {
-    durable: Durable,
-    pending: Vec<Pending>,
-}
-
-/// What ended a wait.
-enum Woken {
-    /// The queue has taken an entry that waited, or has gone.
-    Room,
-    Landed(Landed<Flight>),
-    Jobs,
-    /// Nobody can hand in anything more.
-    Alone,
 }
 
 impl Committer {
     /// Works until it is closed.
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
-        let mut batch = VecDeque::new();
+        let mut batch = Vec::with_capacity(GROUP_JOBS_MAX);
         loop {
-            match self.wake(&mut jobs, &mut batch).await {
-                Woken::Room => continue,
-                Woken::Landed(landed) => self.land(landed),
-                Woken::Jobs => {}
-                Woken::Alone if batch.is_empty() && self.flights.is_empty() => return,
-                Woken::Alone => self.land_all().await,
+            tokio::select! {
+                biased;
+                permit = self.admit.reserve(), if !self.waiting.is_empty() => {
+                    match (permit, self.waiting.pop_front()) {
+                        (Ok(permit), Some(entry)) => permit.send(entry),
+                        // The queue has gone: the next start admits what is on disk.
+                        _ => self.waiting.clear(),
+                    }
+                    continue;
+                }
+                taken = jobs.recv_many(&mut batch, GROUP_JOBS_MAX) => if taken == 0 { return },
             }
-            if self.flights.is_empty() {
-                // Whoever the last group answered is about to hand in more: one turn for them, and the group is whole
-                // instead of half. With nobody else it is a turn of nothing.
-                tokio::task::yield_now().await;
-                batch.extend(std::iter::from_fn(|| jobs.try_recv().ok()).take(GROUP_JOBS_MAX));
+            // Whoever the last group answered is about to hand in more: one turn for them, and the group is whole
+            // instead of half. With nobody else it is a turn of nothing.
+            tokio::task::yield_now().await;
+            while batch.len() < GROUP_JOBS_MAX {
+                let Ok(job) = jobs.try_recv() else { break };
+                batch.push(job);
             }
-            while self.may_begin(&batch) {
+            let mut rest = VecDeque::from(std::mem::take(&mut batch));
+            while !rest.is_empty() {
                 self.wait_for_index().await;
-                if let Some(closed) = self.begin_some(&mut batch) {
-                    self.land_all().await;
+                if let Some(closed) = self.commit_some(&mut rest).await {
                     jobs.close();
                     // Whoever waits for this may have gone.
                     let _asked = closed.send(());
                     return;
                 }
             }
+            batch = Vec::from(rest);
         }
-    }
-
-    /// Waits for something to do.
-    async fn wake(&mut self, jobs: &mut mpsc::Receiver<Job>, batch: &mut VecDeque<Job>) -> Woken {
-        let mut taken = Vec::new();
-        let may_take = batch.len() < GROUP_JOBS_MAX;
-        let woken = tokio::select! {
-            biased;
-            permit = self.admit.reserve(), if !self.waiting.is_empty() => {
-                match (permit, self.waiting.pop_front()) {
-                    (Ok(permit), Some(entry)) => permit.send(entry),
-                    // The queue has gone: the next start admits what is on disk.
-                    _ => self.waiting.clear(),
-                }
-                Woken::Room
-            }
-            Some(landed) = self.flights.next() => Woken::Landed(landed),
-            count = jobs.recv_many(&mut taken, GROUP_JOBS_MAX), if may_take => {
-                if count == 0 { Woken::Alone } else { Woken::Jobs }
-            }
-        };
-        batch.extend(taken);
-        woken
-    }
-
-    /// Whether a group is made from the front of the jobs now. While others are on their way it is once it is larger than
-    /// they are: it follows them without a pause.
-    fn may_begin(&self, jobs: &VecDeque<Job>) -> bool {
-        let is_free = |job: &Job| !self.flights.are_changing(job.changes());
-        jobs.front().is_some_and(is_free) && self.flights.may_follow(jobs.len())
     }
 
     /// Waits while too much is not yet in the index, unless that would take long.
-    async fn wait_for_index(&mut self) {
-        let shared = Arc::clone(&self.shared);
+    async fn wait_for_index(&self) {
         loop {
-            let written = shared.index_written.notified();
-            if !shared.ledger().is_full() || shared.is_index_stuck.load(Ordering::Acquire) {
+            let written = self.shared.index_written.notified();
+            if !self.shared.ledger().is_full() || self.shared.is_index_stuck.load(Ordering::Acquire) {
                 return;
             }
-            shared.index_wanted.notify_one();
-            tokio::select! {
-                Some(landed) = self.flights.next() => self.land(landed),
-                () = written => {}
-            }
+            self.shared.index_wanted.notify_one();
+            written.await;
         }
     }
 
-    /// Makes one group from the front of the jobs and sends it on its way. Some: it is the last.
-    fn begin_some(&mut self, jobs: &mut VecDeque<Job>) -> Option<oneshot::Sender<()>> {
+    /// Makes one group from the front of the jobs and commits it. Some: it was the last.
+    async fn commit_some(&mut self, jobs: &mut VecDeque<Job>) -> Option<oneshot::Sender<()>> {
         let mut group = Group::default();
         let mut pending = Vec::with_capacity(jobs.len());
         let mut closed = None;
         let is_full = self.shared.ledger().is_full();
         while closed.is_none() && group.bytes < GROUP_BYTES_MAX {
-            match jobs.pop_front_if(|job| !self.flights.are_changing(job.changes())) {
+            match jobs.pop_front() {
                 None => break,
                 Some(Job::Close(answer)) => closed = Some(answer),
                 Some(job) if is_full => refuse(job, &SpoolFault::DiskFull),
@@ -207,24 +139,16 @@ impl Committer {
         }
         self.written_bytes += group.bytes;
         let (records, durable) = group.take_records();
-        self.flights.hold(pending.iter().filter_map(Pending::changes));
-        self.flights.begin(&self.shared.store, records, pending.len(), Flight { durable, pending });
-        closed
-    }
-
-    async fn land_all(&mut self) {
-        while let Some(landed) = self.flights.next().await {
-            self.land(landed);
-        }
-    }
-
-    /// A group has come to the disk, or has failed.
-    fn land(&mut self, landed: Landed<Flight>) {
-        let Landed { appended, of: Flight { durable, pending }, .. } = landed;
-        self.flights.release(pending.iter().filter_map(Pending::changes));
-        match appended {
+        match self.shared.store.append(records).await {
             Ok(positions) => {
-                self.settle(durable, &positions);
+                {
+                    let mut ledger = self.shared.ledger();
+                    durable.settle(&mut ledger, &positions);
+                    ledger.settled = self.shared.store.extent().1;
+                    if ledger.is_high() {
+                        self.shared.index_wanted.notify_one();
+                    }
+                }
                 let change = self.shared.disk().wrote();
                 self.shared.tell(change);
                 self.answer(pending);
@@ -235,20 +159,7 @@ impl Committer {
             self.written_bytes = 0;
             self.shared.watch_disk();
         }
-    }
-
-    fn settle(&self, durable: Durable, positions: &[Position]) {
-        let mut ledger = self.shared.ledger();
-        durable.settle(&mut ledger, positions);
-        // The journal's end is settled only if nothing else is on its way there; what begins the last record here is,
-        // whatever follows.
-        ledger.settled = match positions.last() {
-            Some(last) if !self.flights.is_empty() => *last,
-            _ => self.shared.store.extent().1,
-        };
-        if ledger.is_high() {
-            self.shared.index_wanted.notify_one();
-        }
+        closed
     }
 
     fn add(&self, job: Job, group: &mut Group, pending: &mut Vec<Pending>) {

@@ -7,7 +7,6 @@
 mod cleaner;
 mod committer;
 mod content;
-mod flights;
 mod index;
 mod recovery;
 mod shared;
@@ -29,7 +28,6 @@ use crate::path::spool::record;
 use crate::path::spool::select::is_selected;
 use cleaner::Cleaner;
 use committer::{Change, Committer, JOBS_MAX, Job};
-use flights::Flights;
 use index::IndexWriter;
 use shared::{Claim, ENTRY, Shared, key, spool_fault};
 use std::collections::VecDeque;
@@ -80,13 +78,7 @@ pub async fn open(
     recovery::recover(&shared).await?;
     shared.watch_disk();
     let (jobs, received) = mpsc::channel(JOBS_MAX);
-    let committer = Committer {
-        shared: Arc::clone(&shared),
-        admit,
-        waiting: VecDeque::new(),
-        written_bytes: 0,
-        flights: Flights::default(),
-    };
+    let committer = Committer { shared: Arc::clone(&shared), admit, waiting: VecDeque::new(), written_bytes: 0 };
     let index = IndexWriter {
         shared: Arc::clone(&shared),
         jobs: jobs.downgrade(),
