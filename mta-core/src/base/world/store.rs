@@ -100,7 +100,7 @@ pub enum Shrunk {
 /// One endless line of records.
 pub trait Journal: Send + Sync {
     /// Appends all records and makes them durable; then all their positions, in order. After an error none of them
-    /// will be found again. Several may be under way at once: they come in the order in which they were first polled.
+    /// will be found again. A few may be under way at once: they come in the order in which they were first polled.
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>>;
 
     /// The record that begins at `at`; `payload_bytes` is how long its payload is thought to be, so that one read of

@@ -36,9 +36,8 @@ impl Sealed {
 
     /// Its header in today's format, at this position.
     pub(super) fn at(&self, position: u64) -> Header {
-        let Self { record, payload_bytes, payload_crc } = self;
-        let (payload_bytes, payload_crc) = (*payload_bytes, *payload_crc);
-        Header { kind: record.kind, format: FORMAT, payload_bytes, payload_crc, position }
+        let Self { record: Record { kind, .. }, payload_bytes, payload_crc } = *self;
+        Header { kind, format: FORMAT, payload_bytes, payload_crc, position }
     }
 }
 

@@ -75,7 +75,7 @@ impl FileJournal {
 impl Journal for FileJournal {
     fn append(&self, records: Vec<Record>) -> Answer<'_, Result<Vec<Position>, StoreFault>> {
         Box::pin(async move {
-            // Counted and checked here: the thread may be at the disk with what came before.
+            // Counted and checked here, so that the thread does nothing but write.
             let sealed = records.into_iter().map(Sealed::new).collect::<Option<Vec<_>>>().ok_or_else(too_long)?;
             let (answer, answered) = oneshot::channel();
             self.orders.try_send(Order::Append(sealed, answer)).map_err(|_| writer_gone())?;

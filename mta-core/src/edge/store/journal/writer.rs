@@ -12,14 +12,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
-/// Where the answer to an append goes.
-pub(super) type Appended = oneshot::Sender<Result<Vec<Position>, StoreFault>>;
-
 /// What the thread is asked to do.
 #[derive(Debug)]
 pub(super) enum Order {
     /// Write these and make them durable.
-    Append(Vec<Sealed>, Appended),
+    Append(Vec<Sealed>, oneshot::Sender<Result<Vec<Position>, StoreFault>>),
     /// Forget the segments that end at or before this; they are answered, to be removed by whoever asked.
     Trim(u64, oneshot::Sender<Vec<Arc<Segment>>>),
 }
