@@ -25,6 +25,8 @@ const WANTED: &[(&str, &str)] = &[
     // It verifies our signatures, of both kinds.
     ("dkimverify", "python3-dkim"),
     ("/usr/lib/python3/dist-packages/nacl/__init__.py", "python3-nacl"),
+    // It makes archives, for what is attached.
+    ("7zz", "7zip"),
     // Plugins in other languages are built with these, and with what pip and npm bring (tools.rs).
     ("pip3", "python3-pip"),
     ("npm", "npm"),

@@ -1,6 +1,7 @@
 //! Whole messages through whole configurations, natively: the engine of the expressions is the server's.
 
 use crate::Filter;
+use crate::facts::archive::samples;
 use mailwright_plugin::config::from_json;
 use mailwright_plugin::message::Part;
 use mailwright_plugin::testing::{self, Message, Metric, auth_result, scene};
@@ -236,6 +237,41 @@ fn standard_rules_know_names() {
     scene(|scene| scene.message.as_mut().expect("it was set").other_names = vec![(2, "a.scr".to_owned())]);
     attach("a.pdf", "application/pdf", b"12345");
     assert_eq!(standard(), "quarantine score 10: program 10", "by its second name");
+}
+
+#[test]
+fn standard_rules_look_into_archives() {
+    let program: &[(&str, &[u8])] = &[("sub/setup.exe", b"MZ")];
+    let script: &[(&str, &[u8])] = &[("src/index.js", b"1")];
+    for (name, octets, rules) in [
+        ("a.zip", samples::zip(program, true), "quarantine score 6: packed-program 6"),
+        ("scan.png", samples::octets(samples::SEVEN_PACKED), "quarantine score 6: packed-program 6"),
+        ("a.tgz", samples::gzip(None, &samples::tar(program)), "quarantine score 6: packed-program 6"),
+        (
+            "a.zip",
+            samples::zip(&[("b.zip", &samples::zip(program, true))], true),
+            "quarantine score 6: packed-program 6",
+        ),
+        ("invoice.exe.gz", samples::gzip(None, b"MZ"), "quarantine score 6: packed-program 6"),
+        ("a.tar", samples::tar(script), "next"),
+        ("a.7z", samples::octets(samples::SEVEN_HIDDEN), "quarantine score 2: locked-archive 2"),
+        (
+            "a.rar",
+            samples::rar(0, &[samples::rar_file(0, 0x33, b"b.zip", b"?")]),
+            "quarantine score 2: unseen-archive 2",
+        ),
+        ("a.tar", samples::tar(program)[..700].to_vec(), "quarantine score 12: packed-program 6, unreadable 6"),
+    ] {
+        stage(&[], "hello\r\n");
+        attach(name, "application/octet-stream", &octets);
+        assert_eq!(standard(), rules, "{name}");
+    }
+    stage(&[], "hello\r\n");
+    attach("winmail.dat", "application/ms-tnef", &samples::tnef("SETUP~1.EXE", "setup.pdf.exe", b"MZ"));
+    assert_eq!(standard(), "quarantine score 20: double-extension 10, program 10");
+    attach("winmail.dat", "application/ms-tnef", &samples::tnef("a.zip", "a.zip", &samples::zip(program, true)));
+    assert_eq!(standard(), "quarantine score 6: packed-program 6");
+    assert!(matches(r#"{"attachment":{"name":["a.zip"],"inside":["*/setup.exe"],"size_min":100}}"#));
 }
 
 #[test]

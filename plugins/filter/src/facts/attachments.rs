@@ -1,10 +1,16 @@
 //! The parts of a message as rules see them: text that people read, and attachments with all their names.
 
+use super::archive::{Archive, Budget, look};
 use super::names::plain;
-use super::zip::{Archive, archive};
+use super::octets::Octets;
+use super::tnef;
 use crate::rules::subjects::{Sets, Subject};
+use crate::rules::test::AttachmentTest;
 use mailwright_plugin::Fault;
 use mailwright_plugin::message::{self, Error, Part};
+
+/// What is wrapped in `winmail.dat` has no type of its own.
+const WRAPPED_TYPE: &str = "application/octet-stream";
 
 /// The parts.
 #[derive(Debug, Default)]
@@ -16,12 +22,14 @@ pub(crate) struct Attachments {
     pub(crate) is_unreadable: bool,
     /// A message within this one is encoded, so that its parts can't be seen.
     pub(crate) has_encoded_message: bool,
+    /// What may still be spent on archives.
+    budget: Budget,
 }
 
 /// What is no text to be read at once.
 #[derive(Debug)]
 pub(crate) struct Attachment {
-    id: u32,
+    octets: Octets,
     /// All names as they were sent.
     pub(crate) names: Vec<String>,
     /// The same as a system takes them.
@@ -62,11 +70,52 @@ impl Attachments {
                 found.texts.push(part.id);
             }
             if !is_text || !names.is_empty() {
-                found.list.push(Attachment::new(part, names, sets));
+                let mut wrapped =
+                    if may_wrap(part, &names) { tnef::read(&Octets::of_part(part.id, part.size))? } else { None };
+                found.list.push(Attachment::of_part(part, names, sets));
+                for file in wrapped.iter_mut().flat_map(|wrapped| wrapped.files.drain(..)) {
+                    found.list.push(Attachment::new(file.names, WRAPPED_TYPE, file.content, sets));
+                }
+                found.is_unreadable |= wrapped.is_some_and(|wrapped| wrapped.is_cut);
             }
         }
         Ok(found)
     }
+}
+
+impl Attachments {
+    /// Whether something like that is in one of them.
+    pub(crate) fn is_inside(&mut self, is_such: impl Fn(&Archive) -> bool) -> Result<bool, Fault> {
+        for one in &mut self.list {
+            if one.inside(&mut self.budget)?.is_some_and(&is_such) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether one of them is all that is wanted.
+    pub(crate) fn has(&mut self, wanted: &AttachmentTest, sets: &Sets) -> Result<bool, Fault> {
+        for one in &mut self.list {
+            if wanted.size_min.is_none_or(|least| one.size >= least)
+                && wanted.name.is_none_or(|span| span.is_among(&one.name_found))
+                && wanted.kind.is_none_or(|span| span.is_among(&one.type_found))
+                && match wanted.inside {
+                    Some(span) => span.is_among(&one.inside_found(sets, &mut self.budget)?),
+                    None => true,
+                }
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether a part may be `winmail.dat`, by its type or a name.
+fn may_wrap(part: &Part, names: &[String]) -> bool {
+    matches!(&*part.content_type, "application/ms-tnef" | "application/vnd.ms-tnef")
+        || names.iter().any(|name| plain(name) == "winmail.dat")
 }
 
 fn is_message(part: &Part) -> bool {
@@ -74,14 +123,18 @@ fn is_message(part: &Part) -> bool {
 }
 
 impl Attachment {
-    fn new(part: &Part, names: Vec<String>, sets: &Sets) -> Self {
+    fn of_part(part: &Part, names: Vec<String>, sets: &Sets) -> Self {
+        Self::new(names, &part.content_type, Octets::of_part(part.id, part.size), sets)
+    }
+
+    fn new(names: Vec<String>, kind: &str, octets: Octets, sets: &Sets) -> Self {
         let plain: Vec<String> = names.iter().map(|name| plain(name)).collect();
         Self {
-            id: part.id,
             name_found: sets.found(&Subject::Name, &plain.join("\n")),
-            type_found: sets.found(&Subject::Type, &part.content_type),
-            kind: part.content_type.clone(),
-            size: part.size,
+            type_found: sets.found(&Subject::Type, kind),
+            kind: kind.to_owned(),
+            size: octets.size(),
+            octets,
             names,
             plain,
             inside: None,
@@ -89,18 +142,18 @@ impl Attachment {
     }
 
     /// What is in it, if it is an archive.
-    pub(crate) fn inside(&mut self) -> Result<Option<&Archive>, Fault> {
+    pub(crate) fn inside(&mut self, budget: &mut Budget) -> Result<Option<&Archive>, Fault> {
         if self.inside.is_none() {
-            let mut read = |offset, len| message::read_part(self.id, offset, len);
-            self.inside = Some(archive(self.size, &mut read)?);
+            let name = self.names.first().map_or("", |name| &**name);
+            self.inside = Some(look(name, &self.octets, budget)?);
         }
         Ok(self.inside.as_ref().and_then(Option::as_ref))
     }
 
     /// What is found of the rules' patterns in the names within.
-    pub(crate) fn inside_found(&mut self, sets: &Sets) -> Result<Vec<u32>, Fault> {
+    fn inside_found(&mut self, sets: &Sets, budget: &mut Budget) -> Result<Vec<u32>, Fault> {
         let Some(set) = sets.of(&Subject::Inside) else { return Ok(Vec::new()) };
-        let Some(archive) = self.inside()? else { return Ok(Vec::new()) };
+        let Some(archive) = self.inside(budget)? else { return Ok(Vec::new()) };
         let names: Vec<String> = archive.names.iter().map(|name| plain(name)).collect();
         Ok(set.matches(&names.join("\n")))
     }

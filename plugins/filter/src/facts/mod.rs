@@ -1,8 +1,10 @@
 //! What is known of a message, asked of the server when a rule first wants it, and once.
 
+pub(crate) mod archive;
 pub(crate) mod attachments;
 pub(crate) mod names;
-pub(crate) mod zip;
+mod octets;
+mod tnef;
 
 use crate::config::Key;
 use crate::rules::Rules;
@@ -167,19 +169,7 @@ impl<'r> Facts<'r> {
     /// Whether one attachment is all that is wanted.
     pub(crate) fn has_attachment(&mut self, wanted: &AttachmentTest) -> Result<bool, Fault> {
         let rules = self.rules;
-        for one in &mut self.attachments()?.list {
-            if wanted.size_min.is_none_or(|least| one.size >= least)
-                && wanted.name.is_none_or(|span| span.is_among(&one.name_found))
-                && wanted.kind.is_none_or(|span| span.is_among(&one.type_found))
-                && match wanted.inside {
-                    Some(span) => span.is_among(&one.inside_found(&rules.sets)?),
-                    None => true,
-                }
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        self.attachments()?.has(wanted, &rules.sets)
     }
 
     /// What is found of the rules' patterns in the text parts.

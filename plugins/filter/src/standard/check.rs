@@ -1,7 +1,7 @@
 //! What the standard rules look for.
 
+use crate::facts::archive::Archive;
 use crate::facts::names::{has_macros, is_disguised, is_disk, is_hidden, is_packed_program, is_program, plain};
-use crate::facts::zip::Archive;
 use crate::facts::{Facts, domain};
 use mailwright_plugin::{Fault, message};
 
@@ -15,6 +15,7 @@ pub(crate) enum Check {
     DiskImage,
     Macros,
     LockedArchive,
+    UnseenArchive,
     EncodedMessage,
     Unreadable,
     ForgedOwnDomain,
@@ -42,6 +43,7 @@ impl Check {
                     || is_inside(facts, |archive| archive.names.iter().any(|name| name.ends_with("vbaProject.bin")))?
             }
             Self::LockedArchive => is_inside(facts, |archive| archive.is_locked)?,
+            Self::UnseenArchive => is_inside(facts, |archive| archive.is_unseen)?,
             Self::EncodedMessage => facts.attachments()?.has_encoded_message,
             Self::Unreadable => facts.attachments()?.is_unreadable || is_inside(facts, |archive| archive.is_cut)?,
             Self::ForgedOwnDomain => is_forged(facts)?,
@@ -60,12 +62,7 @@ fn is_named(facts: &mut Facts<'_>, is_such: impl Fn(&str) -> bool) -> Result<boo
 }
 
 fn is_inside(facts: &mut Facts<'_>, is_such: impl Fn(&Archive) -> bool) -> Result<bool, Fault> {
-    for one in &mut facts.attachments()?.list {
-        if one.inside()?.is_some_and(&is_such) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    facts.attachments()?.is_inside(is_such)
 }
 
 /// An author of ours in mail from outside, for whom neither DMARC, nor a signature of ours, nor SPF of our own domain speaks. Where the server

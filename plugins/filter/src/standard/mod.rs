@@ -9,7 +9,7 @@ use mailwright_plugin::Fault;
 use std::collections::BTreeMap;
 
 /// A rule: its name, what it looks for, its score, and what a sender is told.
-const RULES: [(&str, Check, i32, &str); 14] = [
+const RULES: [(&str, Check, i32, &str); 15] = [
     ("double-extension", Check::DoubleExtension, 10, "an attachment is a program with the name of a document"),
     ("program", Check::Program, 10, "programs are not taken by mail; put it where it can be fetched"),
     ("packed-program", Check::PackedProgram, 6, "an archive in this message has a program in it"),
@@ -17,6 +17,7 @@ const RULES: [(&str, Check, i32, &str); 14] = [
     ("disk-image", Check::DiskImage, 6, "images of disks are not taken by mail"),
     ("macros", Check::Macros, 3, "an attached document brings programs of its own"),
     ("locked-archive", Check::LockedArchive, 2, "an attached archive wants a password"),
+    ("unseen-archive", Check::UnseenArchive, 2, "an attached archive can't be looked into to its end"),
     ("encoded-message", Check::EncodedMessage, 4, "a message is attached in a form that hides its parts"),
     ("unreadable", Check::Unreadable, 6, "this message is built in a way that can't be looked at"),
     (

@@ -3,7 +3,7 @@
 
 use mailwright_tests::dns::{NameServer, Zones};
 use mailwright_tests::metrics::Metrics;
-use mailwright_tests::peers::{lossy, python, run, swaks};
+use mailwright_tests::peers::{lossy, program, python, run, swaks};
 use mailwright_tests::program::{Mailwright, binary};
 use mailwright_tests::setup::Setup;
 use mailwright_tests::sink::Sink;
@@ -25,6 +25,7 @@ edit = ["headers", "recipients"]
 [plugin.config]
 standard = true
 own_domains = ["example.test"]
+report_header = "X-Filter"
 
 [[plugin.config.rule]]
 name = "friends"
@@ -128,6 +129,68 @@ with smtplib.SMTP(HOST, PORT) as smtp:
     assert_eq!(server.events("plugin-fault"), Vec::<serde_json::Value>::new());
 }
 
+/// Runs a program in a folder.
+fn pack(folder: &Path, name: &str, arguments: &[&str]) {
+    let mut command = Command::new(program(name));
+    command.current_dir(folder).args(arguments);
+    let packed = run(command);
+    assert!(packed.status.success(), "{name} {arguments:?}: {}{}", lossy(&packed.stdout), lossy(&packed.stderr));
+}
+
+#[test]
+fn archives_of_other_programs_are_looked_into() {
+    let (dns, sink) = (dns(), Sink::start());
+    let server = server(&dns, &sink);
+    let folder = server.dir();
+    std::fs::write(folder.join("read me.txt"), "hello\n").expect("our own file");
+    std::fs::write(folder.join("setup.exe"), b"MZ").expect("our own file");
+    let files = ["read me.txt", "setup.exe"];
+    let archive = |switches: &[&str], name: &str, files: &[&str]| {
+        pack(folder, "7zz", &[&["a", "-bd"], switches, &[name], files].concat());
+    };
+    // With a header that is not packed, and one that is; tar and gzip of two programs; and archives in each other.
+    archive(&["-mhc=off"], "plain.7z", &files);
+    archive(&["-m0=lzma2"], "packed.7z", &[&files[..], &["--", "plain.7z"]].concat());
+    archive(&[], "files.zip", &files);
+    archive(&[], "files.tar", &files);
+    pack(folder, "tar", &["--format=pax", "-czf", "files.tgz", "read me.txt", "setup.exe"]);
+    archive(&["-tgzip"], "files.tar.gz", &["files.tar"]);
+    archive(&["-tzip"], "within.zip", &["files.tgz", "read me.txt"]);
+    archive(&["-ttar"], "deep.tar", &["within.zip"]);
+    archive(&["-p123", "-mhe=on"], "locked.7z", &["read me.txt"]);
+    archive(&["-txz"], "files.tar.xz", &["files.tar"]);
+    archive(&[], "harmless.7z", &["read me.txt"]);
+
+    let said = |name: &str| {
+        let file = format!("@{}", folder.join(name).display());
+        let envelope = ["--from", "a@from.test", "--to", "b@example.test", "--attach-type", "application/octet-stream"];
+        let (status, said) = swaks(server.address(), &[&envelope[..], &["--attach", &file]].concat());
+        assert!(status.success(), "{said}");
+    };
+    let held =
+        ["plain.7z", "packed.7z", "files.zip", "files.tar", "files.tgz", "files.tar.gz", "within.zip", "deep.tar"];
+    for (before, name) in held.iter().enumerate() {
+        said(name);
+        server.events_reach("message-held", before + 1);
+    }
+    for event in server.events("message-held") {
+        let reason = event["reason"].as_str().expect("it has a reason");
+        assert!(reason.contains("packed-program 6"), "{event}");
+    }
+    for (name, report) in [
+        ("locked.7z", Some("score 2: locked-archive 2")),
+        ("files.tar.xz", Some("score 2: unseen-archive 2")),
+        ("harmless.7z", None),
+    ] {
+        said(name);
+        let got = sink.message(name, |message| message.text().contains(name)).text();
+        let line = got.lines().find_map(|line| line.strip_prefix("X-Filter: "));
+        assert_eq!(line, report, "{got}");
+    }
+    assert_eq!(server.events("message-held").len(), held.len());
+    assert_eq!(server.events("plugin-fault"), Vec::<serde_json::Value>::new());
+}
+
 #[test]
 fn lists_and_tables_decide_for_each_recipient() {
     let (dns, sink) = (dns(), Sink::start());
@@ -158,7 +221,7 @@ fn the_cases_of_the_plugin_are_as_expected() {
     let played = run(command);
     let said = lossy(&played.stdout);
     assert!(
-        played.status.success() && said.contains("12 of 12 cases are as expected"),
+        played.status.success() && said.contains("15 of 15 cases are as expected"),
         "{said}{}",
         lossy(&played.stderr)
     );

@@ -1,7 +1,13 @@
-//! Names in a zip archive, from its central directory (PKWARE's APPNOTE, 4.3.12 and 4.3.16): nothing is unpacked.
+//! Names in a zip archive, from its central directory (PKWARE's APPNOTE, 4.3.12 and 4.3.16).
 //!
 //! Only what programs that open archives look at is read: the record at the end, and the entries that it leads to. Where it can be
 //! read in two ways, as a directory that is found from the end and as one that is found by its offset, both are: programs differ.
+
+use super::kind::is_archive;
+use super::{Content, Look};
+use crate::facts::octets::Octets;
+use crate::facts::octets::numbers::{long, quad, short};
+use mailwright_plugin::Fault;
 
 /// The record at the end without its comment, in octets.
 const END_BYTES: u64 = 22;
@@ -11,8 +17,8 @@ const NEAR_BYTES: u64 = 1024;
 const READ_BYTES: u32 = 64 * 1024;
 /// An entry without name, extra fields and comment, in octets.
 const ENTRY_BYTES: usize = 46;
-/// Entries that are looked at.
-const ENTRIES_MAX: usize = 10_000;
+/// A file's own header without name and extra fields, in octets.
+const FILE_BYTES: u32 = 30;
 /// How much of a directory is looked at, in octets.
 const DIRECTORY_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// How much of a directory is read at once, in octets; an entry with everything that it may have is longer, and read with more.
@@ -20,40 +26,22 @@ const PIECE_BYTES: u32 = 16 * 1024;
 /// The extra field with a name in UTF-8, which takes the place of the entry's own (APPNOTE 4.6.9).
 const UNICODE_PATH: u16 = 0x7075;
 
-/// What a directory says.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Archive {
-    /// All names, in their order.
-    pub(crate) names: Vec<String>,
-    /// Some of it wants a password.
-    pub(crate) is_locked: bool,
-    /// There is more than was looked at, or it can't be read.
-    pub(crate) is_cut: bool,
-}
-
-/// Reads the directory of what may be an archive of `size` octets, by `read`, which gives octets from an offset. None if it is no archive.
-///
-/// # Errors
-/// Those of `read`.
-pub(crate) fn archive<E>(
-    size: u64,
-    read: &mut impl FnMut(u64, u32) -> Result<Vec<u8>, E>,
-) -> Result<Option<Archive>, E> {
-    if size < END_BYTES {
-        return Ok(None);
+/// Reads the directory of what may be an archive; false if it is none.
+pub(super) fn read(octets: &Octets, look: &mut Look<'_>) -> Result<bool, Fault> {
+    if octets.size() < END_BYTES {
+        return Ok(false);
     }
-    let Some(end) = find_end(size, read)? else { return Ok(None) };
-    let mut archive = Archive::default();
+    let Some(end) = find_end(octets)? else { return Ok(false) };
     let mut begins = vec![end.at.saturating_sub(end.directory_bytes)];
     if end.directory_offset != begins[0] {
         begins.push(end.directory_offset);
     }
     let mut is_read = end.entries == 0;
     for begin in begins {
-        is_read |= walk(begin, end.at, read, &mut archive)?;
+        is_read |= walk(begin, &end, octets, look)?;
     }
-    archive.is_cut |= !is_read;
-    Ok(Some(archive))
+    look.found.is_cut |= !is_read;
+    Ok(true)
 }
 
 /// The record at the end.
@@ -65,21 +53,22 @@ struct End {
     directory_offset: u64,
 }
 
-fn find_end<E>(size: u64, read: &mut impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> Result<Option<End>, E> {
+fn find_end(octets: &Octets) -> Result<Option<End>, Fault> {
+    let size = octets.size();
     let near = size.saturating_sub(NEAR_BYTES);
-    if let Some(end) = end_in(&read(near, READ_BYTES)?, near, size) {
-        return large(end, read).map(Some);
+    if let Some(end) = end_in(&octets.read(near, READ_BYTES)?, near, size) {
+        return large(end, octets).map(Some);
     }
     // Only what begins as an archive is searched for one with a long comment.
-    if near == 0 || read(0, 4)? != b"PK\x03\x04" {
+    if near == 0 || octets.read(0, 4)? != b"PK\x03\x04" {
         return Ok(None);
     }
     // The last one that is found in the windows is the one nearest to the end.
     let mut far = size;
     for _ in 0..2 {
         far = far.saturating_sub(u64::from(READ_BYTES) - END_BYTES);
-        if let Some(end) = end_in(&read(far, READ_BYTES)?, far, size) {
-            return large(end, read).map(Some);
+        if let Some(end) = end_in(&octets.read(far, READ_BYTES)?, far, size) {
+            return large(end, octets).map(Some);
         }
     }
     Ok(None)
@@ -102,14 +91,14 @@ fn end_in(octets: &[u8], begin: u64, size: u64) -> Option<End> {
 }
 
 /// Numbers that don't fit lie in a record before (APPNOTE 4.3.14).
-fn large<E>(end: End, read: &mut impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> Result<End, E> {
+fn large(end: End, octets: &Octets) -> Result<End, Fault> {
     if end.entries != 0xffff && end.directory_bytes != 0xffff_ffff && end.directory_offset != 0xffff_ffff {
         return Ok(end);
     }
     let Some(place) = end.at.checked_sub(20) else { return Ok(end) };
-    let locator = read(place, 20)?;
+    let locator = octets.read(place, 20)?;
     let Some(at) = quad(&locator, 8).filter(|_| locator.starts_with(b"PK\x06\x07")) else { return Ok(end) };
-    let record = read(at, 56)?;
+    let record = octets.read(at, 56)?;
     let told = (quad(&record, 32), quad(&record, 40), quad(&record, 48));
     let (Some(entries), Some(directory_bytes), Some(directory_offset)) = told else { return Ok(end) };
     match record.starts_with(b"PK\x06\x06") {
@@ -119,37 +108,35 @@ fn large<E>(end: End, read: &mut impl FnMut(u64, u32) -> Result<Vec<u8>, E>) -> 
 }
 
 /// Takes the entries from there on; whether there was one.
-fn walk<E>(
-    begin: u64,
-    end: u64,
-    read: &mut impl FnMut(u64, u32) -> Result<Vec<u8>, E>,
-    archive: &mut Archive,
-) -> Result<bool, E> {
+fn walk(begin: u64, end: &End, octets: &Octets, look: &mut Look<'_>) -> Result<bool, Fault> {
     let (mut at, mut piece, mut from) = (begin, Vec::new(), 0);
     let mut is_first = true;
-    while at < end {
-        if at - begin > DIRECTORY_BYTES_MAX || archive.names.len() >= ENTRIES_MAX {
-            archive.is_cut = true;
+    while at < end.at {
+        if at - begin > DIRECTORY_BYTES_MAX {
+            look.found.is_cut = true;
             break;
         }
         let mut entry = Entry::read(&piece[from..]);
         if entry.is_none() {
-            piece = read(at, PIECE_BYTES)?;
+            piece = octets.read(at, PIECE_BYTES)?;
             entry = Entry::read(&piece);
             if entry.is_none() && piece.len() == PIECE_BYTES as usize {
-                piece = read(at, READ_BYTES)?;
+                piece = octets.read(at, READ_BYTES)?;
                 entry = Entry::read(&piece);
             }
             from = 0;
         }
         let Some(entry) = entry else {
             // What begins as no entry is no directory; what goes on as none is cut short.
-            archive.is_cut |= !is_first && piece.starts_with(b"PK\x01\x02");
+            look.found.is_cut |= !is_first && piece.starts_with(b"PK\x01\x02");
             break;
         };
-        archive.is_locked |= entry.is_locked;
-        archive.names.extend(entry.names);
-        (at, from, is_first) = (at + entry.bytes as u64, from + entry.bytes, false);
+        look.found.is_locked |= entry.is_locked;
+        let entry_bytes = entry.bytes;
+        if !entry.tell(begin.wrapping_sub(end.directory_offset), octets, look)? {
+            break;
+        }
+        (at, from, is_first) = (at + entry_bytes as u64, from + entry_bytes, false);
     }
     Ok(!is_first)
 }
@@ -157,7 +144,14 @@ fn walk<E>(
 struct Entry {
     bytes: usize,
     is_locked: bool,
-    names: Vec<String>,
+    name: String,
+    /// In UTF-8, where there is one beside.
+    second_name: Option<String>,
+    method: u16,
+    packed_bytes: u32,
+    size: u32,
+    /// Where the file's own header lies.
+    place: u32,
 }
 
 impl Entry {
@@ -169,9 +163,47 @@ impl Entry {
         let bytes = ENTRY_BYTES + lengths.iter().sum::<usize>();
         let whole = octets.get(..bytes)?;
         let (name, extra) = whole[ENTRY_BYTES..].split_at(lengths[0]);
-        let mut names = vec![String::from_utf8_lossy(name).into_owned()];
-        names.extend(unicode_path(&extra[..lengths[1]]));
-        Some(Self { bytes, is_locked: short(octets, 8)? & 1 != 0, names })
+        Some(Self {
+            bytes,
+            is_locked: short(octets, 8)? & 1 != 0,
+            name: String::from_utf8_lossy(name).into_owned(),
+            second_name: unicode_path(&extra[..lengths[1]]),
+            method: short(octets, 10)?,
+            packed_bytes: long(octets, 20)?,
+            size: long(octets, 24)?,
+            place: long(octets, 42)?,
+        })
+    }
+
+    /// Tells of it; false if no more are taken. Offsets are counted from `shift` where something stands in front of the archive.
+    fn tell(self, shift: u64, octets: &Octets, look: &mut Look<'_>) -> Result<bool, Fault> {
+        let is_archive = is_archive(&self.name) || self.second_name.as_deref().is_some_and(is_archive);
+        if is_archive {
+            let content = self.content(shift, octets)?;
+            look.within(self.name.clone(), content);
+        }
+        Ok(look.name(self.name) && self.second_name.is_none_or(|name| look.name(name)))
+    }
+
+    /// Where its content is, behind the file's own header (APPNOTE 4.3.7).
+    fn content(&self, shift: u64, octets: &Octets) -> Result<Content, Fault> {
+        // Numbers that don't fit are elsewhere, and such files are beyond what is unpacked.
+        if self.is_locked || self.packed_bytes == u32::MAX || self.place == u32::MAX {
+            return Ok(Content::Closed);
+        }
+        let place = u64::from(self.place).wrapping_add(shift);
+        let head = octets.read(place, FILE_BYTES)?;
+        let (true, Some(name), Some(extra)) = (head.starts_with(b"PK\x03\x04"), short(&head, 26), short(&head, 28))
+        else {
+            return Ok(Content::Closed);
+        };
+        let begin = place + u64::from(FILE_BYTES) + u64::from(name) + u64::from(extra);
+        let content = octets.slice(begin, u64::from(self.packed_bytes));
+        Ok(match self.method {
+            0 => Content::Stored(content),
+            8 => Content::Deflated(content, u64::from(self.size)),
+            _ => Content::Closed,
+        })
     }
 }
 
@@ -187,23 +219,11 @@ fn unicode_path(mut extra: &[u8]) -> Option<String> {
     None
 }
 
-fn short(octets: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(octets.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn long(octets: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(octets.get(at..at + 4)?.try_into().ok()?))
-}
-
-fn quad(octets: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(octets.get(at..at + 8)?.try_into().ok()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::archive::{Archive, Budget, look};
     use proptest::prelude::*;
-    use std::convert::Infallible;
 
     /// A directory with these names, behind so many octets of content.
     fn zip(names: &[&str], content: usize, flags: u16, extra: &[u8], comment: usize) -> Vec<u8> {
@@ -229,12 +249,7 @@ mod tests {
     }
 
     fn read(octets: &[u8]) -> Option<Archive> {
-        let mut from = |at: u64, most: u32| {
-            let from = usize::try_from(at).unwrap_or(usize::MAX).min(octets.len());
-            Ok::<_, Infallible>(octets[from..].iter().copied().take(most.min(READ_BYTES) as usize).collect())
-        };
-        let Ok(archive) = archive(octets.len() as u64, &mut from);
-        archive
+        look("a.zip", &Octets::of(octets.to_vec()), &mut Budget::default()).expect("it is in memory")
     }
 
     fn names(octets: &[u8]) -> Vec<String> {
@@ -281,7 +296,7 @@ mod tests {
         assert_eq!(names(&octets), wanted);
         let many: Vec<String> = (0..12_000).map(|n| format!("{n}")).collect();
         let found = read(&zip(&many.iter().map(|name| &**name).collect::<Vec<_>>(), 10, 0, &[], 0));
-        assert!(found.is_some_and(|found| found.is_cut && found.names.len() == ENTRIES_MAX));
+        assert!(found.is_some_and(|found| found.is_cut && found.names.len() == 10_000));
     }
 
     proptest! {
