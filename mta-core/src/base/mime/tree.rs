@@ -3,8 +3,8 @@
 use super::transfer::Decoder;
 
 /// How far apart places are from which decoding can go on, in encoded octets: a read decodes no more than this for
-/// nothing.
-pub const MARK_BYTES: u64 = 256 * 1024;
+/// nothing. A place takes some dozens of octets.
+pub const MARK_BYTES: u64 = 16 * 1024;
 
 /// What a read wants at once at most, in octets.
 const READ_BYTES_MAX: usize = 256 * 1024;

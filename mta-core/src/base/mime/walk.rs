@@ -15,7 +15,7 @@ const SECTION_BYTES_MAX: usize = 16 * 1024;
 /// Longest line that is looked at as a boundary, in octets, with its line end and the white space before it.
 const BOUNDARY_LINE_BYTES_MAX: usize = 1024;
 /// How much is decoded at once to be counted, in octets.
-const COUNTED_BYTES: usize = 64 * 1024;
+const COUNTED_BYTES: usize = 16 * 1024;
 
 /// A window must be longer than this to get on, unless the body ends with it.
 pub const WINDOW_BYTES_MIN: usize = SECTION_BYTES_MAX + BOUNDARY_LINE_BYTES_MAX;

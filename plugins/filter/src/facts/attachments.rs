@@ -70,20 +70,25 @@ impl Attachments {
                 found.texts.push(part.id);
             }
             if !is_text || !names.is_empty() {
-                let mut wrapped =
-                    if may_wrap(part, &names) { tnef::read(&Octets::of_part(part.id, part.size))? } else { None };
-                found.list.push(Attachment::of_part(part, names, sets));
-                for file in wrapped.iter_mut().flat_map(|wrapped| wrapped.files.drain(..)) {
-                    found.list.push(Attachment::new(file.names, WRAPPED_TYPE, file.content, sets));
-                }
-                found.is_unreadable |= wrapped.is_some_and(|wrapped| wrapped.is_cut);
+                found.attach(part, names, sets)?;
             }
         }
         Ok(found)
     }
-}
 
-impl Attachments {
+    /// Takes a part, and what is wrapped in it.
+    fn attach(&mut self, part: &Part, names: Vec<String>, sets: &Sets) -> Result<(), Fault> {
+        let octets = Octets::of_part(part.id, part.size);
+        let wrapped = if may_wrap(part, &names) { tnef::read(&octets)? } else { None };
+        self.list.push(Attachment::new(names, &part.content_type, octets, sets));
+        if let Some(wrapped) = wrapped {
+            self.is_unreadable |= wrapped.is_cut;
+            let files = wrapped.files.into_iter();
+            self.list.extend(files.map(|file| Attachment::new(file.names, WRAPPED_TYPE, file.content, sets)));
+        }
+        Ok(())
+    }
+
     /// Whether something like that is in one of them.
     pub(crate) fn is_inside(&mut self, is_such: impl Fn(&Archive) -> bool) -> Result<bool, Fault> {
         for one in &mut self.list {
@@ -123,10 +128,6 @@ fn is_message(part: &Part) -> bool {
 }
 
 impl Attachment {
-    fn of_part(part: &Part, names: Vec<String>, sets: &Sets) -> Self {
-        Self::new(names, &part.content_type, Octets::of_part(part.id, part.size), sets)
-    }
-
     fn new(names: Vec<String>, kind: &str, octets: Octets, sets: &Sets) -> Self {
         let plain: Vec<String> = names.iter().map(|name| plain(name)).collect();
         Self {

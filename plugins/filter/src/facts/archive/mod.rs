@@ -48,7 +48,7 @@ pub(crate) struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { entries: 10_000, name_bytes: 1024 * 1024, archives: 256, unpacked_bytes: 4 * 1024 * 1024 }
+        Self { entries: 10_000, name_bytes: 1024 * 1024, archives: 256, unpacked_bytes: 2 * 1024 * 1024 }
     }
 }
 
@@ -101,8 +101,8 @@ enum Content {
 impl Look<'_> {
     /// Reads one archive; false if it is none.
     fn open(&mut self, name: &str, octets: &Octets) -> Result<bool, Fault> {
-        let head = octets.read(0, kind::HEAD_BYTES)?;
-        match Kind::of(&head) {
+        let kind = Kind::of(&octets.read(0, kind::HEAD_BYTES)?);
+        match kind {
             Some(Kind::Rar) => rar::old::read(octets, self)?,
             Some(Kind::Rar5) => rar::new::read(octets, self)?,
             Some(Kind::Seven) => seven::read(octets, self)?,
@@ -112,10 +112,11 @@ impl Look<'_> {
             Some(Kind::Closed) => {
                 self.entry(inner_name(name), || Content::Closed);
             }
-            // A zip archive is known by its end: whatever it begins as, programs open it.
-            Some(Kind::Zip) | None => return zip::read(octets, self),
+            Some(Kind::Zip) | None => {}
         }
-        Ok(true)
+        // A zip archive is known by its end: whatever it begins as, programs open it.
+        let is_zip = zip::read(octets, self)?;
+        Ok(is_zip || kind.is_some_and(|kind| kind != Kind::Zip))
     }
 
     /// Takes an entry; where its content is is asked if it may be an archive. False if no more are taken.

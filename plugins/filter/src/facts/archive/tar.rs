@@ -45,11 +45,11 @@ pub(super) fn read(octets: &Octets, look: &mut Look<'_>) -> Result<(), Fault> {
         else {
             break;
         };
-        let told = || octets.slice(begin, size.min(LONG_BYTES_MAX));
+        let long_bytes = size.min(LONG_BYTES_MAX) as usize;
         match kind {
             // The long name of what follows, as GNU tar has it.
-            b'L' => long_name = Some(text(&read_all(&told())?)),
-            b'x' => long_name = path(&read_all(&told())?).or(long_name),
+            b'L' => long_name = Some(text(window.get(begin, long_bytes)?)),
+            b'x' => long_name = path(window.get(begin, long_bytes)?).or(long_name),
             // About all that follow; a long target of a link; the name of a volume.
             b'g' | b'K' | b'V' => {}
             _ => {
@@ -66,10 +66,6 @@ pub(super) fn read(octets: &Octets, look: &mut Look<'_>) -> Result<(), Fault> {
     }
     look.found.is_cut |= at < octets.size();
     Ok(())
-}
-
-fn read_all(octets: &Octets) -> Result<Vec<u8>, Fault> {
-    octets.read(0, LONG_BYTES_MAX as u32)
 }
 
 /// The name in a header, with what stands before it (ustar's `prefix`).

@@ -11,7 +11,7 @@ use std::rc::Rc;
 /// What is read at once of what is read from its beginning to its end, in octets.
 const SEQUENCE_BYTES: u32 = 16 * 1024;
 /// What a window reads at least, in octets.
-const WINDOW_BYTES: u32 = 4 * 1024;
+const WINDOW_BYTES: u32 = 16 * 1024;
 
 /// A run of octets.
 #[derive(Clone, Debug)]
