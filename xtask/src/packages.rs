@@ -141,6 +141,7 @@ mod tests {
         assert_eq!(
             missing(|_| false),
             [
+                "7zip",
                 "chromium",
                 "clang",
                 "dovecot-core",
