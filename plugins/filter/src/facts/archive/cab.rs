@@ -16,17 +16,11 @@ const NAME_BYTES_MAX: usize = 257;
 pub(super) fn read(octets: &Octets, look: &mut Look<'_>) -> Result<(), Fault> {
     let mut window = Window::new(octets);
     let head = window.get(0, HEAD_BYTES)?;
-    let (Some(first), Some(files)) = (long(head, 16), short(head, 28)) else {
-        look.found.is_cut = true;
-        return Ok(());
-    };
+    let (Some(first), Some(files)) = (long(head, 16), short(head, 28)) else { return look.cut() };
     let mut at = u64::from(first);
     for _ in 0..files {
         let file = window.get(at, FILE_BYTES + NAME_BYTES_MAX)?.get(FILE_BYTES..).unwrap_or_default();
-        let Some(end) = file.iter().position(|octet| *octet == 0) else {
-            look.found.is_cut = true;
-            return Ok(());
-        };
+        let Some(end) = file.iter().position(|octet| *octet == 0) else { return look.cut() };
         let name = String::from_utf8_lossy(&file[..end]).into_owned();
         // Files share the folders that they are packed in.
         if !look.entry(name, || Content::Closed) {

@@ -25,9 +25,8 @@ const END_BYTES: u64 = 8;
 pub(super) fn read(name: &str, octets: &Octets, look: &mut Look<'_>) -> Result<(), Fault> {
     let inner = inner_name(name);
     let Some((own_name, begin)) = header(&octets.read(0, HEADER_BYTES_MAX)?) else {
-        look.found.is_cut = true;
         look.name(inner);
-        return Ok(());
+        return look.cut();
     };
     if let Some(own_name) = own_name.filter(|own_name| *own_name != inner) {
         look.name(own_name);

@@ -1,5 +1,7 @@
 //! Kinds of archives, by what they begin with, and by their names.
 
+use super::rar::Format;
+
 /// What is read of a beginning, in octets: a header of tar is as long.
 pub(super) const HEAD_BYTES: u32 = 512;
 
@@ -7,9 +9,7 @@ pub(super) const HEAD_BYTES: u32 = 512;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Zip,
-    /// RAR up to version 4.
-    Rar,
-    Rar5,
+    Rar(Format),
     /// 7z.
     Seven,
     Tar,
@@ -24,8 +24,8 @@ pub(super) enum Kind {
 const MARKS: [(&[u8], Kind); 12] = [
     (b"PK\x03\x04", Kind::Zip),
     (b"PK\x05\x06", Kind::Zip),
-    (b"Rar!\x1a\x07\x00", Kind::Rar),
-    (b"Rar!\x1a\x07\x01\x00", Kind::Rar5),
+    (b"Rar!\x1a\x07\x00", Kind::Rar(Format::Old)),
+    (b"Rar!\x1a\x07\x01\x00", Kind::Rar(Format::New)),
     (b"7z\xbc\xaf\x27\x1c", Kind::Seven),
     (b"MSCF\0\0\0\0", Kind::Cab),
     (b"\x1f\x8b\x08", Kind::Gzip),

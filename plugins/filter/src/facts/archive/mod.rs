@@ -103,8 +103,7 @@ impl Look<'_> {
     fn open(&mut self, name: &str, octets: &Octets) -> Result<bool, Fault> {
         let kind = Kind::of(&octets.read(0, kind::HEAD_BYTES)?);
         match kind {
-            Some(Kind::Rar) => rar::old::read(octets, self)?,
-            Some(Kind::Rar5) => rar::new::read(octets, self)?,
+            Some(Kind::Rar(format)) => rar::read(format, octets, self)?,
             Some(Kind::Seven) => seven::read(octets, self)?,
             Some(Kind::Tar) => tar::read(octets, self)?,
             Some(Kind::Cab) => cab::read(octets, self)?,
@@ -117,6 +116,12 @@ impl Look<'_> {
         // A zip archive is known by its end: whatever it begins as, programs open it.
         let is_zip = zip::read(octets, self)?;
         Ok(is_zip || kind.is_some_and(|kind| kind != Kind::Zip))
+    }
+
+    /// It can't be read further.
+    fn cut(&mut self) -> Result<(), Fault> {
+        self.found.is_cut = true;
+        Ok(())
     }
 
     /// Takes an entry; where its content is is asked if it may be an archive. False if no more are taken.

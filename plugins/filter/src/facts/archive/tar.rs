@@ -1,7 +1,7 @@
 //! Tar archives (POSIX.1-2017, pax, "ustar Interchange Format"): headers in front of files, and long names in files of their own.
 
 use super::{Content, Look};
-use crate::facts::octets::{Octets, Window};
+use crate::facts::octets::{Octets, Window, text};
 use mailwright_plugin::Fault;
 
 /// A header, and what everything is a multiple of, in octets.
@@ -74,12 +74,6 @@ fn name(head: &[u8]) -> String {
     let prefix = if &head[257..262] == b"ustar" { text(&head[345..500]) } else { String::new() };
     // GNU tar has other things in the place of the prefix.
     if prefix.is_empty() || &head[257..265] == b"ustar  \0" { name } else { format!("{prefix}/{name}") }
-}
-
-/// Text up to its NUL.
-fn text(octets: &[u8]) -> String {
-    let text = octets.split(|octet| *octet == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(text).into_owned()
 }
 
 /// A number in octal digits, or with a mark as octets (GNU tar), of which the last eight count.

@@ -5,8 +5,8 @@
 
 use super::kind::is_archive;
 use super::{Content, Look};
-use crate::facts::octets::Octets;
 use crate::facts::octets::numbers::{long, quad, short};
+use crate::facts::octets::{Octets, Window};
 use mailwright_plugin::Fault;
 
 /// The record at the end without its comment, in octets.
@@ -21,8 +21,6 @@ const ENTRY_BYTES: usize = 46;
 const FILE_BYTES: u32 = 30;
 /// How much of a directory is looked at, in octets.
 const DIRECTORY_BYTES_MAX: u64 = 2 * 1024 * 1024;
-/// How much of a directory is read at once, in octets; an entry with everything that it may have is longer, and read with more.
-const PIECE_BYTES: u32 = 16 * 1024;
 /// The extra field with a name in UTF-8, which takes the place of the entry's own (APPNOTE 4.6.9).
 const UNICODE_PATH: u16 = 0x7075;
 
@@ -109,36 +107,26 @@ fn large(end: End, octets: &Octets) -> Result<End, Fault> {
 
 /// Takes the entries from there on; whether there was one.
 fn walk(begin: u64, end: &End, octets: &Octets, look: &mut Look<'_>) -> Result<bool, Fault> {
-    let (mut at, mut piece, mut from) = (begin, Vec::new(), 0);
-    let mut is_first = true;
+    let mut window = Window::new(octets);
+    let mut at = begin;
     while at < end.at {
         if at - begin > DIRECTORY_BYTES_MAX {
             look.found.is_cut = true;
             break;
         }
-        let mut entry = Entry::read(&piece[from..]);
-        if entry.is_none() {
-            piece = octets.read(at, PIECE_BYTES)?;
-            entry = Entry::read(&piece);
-            if entry.is_none() && piece.len() == PIECE_BYTES as usize {
-                piece = octets.read(at, READ_BYTES)?;
-                entry = Entry::read(&piece);
-            }
-            from = 0;
-        }
-        let Some(entry) = entry else {
+        let Some(entry) = Entry::read(&mut window, at)? else {
             // What begins as no entry is no directory; what goes on as none is cut short.
-            look.found.is_cut |= !is_first && piece.starts_with(b"PK\x01\x02");
+            look.found.is_cut |= at > begin && window.get(at, 4)? == b"PK\x01\x02";
             break;
         };
         look.found.is_locked |= entry.is_locked;
-        let entry_bytes = entry.bytes;
+        let next = at + entry.bytes as u64;
         if !entry.tell(begin.wrapping_sub(end.directory_offset), octets, look)? {
             break;
         }
-        (at, from, is_first) = (at + entry_bytes as u64, from + entry_bytes, false);
+        at = next;
     }
-    Ok(!is_first)
+    Ok(at > begin)
 }
 
 struct Entry {
@@ -155,19 +143,26 @@ struct Entry {
 }
 
 impl Entry {
-    fn read(octets: &[u8]) -> Option<Self> {
-        if !octets.starts_with(b"PK\x01\x02") {
-            return None;
-        }
-        let lengths = [short(octets, 28)?, short(octets, 30)?, short(octets, 32)?].map(usize::from);
+    /// The entry there; none if there is no whole one.
+    fn read(window: &mut Window, at: u64) -> Result<Option<Self>, Fault> {
+        let Some(lengths) = Self::lengths(window.get(at, ENTRY_BYTES)?) else { return Ok(None) };
         let bytes = ENTRY_BYTES + lengths.iter().sum::<usize>();
-        let whole = octets.get(..bytes)?;
-        let (name, extra) = whole[ENTRY_BYTES..].split_at(lengths[0]);
+        Ok(window.get(at, bytes)?.get(..bytes).and_then(|octets| Self::of(octets, lengths)))
+    }
+
+    /// How long its name, its extra fields and its comment are.
+    fn lengths(head: &[u8]) -> Option<[usize; 3]> {
+        let lengths = [short(head, 28)?, short(head, 30)?, short(head, 32)?];
+        head.starts_with(b"PK\x01\x02").then(|| lengths.map(usize::from))
+    }
+
+    fn of(octets: &[u8], lengths: [usize; 3]) -> Option<Self> {
+        let (name, extra) = octets.get(ENTRY_BYTES..)?.split_at_checked(lengths[0])?;
         Some(Self {
-            bytes,
+            bytes: octets.len(),
             is_locked: short(octets, 8)? & 1 != 0,
             name: String::from_utf8_lossy(name).into_owned(),
-            second_name: unicode_path(&extra[..lengths[1]]),
+            second_name: unicode_path(extra.get(..lengths[1])?),
             method: short(octets, 10)?,
             packed_bytes: long(octets, 20)?,
             size: long(octets, 24)?,

@@ -66,6 +66,12 @@ impl Octets {
     }
 }
 
+/// Text up to its NUL; what is no UTF-8 in it is of a code page that nobody names.
+pub(crate) fn text(octets: &[u8]) -> String {
+    let text = octets.split(|octet| *octet == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
+}
+
 /// They are read here and there, by small pieces that mostly lie near each other.
 #[derive(Debug)]
 pub(crate) struct Window {

@@ -3,7 +3,7 @@
 mod properties;
 
 use super::octets::numbers::{long, short};
-use super::octets::{Octets, Window};
+use super::octets::{Octets, Window, text};
 use mailwright_plugin::Fault;
 
 /// The signature and a key, in octets (MS-OXTNEF 2.1.3.2).
@@ -82,7 +82,7 @@ impl Wrapped {
         // What stands before the first is of the message.
         let Some(file) = self.files.last_mut() else { return Ok(()) };
         match kind {
-            TITLE => file.name(octet_text(&content.read(0, NAME_BYTES_MAX)?)),
+            TITLE => file.name(text(&content.read(0, NAME_BYTES_MAX)?)),
             CONTENT => file.content = content,
             PROPERTIES => match properties::read(&content)? {
                 Some(told) => {
@@ -103,12 +103,6 @@ impl File {
             self.names.push(name);
         }
     }
-}
-
-/// Text in octets up to its NUL; what is no UTF-8 in it is of a code page that nobody names.
-fn octet_text(octets: &[u8]) -> String {
-    let text = octets.split(|octet| *octet == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(text).into_owned()
 }
 
 /// Text in UTF-16 up to its NUL.

@@ -1,8 +1,8 @@
 //! The properties of an attachment (MS-OXTNEF 2.1.3.4.1, "MsgPropertyList"), each with its type; the names are among them.
 
-use super::{NAME_BYTES_MAX, octet_text, wide_text};
+use super::{NAME_BYTES_MAX, wide_text};
 use crate::facts::octets::numbers::long;
-use crate::facts::octets::{Octets, Window};
+use crate::facts::octets::{self, Octets, Window};
 use mailwright_plugin::Fault;
 
 /// Properties that are looked at.
@@ -101,7 +101,7 @@ impl Walk {
             let Some(bytes) = bytes else { return Ok(None) };
             if matches!(one, TEXT | WIDE_TEXT) {
                 let text = self.window.get(self.at, bytes.min(NAME_BYTES_MAX) as usize)?;
-                tell(Value::Text(if one == TEXT { octet_text(text) } else { wide_text(text) }));
+                tell(Value::Text(if one == TEXT { octets::text(text) } else { wide_text(text) }));
             } else if is_long {
                 tell(Value::Octets(self.at, u64::from(bytes)));
             }

@@ -1,11 +1,11 @@
 //! RAR archives of version 5 (rarlab's "RAR 5.0 archive format"): blocks with a header each, whose numbers have the length that they need.
 
-use super::{File, Look};
-use crate::facts::octets::{Octets, Window};
+use super::{Block, File, Told};
+use crate::facts::octets::Window;
 use mailwright_plugin::Fault;
 
 /// The mark that they begin with, in octets.
-const MARK_BYTES: u64 = 8;
+pub(super) const MARK_BYTES: u64 = 8;
 /// A checksum and the longest size of a header, in octets.
 const HEAD_BYTES: usize = 4 + 3;
 /// The longest header that is read, in octets: one read of a part gives little more.
@@ -26,83 +26,48 @@ const METHOD: u64 = 0x0380;
 /// The record of an extra area that says that the file is encrypted.
 const EXTRA_ENCRYPTION: u64 = 0x01;
 
-/// Reads the names.
-pub(in crate::facts::archive) fn read(octets: &Octets, look: &mut Look<'_>) -> Result<(), Fault> {
-    let mut window = Window::new(octets);
-    let mut at = MARK_BYTES;
-    while at < octets.size() {
-        let Some(block) = Block::read(&mut window, at)? else {
-            look.found.is_cut = true;
-            return Ok(());
-        };
-        match block.kind {
-            END => return Ok(()),
-            ENCRYPTION => {
-                look.found.is_locked = true;
-                return Ok(());
-            }
-            FILE => {
-                let content = octets.slice(at + block.bytes, block.content_bytes);
-                if !block.file.is_none_or(|file| file.tell(&content, look)) {
-                    return Ok(());
-                }
-            }
-            _ => {}
-        }
-        let Some(next) = block.content_bytes.checked_add(at + block.bytes) else { break };
-        at = next;
-    }
-    Ok(())
+/// The block there; none if there is no whole header.
+pub(super) fn block(window: &mut Window, at: u64) -> Result<Option<Block>, Fault> {
+    let head = window.get(at, HEAD_BYTES)?;
+    let mut fields = Fields(head.get(4..).unwrap_or_default());
+    let Some(bytes) = fields.number().filter(|bytes| *bytes <= HEADER_BYTES_MAX) else { return Ok(None) };
+    let front = head.len() - fields.0.len();
+    let end = front + bytes as usize;
+    let header = window.get(at, end)?.get(front..end);
+    Ok(header.and_then(|header| block_of(end as u64, Fields(header))))
 }
 
-#[derive(Default)]
-struct Block {
-    kind: u64,
-    /// With the checksum and the size in front.
-    bytes: u64,
-    content_bytes: u64,
-    file: Option<File>,
+fn block_of(bytes: u64, mut fields: Fields<'_>) -> Option<Block> {
+    let (kind, flags) = (fields.number()?, fields.number()?);
+    let extra_bytes = if flags & EXTRA != 0 { fields.number()? } else { 0 };
+    let content_bytes = if flags & CONTENT != 0 { fields.number()? } else { 0 };
+    let told = match kind {
+        FILE => {
+            let before = fields.0.len().checked_sub(usize::try_from(extra_bytes).ok()?)?;
+            let (own, extra) = fields.0.split_at(before);
+            Told::File(file(flags, Fields(own), Fields(extra))?)
+        }
+        ENCRYPTION => Told::Locked,
+        END => Told::End,
+        _ => Told::Other,
+    };
+    Some(Block { bytes, content_bytes, told })
 }
 
-impl Block {
-    fn read(window: &mut Window, at: u64) -> Result<Option<Self>, Fault> {
-        let head = window.get(at, HEAD_BYTES)?;
-        let mut fields = Fields(head.get(4..).unwrap_or_default());
-        let Some(bytes) = fields.number().filter(|bytes| *bytes <= HEADER_BYTES_MAX) else { return Ok(None) };
-        let front = head.len() - fields.0.len();
-        let whole = window.get(at, front + bytes as usize)?;
-        if whole.len() < front + bytes as usize {
-            return Ok(None);
+fn file(flags: u64, mut fields: Fields<'_>, extra: Fields<'_>) -> Option<File> {
+    let file_flags = fields.number()?;
+    let (_size, _attributes) = (fields.number()?, fields.number()?);
+    for (flag, bytes) in [(TIME, 4), (CHECKSUM, 4)] {
+        if file_flags & flag != 0 {
+            fields.take(bytes)?;
         }
-        let block = Self::of(Fields(&whole[front..]));
-        Ok(block.map(|block| Self { bytes: front as u64 + bytes, ..block }))
     }
-
-    fn of(mut fields: Fields<'_>) -> Option<Self> {
-        let (kind, flags) = (fields.number()?, fields.number()?);
-        let extra_bytes = if flags & EXTRA != 0 { fields.number()? } else { 0 };
-        let content_bytes = if flags & CONTENT != 0 { fields.number()? } else { 0 };
-        if kind != FILE {
-            return Some(Self { kind, content_bytes, ..Self::default() });
-        }
-        let before = fields.0.len().checked_sub(usize::try_from(extra_bytes).ok()?)?;
-        let (own, extra) = fields.0.split_at(before);
-        let mut fields = Fields(own);
-        let file_flags = fields.number()?;
-        let (_size, _attributes) = (fields.number()?, fields.number()?);
-        for (flag, bytes) in [(TIME, 4), (CHECKSUM, 4)] {
-            if file_flags & flag != 0 {
-                fields.take(bytes)?;
-            }
-        }
-        let (packing, _system, name_bytes) = (fields.number()?, fields.number()?, fields.number()?);
-        let file = File {
-            name: String::from_utf8_lossy(fields.take(name_bytes)?).into_owned(),
-            is_stored: packing & METHOD == 0 && flags & SPLIT == 0,
-            is_locked: is_locked(Fields(extra)),
-        };
-        Some(Self { kind, content_bytes, file: Some(file), ..Self::default() })
-    }
+    let (packing, _system, name_bytes) = (fields.number()?, fields.number()?, fields.number()?);
+    Some(File {
+        name: String::from_utf8_lossy(fields.take(name_bytes)?).into_owned(),
+        is_stored: packing & METHOD == 0 && flags & SPLIT == 0,
+        is_locked: is_locked(extra),
+    })
 }
 
 /// Whether a file's extra area says that it is encrypted.

@@ -1,12 +1,12 @@
 //! RAR archives up to version 4: blocks with a header each (the technical note of RAR 4.20, "Volume format").
 
-use super::{File, Look};
+use super::{Block, File, Told};
+use crate::facts::octets::Window;
 use crate::facts::octets::numbers::{long, short};
-use crate::facts::octets::{Octets, Window};
 use mailwright_plugin::Fault;
 
 /// The mark that they begin with, in octets.
-const MARK_BYTES: u64 = 7;
+pub(super) const MARK_BYTES: u64 = 7;
 /// What each header begins with: a checksum, the type, flags, the header's size; in octets.
 const HEAD_BYTES: usize = 7;
 /// A header of a file up to its name, in octets.
@@ -28,69 +28,42 @@ const CONTENT: u16 = 0x8000;
 /// The method of a file that is not packed.
 const STORED: u8 = 0x30;
 
-/// Reads the names.
-pub(in crate::facts::archive) fn read(octets: &Octets, look: &mut Look<'_>) -> Result<(), Fault> {
-    let mut window = Window::new(octets);
-    let mut at = MARK_BYTES;
-    while at < octets.size() {
-        let Some(block) = Block::read(&mut window, at)? else {
-            look.found.is_cut = true;
-            return Ok(());
-        };
-        match block.kind {
-            END => return Ok(()),
-            MAIN if block.flags & HEADERS_LOCKED != 0 => {
-                look.found.is_locked = true;
-                return Ok(());
-            }
-            FILE => {
-                let content = octets.slice(at + block.bytes, block.content_bytes);
-                if !block.file.is_none_or(|file| file.tell(&content, look)) {
-                    return Ok(());
-                }
-            }
-            _ => {}
-        }
-        let Some(next) = block.content_bytes.checked_add(at + block.bytes) else { break };
-        at = next;
-    }
-    Ok(())
+/// The block there; none if there is no whole header.
+pub(super) fn block(window: &mut Window, at: u64) -> Result<Option<Block>, Fault> {
+    let head = window.get(at, HEAD_BYTES)?;
+    let (Some(flags), Some(bytes)) = (short(head, 3), short(head, 5)) else { return Ok(None) };
+    Ok(block_of(flags, window.get(at, usize::from(bytes))?))
 }
 
-struct Block {
-    kind: u8,
-    flags: u16,
-    /// The header.
-    bytes: u64,
-    content_bytes: u64,
-    file: Option<File>,
+fn block_of(flags: u16, head: &[u8]) -> Option<Block> {
+    let kind = *head.get(2)?;
+    if !(0x72..=END).contains(&kind) || head.len() < HEAD_BYTES {
+        return None;
+    }
+    let content_bytes = if flags & CONTENT != 0 || kind == FILE { u64::from(long(head, 7)?) } else { 0 };
+    let bytes = head.len() as u64;
+    let told = match kind {
+        END => Told::End,
+        MAIN if flags & HEADERS_LOCKED != 0 => Told::Locked,
+        FILE => {
+            let upper = if flags & LARGE != 0 { u64::from(long(head, FILE_BYTES)?) } else { 0 };
+            let told = Told::File(file(flags, head)?);
+            return Some(Block { bytes, content_bytes: content_bytes | upper << 32, told });
+        }
+        _ => Told::Other,
+    };
+    Some(Block { bytes, content_bytes, told })
 }
 
-impl Block {
-    fn read(window: &mut Window, at: u64) -> Result<Option<Self>, Fault> {
-        let head = window.get(at, HEAD_BYTES)?;
-        let (Some(flags), Some(bytes)) = (short(head, 3), short(head, 5)) else { return Ok(None) };
-        Ok(Self::of(flags, window.get(at, usize::from(bytes))?))
-    }
-
-    fn of(flags: u16, head: &[u8]) -> Option<Self> {
-        let kind = *head.get(2)?;
-        if !(0x72..=END).contains(&kind) || head.len() < HEAD_BYTES {
-            return None;
-        }
-        let content = if flags & CONTENT != 0 || kind == FILE { u64::from(long(head, 7)?) } else { 0 };
-        let block = Self { kind, flags, bytes: head.len() as u64, content_bytes: content, file: None };
-        if kind != FILE {
-            return Some(block);
-        }
-        let (method, name_bytes) = (*head.get(25)?, usize::from(short(head, 26)?));
-        let upper = if flags & LARGE != 0 { u64::from(long(head, FILE_BYTES)?) } else { 0 };
-        let begin = if flags & LARGE != 0 { FILE_BYTES + 8 } else { FILE_BYTES };
-        let name = head.get(begin..begin + name_bytes)?;
-        let name = if flags & UNICODE != 0 { unicode(name) } else { String::from_utf8_lossy(name).into_owned() };
-        let file = File { name, is_stored: method == STORED && flags & SPLIT == 0, is_locked: flags & LOCKED != 0 };
-        Some(Self { content_bytes: content | upper << 32, file: Some(file), ..block })
-    }
+fn file(flags: u16, head: &[u8]) -> Option<File> {
+    let (method, name_bytes) = (*head.get(25)?, usize::from(short(head, 26)?));
+    let begin = if flags & LARGE != 0 { FILE_BYTES + 8 } else { FILE_BYTES };
+    let name = head.get(begin..begin + name_bytes)?;
+    Some(File {
+        name: if flags & UNICODE != 0 { unicode(name) } else { String::from_utf8_lossy(name).into_owned() },
+        is_stored: method == STORED && flags & SPLIT == 0,
+        is_locked: flags & LOCKED != 0,
+    })
 }
 
 /// A name that is there in octets, and behind a NUL what makes UTF-16 of them; without that it is UTF-8.

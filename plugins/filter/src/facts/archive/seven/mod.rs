@@ -28,7 +28,7 @@ const PACKED_HEADER: u8 = 0x17;
 /// Reads the names.
 pub(super) fn read(octets: &Octets, look: &mut Look<'_>) -> Result<(), Fault> {
     let start = octets.read(0, START_BYTES as u32)?;
-    let (Some(offset), Some(bytes)) = (quad(&start, 12), quad(&start, 20)) else { return cut(look) };
+    let (Some(offset), Some(bytes)) = (quad(&start, 12), quad(&start, 20)) else { return look.cut() };
     if bytes == 0 {
         return Ok(());
     }
@@ -53,12 +53,7 @@ pub(super) fn read(octets: &Octets, look: &mut Look<'_>) -> Result<(), Fault> {
             None => None,
         };
     }
-    cut(look)
-}
-
-fn cut(look: &mut Look<'_>) -> Result<(), Fault> {
-    look.found.is_cut = true;
-    Ok(())
+    look.cut()
 }
 
 /// Octets behind the start, all of them; none if they are not there, or too many.
