@@ -4,7 +4,7 @@ use super::state::{Constant, Memory, State, index};
 use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, ValType};
 
 /// So much beside the data is cleared whole: it lies in the processor's caches, and looking for what was written there costs
-/// more. Where pages are of one octet each look is checked by code of its own, so that all is cleared whole.
+/// more.
 const CLEARED_WHOLE_BYTES: usize = 40 * 1024;
 /// What is looked at before it is cleared: a few cache lines.
 const BLOCK_BYTES: usize = 512;
@@ -20,8 +20,7 @@ impl State {
             code.memory_size(0).i32_const(pages).i32_ne();
             code.if_(BlockType::Empty).i32_const(1).return_().end();
             let (start, end) = (self.image.start, self.image.start + self.image.octets.len());
-            let is_whole = bits(bytes) == pages || bytes - (end - start) <= CLEARED_WHOLE_BYTES;
-            let clear = if is_whole { fill } else { look_and_fill };
+            let clear = if bytes - (end - start) <= CLEARED_WHOLE_BYTES { fill } else { look_and_fill };
             clear(&mut code, 0, start);
             clear(&mut code, end, bytes);
             if start < end {
