@@ -1,8 +1,8 @@
 //! Measures the program end to end on loopback: accept-and-queue, relay, the example plugin's cost, idle sessions.
 //!
-//! `cargo xtask bench` builds and runs it; by hand: `relay_bench [--messages N] [--runs N] [--program PATH]`. Sender,
-//! sink and server share the machine, so rates are of the three together; the columns of times are the server's alone. That
-//! of calls is by the clock: how long plugins were asked.
+//! `cargo xtask bench` builds and runs it; by hand: `relay_bench [--messages N] [--runs N] [--program PATH] [--only NAMES]`,
+//! where the names are of workloads, with commas between. Sender, sink and server share the machine, so rates are of the three
+//! together; the columns of times are the server's alone. That of calls is by the clock: how long plugins were asked.
 
 mod calls;
 mod every;
@@ -28,6 +28,8 @@ const RUNS_MAX: usize = 100;
 /// Idle sessions held open at once.
 const IDLE_SESSIONS: usize = 5000;
 
+const USAGE: &str = "usage: relay_bench [--messages N] [--runs N] [--program PATH] [--only NAME,NAME...]";
+
 struct Case {
     mode: Mode,
     load: Load,
@@ -45,7 +47,10 @@ struct Figures {
 fn main() -> io::Result<()> {
     let options = Options::from_args()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let cases = cases(options.messages, &Tls::new()?);
+    let mut cases = cases(options.messages, &Tls::new()?);
+    if let Some(only) = &options.only {
+        cases.retain(|case| only.iter().any(|name| name == case.mode.name()));
+    }
     let mut runs: Vec<Vec<Figures>> = cases.iter().map(|_| Vec::new()).collect();
     // In turn: a slow minute, or a disk that is still at what the case before wrote, is everybody's.
     for turn in 1..=options.runs {
@@ -86,7 +91,7 @@ fn main() -> io::Result<()> {
             println!("{} at {} KiB: {less:.1} % below the relay rate without", mode.name(), bytes / 1024);
         }
     }
-    runtime.block_on(idle(&options.program))
+    if options.only.is_none() { runtime.block_on(idle(&options.program)) } else { Ok(()) }
 }
 
 fn cases(messages: usize, tls: &Tls) -> Vec<Case> {
@@ -164,11 +169,13 @@ struct Options {
     messages: usize,
     runs: usize,
     program: PathBuf,
+    /// The workloads to run; none: all of them, and idle sessions.
+    only: Option<Vec<String>>,
 }
 
 impl Options {
     fn from_args() -> io::Result<Self> {
-        let mut options = Self { messages: 8000, runs: RUNS, program: beside_this_program()? };
+        let mut options = Self { messages: 8000, runs: RUNS, program: beside_this_program()?, only: None };
         let mut args = std::env::args().skip(1);
         while let Some(arg) = args.next() {
             let value = args.next().unwrap_or_default();
@@ -179,7 +186,8 @@ impl Options {
                     options.runs = runs.ok_or_else(|| io::Error::other(format!("--runs is 1 to {RUNS_MAX}")))?;
                 }
                 "--program" => options.program = value.into(),
-                _ => return Err(io::Error::other("usage: relay_bench [--messages N] [--runs N] [--program PATH]")),
+                "--only" => options.only = Some(value.split(',').map(str::to_owned).collect()),
+                _ => return Err(io::Error::other(USAGE)),
             }
         }
         Ok(options)

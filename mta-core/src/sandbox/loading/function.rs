@@ -10,6 +10,10 @@ const CLEARED_WHOLE_BYTES: usize = 40 * 1024;
 const BLOCK_BYTES: usize = 512;
 /// What is looked at in one step: the compiler loads all of a step before it looks at any, into registers.
 const STEP_BYTES: usize = 128;
+/// So much of the data is laid in one copy. Longer ones the C library makes by `rep movsb`, which some processors take many times
+/// as long for where source and destination lie alike within their pages (<https://sourceware.org/bugzilla/show_bug.cgi?id=30994>),
+/// and where they lie is luck.
+const PIECE_BYTES: usize = 2048;
 
 impl State {
     /// `(func (result i32))`: clears the memory, lays the data in it, sets the globals.
@@ -23,8 +27,10 @@ impl State {
             let clear = if bytes - (end - start) <= CLEARED_WHOLE_BYTES { fill } else { look_and_fill };
             clear(&mut code, 0, start);
             clear(&mut code, end, bytes);
-            if start < end {
-                code.i32_const(bits(start)).i32_const(0).i32_const(bits(end - start)).memory_init(0, self.segments);
+            for from in (start..end).step_by(PIECE_BYTES) {
+                let length = PIECE_BYTES.min(end - from);
+                code.i32_const(bits(from)).i32_const(bits(from - start)).i32_const(bits(length));
+                code.memory_init(0, self.segments);
             }
         }
         for (global, constant) in &self.globals {

@@ -4,6 +4,7 @@ use super::super::host::engine::settings;
 use super::module::restorable;
 use super::state::RESTORE;
 use proptest::prelude::*;
+use wasmparser::{Operator, Parser, Payload};
 use wasmtime::{Engine, Instance, Memory, Module, Store, Val};
 
 /// A memory with data, four globals, and a function that changes nothing else than it is told.
@@ -111,6 +112,36 @@ fn segments_keep_their_numbers() {
         guest.call("copy");
         assert_eq!(guest.memory.data(&guest.store)[500..507], *b"passive");
     }
+}
+
+#[test]
+fn data_is_laid_in_pieces_that_no_long_copy_is_needed_for() {
+    for text in texts() {
+        let octets = changed(&text).expect("it fits").expect("it has state");
+        let lengths = laid(&octets);
+        assert!(lengths.iter().all(|length| (1..=2048).contains(length)), "{lengths:?}");
+        // From the first octet of data to the last.
+        let (.., far) = SIZES[usize::from(text.contains("pagesize"))];
+        assert_eq!(lengths.iter().sum::<i32>(), i32::try_from(far + "and there".len() - 2).expect("it is small"));
+    }
+}
+
+/// How long the copies are that the function behind the module's own three makes, the one that restores.
+fn laid(octets: &[u8]) -> Vec<i32> {
+    let mut bodies = Parser::new(0).parse_all(octets).filter_map(|payload| match payload.expect("a module") {
+        Payload::CodeSectionEntry(body) => Some(body),
+        _ => None,
+    });
+    let mut operators = bodies.nth(3).expect("it was added").get_operators_reader().expect("a function");
+    let (mut lengths, mut before) = (Vec::new(), 0);
+    while !operators.eof() {
+        match operators.read().expect("an instruction") {
+            Operator::I32Const { value } => before = value,
+            Operator::MemoryInit { .. } => lengths.push(before),
+            _ => {}
+        }
+    }
+    lengths
 }
 
 #[test]
