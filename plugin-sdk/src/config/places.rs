@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// A block of addresses, as `"192.0.2.0/24"` or `"2001:db8::/32"`; an address alone is a network of one.
+/// A block of addresses, as `"192.0.2.0/24"` or `"2001:db8::/32"`; an address alone is a network of one. IPv4 that is written
+/// as IPv6 (`::ffff:192.0.2.1`) is IPv4.
 ///
 /// ```
 /// use mailwright_plugin::config::Network;
@@ -41,6 +42,7 @@ impl Network {
     /// The network that an address lies in, of that prefix length for its family.
     #[must_use]
     pub fn of(ip: IpAddr, prefix_v4: u8, prefix_v6: u8) -> Self {
+        let ip = ip.to_canonical();
         let prefix = if ip.is_ipv4() { prefix_v4.min(32) } else { prefix_v6.min(128) };
         Self { first: masked(ip, prefix), prefix }
     }
@@ -48,6 +50,7 @@ impl Network {
     /// Whether the address lies in it.
     #[must_use]
     pub fn contains(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_canonical();
         ip.is_ipv4() == self.first.is_ipv4() && masked(ip, self.prefix) == self.first
     }
 }
@@ -72,6 +75,10 @@ impl FromStr for Network {
                 digits.parse().ok().filter(|prefix| *prefix <= most).ok_or_else(misfit)?
             }
             Some(_) => return Err(misfit()),
+        };
+        let (ip, prefix) = match ip.to_canonical() {
+            v4 @ IpAddr::V4(_) if ip.is_ipv6() && prefix >= 96 => (v4, prefix - 96),
+            _ => (ip, prefix),
         };
         Ok(Self { first: masked(ip, prefix), prefix })
     }
@@ -174,6 +181,14 @@ mod tests {
         assert!(network("0.0.0.0/0").contains(ip("255.0.0.1")) && !network("0.0.0.0/0").contains(ip("::1")));
         assert!(network("::/0").contains(ip("ffff::")));
         assert!(network("192.0.2.1").contains(ip("192.0.2.1")) && !network("192.0.2.1").contains(ip("192.0.2.2")));
+        assert!(
+            network("192.0.2.0/24").contains(ip("::ffff:192.0.2.1"))
+                && !network("::/0").contains(ip("::ffff:192.0.2.1"))
+        );
+        for (written, plain) in [("::ffff:192.0.2.1", "192.0.2.1/32"), ("::ffff:192.0.2.0/120", "192.0.2.0/24")] {
+            assert_eq!(network(written).to_string(), plain);
+        }
+        assert_eq!(Network::of(ip("::ffff:192.0.2.77"), 24, 64), network("192.0.2.0/24"));
         assert_eq!(network("192.0.2.77/24"), network("192.0.2.0/24"), "what is beyond the prefix is not looked at");
         assert_eq!(network("2001:db8::/32").to_string(), "2001:db8::/32");
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 pub(crate) mod backend;
 pub(crate) mod clock;
+mod mailboxes;
 mod network;
 pub(crate) mod patterns;
 mod supplies;

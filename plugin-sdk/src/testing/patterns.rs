@@ -35,6 +35,7 @@ pub(crate) fn matches(set: u32, text: &str) -> Vec<u32> {
 
 /// What the stand-in of `message` does with sets, and with names that the scene states.
 pub(crate) mod of_message {
+    use super::super::mailboxes::read;
     use super::{Error, Mailbox, Message, found, scene};
 
     fn with<T>(look: impl FnOnce(&Message) -> Result<T, Error>) -> Result<T, Error> {
@@ -68,16 +69,10 @@ pub(crate) mod of_message {
         })
     }
 
-    /// Mailboxes between commas, `name <address>` or an address alone.
     pub(crate) fn mailboxes(name: &str) -> Result<Vec<Mailbox>, Error> {
         with(|message| {
             let fields = message.headers.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
-            let texts = fields.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|text| !text.is_empty());
-            let told = |text: &str| match text.trim_end_matches('>').rsplit_once('<') {
-                Some((name, address)) => (name.trim().trim_matches('"').to_owned(), address.to_owned()),
-                None => (String::new(), text.to_owned()),
-            };
-            Ok(texts.map(told).map(|(name, address)| Mailbox { name, address }).collect())
+            Ok(fields.flat_map(|(_, value)| read(value)).collect())
         })
     }
 

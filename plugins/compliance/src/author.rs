@@ -1,12 +1,13 @@
 //! Who wrote it: the one mailbox of the one From field (RFC 5322 3.6.2).
 
 use crate::check::{Check, Finding};
+use mailwright_plugin::message::Mailbox;
 
-/// The author's domain in lower case.
+/// The author's domain in lower case, by the header section and the mailboxes that the server read in From.
 ///
 /// # Errors
 /// There is not exactly one, or it could not exist.
-pub(crate) fn only(fields: &[(String, String)]) -> Result<String, Finding> {
+pub(crate) fn only(fields: &[(String, String)], mailboxes: &[Mailbox]) -> Result<String, Finding> {
     let wrong = |words: String| Finding::new(Check::From, words);
     let mut from = fields.iter().filter(|(name, _)| name.eq_ignore_ascii_case("From"));
     let value = match (from.next(), from.next()) {
@@ -15,50 +16,14 @@ pub(crate) fn only(fields: &[(String, String)]) -> Result<String, Finding> {
         (Some(_), Some(_)) => return Err(wrong("there are two From fields: leave one".to_owned())),
     };
     let shown = || value.trim().chars().take(80).collect::<String>();
-    match &*mailboxes(value) {
+    match mailboxes {
         [one] => {
-            let domain = domain(one).ok_or_else(|| wrong(format!("\"{}\" is no address", shown())))?;
+            let domain = domain(&one.address).ok_or_else(|| wrong(format!("\"{}\" is no address", shown())))?;
             Ok(domain.to_ascii_lowercase())
         }
         [] => Err(wrong(format!("\"{}\" has no address", shown()))),
         _ => Err(wrong("it has several authors: leave one, the others can be in Reply-To".to_owned())),
     }
-}
-
-/// The texts between commas, each without comments and quoted words, or what is in its angle brackets.
-fn mailboxes(value: &str) -> Vec<String> {
-    let (mut found, mut plain, mut angled) = (Vec::new(), String::new(), None::<String>);
-    let (mut depth, mut is_quoted, mut is_in_angle, mut is_escaped) = (0_usize, false, false, false);
-    for letter in value.chars().chain([',']) {
-        if is_escaped {
-            is_escaped = false;
-            if depth == 0 && is_in_angle {
-                angled.get_or_insert_default().push(letter);
-            }
-            continue;
-        }
-        match letter {
-            '\\' if is_quoted || depth > 0 => is_escaped = true,
-            '"' if depth == 0 => is_quoted = !is_quoted,
-            '(' if !is_quoted => depth += 1,
-            ')' if !is_quoted && depth > 0 => depth -= 1,
-            _ if depth > 0 => {}
-            '<' if !is_quoted => (is_in_angle, angled) = (true, Some(String::new())),
-            '>' if !is_quoted => is_in_angle = false,
-            ',' if !is_quoted => {
-                let text = angled.take().unwrap_or_else(|| std::mem::take(&mut plain));
-                plain.clear();
-                if !text.trim().is_empty() {
-                    found.push(text.trim().to_owned());
-                }
-            }
-            _ if is_in_angle => angled.get_or_insert_default().push(letter),
-            // A quoted word before an address is a name; a quoted local part is no word of bulk mail.
-            _ if is_quoted => {}
-            letter => plain.push(letter),
-        }
-    }
-    found
 }
 
 /// The domain of an address that could exist.
@@ -76,10 +41,14 @@ fn domain(address: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mailwright_plugin::message;
+    use mailwright_plugin::testing::{Message, scene};
 
     fn found(froms: &[&str]) -> Result<String, String> {
         let fields: Vec<(String, String)> = froms.iter().map(|from| ("From".to_owned(), (*from).to_owned())).collect();
-        only(&fields).map_err(|finding| finding.words)
+        scene(|scene| scene.message = Some(Message { headers: fields.clone(), ..Message::default() }));
+        let mailboxes = message::mailboxes("From").expect("there is a message");
+        only(&fields, &mailboxes).map_err(|finding| finding.words)
     }
 
     #[test]

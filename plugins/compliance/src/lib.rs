@@ -123,7 +123,9 @@ impl Compliance {
             fields::check_unsubscribe(&found, findings);
         }
         self.check_tls(&info.recipients, findings)?;
-        let Some(author) = author::only(&found).map_err(|finding| findings.push(finding)).ok() else {
+        let Some(author) =
+            author::only(&found, &message::mailboxes("From")?).map_err(|finding| findings.push(finding)).ok()
+        else {
             // What follows is about the author's domain.
             return Ok(());
         };

@@ -1,7 +1,7 @@
 //! What the operator may set: rules, what sums of scores lead to, and the rules that come with the plugin.
 
 use mailwright_plugin::Config;
-use mailwright_plugin::config::Size;
+use mailwright_plugin::config::{Network, Size};
 use std::collections::BTreeMap;
 
 /// The whole configuration.
@@ -123,7 +123,7 @@ pub enum Action {
 pub struct Conditions {
     /// The client's address, as addresses or networks.
     #[config(default)]
-    pub peer: Vec<String>,
+    pub peer: Vec<Network>,
     /// The name that the client gave, with `*` and `?`.
     #[config(default)]
     pub helo: Vec<String>,

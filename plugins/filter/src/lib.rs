@@ -5,6 +5,8 @@
 
 pub mod config;
 mod facts;
+#[cfg(fuzzing)]
+mod fuzzed;
 mod rules;
 mod standard;
 #[cfg(test)]
@@ -13,6 +15,8 @@ mod verdict;
 
 use config::Settings;
 use facts::{Facts, Listed};
+#[cfg(fuzzing)]
+pub use fuzzed::look_into;
 use mailwright_plugin::tables::{Error, Table};
 use mailwright_plugin::{Disposition, Fault, Gate, Rcpt};
 use rules::{Rule, Rules};

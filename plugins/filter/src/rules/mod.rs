@@ -186,7 +186,6 @@ mod tests {
             (r#"{"rule":[{"name":"a"}]}"#, "rule \"a\": nothing comes of it"),
             (r#"{"rule":[{"name":"a","score":1},{"name":"a","score":2}]}"#, "another one of this name"),
             (r#"{"rule":[{"name":"program","score":1}]}"#, "another one of this name"),
-            (r#"{"rule":[{"name":"a","score":1,"when":{"peer":["x"]}}]}"#, "when.peer: \"x\" is no address"),
             (r#"{"rule":[{"name":"a","score":1,"unless":{"result":["x=y"]}}]}"#, "unless.result: \"x=y\" is no result"),
             (r#"{"rule":[{"name":"a","score":1,"when":{"dnsbl":["x=y"]}}]}"#, "no answer as 127.0.0.2"),
             (r#"{"rule":[{"name":"a","at":"rcpt","action":"reject","when":{"body":["x"]}}]}"#, "dnsbl alone"),
@@ -198,6 +197,13 @@ mod tests {
             let told = wrong(json);
             assert!(told.contains(words), "{json}: {told}");
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_its_type_is_told_with_its_place() {
+        let told = from_json::<Settings>(r#"{"rule":[{"name":"a","when":{"peer":["::1","x"]}}]}"#);
+        let told = told.expect_err("no network").to_string();
+        assert_eq!(told, "rule.0.when.peer.1: expected a network, as \"192.0.2.0/24\" or \"2001:db8::1\", found \"x\"");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A single condition of a rule: compiled once, asked of each message.
 
-use super::pattern::Network;
 use super::subjects::{Gathering, Span, Subject};
 use crate::config::{Attachment, Conditions, Key};
 use crate::facts::Facts;
 use crate::standard::Check;
 use mailwright_plugin::Fault;
+use mailwright_plugin::config::Network;
 use std::net::Ipv4Addr;
 
 /// A condition. Those that cost little come first in a rule.
@@ -47,7 +47,9 @@ impl Test {
     /// Whether it holds.
     pub(crate) fn holds(&self, facts: &mut Facts<'_>) -> Result<bool, Fault> {
         Ok(match self {
-            Self::Peer(networks) => facts.peer().is_some_and(|peer| networks.iter().any(|network| network.has(peer))),
+            Self::Peer(networks) => {
+                facts.peer().is_some_and(|peer| networks.iter().any(|network| network.contains(peer)))
+            }
             Self::SizeMin(least) => facts.size()? >= *least,
             Self::Text(subject, span) => span.is_among(facts.text(subject)?),
             Self::Header(subject, span) => span.is_among(facts.header(subject)?),
@@ -98,7 +100,7 @@ impl Outcome {
 pub(crate) fn tests(conditions: &Conditions, gathering: &mut Gathering) -> Result<Vec<Test>, String> {
     let mut tests = Vec::new();
     if !conditions.peer.is_empty() {
-        tests.push(Test::Peer(networks(&conditions.peer)?));
+        tests.push(Test::Peer(conditions.peer.clone()));
     }
     tests.extend(conditions.size_min.map(|size| Test::SizeMin(size.0)));
     let texts = [
@@ -138,12 +140,6 @@ pub(crate) fn before_the_message(tests: &[Test]) -> Result<(), &'static str> {
         true => Ok(()),
         false => Err("at = \"rcpt\" knows peer, helo, user, sender, recipient, table and dnsbl alone"),
     }
-}
-
-fn networks(written: &[String]) -> Result<Vec<Network>, String> {
-    let parse =
-        |text: &String| Network::parse(text).ok_or_else(|| format!("peer: \"{text}\" is no address or network"));
-    written.iter().map(parse).collect()
 }
 
 fn results(written: &[String]) -> Result<Vec<Outcome>, String> {
