@@ -14,13 +14,7 @@ fn postfix_speaks_tls_both_ways() {
     let setup = Setup::new().maildir("*", Path::new("mail")).listener("starttls = \"required\"");
     let last = Mailwright::start(&setup.table(&authority.certificate("tls", "mx")));
     let postfix = Postfix::relay(last.address(), &authority);
-    let ca = authority.path("ca.pem");
-    let route = format!(
-        "[[route]]\nto = \"*\"\nsmarthost = \"{}\"\ntls = \"verify\"\nca = \"{}\"",
-        postfix.address(),
-        ca.display()
-    );
-    let first = Mailwright::start(&Setup::new().table(&route));
+    let first = Mailwright::start(&Setup::new().table(&postfix.route(&authority)));
     let mark = Mark::new();
     let mut client = first.client();
     client.hello();

@@ -99,14 +99,30 @@ pub fn python(server: SocketAddr, script: &str) -> String {
     lossy(&output.stdout)
 }
 
-/// Debian's Python, which has dkimpy, with this script and a folder as its argument. What it printed.
+/// What is in front of every script for dkimpy.
+const DKIMPY: &str = r#"
+import sys, dkim, re
+zone = {}
+for line in open(sys.argv[1] + "/zone"):
+    name, text = line.split(" IN TXT ")
+    zone[name.encode()] = "".join(text.split('"')[1::2]).encode()
+def txt(name, timeout=5):
+    return zone.get(name)
+message = open(sys.argv[1] + "/message", "rb").read()
+"#;
+
+/// Debian's Python, which has dkimpy and PyNaCl, on a message and the lines of the zones that it may look at: what the script
+/// printed, for which `message` are the octets and `txt` is the look-up.
 ///
 /// # Panics
 /// When the script fails.
 #[must_use]
-pub fn dkimpy(script: &str, folder: &Path) -> String {
+pub fn dkimpy(script: &str, zone: &str, message: &[u8]) -> String {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(folder.path().join("zone"), zone).expect("our own directory");
+    std::fs::write(folder.path().join("message"), message).expect("our own directory");
     let mut command = Command::new("/usr/bin/python3");
-    command.args(["-c", script]).arg(folder);
+    command.args(["-c", &format!("{DKIMPY}{script}")]).arg(folder.path());
     let output = run(command);
     assert!(output.status.success(), "{}", lossy(&output.stderr));
     lossy(&output.stdout).trim().to_owned()

@@ -63,10 +63,11 @@ impl Postfix {
         postfix
     }
 
-    /// Where it takes mail.
+    /// A table that sends everything to it, by TLS with a certificate of that authority.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn route(&self, authority: &Authority) -> String {
+        let ca = authority.path("ca.pem");
+        format!("[[route]]\nto = \"*\"\nsmarthost = \"{}\"\ntls = \"verify\"\nca = \"{}\"", self.address, ca.display())
     }
 
     /// What it has logged.

@@ -41,13 +41,7 @@ fn postfix_comes_back_and_is_known_from_then_on() {
     let setup = last("{ delay = \"2s\", allow_after = 1 }").listener("starttls = \"required\"");
     let last = Mailwright::start(&setup.table(&authority.certificate("tls", "mx")));
     let postfix = Postfix::relay(last.address(), &authority);
-    let ca = authority.path("ca.pem");
-    let route = format!(
-        "[[route]]\nto = \"*\"\nsmarthost = \"{}\"\ntls = \"verify\"\nca = \"{}\"",
-        postfix.address(),
-        ca.display()
-    );
-    let first = Mailwright::start(&Setup::new().table(&route));
+    let first = Mailwright::start(&Setup::new().table(&postfix.route(&authority)));
     let mark = send(&first, "a@from.example");
     let refused = last.event("command-refused", |event| event["verb"] == "RCPT");
     let reply = refused["reply"].as_str().unwrap_or_default();
