@@ -79,9 +79,15 @@ impl Postfix {
 
 impl Drop for Postfix {
     fn drop(&mut self) {
-        // Its services end when the master is asked; a kill would orphan them.
-        if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        // The child is a script that waits for Postfix's master, which must be asked: a signal to the script would orphan it.
+        let mut stop = command("postfix", &["-c"]);
+        stop.arg(self.dir.path().join("config"))
+            .arg("stop")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if !stop.status().is_ok_and(|status| status.success()) {
+            eprintln!("Postfix did not stop");
         }
         let _ = self.child.wait();
         if std::thread::panicking() {
