@@ -107,7 +107,7 @@ impl Destinations {
         self.get_mut(number).items += 1;
     }
 
-    /// An item that named it is gone. Destinations that nothing names are kept for a while, the oldest of them go.
+    /// An item that named it is gone. Destinations that nothing names are kept for a while, until [`trim`](Self::trim).
     pub(super) fn leave(&mut self, number: u32) {
         let destination = self.get_mut(number);
         destination.items -= 1;
@@ -129,12 +129,13 @@ impl Destinations {
             destination.idle = true;
             self.idle.push_back(number);
         }
+    }
+
+    /// Forgets the oldest of those that nothing names, beyond a number. Only where nobody holds the number of a destination
+    /// that no item names yet: it might be given to another next hop.
+    pub(super) fn trim(&mut self) {
         while self.idle.len() > IDLE_DESTINATIONS_MAX {
             let Some(oldest) = self.idle.pop_front() else { return };
-            if oldest == number {
-                self.idle.push_back(oldest);
-                continue;
-            }
             let destination = self.get_mut(oldest);
             destination.idle = false;
             // A resting one has a time set, and one in the round is named there: `recheck` brings both back here.

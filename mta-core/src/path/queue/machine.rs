@@ -221,6 +221,7 @@ impl Machine {
 
     /// The next thing to do; none when nothing can be begun now.
     pub fn poll(&mut self, now: UnixMillis) -> Option<Effect> {
+        self.destinations.trim();
         for _ in 0..TIMES_PER_POLL_MAX {
             match self.timers.fire(now) {
                 Some(Whose::Item(slot)) => self.item_time(slot, now),

@@ -347,6 +347,33 @@ fn idle_destinations_are_forgotten_beyond_a_number() {
 }
 
 #[test]
+fn a_message_to_many_domains_has_an_item_for_each_while_idle_ones_are_forgotten() {
+    let domains = |from: u32, to: u32| (from..to).map(|n| format!("b@d{n}.example")).collect::<Vec<_>>();
+    let mut machine = Machine::new(rules());
+    let mut number = 0;
+    let mut pass = |machine: &mut Machine, recipients: &[String]| {
+        number += 1;
+        let recipients: Vec<&str> = recipients.iter().map(String::as_str).collect();
+        machine.admit(&entry(number, &recipients), START);
+        let jobs = jobs(machine, START);
+        let mut hops: Vec<String> = jobs.iter().map(|job| job.hop.to_string()).collect();
+        hops.sort_unstable();
+        hops.dedup();
+        assert_eq!(hops.len(), recipients.len(), "each domain is tried once");
+        jobs.iter().for_each(|job| machine.attempted(job.slot, &After::Gone, ANSWERED, START));
+    };
+    // As many as are remembered; then the oldest of them beside new ones, in either order, and more at once than are remembered.
+    pass(&mut machine, &domains(0, 1000));
+    pass(&mut machine, &domains(1000, 1024));
+    pass(&mut machine, &[domains(0, 1), domains(1024, 1025)].concat());
+    pass(&mut machine, &[domains(2000, 2900), domains(1, 100)].concat());
+    pass(&mut machine, &[domains(100, 200), domains(3000, 3900)].concat());
+    (4..8).for_each(|thousand| pass(&mut machine, &domains(thousand * 1000, thousand * 1000 + 999)));
+    assert!(machine.poll(START).is_none() && machine.destinations.known() <= 1024);
+    assert_eq!(machine.counts(), Counts::default());
+}
+
+#[test]
 fn a_drain_begins_nothing() {
     let mut machine = Machine::new(rules());
     machine.admit(&entry(1, &["b@to.example"]), START);
