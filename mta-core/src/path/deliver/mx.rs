@@ -109,15 +109,13 @@ pub struct Plan {
     room: usize,
     /// No group was looked at yet: finding ourselves in the first one is a loop.
     at_best: bool,
-    /// A look-up failed on the way, so that the plan's end is no permanent failure.
-    failed: bool,
 }
 
 impl Plan {
     /// A plan over these groups.
     #[must_use]
     pub fn new(groups: Vec<Group>) -> Self {
-        Self { groups: groups.into_iter(), room: ADDRESSES_PER_ATTEMPT_MAX, at_best: true, failed: false }
+        Self { groups: groups.into_iter(), room: ADDRESSES_PER_ATTEMPT_MAX, at_best: true }
     }
 
     /// The hosts to look up next; none when the plan has ended.
@@ -134,7 +132,6 @@ impl Plan {
     /// A loop (RFC 5321 5.1).
     pub fn admit(&mut self, found: Vec<Found>, ourselves: Ourselves<'_>, dice: &dyn Dice) -> Result<Vec<Target>, Loop> {
         let best = std::mem::take(&mut self.at_best);
-        self.failed |= found.iter().any(|(_, answer)| *answer == Err(DnsFault::Failed));
         let ours = |(host, answer): &Found| {
             ourselves.is_named(host) || answer.iter().flatten().any(|ip| ourselves.is_at(ip.to_canonical()))
         };
@@ -149,12 +146,6 @@ impl Plan {
         targets.truncate(self.room);
         self.room -= targets.len();
         Ok(targets)
-    }
-
-    /// What to say when the plan ended and no address was ever found.
-    #[must_use]
-    pub fn without_address(&self) -> Reply {
-        if self.failed { LOOKUP_FAILED } else { NO_ADDRESS }
     }
 }
 

@@ -24,8 +24,8 @@ pub(super) struct Connections {
     /// One permit for each QUIT under way.
     goodbyes: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
-    /// How many connections were opened from each pool of source addresses.
-    turns: Mutex<HashMap<Box<str>, usize>>,
+    /// How many connections were opened from each pool's addresses of IPv4, and of IPv6.
+    turns: Mutex<HashMap<(Box<str>, bool), usize>>,
 }
 
 impl Connections {
@@ -94,11 +94,11 @@ impl Connections {
         }
     }
 
-    /// How many connections were opened from that pool before this one.
-    pub(super) fn turn(&self, pool: &str) -> usize {
+    /// How many connections were opened from that pool's addresses of that family before this one.
+    pub(super) fn turn(&self, pool: &str, is_ipv4: bool) -> usize {
         // A number is whole whatever happened to the one who held it.
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        let opened = turns.entry(pool.into()).or_default();
+        let opened = turns.entry((pool.into(), is_ipv4)).or_default();
         let before = *opened;
         *opened = before.wrapping_add(1);
         before

@@ -48,7 +48,7 @@ pub(super) struct World {
     /// Ends of connections that servers have seen.
     pub(super) hung_up: watch::Sender<usize>,
     exchangers: Mutex<HashMap<String, Result<Vec<Mx>, DnsFault>>>,
-    addresses: Mutex<HashMap<String, Vec<IpAddr>>>,
+    addresses: Mutex<HashMap<String, Result<Vec<IpAddr>, DnsFault>>>,
     /// What `on-pre-send` says, by recipient.
     pub(super) verdicts: Mutex<HashMap<u32, (Sending, Edits)>>,
     /// The bodies that it makes, by recipient.
@@ -126,7 +126,12 @@ impl World {
 
     pub(super) fn name(&self, host: &str, ips: &[&str]) {
         let ips = ips.iter().map(|ip| ip.parse().expect("a literal")).collect();
-        self.addresses.lock().expect("whole").insert(host.to_owned(), ips);
+        self.addresses.lock().expect("whole").insert(host.to_owned(), Ok(ips));
+    }
+
+    /// From now on its name servers don't answer.
+    pub(super) fn lose(&self, host: &str) {
+        self.addresses.lock().expect("whole").insert(host.to_owned(), Err(DnsFault::Failed));
     }
 
     pub(super) fn pass(&self, time: Duration) {
@@ -228,7 +233,8 @@ impl Net for World {
             let server = Arc::new(Mutex::new(ScriptedServer::new(script)));
             self.talks.lock().expect("whole").push(Talk { at: to, server: Arc::clone(&server) });
             tokio::spawn(talk(theirs, server, self.hung_up.clone()));
-            Ok(Box::new(Wire { stream: ours, peer: to, local: address("192.0.2.99:40000") }) as Box<dyn Socket>)
+            let local = source.map_or_else(|| address("192.0.2.99:40000"), |source| SocketAddr::new(source, 40_000));
+            Ok(Box::new(Wire { stream: ours, peer: to, local }) as Box<dyn Socket>)
         })
     }
 
@@ -292,7 +298,7 @@ impl Dns for World {
 
     fn addresses<'a>(&'a self, host: &'a str) -> Answer<'a, Result<Vec<IpAddr>, DnsFault>> {
         let answer = self.addresses.lock().expect("whole").get(host).cloned();
-        Box::pin(async move { answer.ok_or(DnsFault::NoSuchDomain) })
+        Box::pin(async move { answer.unwrap_or(Err(DnsFault::NoSuchDomain)) })
     }
 }
 

@@ -116,17 +116,25 @@ impl<'a> Transport<'a> {
         self.carried
     }
 
-    /// An idle connection that is protected as this mail wants it; one of before a reload, or of before the domain said
-    /// else, is not.
+    /// An idle connection that is protected as this mail wants it and comes from where it is to come from; one of before a
+    /// reload, or of before the domain said else, may not.
     async fn idle(&mut self) -> Option<Connection> {
         loop {
             let connection = self.connections.idle(&self.attempt.hop).await?;
             let serves = connection.made.serves(&self.promise, self.parts.clock.now().mono);
-            if serves && self.obstacle(&connection).is_none() {
+            if serves && self.is_from_its_pool(&connection) && self.obstacle(&connection).is_none() {
                 return Some(connection);
             }
             self.connections.say_goodbye(connection);
         }
+    }
+
+    /// A reload may have taken the address out of the pool, as one that others block.
+    fn is_from_its_pool(&self, connection: &Connection) -> bool {
+        self.attempt.hop.pool().is_none_or(|name| {
+            let pool = self.config.pools.iter().find(|pool| *pool.name == *name);
+            pool.is_some_and(|pool| pool.addresses.contains(&connection.local))
+        })
     }
 
     /// A session with the next host that lets us in. None when there are no more: then nobody is pending.
@@ -276,11 +284,11 @@ impl<'a> Transport<'a> {
         let Some(found) = found else { return Err(format!("the configuration has no pool \"{pool}\"")) };
         let fit: Vec<IpAddr> =
             found.addresses.iter().copied().filter(|source| source.is_ipv4() == target.is_ipv4()).collect();
-        let turn = self.connections.turn(pool).checked_rem(fit.len());
-        turn.and_then(|turn| fit.get(turn).copied()).ok_or_else(|| {
+        if fit.is_empty() {
             let family = if target.is_ipv4() { "IPv4" } else { "IPv6" };
-            format!("the pool \"{pool}\" has no {family} address")
-        })
+            return Err(format!("the pool \"{pool}\" has no {family} address"));
+        }
+        Ok(fit[self.connections.turn(pool, target.is_ipv4()) % fit.len()])
     }
 
     fn tell_failed(&self, target: &Target, why: &str) {

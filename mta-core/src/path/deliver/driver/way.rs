@@ -154,7 +154,7 @@ impl<'a> Way<'a> {
     async fn admit(&mut self, mut plan: Plan) -> Result<(), Reply> {
         let Some(group) = plan.next_group() else {
             let is_told = self.found || !self.refusals.is_empty();
-            return if is_told { Ok(()) } else { Err(plan.without_address()) };
+            return if is_told { Ok(()) } else { Err(mx::NO_ADDRESS) };
         };
         let hosts = group.hosts.iter().map(|host| self.parts.promises.host(&self.promise, self.signed, host));
         let answers = join_all(hosts).await;
@@ -163,6 +163,10 @@ impl<'a> Way<'a> {
             let addresses = match (demand, addresses) {
                 (Ok(demand), addresses) => {
                     self.demands.insert(host.clone(), Arc::new(demand));
+                    // It may take the mail tomorrow, whatever the others say today (RFC 5321 4.5.4.1).
+                    if addresses == Err(DnsFault::Failed) {
+                        self.refusals.push((By::Operator, mx::LOOKUP_FAILED));
+                    }
                     addresses.inspect_err(|fault| self.tell_failed(&host, *fault))
                 }
                 (Err(refused), _) => {

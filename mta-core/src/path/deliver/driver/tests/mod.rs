@@ -1,6 +1,7 @@
 //! Attempts through a world in memory: which connections are made, what goes over them, and what is reported.
 
 mod forward;
+mod ways;
 
 use super::fakes::{World, address};
 use super::*;
@@ -179,21 +180,6 @@ async fn the_next_exchanger_is_tried_when_one_fails_rfc5321_5_1() {
 }
 
 #[tokio::test]
-async fn hosts_that_all_refuse_for_good_bounce_and_one_that_is_down_defers_rfc5321_3_1() {
-    let world = World::new();
-    world.exchange("b.test", Ok(vec![mx(10, "one"), mx(20, "two")]));
-    world.name("one", &["192.0.2.1"]);
-    world.name("two", &["192.0.2.2"]);
-    let refusing = Script { greeting: "521 5.3.2 no mail here", ..willing() };
-    world.serve("192.0.2.1:25", refusing.clone());
-    let report = deliverer(&world).attempt(attempt(exchangers("b.test"), &["r@b.test"])).await;
-    assert_eq!((results(&report), report.trouble), (vec!["deferred 451".to_owned()], Some(Scope::Site)));
-    world.serve("192.0.2.2:25", refusing);
-    let report = deliverer(&world).attempt(attempt(exchangers("b.test"), &["r@b.test"])).await;
-    assert_eq!(results(&report), ["failed 521"]);
-}
-
-#[tokio::test]
 async fn dns_answers_decide_without_a_connection_rfc5321_5_1_rfc7505() {
     let world = World::new();
     world.exchange("null.test", Ok(vec![mx(0, "")]));
@@ -360,42 +346,6 @@ async fn a_maildir_gets_one_file_for_each_recipient_rfc5321_4_4() {
     *world.disk.lock().expect("whole") = Err(MaildirFault::DiskFull);
     let report = deliverer(&world).attempt(attempt(hop, &["a@b.test"])).await;
     assert_eq!((results(&report), report.trouble), (vec!["deferred 452".to_owned()], Some(Scope::Site)));
-}
-
-#[tokio::test]
-async fn connections_come_from_the_addresses_of_a_pool_in_turn_and_are_its_own() {
-    let world = World::new();
-    world.serve(SINK, willing());
-    let addresses = ["192.0.2.1", "2001:db8::1", "192.0.2.2"].map(|ip| ip.parse().expect("a literal")).to_vec();
-    world.pools.lock().expect("whole").push(Pool { name: "ours".into(), addresses });
-    let deliverer = deliverer(&world);
-    let pooled = || NextHop::From("ours".into(), Box::new(smarthost()));
-    let kept = || deliverer.connections.sweep();
-    assert_eq!(results(&deliverer.attempt(attempt(pooled(), &["a@b.test"])).await), ["delivered 250"]);
-    // The same connection again; mail that is not of the pool has another.
-    assert_eq!(results(&deliverer.attempt(attempt(pooled(), &["a@b.test"])).await), ["delivered 250"]);
-    assert_eq!(results(&deliverer.attempt(attempt(smarthost(), &["a@b.test"])).await), ["delivered 250"]);
-    world.pass(Duration::from_secs(3600));
-    kept();
-    assert_eq!(results(&deliverer.attempt(attempt(pooled(), &["a@b.test"])).await), ["delivered 250"]);
-    let from = |ip: &str| Some(ip.parse::<std::net::IpAddr>().expect("a literal"));
-    assert_eq!(*world.sources.lock().expect("whole"), [from("192.0.2.1"), None, from("192.0.2.2")]);
-}
-
-#[tokio::test]
-async fn a_pool_without_an_address_of_the_family_is_told_and_tried_again() {
-    let world = World::new();
-    let addresses = vec!["2001:db8::1".parse().expect("a literal")];
-    world.pools.lock().expect("whole").push(Pool { name: "six".into(), addresses });
-    for (pool, words) in
-        [("six", "the pool \"six\" has no IPv4 address"), ("gone", "the configuration has no pool \"gone\"")]
-    {
-        let hop = NextHop::From(pool.into(), Box::new(smarthost()));
-        let report = deliverer(&world).attempt(attempt(hop, &["a@b.test"])).await;
-        let [(_, Outcome::Deferred(reply))] = &report.outcomes[..] else { panic!("{report:?}") };
-        assert!(reply.text.contains(words), "{reply}");
-    }
-    assert!(world.sources.lock().expect("whole").is_empty(), "no connection is made from elsewhere");
 }
 
 #[tokio::test]
