@@ -196,6 +196,11 @@ fn lmtp_keeps_the_replies_that_came_before_the_end_rfc2033_4_2() {
     let script = Script { finals: vec!["250 2.0.0 taken", "421 4.3.2 closing"], ..willing() };
     let finished = Pair::new(script, Protocol::Lmtp).send(message(entry(&["a@b.test", "b@b.test", "c@b.test"])));
     assert_eq!(marks(&finished), "Ddd");
+    // One mailbox is locked, says what lies behind a proxy: the others have their mail, and the session ends.
+    let script = Script { finals: vec!["421 4.2.1 locked", "250 2.0.0 taken", "250 2.0.0 taken"], ..willing() };
+    let mut pair = Pair::new(script, Protocol::Lmtp);
+    assert_eq!(marks(&pair.send(message(entry(&["a@b.test", "b@b.test", "c@b.test"])))), "dDD");
+    assert_eq!(pair.client.state(), State::Closed);
     // 354 to nobody leaves the number of replies unknown: the session ends.
     let script = Script { answers: vec![("RCPT", "550 5.1.1 no")], ..willing() };
     let mut pair = Pair::new(script, Protocol::Lmtp);

@@ -64,6 +64,8 @@ pub struct Client {
     timer: (Timer, Instant),
     /// The last transaction was left half done: RSET goes before the next (RFC 5321 4.1.1.5).
     must_reset: bool,
+    /// The host said that it closes, in an answer that was for one recipient: the session ends with the transaction.
+    closing: Option<Reply>,
     messages: u32,
     finished: Option<Finished>,
 }
@@ -84,6 +86,7 @@ impl Client {
             written: 0,
             timer: (Timer::Greeting, now + Timer::Greeting.limit(&timeouts)),
             must_reset: false,
+            closing: None,
             messages: 0,
             finished: None,
         }
@@ -243,12 +246,19 @@ impl Client {
             }
             Phase::PlainHello if positive => self.protect(now),
             Phase::Greeting | Phase::Hello | Phase::PlainHello => self.close(Ended::Refused(reply.into_reply())),
-            // RFC 5321 3.8: 421 may come at any time and ends the session.
-            Phase::Busy(_) if reply.code == 421 => self.lose(reply.into_reply()),
-            Phase::Busy(transaction) => match transaction.reply(reply.into_reply(), &mut self.out) {
-                Step::Continue => self.go_on(now),
-                Step::Abandon(why) => self.lose(why),
-            },
+            // RFC 5321 3.8: 421 may come at any time and ends the session. RFC 2033 4.2: behind LMTP's content each reply is
+            // about one recipient all the same, as where a proxy passes it on, and the others' are still to come.
+            Phase::Busy(transaction) if reply.code == 421 && !transaction.is_told_of_one() => {
+                self.lose(reply.into_reply())
+            }
+            Phase::Busy(transaction) => {
+                let reply = reply.into_reply();
+                self.closing = self.closing.take().or_else(|| (reply.code == 421).then(|| reply.clone()));
+                match transaction.reply(reply, &mut self.out) {
+                    Step::Continue => self.go_on(now),
+                    Step::Abandon(why) => self.lose(why),
+                }
+            }
             Phase::Ready | Phase::Leaving => self.close(Ended::Quit),
             // The first is taken before it comes here; in the second nothing is read.
             Phase::AskedTls | Phase::Handshake | Phase::Closed(_) => {}
@@ -281,6 +291,9 @@ impl Client {
         self.start(timer, now);
         if over {
             self.finish(None);
+            if let Some(why) = self.closing.take() {
+                self.close(Ended::Lost(why));
+            }
         }
     }
 

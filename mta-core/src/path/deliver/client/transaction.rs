@@ -188,7 +188,12 @@ impl Transaction {
         }
     }
 
-    /// Takes the next reply. 421 is not for here: it ends the session.
+    /// The next reply is about one recipient of several.
+    pub(super) fn is_told_of_one(&self) -> bool {
+        matches!(self.awaited.front(), Some(Awaited::FinalFor(_)))
+    }
+
+    /// Takes the next reply. 421 is for here only where [`is_told_of_one`](Self::is_told_of_one): else it ends the session.
     pub(super) fn reply(&mut self, reply: Reply, out: &mut Vec<u8>) -> Step {
         let Some(awaited) = self.awaited.pop_front() else { return self.early(reply) };
         match awaited {
