@@ -16,6 +16,7 @@ use crate::base::mail::envelope::{BodyType, Envelope, Notify, Recipient};
 use crate::base::mail::header;
 use crate::base::mail::id::QueueId;
 use crate::base::time::UnixMillis;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use std::fmt::Write as _;
 
@@ -26,7 +27,7 @@ const QUOTED_ID_BYTES_MAX: usize = 250;
 pub(super) fn write(notification: &Notification<'_>, now: UnixMillis, random: u128) -> Offer {
     let id = QueueId::new(now, random);
     let boundary = format!("report-{id}");
-    let (body, is_ascii) = body(notification, &boundary);
+    let body = body(notification, &boundary);
     let head = head(notification, id, now, &boundary);
     let head_bytes = u32::try_from(head.len()).unwrap_or(u32::MAX);
     let smtputf8 = !head.is_ascii();
@@ -49,7 +50,7 @@ pub(super) fn write(notification: &Notification<'_>, now: UnixMillis, random: u1
         envelope: Envelope {
             sender: None,
             recipients: vec![recipient],
-            body: if is_ascii && !smtputf8 { BodyType::SevenBit } else { BodyType::EightBitMime },
+            body: if smtputf8 { BodyType::EightBitMime } else { BodyType::SevenBit },
             smtputf8,
             ret: None,
             envid: None,
@@ -95,21 +96,26 @@ fn original_message_id(notification: &Notification<'_>) -> Option<String> {
     (plain && id.starts_with('<') && id.ends_with('>')).then(|| id.into_owned())
 }
 
-/// All parts, and whether they are ASCII throughout.
-fn body(notification: &Notification<'_>, boundary: &str) -> (Vec<u8>, bool) {
+/// All parts. What is not ASCII is encoded: the sender's host need not take eight bits (RFC 6152 3), and nobody would be told
+/// of a notification that it refuses.
+fn body(notification: &Notification<'_>, boundary: &str) -> Vec<u8> {
     let text = words::text(notification);
     let report = status::report(notification);
     let mut body = Vec::with_capacity(4096);
-    let mut is_ascii = true;
     let mut part = |kind: &str, octets: &[&[u8]]| {
-        let ascii = octets.iter().all(|piece| piece.is_ascii());
-        is_ascii &= ascii;
-        let encoding = if ascii { "7bit" } else { "8bit" };
+        let is_ascii = octets.iter().all(|piece| piece.is_ascii());
+        let encoding = if is_ascii { "7bit" } else { "base64" };
         body.extend_from_slice(
             format!("--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n").as_bytes(),
         );
-        for piece in octets {
-            body.extend_from_slice(piece);
+        if is_ascii {
+            octets.iter().for_each(|piece| body.extend_from_slice(piece));
+        } else {
+            // RFC 2045 6.8: lines of 76 octets.
+            for line in BASE64_STANDARD.encode(octets.concat()).as_bytes().chunks(76) {
+                body.extend_from_slice(line);
+                body.extend_from_slice(b"\r\n");
+            }
         }
         // The line end before a boundary is the boundary's (RFC 2046 5.1.1).
         body.extend_from_slice(b"\r\n");
@@ -124,5 +130,5 @@ fn body(notification: &Notification<'_>, boundary: &str) -> (Vec<u8>, bool) {
         part(returned.kind, &returned.pieces);
     }
     body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    (body, is_ascii)
+    body
 }

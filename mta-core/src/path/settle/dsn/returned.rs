@@ -27,8 +27,10 @@ pub(super) fn choose<'a>(kind: Action, entry: &Entry, content: &'a Content) -> R
     let is_text = envelope.body != BodyType::BinaryMime;
     match &content.body {
         Body::Memory(body) if asked && is_text && content.size_bytes() <= RETURNED_BYTES_MAX => {
-            // RFC 6532 3.7, RFC 6533 4: a header with UTF-8 makes it a global message.
-            let kind = if content.head.is_ascii() { "message/rfc822" } else { "message/global" };
+            // RFC 6532 3.7, RFC 6533 4: a header with UTF-8 makes it a global message. So do eight bits in the body, since that
+            // type alone may be encoded (RFC 2046 5.2.1).
+            let is_ascii = content.head.is_ascii() && body.is_ascii();
+            let kind = if is_ascii { "message/rfc822" } else { "message/global" };
             Returned { kind, pieces: vec![&content.head, body] }
         }
         _ => {

@@ -8,6 +8,7 @@ use crate::base::mail::content::{Body, Content};
 use crate::base::mail::envelope::{BodyType, Notify, Ret};
 use crate::base::smtp::reply::Reply;
 use crate::path::settle::tests::{address, at, content, entry, mx, refused, report, settler, text};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -15,6 +16,25 @@ fn bounce(entry: &crate::base::flow::entry::Entry, content: &Content, outcome: O
     let report = report(vec![(0, outcome)]);
     let mut ruling = settler().settle(entry, content, &mx(), &report, at(Duration::from_secs(60)));
     ruling.notifications.remove(0)
+}
+
+/// The text with each part decoded, which is ASCII alone before that.
+fn decoded(offer: &Offer) -> String {
+    let raw = text(offer);
+    assert!(raw.is_ascii() && raw.split("\r\n").all(|line| line.len() <= 998), "{raw}");
+    assert_eq!(offer.entry.envelope.body, BodyType::SevenBit);
+    let mut whole = String::new();
+    for piece in raw.split_inclusive("\r\n--report-") {
+        match piece.split_once("base64\r\n\r\n") {
+            None => whole.push_str(piece),
+            Some((head, rest)) => {
+                let (lines, boundary) = rest.split_at(rest.rfind("\r\n--report-").expect("a boundary"));
+                let octets = BASE64_STANDARD.decode(lines.replace("\r\n", "")).expect("it is base64");
+                whole.extend([head, "base64\r\n\r\n", &String::from_utf8_lossy(&octets), boundary]);
+            }
+        }
+    }
+    whole
 }
 
 fn failed(entry: &crate::base::flow::entry::Entry, content: &Content) -> String {
@@ -127,14 +147,14 @@ fn an_address_that_needs_utf8_makes_it_global_rfc6533_4() {
     entry.envelope.recipients[0].orcpt = Some("utf-8;jürgen@bücher.example".into());
     let utf8 = Content { head: Bytes::from("Subject: Grüße\r\n\r\n"), ..content() };
     let offer = bounce(&entry, &utf8, refused());
-    let notice = text(&offer);
-    assert!(notice.contains("Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n"));
+    let notice = decoded(&offer);
+    assert!(notice.contains("Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: base64\r\n"));
     assert!(notice.contains("Final-Recipient: utf-8; jürgen@bücher.example\r\n"));
     assert!(notice.contains("Original-Recipient: utf-8; jürgen@bücher.example\r\n"));
     // RFC 6532 3.7: so does a header that is returned.
     assert!(notice.contains("Content-Type: message/global-headers\r\n"));
-    // Its own header is ASCII, so that any server with 8BITMIME takes it.
-    assert_eq!((offer.entry.envelope.body, offer.entry.envelope.smtputf8), (BodyType::EightBitMime, false));
+    // Its own header is ASCII, so that any server takes it.
+    assert!(!offer.entry.envelope.smtputf8);
 }
 
 #[test]
@@ -142,7 +162,26 @@ fn a_whole_message_with_utf8_in_its_header_is_global_rfc6532_3_7() {
     let mut entry = entry(&["nobody@to.example"]);
     entry.envelope.ret = Some(Ret::Full);
     let utf8 = Content { head: Bytes::from("Subject: Grüße\r\n\r\n"), ..content() };
-    assert!(failed(&entry, &utf8).contains("Content-Type: message/global\r\nContent-Transfer-Encoding: 8bit\r\n"));
+    let notice = decoded(&bounce(&entry, &utf8, refused()));
+    assert!(
+        notice.contains("Content-Type: message/global\r\nContent-Transfer-Encoding: base64\r\n\r\nSubject: Grüße\r\n")
+    );
+}
+
+#[test]
+fn any_host_takes_it_whatever_is_told_and_returned_rfc6152_3() {
+    let mut entry = entry(&["nobody@to.example"]);
+    entry.envelope.ret = Some(Ret::Full);
+    let body = Body::Memory(Bytes::from("Grüße an alle\r\n".repeat(100)));
+    let reply = Reply { code: 550, status: None, text: "Empfänger unbekannt".into() };
+    let notice = decoded(&bounce(&entry, &Content { body, ..content() }, Outcome::Failed(reply)));
+    assert!(
+        notice.contains("text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\nThis is"),
+        "{notice}"
+    );
+    assert!(notice.contains("550 Empfänger unbekannt") && notice.contains("550 Empf?nger unbekannt"), "{notice}");
+    let whole = "message/global\r\nContent-Transfer-Encoding: base64\r\n\r\nMessage-ID: <one@";
+    assert!(notice.contains(whole) && notice.contains("Grüße an alle\r\nGrüße"), "{notice}");
 }
 
 #[test]
@@ -170,7 +209,7 @@ fn a_remotes_long_and_foreign_words_are_folded_cut_and_kept_readable() {
     let words = format!("größer {}", "no thanks ".repeat(500));
     let reply = Reply { code: 554, status: None, text: words.into() };
     let offer = bounce(&entry(&["nobody@to.example"]), &content(), Outcome::Failed(reply));
-    let notice = text(&offer);
+    let notice = decoded(&offer);
     assert!(notice.contains("Content-Type: message/delivery-status\r\n"), "words alone don't make it global");
     assert!(notice.contains("Diagnostic-Code: smtp; 554 gr??er no thanks"));
     assert!(notice.contains("mx.to.example said: 554 größer no thanks"));
