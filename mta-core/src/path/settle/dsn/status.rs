@@ -2,7 +2,9 @@
 
 use crate::base::smtp::reply::Reply;
 use crate::path::settle::notice::{Notice, Notification, mailbox};
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
 
 /// A field's value beyond this is cut, in octets; a remote can say much.
 const VALUE_BYTES_MAX: usize = 900;
@@ -40,7 +42,7 @@ fn recipient(text: &mut String, notice: &Notice<'_>) {
     if let Some(last) = &notice.last {
         match &last.remote {
             Some(remote) => {
-                field(text, "Remote-MTA", &format!("dns; {remote}"));
+                field(text, "Remote-MTA", &format!("dns; {}", name(remote)));
                 field(text, "Diagnostic-Code", &format!("smtp; {}", ascii(&last.reply)));
             }
             // RFC 3464 2.3.6: `smtp` is for what a remote said; these are our own words.
@@ -51,6 +53,15 @@ fn recipient(text: &mut String, notice: &Notice<'_>) {
     // RFC 3464 2.3.9: for delays alone.
     if let Some(until) = notice.retry_until {
         field(text, "Will-Retry-Until", &until.rfc5322());
+    }
+}
+
+/// Of `host[address]:port` the host; of an address with its port the address as a literal (RFC 3464 2.1.2, RFC 5321 4.1.3).
+fn name(remote: &str) -> Cow<'_, str> {
+    match remote.parse::<SocketAddr>().map(|address| address.ip()) {
+        Ok(IpAddr::V4(ip)) => format!("[{ip}]").into(),
+        Ok(IpAddr::V6(ip)) => format!("[IPv6:{ip}]").into(),
+        Err(_) => remote.split('[').next().unwrap_or(remote).into(),
     }
 }
 

@@ -230,6 +230,22 @@ fn a_local_reason_is_not_passed_off_as_a_remotes_rfc3464_2_3_6() {
 }
 
 #[test]
+fn a_remote_is_told_by_its_name_rfc3464_2_1_2() {
+    for (remote, name) in [
+        ("mx.to.example[192.0.2.1]:25", "dns; mx.to.example"),
+        ("192.0.2.1:25", "dns; [192.0.2.1]"),
+        ("[2001:db8::1]:25", "dns; [IPv6:2001:db8::1]"),
+        ("mx.to.example", "dns; mx.to.example"),
+    ] {
+        let mut report = report(vec![(0, refused())]);
+        report.remote = Some(remote.into());
+        let ruling = settler().settle(&entry(&["b@to.example"]), &content(), &mx(), &report, at(Duration::ZERO));
+        let notice = text(&ruling.notifications[0]);
+        assert!(notice.contains(&format!("Remote-MTA: {name}\r\n")), "{notice}");
+    }
+}
+
+#[test]
 fn a_message_id_that_is_none_is_not_quoted_rfc5322_3_6_4() {
     for id in ["no brackets", "<has space@x>", "<\u{fc}@x>"] {
         let head = format!("Message-ID: {id}\r\n\r\n");
