@@ -5,6 +5,7 @@
 mod pair_tests;
 mod ports;
 pub mod promised;
+mod queue_task;
 mod reloads;
 mod stages;
 mod threads;
@@ -45,6 +46,7 @@ use crate::path::spool::driver as spool;
 use crate::path::suppress::driver::Suppressor;
 use crate::report::driver::Reporter;
 use ports::{AcmePort, PublicPort, bind, bind_acme, bind_public, serve_mail, serve_metrics};
+use queue_task::QueueTask;
 use reloads::Reloads;
 use stages::{Guards, Promised, World, deliverer, host, mask, queue_doors, receive_doors, reporter, standing};
 use std::pin::pin;
@@ -54,7 +56,7 @@ use std::time::Duration;
 use threads::Threads;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 /// Accepted messages on their way from the spool to the queue.
 const ADMISSIONS_MAX: usize = 1024;
@@ -93,7 +95,7 @@ pub struct ServeOptions {
 /// Serves mail until a signal ends it. Returns when all is drained.
 ///
 /// # Errors
-/// Lines for people: the configuration is wrong, a port is taken, the spool can't be opened.
+/// Lines for people: the configuration is wrong, a port is taken, the spool can't be opened, or mail went out no longer.
 pub fn serve(options: ServeOptions) -> Result<(), String> {
     let ServeOptions { config: file } = options;
     let config = file.load()?;
@@ -104,8 +106,7 @@ pub fn serve(options: ServeOptions) -> Result<(), String> {
     let result = threads.run(async {
         let mut signals = Signals::new().map_err(|error| format!("signals can't be taken over: {error}"))?;
         let server = Server::start(file, config, Arc::clone(&log), threads.deliver()).await?;
-        server.run(&mut signals).await;
-        Ok(())
+        server.run(&mut signals).await
     });
     // A reader too slow for the last lines has lost them; the mail does not depend on it.
     let _ = log.flush(LOG_FLUSH_LIMIT);
@@ -178,7 +179,7 @@ struct Server {
     spool: Arc<spool::SpoolDoor>,
     spool_tasks: spool::Tasks,
     deliver: Arc<Deliverer>,
-    queue: JoinHandle<u64>,
+    queue: QueueTask,
     reporter: Arc<Reporter>,
     stop_queue: watch::Sender<bool>,
     doors: Arc<Doors>,
@@ -253,7 +254,7 @@ impl Server {
             spool,
             spool_tasks,
             deliver,
-            queue,
+            queue: QueueTask::new(queue),
             reporter,
             stop_queue,
             doors,
@@ -264,20 +265,26 @@ impl Server {
         })
     }
 
-    /// Serves until a signal asks for the end, then drains.
-    async fn run(self, signals: &mut Signals) {
+    /// Serves until a signal asks for the end, then drains. A server that takes mail and delivers none would look well, so it
+    /// ends too.
+    async fn run(mut self, signals: &mut Signals) -> Result<(), String> {
         let hostname = self.reloads.present().hostname.clone();
         self.log.event(Event::Started { version: env!("CARGO_PKG_VERSION"), hostname: &hostname });
-        while signals.next().await == Signal::Reload {
-            if self.reload_until_terminated(signals).await {
-                break;
+        let result = loop {
+            let signal = tokio::select! {
+                signal = signals.next() => signal,
+                fault = self.queue.fault() => break Err(fault),
+            };
+            if signal == Signal::Terminate || self.reload_until_terminated(signals).await {
+                break Ok(());
             }
-        }
+        };
         tokio::select! {
             () = self.drain() => {}
             // Whoever asks twice means now: what was acknowledged is on disk in any case.
             () = asked_again(signals) => {}
         }
+        result
     }
 
     /// Reloads for as long as that is asked for; whether the end was asked for meanwhile, which does not wait for a
@@ -314,7 +321,7 @@ impl Server {
         receive::drained(&self.doors, CUT_LIMIT).await;
         while self.listeners.join_next().await.is_some() {}
         self.web.close().await;
-        let attempts_cut = self.queue.await.unwrap_or_default();
+        let attempts_cut = self.queue.ended().await;
         self.deliver.close_idle().await;
         // What can't be told in time is lost to the plugins; the mail does not wait for it.
         let _ = tokio::time::timeout(TELL_LIMIT, self.host.told()).await;

@@ -249,7 +249,7 @@ impl Client {
             // RFC 5321 3.8: 421 may come at any time and ends the session. RFC 2033 4.2: behind LMTP's content each reply is
             // about one recipient all the same, as where a proxy passes it on, and the others' are still to come.
             Phase::Busy(transaction) if reply.code == 421 && !transaction.is_told_of_one() => {
-                self.lose(reply.into_reply())
+                self.lose(reply.into_reply());
             }
             Phase::Busy(transaction) => {
                 let reply = reply.into_reply();
