@@ -7,6 +7,7 @@ use crate::base::mail::edits::Edits;
 use crate::base::mail::id::QueueId;
 use crate::base::smtp::reply::Reply;
 use crate::base::time::UnixMillis;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +18,10 @@ pub struct Report {
     pub id: QueueId,
     /// Index of the recipient, and what became of it.
     pub outcomes: Vec<(u32, Outcome)>,
-    /// The remote's name and address, where one was reached.
+    /// The name and address of the remote that was tried last.
     pub remote: Option<Box<str>>,
+    /// Of recipients whose outcome is in a remote's words, the name and address of that remote. The others' are ours.
+    pub said_by: BTreeMap<u32, Arc<str>>,
     /// How the connection to it was protected, in words; none: it was in clear.
     pub tls: Option<Box<str>>,
     /// How long it took.

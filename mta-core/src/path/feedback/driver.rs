@@ -16,6 +16,7 @@ use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::{Clock, Observe};
 use crate::config::model::Config;
 use bytes::Bytes;
+use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -64,7 +65,15 @@ impl Teller {
             outcomes.push((index, outcome));
         }
         let took = self.clock.now().mono.saturating_duration_since(began);
-        Report { id: attempt.entry.id, outcomes, remote: None, tls: None, took, trouble: None }
+        Report {
+            id: attempt.entry.id,
+            outcomes,
+            remote: None,
+            said_by: BTreeMap::new(),
+            tls: None,
+            took,
+            trouble: None,
+        }
     }
 
     async fn hear(&self, config: &Config, attempt: &Attempt, to: &Address, body: &[u8]) -> Outcome {

@@ -142,8 +142,8 @@ impl<'a> Case<'a> {
 
     fn settle_one(&mut self, index: u32, outcome: &Outcome, hop: &NextHop, report: &Report, roll: u64) {
         let Some(pending) = self.pending(index) else { return };
-        let failure =
-            |reply: &Reply| LastFailure { at: self.now.wall, reply: reply.clone(), remote: report.remote.clone() };
+        let said_by = || report.said_by.get(&index).map(|remote| (**remote).into());
+        let failure = |reply: &Reply| LastFailure { at: self.now.wall, reply: reply.clone(), remote: said_by() };
         let change = match outcome {
             Outcome::Delivered { reply, dsn_passed_on } => {
                 if !dsn_passed_on {

@@ -54,8 +54,9 @@ pub(super) fn mx() -> NextHop {
 }
 
 pub(super) fn report(outcomes: Vec<(u32, Outcome)>) -> Report {
+    let said_by = outcomes.iter().map(|(index, _)| (*index, "mx.to.example".into())).collect();
     let remote = Some("mx.to.example".into());
-    Report { id: QueueId::new(START, 1), outcomes, remote, tls: None, took: Duration::ZERO, trouble: None }
+    Report { id: QueueId::new(START, 1), outcomes, remote, said_by, tls: None, took: Duration::ZERO, trouble: None }
 }
 
 pub(super) fn refused() -> Outcome {

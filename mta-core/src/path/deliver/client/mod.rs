@@ -14,6 +14,7 @@ mod words;
 
 pub use content::Wanted;
 pub use message::Message;
+pub use replies::are_ours;
 pub use words::{Ended, Finished, Full, Protect, Protocol, State};
 
 use crate::base::smtp::ehlo::Capabilities;

@@ -1,7 +1,26 @@
 //! What we say of an attempt where the remote said nothing that could be passed on.
 
+use super::timer::Timer;
 use crate::base::smtp::reply::Reply;
 use crate::base::smtp::status::EnhancedStatus;
+
+/// Whether these are words of ours, and nothing that a remote said.
+pub fn are_ours(reply: &Reply) -> bool {
+    let all = [
+        LOST,
+        LOST_AFTER_DOT,
+        NO_TLS,
+        INJECTED,
+        MALFORMED,
+        OUT_OF_PLACE,
+        TOO_LARGE,
+        NEEDS_8BITMIME,
+        NEEDS_BINARYMIME,
+        NEEDS_SMTPUTF8,
+        NEEDS_SMTPUTF8_FOR_HEADER,
+    ];
+    all.contains(reply) || Timer::ALL.iter().any(|timer| timer.reply() == *reply)
+}
 
 /// The remote closed, or the network did (RFC 3463 3.5, X.4.2).
 pub(super) const LOST: Reply = Reply::new(451, EnhancedStatus::new(4, 4, 2), "the host closed the connection");

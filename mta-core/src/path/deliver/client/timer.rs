@@ -21,6 +21,8 @@ pub(super) enum Timer {
 }
 
 impl Timer {
+    pub(super) const ALL: [Self; 5] = [Self::Greeting, Self::Command, Self::Data, Self::Content, Self::FinalReply];
+
     /// How long.
     pub(super) fn limit(self, timeouts: &ClientTimeouts) -> Duration {
         match self {

@@ -91,6 +91,7 @@ impl Deliverer {
         for copy in self.follow(&config, &attempt, copies) {
             let carried = self.carry(&config, &attempt, copy).await;
             whole.outcomes.extend(carried.outcomes);
+            whole.said_by.extend(carried.said_by);
             whole.remote = carried.remote.or(whole.remote);
             whole.tls = carried.tls.or(whole.tls);
             whole.trouble = whole.trouble.max(carried.trouble);
@@ -99,6 +100,7 @@ impl Deliverer {
             id: attempt.entry.id,
             outcomes: whole.outcomes,
             remote: whole.remote.map(|remote| (*remote).into()),
+            said_by: whole.said_by,
             tls: whole.tls,
             took: self.parts.clock.now().mono.saturating_duration_since(began),
             trouble: whole.trouble,

@@ -18,10 +18,11 @@ use crate::base::smtp::status::EnhancedStatus;
 use crate::base::world::net::Socket;
 use crate::base::world::tls::Outgoing;
 use crate::config::model::Config;
-use crate::path::deliver::client::{Client, Ended, Finished, Full, Message, Protect, Protocol, State};
+use crate::path::deliver::client::{Client, Ended, Finished, Full, Message, Protect, Protocol, State, are_ours};
 use crate::path::deliver::mx::{self, Target};
 use crate::path::deliver::trust::demand::{By, Demand, Promise};
 use futures_util::future::{Either, select};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -29,8 +30,10 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Carried {
     pub(super) outcomes: Vec<(u32, Outcome)>,
-    /// The host that was spoken with last.
+    /// The host that was tried last.
     pub(super) remote: Option<Arc<str>>,
+    /// Which host's words the outcomes have; those of the others are ours.
+    pub(super) said_by: BTreeMap<u32, Arc<str>>,
     /// How the last connection was protected, in words.
     pub(super) tls: Option<Box<str>>,
     pub(super) trouble: Option<Scope>,
@@ -56,8 +59,8 @@ pub(super) struct Transport<'a> {
     pending: Vec<u32>,
     /// So many recipients the present host takes in one transaction, as it has shown.
     room: Option<usize>,
-    /// What is to be said of the hosts that failed us.
-    failure: Option<Reply>,
+    /// What is to be said of the hosts that failed us, and which of them said it; none: we do.
+    failure: Option<(Reply, Option<Arc<str>>)>,
     /// Not every host refused us for good.
     may_pass: bool,
     /// A host let us in.
@@ -142,7 +145,9 @@ impl<'a> Transport<'a> {
         loop {
             let next = self.way.next().await;
             let refusals = self.way.take_refusals();
-            refusals.into_iter().for_each(|(by, refusal)| self.note_failure(self.requirement.refused(by, refusal)));
+            refusals
+                .into_iter()
+                .for_each(|(by, refusal)| self.note_failure(self.requirement.refused(by, refusal), None));
             match next {
                 Ok(Some(target)) => {
                     if let Some(connection) = self.open(&target).await {
@@ -153,13 +158,13 @@ impl<'a> Transport<'a> {
                 }
                 Ok(None) => {
                     let scope = if self.reached { Scope::Session } else { Scope::Site };
-                    let reply = self.failure.take().unwrap_or(mx::LOOKUP_FAILED);
-                    self.settle_pending(&reply, scope);
+                    let (reply, said_by) = self.failure.take().unwrap_or((mx::LOOKUP_FAILED, None));
+                    self.settle_pending(&reply, said_by.as_ref(), scope);
                     return None;
                 }
                 Err(reply) => {
                     self.may_pass = !reply.is_permanent();
-                    self.settle_pending(&reply, Scope::Site);
+                    self.settle_pending(&reply, None, Scope::Site);
                     return None;
                 }
             }
@@ -213,7 +218,7 @@ impl<'a> Transport<'a> {
             Err(why) => {
                 self.tell_failed(target, &why);
                 let text = format!("no connection to {}: {why}", target.address);
-                self.note_failure(Reply::from_text(451, Some(EnhancedStatus::new(4, 4, 1)), &text));
+                self.note_failure(Reply::from_text(451, Some(EnhancedStatus::new(4, 4, 1)), &text), None);
                 return None;
             }
         };
@@ -241,22 +246,22 @@ impl<'a> Transport<'a> {
     /// The session, if the host let us in.
     fn greeted(&mut self, target: &Target, demand: &Demand, connection: Connection) -> Option<Connection> {
         let ended = match connection.client.ended() {
-            None => self.obstacle(&connection),
+            None => self.obstacle(&connection).map(|reply| (reply, None)),
             Some(Ended::Unprotected(reply)) => {
-                Some(self.requirement.unprotected(demand.explained(reply.clone(), &target.host)))
+                Some((self.requirement.unprotected(demand.explained(reply.clone(), &target.host)), None))
             }
-            Some(ended) => Some(said(ended)),
+            Some(ended) => Some(said(ended, &connection.remote)),
         };
         match ended {
             None => Some(connection),
-            Some(reply) => {
+            Some((reply, said_by)) => {
                 // The host is well: other messages may go there.
                 if connection.client.ended().is_none() {
                     self.reached = true;
                     self.connections.say_goodbye(connection);
                 }
                 self.tell_failed(target, &reply.to_string());
-                self.note_failure(reply);
+                self.note_failure(reply, said_by);
                 None
             }
         }
@@ -314,19 +319,23 @@ impl<'a> Transport<'a> {
             self.carried.remote = Some(Arc::clone(&connection.remote));
             self.carried.tls.clone_from(&connection.tls);
             self.carried.trouble = self.carried.trouble.max(finished.trouble);
-            self.carried.outcomes.extend(finished.outcomes);
+            self.take(finished.outcomes, &connection.remote);
             self.pending.drain(..chosen);
             self.pending.extend(finished.open);
             match finished.full {
                 // Nobody at all: the others would fare no better.
-                Some(Full { taken: 0, reply }) => self.settle_pending(&reply, Scope::Recipient),
+                Some(Full { taken: 0, reply }) => {
+                    self.settle_pending(&reply, Some(&connection.remote), Scope::Recipient);
+                }
                 Some(Full { taken, .. }) => self.room = Some(taken),
                 None => {}
             }
             if closed {
                 self.reached = true;
-                let ended = connection.client.ended().map(said);
-                return ended.into_iter().for_each(|reply| self.note_failure(reply));
+                if let Some((reply, said_by)) = connection.client.ended().map(|ended| said(ended, &connection.remote)) {
+                    self.note_failure(reply, said_by);
+                }
+                return;
             }
         }
         if self.is_spent(&connection.client) {
@@ -374,15 +383,32 @@ impl<'a> Transport<'a> {
     }
 
     /// Of several failures one that may pass is told: it is why the mail is tried again.
-    fn note_failure(&mut self, reply: Reply) {
+    fn note_failure(&mut self, reply: Reply, said_by: Option<Arc<str>>) {
         let passes = !reply.is_permanent();
         if passes || !self.may_pass {
-            self.failure = Some(reply);
+            self.failure = Some((reply, said_by));
         }
         self.may_pass |= passes;
     }
 
-    fn settle_pending(&mut self, reply: &Reply, scope: Scope) {
+    /// What came of a transaction with that host.
+    fn take(&mut self, outcomes: Vec<(u32, Outcome)>, remote: &Arc<str>) {
+        for (recipient, outcome) in &outcomes {
+            let reply = match outcome {
+                Outcome::Delivered { reply, .. } | Outcome::Deferred(reply) | Outcome::Failed(reply) => reply,
+                Outcome::Postponed(_) | Outcome::Held(..) | Outcome::Discarded(..) => continue,
+            };
+            if !are_ours(reply) {
+                self.carried.said_by.insert(*recipient, Arc::clone(remote));
+            }
+        }
+        self.carried.outcomes.extend(outcomes);
+    }
+
+    fn settle_pending(&mut self, reply: &Reply, said_by: Option<&Arc<str>>, scope: Scope) {
+        if let Some(remote) = said_by {
+            self.carried.said_by.extend(self.pending.iter().map(|recipient| (*recipient, Arc::clone(remote))));
+        }
         let passes = self.may_pass || !reply.is_permanent();
         let outcome = |reply: Reply| if passes { Outcome::Deferred(reply) } else { Outcome::Failed(reply) };
         let settled = self.pending.drain(..).map(|recipient| (recipient, outcome(reply.clone())));
@@ -391,10 +417,13 @@ impl<'a> Transport<'a> {
     }
 }
 
-fn said(ended: &Ended) -> Reply {
+/// Why a session with that host ended, and whether the host says so.
+fn said(ended: &Ended, remote: &Arc<str>) -> (Reply, Option<Arc<str>>) {
     match ended {
-        Ended::Refused(reply) | Ended::Unprotected(reply) | Ended::Lost(reply) => reply.clone(),
-        Ended::Quit => Reply::new(451, EnhancedStatus::new(4, 4, 2), "the host closed the connection"),
+        Ended::Refused(reply) | Ended::Unprotected(reply) | Ended::Lost(reply) => {
+            (reply.clone(), (!are_ours(reply)).then(|| Arc::clone(remote)))
+        }
+        Ended::Quit => (Reply::new(451, EnhancedStatus::new(4, 4, 2), "the host closed the connection"), None),
     }
 }
 

@@ -228,7 +228,9 @@ impl Deliver for AskedDeliver {
             assert!(self.0.send(Asked { attempt, answer }).is_ok(), "the test is there");
             let (outcome, trouble) = answered.await.expect("a deliver that panics");
             let outcomes = recipients.iter().map(|&index| (index, outcome.clone())).collect();
-            Report { id, outcomes, remote: Some("mx.to.example".into()), tls: None, took: Duration::ZERO, trouble }
+            let said_by = recipients.iter().map(|&index| (index, "mx.to.example".into())).collect();
+            let remote = Some("mx.to.example".into());
+            Report { id, outcomes, remote, said_by, tls: None, took: Duration::ZERO, trouble }
         })
     }
 

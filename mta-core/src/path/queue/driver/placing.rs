@@ -11,6 +11,7 @@ use crate::base::flow::ruling::Ruling;
 use crate::base::mail::content::Content;
 use crate::base::time::{Now, UnixMillis};
 use crate::path::queue::machine::{After, Job};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,8 +65,15 @@ impl Work {
     }
 
     async fn answers(&self, entry: &Arc<Entry>, content: &Content, job: &Job, due: Vec<(u32, u16)>) -> Answers {
-        let report =
-            Report { id: entry.id, outcomes: Vec::new(), remote: None, tls: None, took: Duration::ZERO, trouble: None };
+        let report = Report {
+            id: entry.id,
+            outcomes: Vec::new(),
+            remote: None,
+            said_by: BTreeMap::new(),
+            tls: None,
+            took: Duration::ZERO,
+            trouble: None,
+        };
         let mut answers = Answers { placed: Vec::new(), report };
         for (recipient, attempts) in due {
             let (attempt, routes) = (u32::from(attempts) + 1, &*job.ways.routes);

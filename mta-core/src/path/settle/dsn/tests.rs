@@ -221,7 +221,7 @@ fn a_remotes_long_and_foreign_words_are_folded_cut_and_kept_readable() {
 #[test]
 fn a_local_reason_is_not_passed_off_as_a_remotes_rfc3464_2_3_6() {
     let mut report = report(vec![(0, refused())]);
-    report.remote = None;
+    report.said_by.clear();
     let entry = entry(&["nobody@to.example"]);
     let ruling = settler().settle(&entry, &content(), &mx(), &report, at(Duration::ZERO));
     let notice = text(&ruling.notifications[0]);
@@ -238,7 +238,7 @@ fn a_remote_is_told_by_its_name_rfc3464_2_1_2() {
         ("mx.to.example", "dns; mx.to.example"),
     ] {
         let mut report = report(vec![(0, refused())]);
-        report.remote = Some(remote.into());
+        report.said_by.insert(0, remote.into());
         let ruling = settler().settle(&entry(&["b@to.example"]), &content(), &mx(), &report, at(Duration::ZERO));
         let notice = text(&ruling.notifications[0]);
         assert!(notice.contains(&format!("Remote-MTA: {name}\r\n")), "{notice}");

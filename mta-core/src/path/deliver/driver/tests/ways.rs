@@ -75,6 +75,32 @@ async fn a_pool_without_an_address_of_the_family_is_told_and_tried_again() {
 }
 
 #[tokio::test]
+async fn each_outcome_has_the_name_of_whose_words_it_has_rfc3464_2_3_5() {
+    let world = World::new();
+    let said =
+        |report: &Report| report.said_by.iter().map(|(index, who)| (*index, who.to_string())).collect::<Vec<_>>();
+    // Nobody is there; then one that refuses a recipient and leaves, and one that has the other; and one that lacks 8BITMIME.
+    let report = deliverer(&world).attempt(attempt(smarthost(), &["r@b.test"])).await;
+    assert_eq!((results(&report), said(&report)), (vec!["deferred 451".to_owned()], vec![]));
+    world.exchange("b.test", Ok(vec![mx(10, "one"), mx(20, "two")]));
+    world.name("one", &["192.0.2.1"]);
+    world.name("two", &["192.0.2.2"]);
+    let answers = vec![("RCPT TO:<no@", "550 5.1.1 no"), ("RCPT TO:<r@", "421 4.3.2 closing")];
+    world.serve("192.0.2.1:25", Script { answers, ..willing() });
+    world.serve("192.0.2.2:25", willing());
+    let report = deliverer(&world).attempt(attempt(exchangers("b.test"), &["no@b.test", "r@b.test"])).await;
+    assert_eq!(results(&report), ["failed 550", "delivered 250"]);
+    assert_eq!(said(&report), [(0, "one[192.0.2.1]:25".to_owned()), (1, "two[192.0.2.2]:25".to_owned())]);
+    world.serve("192.0.2.2:25", Script { keywords: &["SIZE 10"], ..willing() });
+    let report = deliverer(&world).attempt(attempt(exchangers("b.test"), &["r@b.test"])).await;
+    assert_eq!((results(&report), said(&report)), (vec!["failed 552".to_owned()], vec![]));
+    // Who refuses the session has said so.
+    world.serve(SINK, Script { greeting: "554 5.3.2 go away", ..willing() });
+    let report = deliverer(&world).attempt(attempt(smarthost(), &["r@b.test"])).await;
+    assert_eq!((results(&report), said(&report)), (vec!["failed 554".to_owned()], vec![(0, SINK.to_owned())]));
+}
+
+#[tokio::test]
 async fn each_family_has_its_own_turns_in_a_pool() {
     let world = World::new();
     // Its address of IPv6 is tried first, and there is none in the pool.
